@@ -1,0 +1,324 @@
+// The Python module: argument checks, release of the GIL, no arithmetic.
+// Signatures and documentation for users stand in rppg_fast/_core.pyi.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "stream.hpp"
+
+namespace py = pybind11;
+
+namespace rppg {
+namespace {
+
+constexpr int kContiguous = py::array::c_style;
+using Floats = py::array_t<float, kContiguous>;
+using Doubles = py::array_t<double, kContiguous | py::array::forcecast>;
+
+std::string describe(const py::handle& value) {
+  if (!py::isinstance<py::array>(value))
+    return py::str(py::type::of(value).attr("__name__")).cast<std::string>();
+  return py::str(py::str("{} {}").format(value.attr("dtype"), value.attr("shape")));
+}
+
+py::array require_array(const py::object& value, const char* name, const char* wanted) {
+  if (!py::isinstance<py::array>(value))
+    throw py::type_error(std::string(name) + " must be " + wanted + ", got " + describe(value));
+  return py::reinterpret_borrow<py::array>(value);
+}
+
+ColourOrder parse_order(const std::string& color) {
+  if (color == "bgr") return ColourOrder::bgr;
+  if (color == "rgb") return ColourOrder::rgb;
+  throw py::value_error("color must be 'bgr' or 'rgb', got '" + color + "'");
+}
+
+MotionKind parse_kind(const std::string& kind) {
+  if (kind == "normalized") return MotionKind::normalized;
+  if (kind == "difference") return MotionKind::difference;
+  throw py::value_error("kind must be 'normalized' or 'difference', got '" + kind + "'");
+}
+
+FrameView view_frame(const py::object& object, ColourOrder order) {
+  constexpr const char* kWanted = "a uint8 array of shape (height, width, 3)";
+  const py::array frame = require_array(object, "frame", kWanted);
+  if (!frame.dtype().is(py::dtype::of<std::uint8_t>()) || frame.ndim() != 3 ||
+      frame.shape(2) != kColours || frame.size() == 0)
+    throw py::value_error(std::string("frame must be ") + kWanted + ", got " + describe(frame));
+  return {static_cast<const std::uint8_t*>(frame.data()),
+          static_cast<int>(frame.shape(0)),
+          static_cast<int>(frame.shape(1)),
+          frame.strides(0),
+          frame.strides(1),
+          frame.strides(2),
+          order};
+}
+
+Box parse_box(const py::object& object) {
+  try {
+    const auto sides = object.cast<std::tuple<int, int, int, int>>();
+    return {std::get<0>(sides), std::get<1>(sides), std::get<2>(sides), std::get<3>(sides)};
+  } catch (const py::cast_error&) {
+    throw py::type_error("box must be four whole numbers (x0, y0, x1, y1), got " +
+                         py::repr(object).cast<std::string>());
+  }
+}
+
+Floats as_floats(const py::object& object, const char* name) {
+  const py::array array = require_array(object, name, "a float32 array");
+  if (!array.dtype().is(py::dtype::of<float>()))
+    throw py::value_error(std::string(name) + " must be a float32 array, got " + describe(array));
+  return Floats::ensure(array);
+}
+
+py::array_t<float> appearance(const py::object& frame, const py::object& box,
+                              const std::string& color) {
+  const FrameView view = view_frame(frame, parse_order(color));
+  const Box crop = box.is_none() ? Box{0, 0, view.width, view.height} : parse_box(box);
+  check_box(crop, view);
+  py::array_t<float> out({kColours, kSide, kSide});
+  float* const pixels = out.mutable_data();
+  py::gil_scoped_release release;
+  AreaResize(select_kernels("auto")).run(view, crop, pixels);
+  return out;
+}
+
+py::array_t<float> motion(const py::object& a, const py::object& b, const std::string& kind) {
+  const MotionKind parsed = parse_kind(kind);
+  const Floats first = as_floats(a, "a"), second = as_floats(b, "b");
+  const std::vector<py::ssize_t> shape(first.shape(), first.shape() + first.ndim());
+  if (shape != std::vector<py::ssize_t>(second.shape(), second.shape() + second.ndim()))
+    throw py::value_error("a and b must have the same shape, got " + describe(first) + " and " +
+                          describe(second));
+  py::array_t<float> out(shape);
+  const float *from = first.data(), *to = second.data();
+  float* const result = out.mutable_data();
+  const py::ssize_t count = out.size();
+  py::gil_scoped_release release;
+  compute_motion(select_kernels("auto"), parsed, from, to, count, result);
+  return out;
+}
+
+std::shared_ptr<const Student> make_student(const py::bytes& data, const std::string& source,
+                                            const std::string& backend) {
+  const std::string_view bytes = data;
+  const Kernels& kernels = select_kernels(backend.c_str());
+  return std::make_shared<const Student>(read_weights(bytes.data(), bytes.size(), source), kernels);
+}
+
+py::array_t<float> predict(const Student& student, const py::object& object) {
+  const Floats input = as_floats(object, "motion");
+  if (input.ndim() != 4 || input.shape(1) != kColours || input.shape(2) != kSide ||
+      input.shape(3) != kSide)
+    throw py::value_error("motion must have shape (N, 3, 36, 36), got " + describe(input));
+  const py::ssize_t count = input.shape(0);
+  py::array_t<float> out(count);
+  const float* const frames = input.data();
+  float* const changes = out.mutable_data();
+  py::gil_scoped_release release;
+  StudentScratch scratch;
+  clear_borders(scratch);
+  for (py::ssize_t i = 0; i < count; ++i)
+    changes[i] = student.change(frames + i * kPixels, scratch);
+  return out;
+}
+
+py::tuple as_tuple(const Reading& reading) {
+  return py::make_tuple(static_cast<int>(reading.status), reading.heart_rate, reading.snr_db,
+                        reading.start, reading.end);
+}
+
+Doubles newest(const PulseWindow& window, std::size_t count) {
+  if (count > window.size())
+    throw py::value_error("the window holds " + std::to_string(window.size()) +
+                          " samples, fewer than " + std::to_string(count));
+  Doubles out(static_cast<py::ssize_t>(count));
+  window.copy_newest(count, out.mutable_data());
+  return out;
+}
+
+// Turns the use of one stream by two threads at once, which would corrupt it, into an error.
+class BusyMark {
+ public:
+  explicit BusyMark(std::atomic_flag& flag) : flag_(flag) {
+    if (flag_.test_and_set(std::memory_order_acquire))
+      throw std::runtime_error("this stream is in use by another thread; give each its own");
+  }
+  ~BusyMark() { flag_.clear(std::memory_order_release); }
+  BusyMark(const BusyMark&) = delete;
+
+ private:
+  std::atomic_flag& flag_;
+};
+
+class StreamHandle {
+ public:
+  StreamHandle(std::shared_ptr<const Student> student, const PulseOptions& options)
+      : stream_(std::move(student), options) {}
+
+  py::tuple push(const py::object& frame, const py::object& box, double time,
+                 const std::string& color) {
+    const FrameView view = view_frame(frame, parse_order(color));
+    const Box crop = parse_box(box);
+    const BusyMark mark(busy_);
+    const Reading reading = [&] {
+      py::gil_scoped_release release;
+      return stream_.push(view, crop, time);
+    }();
+    return as_tuple(reading);
+  }
+
+  void reset() {
+    const BusyMark mark(busy_);
+    stream_.reset();
+  }
+
+  const PulseWindow& pulse() const { return stream_.pulse(); }
+
+ private:
+  Stream stream_;
+  std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
+};
+
+template <typename Class>
+void add_pulse_window(Class& python_class) {
+  using Self = typename Class::type;
+  const auto window = [](const Self& self) -> const PulseWindow& {
+    if constexpr (std::is_same_v<Self, PulseWindow>)
+      return self;
+    else
+      return self.pulse();
+  };
+  python_class
+      .def("newest", [window](const Self& self, std::size_t n) { return newest(window(self), n); })
+      .def_property_readonly("size", [window](const Self& self) { return window(self).size(); })
+      .def_property_readonly("total", [window](const Self& self) { return window(self).total(); })
+      .def_property_readonly("start", [window](const Self& self) { return window(self).start(); });
+}
+
+py::tuple resample(Resampler& resampler, double time, const Doubles& values, py::ssize_t channels) {
+  if (values.ndim() != 1 || values.shape(0) != channels)
+    throw py::value_error("values must have shape (" + std::to_string(channels) + ",), got " +
+                          describe(values));
+  std::vector<double> samples;
+  const auto step = resampler.push(time, values.data(), [&](const double* sample) {
+    samples.insert(samples.end(), sample, sample + channels);
+  });
+  py::array_t<double> out({static_cast<py::ssize_t>(samples.size()) / channels, channels});
+  std::copy(samples.begin(), samples.end(), out.mutable_data());
+  return py::make_tuple(static_cast<int>(step), out);
+}
+
+void bind_kernels(py::module_& module) {
+  module.def("appearance", appearance, py::arg("frame"), py::arg("box") = py::none(),
+             py::arg("color") = "bgr");
+  module.def("motion", motion, py::arg("a"), py::arg("b"), py::arg("kind") = "normalized");
+  module.def("backends", [] {
+    std::vector<std::string> names;
+    for (const char* const* name = available_backends(); *name != nullptr; ++name)
+      names.emplace_back(*name);
+    return names;
+  });
+}
+
+void bind_student(py::module_& module) {
+  py::class_<Student, std::shared_ptr<Student>>(module, "Student")
+      .def(py::init(
+               [](const py::bytes& data, const std::string& source, const std::string& backend) {
+                 return std::const_pointer_cast<Student>(make_student(data, source, backend));
+               }),
+           py::arg("data"), py::arg("source"), py::arg("backend") = "auto")
+      .def("__call__", predict, py::arg("motion"))
+      .def_property_readonly("backend", [](const Student& s) { return s.kernels().name; })
+      .def_property_readonly("metadata", [](const Student& s) { return s.weights().metadata; });
+}
+
+void bind_pulse(py::module_& module) {
+  py::class_<PulseOptions>(module, "PulseOptions")
+      .def(py::init([](double rate, double low, double high, int order, double window,
+                       double min_snr_db, double max_gap) {
+             return PulseOptions{rate, low, high, order, window, min_snr_db, max_gap};
+           }),
+           py::kw_only(), py::arg("rate"), py::arg("low"), py::arg("high"), py::arg("order"),
+           py::arg("window"), py::arg("min_snr_db"), py::arg("max_gap"));
+
+  py::class_<BandPass>(module, "BandPass")
+      .def(py::init<double, double, double, int>(), py::arg("low"), py::arg("high"), py::arg("fs"),
+           py::arg("order") = 2)
+      .def("__call__",
+           [](BandPass& filter, const Doubles& samples) {
+             if (samples.ndim() != 1)
+               throw py::value_error("samples must have one dimension, got " + describe(samples));
+             Doubles out(samples.shape(0));
+             for (py::ssize_t i = 0; i < samples.shape(0); ++i)
+               out.mutable_at(i) = filter.step(samples.at(i));
+             return out;
+           })
+      .def("reset", &BandPass::reset)
+      .def_property_readonly("sections", [](const BandPass& filter) {
+        Doubles out({static_cast<py::ssize_t>(filter.sections().size()), py::ssize_t{6}});
+        double* row = out.mutable_data();
+        for (const Section& s : filter.sections())
+          for (const double value : {s.b0, s.b1, s.b2, 1.0, s.a1, s.a2}) *row++ = value;
+        return out;
+      });
+
+  py::class_<Resampler>(module, "Resampler")
+      .def(py::init<double, int, double>(), py::arg("rate"), py::arg("channels") = 1,
+           py::arg("max_gap") = PulseOptions{}.max_gap)
+      .def("push",
+           [](Resampler& self, double time, const Doubles& values) {
+             return resample(self, time, values, self.channels());
+           })
+      .def("reset", &Resampler::reset);
+
+  py::class_<PulseWindow> window(module, "PulseWindow");
+  window.def(py::init<const PulseOptions&>())
+      .def("restart", &PulseWindow::restart, py::arg("start"), py::arg("after_gap"))
+      .def("push", &PulseWindow::push)
+      .def("read", [](PulseWindow& self) { return as_tuple(self.read()); });
+  add_pulse_window(window);
+
+  py::class_<StreamHandle> stream(module, "Stream");
+  stream
+      .def(py::init([](std::shared_ptr<Student> student, const PulseOptions& options) {
+             return std::make_unique<StreamHandle>(std::move(student), options);
+           }),
+           py::arg("student"), py::arg("options"))
+      .def("push", &StreamHandle::push, py::arg("frame"), py::arg("box"), py::arg("time"),
+           py::arg("color") = "bgr")
+      .def("reset", &StreamHandle::reset);
+  add_pulse_window(stream);
+
+  module.def(
+      "spectrum",
+      [](const Doubles& pulse, double fs, double low, double high) {
+        if (pulse.ndim() != 1)
+          throw py::value_error("pulse must have one dimension, got " + describe(pulse));
+        const auto count = static_cast<std::size_t>(pulse.shape(0));
+        Spectrum spectrum(fs, low, high, count);
+        const Peak peak = spectrum.analyse(pulse.data(), count);
+        const std::vector<double>& power = spectrum.power();
+        Doubles out(static_cast<py::ssize_t>(power.size()), power.data());
+        return py::make_tuple(spectrum.bin_hz(), out, peak.found, peak.frequency, peak.snr_db);
+      },
+      py::arg("pulse"), py::arg("fs"), py::arg("low") = PulseOptions{}.low,
+      py::arg("high") = PulseOptions{}.high);
+}
+
+}  // namespace
+}  // namespace rppg
+
+PYBIND11_MODULE(_core, module) {
+  module.attr("__version__") = RPPG_VERSION;
+  module.attr("compiler") = RPPG_COMPILER;
+  module.attr("flags") = RPPG_FLAGS;
+  rppg::bind_kernels(module);
+  rppg::bind_student(module);
+  rppg::bind_pulse(module);
+}

@@ -1,0 +1,59 @@
+// An 8-bit camera frame -> its 36x36 appearance -> the motion between two of them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "kernels/kernels.hpp"
+
+namespace rppg {
+
+// A rectangle of whole pixels; x1 and y1 are exclusive.
+struct Box {
+  int x0, y0, x1, y1;
+  int width() const { return x1 - x0; }
+  int height() const { return y1 - y0; }
+  bool operator==(const Box& other) const {
+    return x0 == other.x0 && y0 == other.y0 && x1 == other.x1 && y1 == other.y1;
+  }
+};
+
+enum class ColourOrder { bgr, rgb };
+
+// Somebody else's pixels: strides are in bytes and may be negative.
+struct FrameView {
+  const std::uint8_t* data;
+  int height, width;
+  std::ptrdiff_t row_stride, pixel_stride, channel_stride;
+  ColourOrder order;
+};
+
+// Throws std::invalid_argument, naming box and frame, where the box is empty or leaves the frame.
+void check_box(const Box& box, const FrameView& frame);
+
+// Exact area averaging: every output pixel is the mean of the part of the crop that it covers,
+// fractions of pixels included. Never rounds to 8 bits: the pulse is a fraction of one grey level.
+class AreaResize {
+ public:
+  explicit AreaResize(const Kernels& kernels) : kernels_(kernels) {}
+
+  // Writes the appearance, [colour][y][x] in red-green-blue order, values in [0, 1].
+  // Allocates only where the box is wider than any before. The box must have passed check_box.
+  void run(const FrameView& frame, const Box& box, float* appearance);
+
+ private:
+  void average_columns(int width, double rows, ColourOrder order, int y, float* appearance) const;
+
+  const Kernels& kernels_;
+  std::vector<float> sum_;         // one output row's weighted sum of input rows
+  std::vector<std::uint8_t> row_;  // a row gathered from a frame whose pixels are not packed
+};
+
+enum class MotionKind { normalized, difference };
+
+// The motion of two appearances (or of any `count` values in [0, 1]).
+void compute_motion(const Kernels& kernels, MotionKind kind, const float* a, const float* b,
+                    std::ptrdiff_t count, float* out);
+
+}  // namespace rppg

@@ -1,0 +1,175 @@
+#include "pulse.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+namespace rppg {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+
+// A clip of 10 s has no frame at 10 s: its pulse ends one frame step earlier.
+constexpr double kWindowSlack = 0.1;  // s, one step at 10 fps
+
+// Root mean square below which a window holds rounding errors only.
+constexpr double kSilence = 1e-9;
+
+void require_positive(double value, const char* what) {
+  if (!(std::isfinite(value) && value > 0))
+    throw std::invalid_argument(std::string(what) + " must be positive, is " +
+                                std::to_string(value));
+}
+
+std::size_t window_samples(const PulseOptions& options) {
+  require_positive(options.window, "the window");
+  const double samples = std::round(options.window * options.rate);
+  if (options.window * options.low < 2.0)
+    throw std::invalid_argument("a window of " + std::to_string(options.window) +
+                                " s holds fewer than two beats at the band's lower edge of " +
+                                std::to_string(options.low) + " Hz");
+  constexpr double kMost = 1e6;
+  if (samples > kMost)
+    throw std::invalid_argument("a window of " + std::to_string(options.window) + " s is too long");
+  return static_cast<std::size_t>(samples);
+}
+
+// The section with poles p and q, zeros at 1 and -1, and gain 1 at the angle `centre`.
+Section make_section(std::complex<double> p, std::complex<double> q, double centre) {
+  const double a1 = -(p + q).real(), a2 = (p * q).real();
+  const std::complex<double> z = std::polar(1.0, -centre);
+  const double gain = std::abs((1.0 + a1 * z + a2 * z * z) / (1.0 - z * z));
+  return {gain, 0.0, -gain, a1, a2};
+}
+
+}  // namespace
+
+Resampler::Resampler(double rate, int channels, double max_gap) : rate_(rate), max_gap_(max_gap) {
+  require_positive(rate, "the sampling rate");
+  require_positive(channels, "the number of channels");
+  require_positive(max_gap, "the longest gap");
+  last_.resize(static_cast<std::size_t>(channels));
+  integral_.resize(static_cast<std::size_t>(channels));
+}
+
+Resampler::Step Resampler::classify(double time) const {
+  if (!std::isfinite(time))
+    throw std::invalid_argument("a frame's time must be a finite number of seconds");
+  if (!started_) return Step::first;
+  if (time <= time_)
+    throw std::invalid_argument(
+        "a frame's time must be later than that of the frame before: " + std::to_string(time) +
+        " s came after " + std::to_string(time_) + " s");
+  return time - time_ > max_gap_ ? Step::gap : Step::next;
+}
+
+void Resampler::restart(double time, const double* values) {
+  started_ = true;
+  origin_ = time_ = cursor_ = time;
+  cells_ = 0;
+  last_.assign(values, values + last_.size());
+  std::fill(integral_.begin(), integral_.end(), 0.0);
+}
+
+void Resampler::integrate(double time, const double* values, double end) {
+  const double middle = 0.5 * (cursor_ + end);
+  const double share = (middle - time_) / (time - time_);
+  for (std::size_t c = 0; c < last_.size(); ++c)
+    integral_[c] += (end - cursor_) * (last_[c] + share * (values[c] - last_[c]));
+  cursor_ = end;
+}
+
+BandPass::BandPass(double low, double high, double rate, int order) {
+  check_band(low, high, rate);
+  if (order < 1 || order > 8)
+    throw std::invalid_argument("the filter's order must be from 1 to 8, is " +
+                                std::to_string(order));
+  // Analogue band edges that the bilinear transform moves to the wanted ones.
+  const auto warp = [&](double f) { return 2.0 * rate * std::tan(kPi * f / rate); };
+  const double width = warp(high) - warp(low), centre2 = warp(low) * warp(high);
+  const auto digital = [&](std::complex<double> s) { return (2.0 * rate + s) / (2.0 * rate - s); };
+  const double centre = 2.0 * std::atan(std::sqrt(centre2) / (2.0 * rate));
+
+  // Each pole of the low-pass prototype gives the two roots of s^2 - p width s + centre^2.
+  for (int k = 0; k < (order + 1) / 2; ++k) {
+    const std::complex<double> prototype = std::polar(1.0, kPi * (2 * k + order + 1) / (2 * order));
+    const std::complex<double> half = 0.5 * width * prototype;
+    const std::complex<double> root = std::sqrt(half * half - centre2);
+    const std::complex<double> p = digital(half + root), q = digital(half - root);
+    if (2 * k + 1 == order) {
+      sections_.push_back(make_section(p, q, centre));  // the real pole: its roots are a pair
+    } else {
+      sections_.push_back(make_section(p, std::conj(p), centre));
+      sections_.push_back(make_section(q, std::conj(q), centre));
+    }
+  }
+  states_.resize(sections_.size());
+}
+
+double BandPass::step(double sample) {
+  for (std::size_t i = 0; i < sections_.size(); ++i) {
+    const Section& section = sections_[i];
+    State& state = states_[i];
+    const double out = section.b0 * sample + state.s1;
+    state.s1 = section.b1 * sample - section.a1 * out + state.s2;
+    state.s2 = section.b2 * sample - section.a2 * out;
+    sample = out;
+  }
+  return sample;
+}
+
+void BandPass::reset() { std::fill(states_.begin(), states_.end(), State{}); }
+
+PulseWindow::PulseWindow(const PulseOptions& options)
+    : options_(options),
+      band_pass_(options.low, options.high, options.rate, options.order),
+      ring_(window_samples(options)),
+      ordered_(ring_.size()),
+      needed_(ring_.size() - std::min(ring_.size() / 2, static_cast<std::size_t>(std::round(
+                                                            kWindowSlack * options.rate)))),
+      spectrum_(options.rate, options.low, options.high, ring_.size()) {}
+
+void PulseWindow::restart(double start, bool after_gap) {
+  band_pass_.reset();
+  head_ = size_ = 0;
+  total_ = 0;
+  start_ = start;
+  after_gap_ = after_gap;
+}
+
+void PulseWindow::push(double sample) {
+  ring_[head_] = band_pass_.step(sample);
+  head_ = (head_ + 1) % ring_.size();
+  size_ = std::min(size_ + 1, ring_.size());
+  ++total_;
+}
+
+void PulseWindow::copy_newest(std::size_t count, double* out) const {
+  const std::size_t first = (head_ + ring_.size() - count) % ring_.size();
+  const std::size_t until_wrap = std::min(count, ring_.size() - first);
+  std::copy_n(ring_.begin() + static_cast<std::ptrdiff_t>(first), until_wrap, out);
+  std::copy_n(ring_.begin(), count - until_wrap, out + until_wrap);
+}
+
+Reading PulseWindow::read() {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  const double end = start_ + static_cast<double>(total_) / options_.rate;
+  const double begin = end - static_cast<double>(size_) / options_.rate;
+  if (size_ < needed_)
+    return {after_gap_ ? Status::gap : Status::warming_up, kNone, kNone, begin, end};
+
+  copy_newest(size_, ordered_.data());
+  double energy = 0;
+  for (std::size_t i = 0; i < size_; ++i) energy += ordered_[i] * ordered_[i];
+  if (!(std::sqrt(energy / static_cast<double>(size_)) > kSilence))
+    return {Status::low_signal, kNone, kNone, begin, end};
+  const Peak peak = spectrum_.analyse(ordered_.data(), size_);
+  if (!peak.found || !(peak.snr_db >= options_.min_snr_db))
+    return {Status::low_signal, kNone, peak.snr_db, begin, end};
+  return {Status::ok, 60.0 * peak.frequency, peak.snr_db, begin, end};
+}
+
+}  // namespace rppg

@@ -1,0 +1,141 @@
+// From values at the frames' own times to a reading: uniform resampling, streaming band-pass,
+// sliding window.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "spectrum.hpp"
+
+namespace rppg {
+
+// Averages piecewise linear signals over the cells of a uniform grid: cell n spans
+// [origin + n / rate, origin + (n + 1) / rate). Averaging, unlike picking points, keeps the noise
+// of fast cameras from folding into the heart's band.
+class Resampler {
+ public:
+  enum class Step { first, next, gap };
+
+  // `rate` in Hz, `channels` signals that share their times, `max_gap` in seconds.
+  // Throws std::invalid_argument unless all are positive.
+  Resampler(double rate, int channels, double max_gap);
+
+  // What a value at `time` (s) would be: the first one, the next one, or the first one after a gap.
+  // Throws std::invalid_argument where the time is not finite or not later than the last one.
+  Step classify(double time) const;
+
+  // Takes `channels` values at `time` and calls emit(const double* averages) for every cell that
+  // they complete. A first value, or one after a gap, starts the grid anew at its time.
+  template <typename Emit>
+  Step push(double time, const double* values, Emit&& emit) {
+    const Step step = classify(time);
+    if (step != Step::next) {
+      restart(time, values);
+      return step;
+    }
+    while (cell_end() <= time + kSlack / rate_) {
+      integrate(time, values, cell_end());
+      for (double& sum : integral_) sum *= rate_;
+      emit(static_cast<const double*>(integral_.data()));
+      for (double& sum : integral_) sum = 0.0;
+      ++cells_;
+    }
+    integrate(time, values, time);
+    time_ = time;
+    last_.assign(values, values + last_.size());
+    return step;
+  }
+
+  void reset() { started_ = false; }
+  int channels() const { return static_cast<int>(last_.size()); }
+
+ private:
+  // Share of a cell by which a time may fall short of its end: container times are rounded.
+  static constexpr double kSlack = 0.01;
+
+  double cell_end() const { return origin_ + static_cast<double>(cells_ + 1) / rate_; }
+  void restart(double time, const double* values);
+  // Adds the integral of the segment that ends in (time, values) from the cursor up to `end`.
+  void integrate(double time, const double* values, double end);
+
+  double rate_, max_gap_;
+  bool started_ = false;
+  double origin_ = 0, time_ = 0, cursor_ = 0;
+  std::uint64_t cells_ = 0;
+  std::vector<double> last_, integral_;
+};
+
+// A biquad: y = b0 x + b1 x[-1] + b2 x[-2] - a1 y[-1] - a2 y[-2].
+struct Section {
+  double b0, b1, b2, a1, a2;
+};
+
+// Streaming Butterworth band-pass of 2 * order poles, as second-order sections.
+class BandPass {
+ public:
+  // Throws std::invalid_argument unless 0 < low < high < rate / 2 (Hz) and 1 <= order <= 8.
+  BandPass(double low, double high, double rate, int order);
+
+  double step(double sample);
+  void reset();
+  const std::vector<Section>& sections() const { return sections_; }
+
+ private:
+  struct State {
+    double s1 = 0, s2 = 0;
+  };
+  std::vector<Section> sections_;
+  std::vector<State> states_;
+};
+
+enum class Status { warming_up, ok, no_face, low_signal, gap };
+
+struct Reading {
+  Status status;
+  double heart_rate;  // bpm; NaN unless status is ok
+  double snr_db;      // NaN where there is no peak to speak of
+  double start, end;  // the window that was read, s
+};
+
+struct PulseOptions {
+  double rate = 30.0;  // of the uniform grid, Hz
+  double low = 0.7;    // of the heart's band, Hz
+  double high = 4.0;
+  int order = 2;            // of the Butterworth prototype
+  double window = 10.0;     // s
+  double min_snr_db = 1.0;  // below it a peak is no heart rate
+  double max_gap = 0.5;     // s between two frames
+};
+
+// The last seconds of band-passed pulse and the heart rate that they show.
+class PulseWindow {
+ public:
+  // Throws std::invalid_argument for a band or window that makes no sense.
+  explicit PulseWindow(const PulseOptions& options);
+
+  // Forgets everything; the next sample's cell begins at `start` (s).
+  void restart(double start, bool after_gap);
+  void push(double sample);
+  // The reading of the window that ends with the newest sample. Allocates nothing.
+  Reading read();
+
+  std::size_t size() const { return size_; }
+  // Copies the newest `count` <= size() band-passed samples, oldest first.
+  void copy_newest(std::size_t count, double* out) const;
+  // Samples since the last restart, and the time at which the grid began, s.
+  std::uint64_t total() const { return total_; }
+  double start() const { return start_; }
+
+ private:
+  PulseOptions options_;
+  BandPass band_pass_;
+  std::vector<double> ring_, ordered_;
+  std::size_t needed_, head_ = 0, size_ = 0;
+  std::uint64_t total_ = 0;
+  double start_ = 0;
+  bool after_gap_ = false;
+  Spectrum spectrum_;
+};
+
+}  // namespace rppg

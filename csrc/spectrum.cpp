@@ -1,0 +1,144 @@
+#include "spectrum.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+namespace rppg {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+constexpr double kBinsPerHz = 120.0;      // 0.5 bpm
+constexpr double kSignalHalfWidth = 0.1;  // Hz around the peak and its harmonic
+
+std::size_t padded_length(double rate, std::size_t samples) {
+  const double wanted = std::max(rate * kBinsPerHz + 1.0, static_cast<double>(samples));
+  std::size_t length = 4;
+  while (static_cast<double>(length) < wanted) length *= 2;
+  return length;
+}
+
+}  // namespace
+
+void check_band(double low, double high, double rate) {
+  if (!(std::isfinite(rate) && rate > 0))
+    throw std::invalid_argument("the sampling rate must be positive, is " + std::to_string(rate) +
+                                " Hz");
+  if (!(0 < low && low < high && high < rate / 2))
+    throw std::invalid_argument("the band " + std::to_string(low) + " to " + std::to_string(high) +
+                                " Hz must lie between 0 and half the sampling rate of " +
+                                std::to_string(rate) + " Hz");
+}
+
+RealFft::RealFft(std::size_t length) : length_(length) {
+  if (length < 4 || (length & (length - 1)) != 0)
+    throw std::invalid_argument("the transform's length must be a power of two from 4, is " +
+                                std::to_string(length));
+  const std::size_t half = length / 2;
+  twiddles_.resize(half);
+  for (std::size_t k = 0; k < half; ++k)
+    twiddles_[k] =
+        std::polar(1.0, -2.0 * kPi * static_cast<double>(k) / static_cast<double>(length));
+  reversed_.resize(half);
+  for (std::size_t i = 1; i < half; ++i)
+    reversed_[i] = reversed_[i / 2] / 2 + (i % 2 ? half / 2 : 0);
+}
+
+void RealFft::power(double* samples, double* power) const {
+  // Even samples as real and odd ones as imaginary parts: one complex transform of half the length.
+  auto* z = reinterpret_cast<std::complex<double>*>(samples);
+  const std::size_t half = length_ / 2;
+  for (std::size_t i = 0; i < half; ++i)
+    if (i < reversed_[i]) std::swap(z[i], z[reversed_[i]]);
+  for (std::size_t span = 1; span < half; span *= 2) {
+    const std::size_t stride = half / span;  // twiddles_ is indexed for the full length
+    for (std::size_t block = 0; block < half; block += 2 * span) {
+      for (std::size_t k = 0; k < span; ++k) {
+        const std::complex<double> w = twiddles_[k * stride];
+        std::complex<double>& a = z[block + k];
+        std::complex<double>& b = z[block + k + span];
+        // Written out: the operator also handles infinities, at twice the cost.
+        const std::complex<double> t(w.real() * b.real() - w.imag() * b.imag(),
+                                     w.real() * b.imag() + w.imag() * b.real());
+        b = a - t;
+        a = a + t;
+      }
+    }
+  }
+  for (std::size_t k = 0; k <= half; ++k) {
+    const std::complex<double> a = z[k % half], b = std::conj(z[(half - k) % half]);
+    const std::complex<double> even = 0.5 * (a + b), odd = 0.5 * (a - b);
+    const std::complex<double> w = k == half ? std::complex<double>(-1.0, 0.0) : twiddles_[k];
+    // X = even - i w odd
+    const double re = even.real() + (w.real() * odd.imag() + w.imag() * odd.real());
+    const double im = even.imag() - (w.real() * odd.real() - w.imag() * odd.imag());
+    power[k] = re * re + im * im;
+  }
+}
+
+Spectrum::Spectrum(double rate, double low, double high, std::size_t max_samples)
+    : low_(low),
+      high_(high),
+      length_((check_band(low, high, rate), padded_length(rate, max_samples))),
+      max_samples_(max_samples),
+      fft_(length_) {
+  if (max_samples < 2)
+    throw std::invalid_argument("a spectrum needs at least 2 samples, not " +
+                                std::to_string(max_samples));
+  bin_hz_ = rate / static_cast<double>(length_);
+  first_ = std::max<std::size_t>(1, static_cast<std::size_t>(std::ceil(low / bin_hz_)));
+  last_ = std::min(length_ / 2 - 1, static_cast<std::size_t>(std::floor(high / bin_hz_)));
+  hann_.resize(max_samples);
+  buffer_.resize(length_);
+  power_.resize(length_ / 2 + 1);
+}
+
+Peak Spectrum::analyse(const double* samples, std::size_t count) {
+  if (count < 2 || count > max_samples_)
+    throw std::invalid_argument("a spectrum takes from 2 to " + std::to_string(max_samples_) +
+                                " samples, not " + std::to_string(count));
+  if (count != hann_count_) {
+    for (std::size_t i = 0; i < count; ++i)
+      hann_[i] = 0.5 - 0.5 * std::cos(2.0 * kPi * (static_cast<double>(i) + 0.5) /
+                                      static_cast<double>(count));
+    hann_count_ = count;
+  }
+  double mean = 0;
+  for (std::size_t i = 0; i < count; ++i) mean += samples[i];
+  mean /= static_cast<double>(count);
+  for (std::size_t i = 0; i < count; ++i) buffer_[i] = (samples[i] - mean) * hann_[i];
+  std::fill(buffer_.begin() + static_cast<std::ptrdiff_t>(count), buffer_.end(), 0.0);
+  fft_.power(buffer_.data(), power_.data());
+  return find_peak();
+}
+
+Peak Spectrum::find_peak() const {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  // Only a local maximum counts: the band's edge can be the flank of something outside.
+  std::size_t best = 0;
+  for (std::size_t k = first_; k <= last_; ++k)
+    if (power_[k] > power_[k - 1] && power_[k] >= power_[k + 1] &&
+        (best == 0 || power_[k] > power_[best]))
+      best = k;
+  if (best == 0) return {false, kNone, kNone};
+  const double left = power_[best - 1], centre = power_[best], right = power_[best + 1];
+  const double curvature = left - 2.0 * centre + right;
+  const double shift = curvature < 0 ? 0.5 * (left - right) / curvature : 0.0;
+  const double frequency = (static_cast<double>(best) + shift) * bin_hz_;
+  return {true, frequency, snr_db(frequency)};
+}
+
+double Spectrum::snr_db(double frequency) const {
+  double signal = 0, noise = 0;
+  for (std::size_t k = first_; k <= last_; ++k) {
+    const double f = static_cast<double>(k) * bin_hz_;
+    const bool near = std::abs(f - frequency) <= kSignalHalfWidth ||
+                      std::abs(f - 2.0 * frequency) <= kSignalHalfWidth;
+    (near ? signal : noise) += power_[k];
+  }
+  return 10.0 * std::log10(signal / std::max(noise, std::numeric_limits<double>::min()));
+}
+
+}  // namespace rppg

@@ -1,0 +1,57 @@
+// The power spectrum of a window of pulse, its peak inside the heart's band, and how clear it is.
+#pragma once
+
+#include <complex>
+#include <cstddef>
+#include <vector>
+
+namespace rppg {
+
+// Power of the discrete Fourier transform of real samples; the length is a power of two >= 4.
+class RealFft {
+ public:
+  explicit RealFft(std::size_t length);
+
+  // Overwrites `samples` (length values) and writes length / 2 + 1 values of |X|^2.
+  void power(double* samples, double* power) const;
+
+ private:
+  std::size_t length_;
+  std::vector<std::complex<double>> twiddles_;  // exp(-2 pi i k / length)
+  std::vector<std::size_t> reversed_;           // bit reversal of half the length
+};
+
+struct Peak {
+  bool found;        // false where the band holds no local maximum
+  double frequency;  // Hz, interpolated between bins
+  double snr_db;     // power at the peak and its first harmonic against the rest of the band
+};
+
+class Spectrum {
+ public:
+  // `rate` and the band in Hz. Throws std::invalid_argument unless 0 < low < high < rate / 2 and
+  // max_samples >= 2. The transform is padded with zeros until a bin is finer than 0.5 bpm.
+  Spectrum(double rate, double low, double high, std::size_t max_samples);
+
+  // The spectrum of the last `count` <= max_samples samples: mean removed, Hann window, transform.
+  // Allocates nothing.
+  Peak analyse(const double* samples, std::size_t count);
+
+  double bin_hz() const { return bin_hz_; }
+  const std::vector<double>& power() const { return power_; }
+
+ private:
+  Peak find_peak() const;
+  double snr_db(double frequency) const;
+
+  double low_, high_, bin_hz_;
+  std::size_t length_, max_samples_, first_, last_;  // bins of the band, both inclusive
+  RealFft fft_;
+  std::vector<double> hann_, buffer_, power_;
+  std::size_t hann_count_ = 0;
+};
+
+// Throws std::invalid_argument unless 0 < low < high < rate / 2, all finite.
+void check_band(double low, double high, double rate);
+
+}  // namespace rppg
