@@ -61,12 +61,15 @@ FrameView view_frame(const py::object& object, ColourOrder order) {
 
 Box parse_box(const py::object& object) {
   try {
-    const auto sides = object.cast<std::tuple<int, int, int, int>>();
-    return {std::get<0>(sides), std::get<1>(sides), std::get<2>(sides), std::get<3>(sides)};
+    const py::tuple sides(object);
+    if (sides.size() == 4)
+      return {sides[0].cast<int>(), sides[1].cast<int>(), sides[2].cast<int>(),
+              sides[3].cast<int>()};
   } catch (const py::cast_error&) {
-    throw py::type_error("box must be four whole numbers (x0, y0, x1, y1), got " +
-                         py::repr(object).cast<std::string>());
+  } catch (const py::error_already_set&) {
   }
+  throw py::type_error("box must be four whole numbers (x0, y0, x1, y1), got " +
+                       py::repr(object).cast<std::string>());
 }
 
 Floats as_floats(const py::object& object, const char* name) {
@@ -280,7 +283,12 @@ void bind_pulse(py::module_& module) {
   py::class_<PulseWindow> window(module, "PulseWindow");
   window.def(py::init<const PulseOptions&>())
       .def("restart", &PulseWindow::restart, py::arg("start"), py::arg("after_gap"))
-      .def("push", &PulseWindow::push)
+      .def("push",
+           [](PulseWindow& self, const Doubles& samples) {
+             if (samples.ndim() != 1)
+               throw py::value_error("samples must have one dimension, got " + describe(samples));
+             for (py::ssize_t i = 0; i < samples.shape(0); ++i) self.push(samples.at(i));
+           })
       .def("read", [](PulseWindow& self) { return as_tuple(self.read()); });
   add_pulse_window(window);
 

@@ -1,0 +1,63 @@
+"""Heart rate from an ordinary camera looking at a face, in real time.
+
+The short way::
+
+    import rppg_fast as rf
+
+    print(rf.measure("face.mp4").heart_rate)
+
+Frame by frame::
+
+    monitor = rf.HeartRateMonitor()
+    for frame, time in frames:  # uint8 (height, width, 3), seconds
+        reading = monitor.push(frame, time)
+"""
+
+from pkgutil import extend_path
+
+# Run from the repository root, this source folder shadows an installed package and lacks its
+# compiled module: look for that one in the installed package, too.
+__path__ = extend_path(__path__, __name__)
+
+from rppg_fast._core import (
+    BandPass,
+    Resampler,
+    __version__,
+    appearance,
+    backends,
+    motion,
+)
+from rppg_fast.face import MTCNN, Face, FaceDetector, face_box, largest_face
+from rppg_fast.measure import measure, measure_frames
+from rppg_fast.monitor import HeartRateMonitor
+from rppg_fast.pulse import PulseSettings, Spectrum, spectrum
+from rppg_fast.reading import Box, Measurement, Reading, Status
+from rppg_fast.student import Student
+from rppg_fast.video import VideoError, VideoFile
+
+__all__ = [
+    "MTCNN",
+    "BandPass",
+    "Box",
+    "Face",
+    "FaceDetector",
+    "HeartRateMonitor",
+    "Measurement",
+    "PulseSettings",
+    "Reading",
+    "Resampler",
+    "Spectrum",
+    "Status",
+    "Student",
+    "VideoError",
+    "VideoFile",
+    "__version__",
+    "appearance",
+    "backends",
+    "face_box",
+    "largest_face",
+    "measure",
+    "measure_frames",
+    "motion",
+    "spectrum",
+]

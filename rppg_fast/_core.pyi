@@ -1,0 +1,186 @@
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__version__: str
+compiler: str
+"""Name and version of the compiler that built this module."""
+flags: str
+"""The flags it was given."""
+
+def backends() -> list[str]:
+    """Return the names of the kernel backends that this processor can run."""
+
+def appearance(
+    frame: NDArray[np.uint8], box: Iterable[int] | None = None, color: str = "bgr"
+) -> NDArray[np.float32]:
+    """Average a box of a frame down to 36x36 pixels, exactly and without rounding to 8 bits.
+
+    Parameters
+    ----------
+    frame
+        uint8 of shape (height, width, 3); any strides.
+    box
+        x0, y0, x1, y1 in pixels, x1 and y1 exclusive; the whole frame by default.
+    color
+        Order of the frame's channels, "bgr" or "rgb".
+
+    Returns
+    -------
+    float32 of shape (3, 36, 36): red, green and blue, values in [0, 1].
+
+    Raises
+    ------
+    TypeError
+        If the frame is no array or the box is not four whole numbers.
+    ValueError
+        If the frame has another dtype or shape, or the box is empty or leaves the frame.
+    """
+
+def motion(
+    a: NDArray[np.float32], b: NDArray[np.float32], kind: str = "normalized"
+) -> NDArray[np.float32]:
+    """Return the motion from appearance a to the next one, b: the network's input.
+
+    Parameters
+    ----------
+    a, b
+        float32 of one shape, such as (3, 36, 36) or (N, 3, 36, 36), values in [0, 1].
+    kind
+        "normalized": ``clamp((b - a) / (a + b + 0.3), -0.2, 0.2) * 50``, which hardly minds
+        exposure; "difference": ``b - a``, the paper's.
+
+    Returns
+    -------
+    float32 of the same shape.
+
+    Raises
+    ------
+    TypeError
+        If one of them is no array.
+    ValueError
+        If they are not float32, differ in shape, or there is no such kind.
+    """
+
+class Student:
+    def __init__(self, data: bytes, source: str, backend: str = "auto") -> None: ...
+    def __call__(self, motion: NDArray[np.float32]) -> NDArray[np.float32]: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def metadata(self) -> dict[str, str]: ...
+
+class PulseOptions:
+    def __init__(
+        self,
+        *,
+        rate: float,
+        low: float,
+        high: float,
+        order: int,
+        window: float,
+        min_snr_db: float,
+        max_gap: float,
+    ) -> None: ...
+
+class BandPass:
+    """A streaming Butterworth band-pass in second-order sections.
+
+    Equal to ``scipy.signal.sosfilt`` with ``scipy.signal.butter(order, (low, high), "bandpass")``;
+    its state carries over from call to call, so that chunks give what the whole gives.
+
+    Parameters
+    ----------
+    low, high
+        Band edges, Hz.
+    fs
+        Sampling rate, Hz.
+    order
+        Order of the prototype, 1 to 8; the filter has twice as many poles.
+
+    Raises
+    ------
+    ValueError
+        If the band does not lie between 0 and half the sampling rate, or the order is out of range.
+    """
+
+    def __init__(self, low: float, high: float, fs: float, order: int = 2) -> None: ...
+    def __call__(self, samples: ArrayLike) -> NDArray[np.float64]:
+        """Filter the next samples, shape (samples,), to float64 of the same shape."""
+    def reset(self) -> None:
+        """Return to rest."""
+    @property
+    def sections(self) -> NDArray[np.float64]:
+        """Second-order sections as SciPy has them, float64 of shape (sections, 6)."""
+
+class Resampler:
+    """Averages signals given at any times over the cells of a uniform grid.
+
+    Between two times a signal is taken as a straight line. Cell n begins n / rate seconds after the
+    first time; a pause longer than ``max_gap`` starts a new grid.
+
+    Parameters
+    ----------
+    rate
+        Cells per second, Hz.
+    channels
+        Number of signals that share their times.
+    max_gap
+        Longest step between two times that is bridged, s.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not positive.
+    """
+
+    def __init__(self, rate: float, channels: int = 1, max_gap: float = 0.5) -> None: ...
+    def push(self, time: float, values: ArrayLike) -> tuple[int, NDArray[np.float64]]:
+        """Take values of shape (channels,) at a time (s).
+
+        Returns
+        -------
+        step
+            0 for a first value, 1 for a next one, 2 for the first one after a gap.
+        samples
+            float64 of shape (cells, channels): averages of the cells that are now complete.
+
+        Raises
+        ------
+        ValueError
+            If the time is not finite or not later than the last one, or the shape is wrong.
+        """
+    def reset(self) -> None:
+        """Forget everything."""
+
+class PulseWindow:
+    def __init__(self, options: PulseOptions) -> None: ...
+    def restart(self, start: float, after_gap: bool) -> None: ...
+    def push(self, samples: ArrayLike) -> None: ...
+    def read(self) -> tuple[int, float, float, float, float]: ...
+    def newest(self, count: int) -> NDArray[np.float64]: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def start(self) -> float: ...
+
+class Stream:
+    def __init__(self, student: Student, options: PulseOptions) -> None: ...
+    def push(
+        self, frame: NDArray[np.uint8], box: Iterable[int], time: float, color: str = "bgr"
+    ) -> tuple[int, float, float, float, float]: ...
+    def reset(self) -> None: ...
+    def newest(self, count: int) -> NDArray[np.float64]: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def start(self) -> float: ...
+
+def spectrum(
+    pulse: ArrayLike, fs: float, low: float = 0.7, high: float = 4.0
+) -> tuple[float, NDArray[np.float64], bool, float, float]: ...

@@ -1,0 +1,267 @@
+"""The command line: ``rppg-fast measure | demo | info``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from rppg_fast import _core
+from rppg_fast.measure import measure
+from rppg_fast.methods import METHODS
+from rppg_fast.monitor import BOX_SCALE
+from rppg_fast.pulse import PulseSettings
+from rppg_fast.reading import Measurement, Status
+from rppg_fast.reference import Reference
+from rppg_fast.student import BUNDLED_WEIGHTS, Student
+from rppg_fast.video import VideoFile
+
+#: Exit codes: every video gave a heart rate; bad input; one gave none.
+OK, BAD_INPUT, NO_HEART_RATE = 0, 2, 3
+
+_ASSETS = Path(__file__).parent / "assets"
+_DEMO_VIDEO = _ASSETS / "demo.mp4"
+_DEMO_TRUTH = _ASSETS / "demo_truth.txt"
+
+_PROGRESS_WIDTH = 30
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    0: every video gave a heart rate. 2: bad input, named on standard error. 3: a video gave none,
+    which is a valid answer and carries its status.
+    """
+    # The decoder's own messages would bury the one line that says what is wrong.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        return _complain(error)
+    except BrokenPipeError:  # the reader of our output has left
+        return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rppg-fast", description="Heart rate from a face video. Not a medical device."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    defaults = PulseSettings()
+
+    command = commands.add_parser(
+        "measure",
+        help="measure the heart rate in video files",
+        description="Measure the heart rate in video files. Exit code 0: each gave one; "
+        "3: one gave none, for the reason shown; 2: bad input.",
+    )
+    command.add_argument("videos", nargs="+", metavar="VIDEO", help="a video file")
+    command.add_argument("--json", metavar="FILE", help="write the results there; - for stdout")
+    command.add_argument("--plot", metavar="FILE", help="draw pulse and spectrum (one video only)")
+    command.add_argument(
+        "--reference", metavar="FILE", help="ground_truth.txt of UBFC-rPPG to draw in the plot"
+    )
+    command.add_argument(
+        "--method", choices=["student", *METHODS], default="student", help="default: student"
+    )
+    command.add_argument("--weights", metavar="FILE", help="other weights for the student")
+    command.add_argument(
+        "--box", type=_box, metavar="X0,Y0,X1,Y1", help="pixels to measure, without face detection"
+    )
+    command.add_argument(
+        "--box-scale",
+        type=float,
+        default=BOX_SCALE,
+        metavar="S",
+        help=f"how much larger than the face the measured box is (default: {BOX_SCALE})",
+    )
+    command.add_argument("--fps", type=float, help="frame rate, in place of the file's own times")
+    for name, unit, text in (
+        ("window", "S", "seconds of video that a heart rate is read from"),
+        ("low", "HZ", "lowest heart rate"),
+        ("high", "HZ", "highest heart rate"),
+        ("min-snr-db", "DB", "signal-to-noise ratio below which there is no heart rate"),
+    ):
+        default = getattr(defaults, name.replace("-", "_"))
+        command.add_argument(
+            f"--{name}", type=float, default=default, metavar=unit, help=f"{text} ({default})"
+        )
+    command.add_argument(
+        "--step", type=float, default=1.0, metavar="S", help="seconds between windows (1.0)"
+    )
+    command.set_defaults(run=_measure)
+
+    command = commands.add_parser("demo", help="measure a clip whose true heart rate is known")
+    command.set_defaults(run=_demo)
+
+    command = commands.add_parser("info", help="version, build, backends and weights")
+    command.set_defaults(run=_info)
+    return parser
+
+
+def _box(text: str) -> tuple[int, ...]:
+    try:
+        sides = tuple(int(side) for side in text.split(","))
+    except ValueError:
+        sides = ()
+    if len(sides) != 4:
+        raise argparse.ArgumentTypeError(f"{text!r} is not four whole numbers X0,Y0,X1,Y1")
+    return sides
+
+
+def _complain(error: Exception) -> int:
+    reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+    if isinstance(error, OSError) and error.filename is None:
+        reason = str(error)
+    print(f"rppg-fast: {reason}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def _measure(options: argparse.Namespace) -> int:
+    if len(options.videos) > 1 and options.plot:
+        raise ValueError("--plot draws one video, not several")
+    if options.reference and not options.plot:
+        raise ValueError("--reference is drawn into a plot: give --plot, too")
+    if options.weights and options.method != "student":
+        raise ValueError(f"--weights are of no use to --method {options.method}")
+    reference = Reference.read(options.reference) if options.reference else None
+    settings = PulseSettings(
+        window=options.window, low=options.low, high=options.high, min_snr_db=options.min_snr_db
+    )
+    student = None
+    if options.method == "student":
+        student = Student.load(options.weights or BUNDLED_WEIGHTS)
+
+    code, results = OK, []
+    for name in options.videos:
+        try:
+            video = VideoFile(name, options.fps)
+            with _ProgressBar(video) as bar:
+                result = measure(
+                    video,
+                    step=options.step,
+                    progress=bar,
+                    method=options.method,
+                    student=student,
+                    box=options.box,
+                    box_scale=options.box_scale,
+                    settings=settings,
+                )
+        except (ValueError, TypeError, OSError) as error:
+            code = _complain(error)
+            continue
+        results.append(result)
+        if options.json != "-":
+            print(_describe(result, settings))
+        if result.status is not Status.OK and code == OK:
+            code = NO_HEART_RATE
+    if options.json:
+        _write_json(results, options.json)
+    if options.plot and results:
+        from rppg_fast.plot import plot_measurement
+
+        plot_measurement(results[0], options.plot, reference, settings)
+    return code
+
+
+def _write_json(results: list[Measurement], target: str) -> None:
+    text = json.dumps([result.to_json() for result in results], indent=2, allow_nan=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        Path(target).write_text(text, "utf-8")
+
+
+def _describe(result: Measurement, settings: PulseSettings) -> str:
+    """Say a result in one line."""
+    if result.heart_rate is not None and result.snr_db is not None:
+        right = sum(window.status is Status.OK for window in result.windows)
+        return (
+            f"{result.video}: {result.heart_rate:.1f} bpm (SNR {result.snr_db:.1f} dB, "
+            f"{right} of {len(result.windows)} windows, {result.frames} frames at "
+            f"{result.fps:.2f} fps)"
+        )
+    snr = "" if result.snr_db is None else f", SNR {result.snr_db:.1f} dB"
+    reasons = {
+        Status.NO_FACE: "no face was found",
+        Status.WARMING_UP: f"{result.duration:.1f} s of video do not fill a window of "
+        f"{settings.window:g} s",
+        Status.GAP: f"frames are missing: no {settings.window:g} s without a gap",
+    }
+    reason = reasons.get(result.status, f"no clear pulse in most windows{snr}")
+    return f"{result.video}: no heart rate, {result.status}: {reason}"
+
+
+def _demo(options: argparse.Namespace) -> int:
+    video = VideoFile(_DEMO_VIDEO)
+    print("A synthetic clip: a still portrait, gently moved, with a known pulse put into the skin.")
+    with _ProgressBar(video) as bar:
+        result = measure(video, progress=bar)
+    if result.heart_rate is None:
+        print(_describe(result, PulseSettings()))
+        return NO_HEART_RATE
+    truth = Reference.read(_DEMO_TRUTH).mean_heart_rate(
+        result.windows[0].start, result.windows[-1].end
+    )
+    print(f"measured heart rate: {result.heart_rate:.1f} bpm (SNR {result.snr_db:.1f} dB)")
+    print(f"true heart rate:     {truth:.1f} bpm")
+    return OK
+
+
+def _info(options: argparse.Namespace) -> int:
+    student = Student.load()
+    for name, value in (
+        ("rppg_fast", _core.__version__),
+        ("compiler", _core.compiler),
+        ("flags", _core.flags),
+        ("backends", ", ".join(_core.backends()) + f" (auto: {student.backend})"),
+        ("weights", f"{BUNDLED_WEIGHTS.name} sha256 {student.sha256}"),
+        ("trained on", student.metadata.get("training_data", "unknown")),
+        ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
+        ("NumPy, OpenCV", f"{np.__version__}, {cv2.__version__}"),
+    ):
+        print(f"{name + ':':15}{value}")
+    return OK
+
+
+class _ProgressBar:
+    """A bar on standard error, only where a person looks on; gone when done."""
+
+    def __init__(self, video: VideoFile) -> None:
+        self._name = os.path.basename(video.path)
+        self._total = video.frame_count
+        self._shown = -1
+        self._visible = sys.stderr.isatty()
+
+    def __enter__(self) -> _ProgressBar:
+        return self
+
+    def __call__(self, frames: int) -> None:
+        if not self._visible:
+            return
+        total = max(self._total, frames)  # the container may not know, or be wrong
+        percent = 100 * frames // total if self._total else frames // 100
+        if percent == self._shown:
+            return
+        self._shown = percent
+        filled = _PROGRESS_WIDTH * frames // total if self._total else 0
+        bar = "#" * filled + "." * (_PROGRESS_WIDTH - filled)
+        sys.stderr.write(f"\r{self._name} [{bar}] {frames} frames")
+        sys.stderr.flush()
+
+    def __exit__(self, *exception: object) -> None:
+        if self._visible:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""A whole recording through the monitor."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from statistics import median
+from typing import Any, Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rppg_fast.monitor import HeartRateMonitor
+from rppg_fast.reading import Measurement, Reading, Status
+from rppg_fast.video import Frame, VideoFile
+
+#: Share of a recording's windows that must read ok before it has a heart rate.
+MIN_SHARE_OK = 0.5
+
+#: Called after every frame with the number of frames so far.
+Progress = Callable[[int], None]
+
+
+def measure(
+    video: str | os.PathLike[str] | VideoFile,
+    *,
+    fps: float | None = None,
+    step: float = 1.0,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Measurement:
+    """Measure the heart rate in a video file.
+
+    The file is read frame by frame and pushed through a ``HeartRateMonitor``: the result is the
+    same, to the last bit, as pushing its frames one by one.
+
+    Parameters
+    ----------
+    video
+        A path, or an opened ``VideoFile``.
+    fps
+        Frame rate, Hz, that overrides what the container says of time.
+    step
+        Time from one reported window to the next, s.
+    progress
+        Called after every frame with the number of frames so far.
+    **options
+        What ``HeartRateMonitor`` takes: ``method``, ``box``, ``window``, ...
+
+    Raises
+    ------
+    FileNotFoundError, VideoError
+        If the file cannot be read as a video.
+    ValueError
+        If an option makes no sense.
+    """
+    monitor = HeartRateMonitor(**options)
+    file = video if isinstance(video, VideoFile) else VideoFile(video, fps)
+    return measure_frames(file, monitor, name=file.path, step=step, progress=progress)
+
+
+def measure_frames(
+    frames: Iterable[tuple[Frame, float]],
+    monitor: HeartRateMonitor,
+    *,
+    name: str = "frames",
+    step: float = 1.0,
+    progress: Progress | None = None,
+) -> Measurement:
+    """Measure the heart rate in a sequence of (frame, time).
+
+    Frames whose time is not later than the last one's are left out and counted.
+
+    Parameters
+    ----------
+    frames
+        uint8 frames of shape (height, width, 3) with their times, s.
+    monitor
+        A fresh monitor; it is left as the last frame leaves it.
+    name
+        What the result calls the recording.
+    step
+        Time from one reported window to the next, s.
+    progress
+        Called after every frame with the number of frames so far.
+
+    Raises
+    ------
+    ValueError
+        If ``step`` is not positive or a frame is not such an array.
+    """
+    if not (math.isfinite(step) and step > 0):
+        raise ValueError(f"step must be a positive number of seconds, got {step}")
+    first = last = math.nan
+    count = skipped = 0
+    windows: list[Reading] = []
+    due = -math.inf
+    latest: Reading | None = None
+    pieces: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+    for frame, time in frames:
+        if count and not time > last:
+            skipped += 1
+            continue
+        latest = monitor.push(frame, time)
+        pieces.append(monitor.fetch_pulse())
+        first, last = (time if count == 0 else first), time
+        count += 1
+        if _is_window(latest) and latest.end >= due:
+            windows.append(latest)
+            due = latest.end + step * (1.0 - 1e-6)  # a step that ends on the grid stays on it
+        if progress is not None:
+            progress(count + skipped)
+    status, heart_rate, snr_db = _summarise(windows, latest)
+    duration = last - first if count else 0.0
+    empty = np.empty(0)
+    return Measurement(
+        video=name,
+        method=monitor.method,
+        status=status,
+        heart_rate=heart_rate,
+        snr_db=snr_db,
+        frames=count,
+        skipped=skipped,
+        duration=duration,
+        fps=(count - 1) / duration if duration > 0 else 0.0,
+        box=monitor.box,
+        windows=tuple(windows),
+        times=np.concatenate([times for times, _ in pieces] or [empty]),
+        pulse=np.concatenate([values for _, values in pieces] or [empty]),
+    )
+
+
+def _is_window(reading: Reading) -> bool:
+    return reading.status in (Status.OK, Status.LOW_SIGNAL)
+
+
+def _summarise(
+    windows: list[Reading], latest: Reading | None
+) -> tuple[Status, float | None, float | None]:
+    """Return status, heart rate (bpm) and SNR (dB) of a recording."""
+    if not windows:
+        return (Status.NO_FACE if latest is None else latest.status), None, None
+    right = [window for window in windows if window.status is Status.OK]
+    peaks = [window.snr_db for window in right or windows if window.snr_db is not None]
+    snr_db = median(peaks) if peaks else None
+    if len(right) < MIN_SHARE_OK * len(windows):
+        return Status.LOW_SIGNAL, None, snr_db
+    rates = [window.heart_rate for window in right if window.heart_rate is not None]
+    return Status.OK, sum(rates) / len(rates), snr_db

@@ -1,0 +1,98 @@
+"""Settings of the pulse's signal path, and the spectrum of a pulse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rppg_fast import _core
+
+
+@dataclass(frozen=True)
+class PulseSettings:
+    """How a pulse is filtered and read; the defaults are the paper's where it names a value.
+
+    Attributes
+    ----------
+    window
+        Length of the window that a heart rate is read from, s.
+    low, high
+        The band that a heart rate may lie in, Hz; also the band-pass's edges.
+    order
+        Order of the Butterworth prototype (the band-pass has twice as many poles).
+    rate
+        Sampling rate of the uniform grid on which the pulse is filtered, Hz.
+    min_snr_db
+        A spectral peak below this signal-to-noise ratio is no heart rate, dB.
+    max_gap
+        A longer pause between two frames starts the window anew, s.
+    """
+
+    window: float = 10.0
+    low: float = 0.7
+    high: float = 4.0
+    order: int = 2
+    rate: float = 30.0
+    min_snr_db: float = 1.0
+    max_gap: float = 0.5
+
+    def to_native(self) -> _core.PulseOptions:
+        """Return the native form of these settings, which is checked where it is used."""
+        return _core.PulseOptions(
+            rate=self.rate,
+            low=self.low,
+            high=self.high,
+            order=self.order,
+            window=self.window,
+            min_snr_db=self.min_snr_db,
+            max_gap=self.max_gap,
+        )
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The power spectrum of a window of pulse.
+
+    Attributes
+    ----------
+    frequencies, power
+        float64, shape (bins,): Hz, and the squared magnitude of the transform.
+    heart_rate
+        The interpolated peak inside the band, bpm; NaN where the band holds no peak.
+    snr_db
+        Power within 0.1 Hz of the peak and of its first harmonic against the rest of the band, dB;
+        NaN where the band holds no peak.
+    """
+
+    frequencies: NDArray[np.float64]
+    power: NDArray[np.float64]
+    heart_rate: float
+    snr_db: float
+
+
+def spectrum(pulse: ArrayLike, fs: float, low: float = 0.7, high: float = 4.0) -> Spectrum:
+    """Return the power spectrum of a pulse, with its peak between ``low`` and ``high``.
+
+    The mean is removed, a Hann window applied, and zeros are added until a bin is finer than
+    0.5 bpm. A peak is a local maximum: the flank of something outside the band is none.
+
+    Parameters
+    ----------
+    pulse
+        Real numbers, shape (samples,), at least 2.
+    fs
+        Sampling rate, Hz.
+    low, high
+        The band, Hz.
+
+    Raises
+    ------
+    ValueError
+        If the band does not lie between 0 and half the sampling rate, or the pulse is too short or
+        has not one dimension.
+    """
+    bin_hz, power, _, frequency, snr_db = _core.spectrum(pulse, fs, low, high)
+    frequencies = np.arange(power.size, dtype=np.float64) * bin_hz
+    return Spectrum(frequencies, power, 60.0 * frequency, snr_db)

@@ -1,0 +1,175 @@
+"""What a stream reports: plain frozen records."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels; unpacks to ``x0, y0, x1, y1``.
+
+    Parameters
+    ----------
+    x0, y0
+        First column and row.
+    x1, y1
+        One past the last column and row.
+
+    Raises
+    ------
+    ValueError
+        If an edge is negative or the box is empty.
+    """
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.x0 < self.x1 and 0 <= self.y0 < self.y1):
+            raise ValueError(f"box must have 0 <= x0 < x1 and 0 <= y0 < y1, got {tuple(self)}")
+
+    def __iter__(self) -> Iterator[int]:
+        return iter((self.x0, self.y0, self.x1, self.y1))
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return self.y1 - self.y0
+
+
+class Status(str, enum.Enum):
+    """Whether there is a heart rate, and if not, why."""
+
+    WARMING_UP = "warming_up"  #: the window is not full yet
+    OK = "ok"  #: there is a face and a pulse
+    NO_FACE = "no_face"  #: no face has been found
+    LOW_SIGNAL = "low_signal"  #: the window is full, but shows no clear pulse
+    GAP = "gap"  #: frames were missing; the window is filling anew
+
+    def __str__(self) -> str:
+        return self.value
+
+
+#: The order in which the native module numbers them.
+_STATUSES = tuple(Status)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is known at one frame, from the window of pulse that ends there.
+
+    Attributes
+    ----------
+    time
+        The frame's time, s.
+    status
+        Whether there is a heart rate, and if not, why.
+    heart_rate
+        bpm; None unless ``status`` is ``Status.OK``.
+    snr_db
+        Power at the spectral peak and its first harmonic against the rest of the band, dB.
+        None while there is no peak to speak of.
+    start, end
+        The window that was read, s; both equal ``time`` while no face has been found.
+    """
+
+    time: float
+    status: Status
+    heart_rate: float | None
+    snr_db: float | None
+    start: float
+    end: float
+
+    @classmethod
+    def from_native(cls, time: float, values: tuple[int, float, float, float, float]) -> Reading:
+        """Build from what a native stream returns, in which NaN stands for nothing."""
+        status, heart_rate, snr_db, start, end = values
+        return cls(time, _STATUSES[status], _known(heart_rate), _known(snr_db), start, end)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a whole recording showed.
+
+    Attributes
+    ----------
+    video
+        Name of the recording.
+    method
+        The method that measured it: "student", "pos", "chrom", "green" or "ica".
+    status
+        ``Status.OK`` where at least half of the windows read ok; else what kept the others back.
+    heart_rate
+        Mean over the windows that read ok, bpm (the paper's definition); None unless ``status``
+        is ``Status.OK``.
+    snr_db
+        Median over the same windows, dB; over all windows with a peak where none of them was ok.
+    frames, skipped
+        Frames measured, and frames left out because their time was not later than the last one's.
+    duration, fps
+        Time from first to last frame, s, and the mean frame rate over it, Hz.
+    box
+        The pixels that were measured; None where no face was found.
+    windows
+        One reading for every step, oldest first.
+    times, pulse
+        float64, shape (samples,): the band-passed pulse and its times, s, on a uniform grid that
+        starts anew after each gap. In units of the training label's standard deviation.
+    """
+
+    video: str
+    method: str
+    status: Status
+    heart_rate: float | None
+    snr_db: float | None
+    frames: int
+    skipped: int
+    duration: float
+    fps: float
+    box: Box | None
+    windows: tuple[Reading, ...]
+    times: NDArray[np.float64]
+    pulse: NDArray[np.float64]
+
+    def to_json(self) -> dict[str, object]:
+        """Return what ``rppg-fast measure --json`` writes for one video."""
+        return {
+            "video": self.video,
+            "status": self.status.value,
+            "heart_rate_bpm": self.heart_rate,
+            "snr_db": self.snr_db,
+            "frames": self.frames,
+            "skipped_frames": self.skipped,
+            "duration_s": self.duration,
+            "fps": self.fps,
+            "box": None if self.box is None else list(self.box),
+            "method": self.method,
+            "windows": [
+                {
+                    "start_s": window.start,
+                    "end_s": window.end,
+                    "heart_rate_bpm": window.heart_rate,
+                    "snr_db": window.snr_db,
+                    "status": window.status.value,
+                }
+                for window in self.windows
+            ],
+        }

@@ -1,0 +1,90 @@
+"""A reference trace recorded beside a video, in UBFC-rPPG's three-row layout."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rppg_fast import _core
+from rppg_fast.pulse import PulseSettings
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A finger's PPG with its times.
+
+    Attributes
+    ----------
+    ppg
+        float64 of shape (samples,): the sensor's own units.
+    heart_rate
+        float64 of shape (samples,): what the sensor says, bpm.
+    times
+        float64 of shape (samples,): seconds on the video's clock, never going back.
+    """
+
+    ppg: NDArray[np.float64]
+    heart_rate: NDArray[np.float64]
+    times: NDArray[np.float64]
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Reference:
+        """Read a ``ground_truth.txt``: a row of PPG, one of heart rate (bpm), one of time (s).
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        ValueError
+            If it is not three rows of equally many finite numbers with times that never go back.
+        """
+        name = os.fspath(path)
+        try:
+            rows = [
+                row.split() for row in Path(path).read_text("ascii").splitlines() if row.strip()
+            ]
+            values = [np.array(row, np.float64) for row in rows]
+        except ValueError as error:
+            raise ValueError(f"{name}: not a table of numbers: {error}") from None
+        if len(values) != 3 or len({row.size for row in values}) != 1:
+            raise ValueError(
+                f"{name}: must have three rows of equal length (PPG, heart rate, time), "
+                f"has rows of {[row.size for row in values]}"
+            )
+        if not all(np.isfinite(row).all() for row in values):
+            raise ValueError(f"{name}: has a value that is not finite")
+        if values[2].size < 2 or np.any(np.diff(values[2]) < 0):
+            raise ValueError(f"{name}: its times must be at least two and never go back")
+        return cls(*values)
+
+    def mean_heart_rate(self, start: float, end: float) -> float:
+        """Return the mean of the sensor's heart rate from ``start`` to ``end`` (s), bpm.
+
+        Raises
+        ------
+        ValueError
+            If the trace holds no sample there.
+        """
+        inside = (self.times >= start) & (self.times <= end)
+        if not inside.any():
+            raise ValueError(f"the reference has no sample between {start} s and {end} s")
+        return float(self.heart_rate[inside].mean())
+
+    def pulse(
+        self, settings: PulseSettings | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return times (s) and values of the PPG on the uniform grid, band-passed, (samples,)."""
+        settings = settings or PulseSettings()
+        resampler = _core.Resampler(settings.rate, max_gap=float(np.ptp(self.times)) + 1.0)
+        filtered = _core.BandPass(settings.low, settings.high, settings.rate, settings.order)
+        fresh = np.concatenate([[True], np.diff(self.times) > 0])  # sensors repeat a time at times
+        cells = [
+            resampler.push(time, [value - self.ppg[0]])[1][:, 0]
+            for time, value in zip(self.times[fresh], self.ppg[fresh])
+        ]
+        samples = filtered(np.concatenate(cells))
+        return self.times[0] + (np.arange(samples.size) + 0.5) / settings.rate, samples

@@ -1,0 +1,92 @@
+"""One face over time for the classical methods: mean colour in, readings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rppg_fast import _core
+from rppg_fast.methods import METHODS
+from rppg_fast.pulse import PulseSettings
+
+#: The middle of the 36x36 appearance, rows and columns: a box that was enlarged 1.6 times about a
+#: face holds the face there.
+_FACE = slice(7, 29)
+
+_NEXT = 1  # the native resampler's step that continues its grid
+_GAP = 2
+
+
+class RgbStream:
+    """A stream like the native ``_core.Stream``, with a classical method in the student's place.
+
+    Resampling, band-pass, window, spectrum and status are the same native code.
+
+    Parameters
+    ----------
+    method
+        One of ``rppg_fast.methods.METHODS``.
+    settings
+        How the pulse is filtered and read.
+
+    Raises
+    ------
+    ValueError
+        If there is no such method.
+    """
+
+    def __init__(self, method: str, settings: PulseSettings) -> None:
+        if method not in METHODS:
+            raise ValueError(f"method must be 'student' or one of {list(METHODS)}, got {method!r}")
+        self._method = METHODS[method]
+        self._rate = settings.rate
+        self._resampler = _core.Resampler(settings.rate, 3, settings.max_gap)
+        self._window = _core.PulseWindow(settings.to_native())
+        self._rgb = np.empty((round(settings.window * settings.rate), 3))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._resampler.reset()
+        self._begin(0.0, after_gap=False)
+        self._window.restart(0.0, False)
+
+    def _begin(self, start: float, after_gap: bool) -> None:
+        self.start = start
+        self.total = 0
+        self._after_gap = after_gap
+
+    @property
+    def size(self) -> int:
+        """Samples of pulse in the window."""
+        return self._window.size
+
+    def push(
+        self, frame: NDArray[np.uint8], box: Iterable[int], time: float, color: str = "bgr"
+    ) -> tuple[int, float, float, float, float]:
+        """Take one frame; arguments, result and errors are those of ``_core.Stream.push``."""
+        face = _core.appearance(frame, box, color)[:, _FACE, _FACE]
+        step, samples = self._resampler.push(time, face.mean(axis=(1, 2), dtype=np.float64))
+        if step != _NEXT:
+            self._begin(time, after_gap=step == _GAP)
+        for sample in samples:
+            self._rgb[:-1] = self._rgb[1:]
+            self._rgb[-1] = sample
+            self.total += 1
+        if step != _NEXT or len(samples):
+            self._extract()
+        return self._window.read()
+
+    def _extract(self) -> None:
+        size = min(self.total, len(self._rgb))
+        first = self.start + (self.total - size) / self._rate
+        self._window.restart(first, self._after_gap)
+        # One sample is no pulse yet; and a filter at rest expects to start at zero.
+        pulse = self._method(self._rgb[-size:], self._rate) if size > 1 else np.zeros(size)
+        self._window.push(pulse - pulse[:1])
+
+    def newest(self, count: int) -> NDArray[np.float64]:
+        """Return the newest ``count`` samples of band-passed pulse, oldest first."""
+        return self._window.newest(count)

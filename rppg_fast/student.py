@@ -1,0 +1,60 @@
+"""The student network with its weights."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from rppg_fast import _core
+
+#: The weights that ship with the package; their card lies beside them.
+BUNDLED_WEIGHTS = Path(__file__).parent / "assets" / "student.safetensors"
+
+
+class Student(_core.Student):
+    """The paper's student network, run natively; any number of threads may share one.
+
+    Calling it takes motion, float32 of shape (N, 3, 36, 36) as ``rppg_fast.motion`` makes it, and
+    returns the predicted change of the pulse over each of the N frame steps, float32 of shape
+    (N,), in standard deviations of the training label.
+
+    Attributes
+    ----------
+    backend
+        The kernels that run it.
+    metadata
+        What the weights say of themselves: format, input, training data, config.
+    source
+        Where the weights came from.
+    sha256
+        Hash of the weights file, hexadecimal.
+    """
+
+    source: str
+    sha256: str
+
+    def __init__(self, data: bytes, source: str, backend: str = "auto") -> None:
+        super().__init__(data, source, backend)
+        self.source = source
+        self.sha256 = hashlib.sha256(data).hexdigest()
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str] = BUNDLED_WEIGHTS, backend: str = "auto") -> Student:
+        """Load weights from a safetensors file; without a path, those that ship with the package.
+
+        Parameters
+        ----------
+        path
+            A file written by ``training/export.py``.
+        backend
+            "auto", or one of ``rppg_fast.backends()``.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        ValueError
+            If it is not exactly the student's weights, or the backend is not available.
+        """
+        return cls(Path(path).read_bytes(), os.fspath(path), backend)

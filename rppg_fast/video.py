@@ -1,0 +1,102 @@
+"""Video files, frame by frame, with the time of each frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Frame = NDArray[np.uint8]
+
+
+class VideoError(ValueError):
+    """A file that is no readable video; the message names it and says why."""
+
+
+class VideoFile:
+    """A video file as an iterable of (frame, time); holds one frame at a time in memory.
+
+    Frames are uint8 of shape (height, width, 3), blue-green-red; times are seconds. They are the
+    container's own time stamps where it has them, else the frame's number over the frame rate.
+
+    Parameters
+    ----------
+    path
+        The file.
+    fps
+        Frame rate, Hz, that overrides what the container says of time.
+
+    Attributes
+    ----------
+    path
+        The file's name as given.
+    frame_count
+        What the container says; 0 where it does not know. An estimate, for progress only.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    VideoError
+        If it is no file, is empty, or cannot be decoded.
+    ValueError
+        If ``fps`` is not a positive number.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], fps: float | None = None) -> None:
+        self.path = os.fspath(path)
+        if fps is not None and not 0 < fps < float("inf"):
+            raise ValueError(f"fps must be a positive number of frames per second, got {fps}")
+        if not os.path.exists(self.path):
+            raise FileNotFoundError(f"{self.path}: no such file")
+        if not os.path.isfile(self.path):
+            raise VideoError(f"{self.path}: not a file")
+        if os.path.getsize(self.path) == 0:
+            raise VideoError(f"{self.path}: the file is empty")
+        capture = self._open()
+        self.frame_count = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        self._container_fps = float(capture.get(cv2.CAP_PROP_FPS))
+        capture.release()
+        self._fps = fps
+
+    def _open(self) -> cv2.VideoCapture:
+        capture = cv2.VideoCapture(self.path)
+        if not capture.isOpened():
+            raise VideoError(f"{self.path}: not a video that OpenCV can read")
+        return capture
+
+    def __iter__(self) -> Iterator[tuple[Frame, float]]:
+        capture = self._open()
+        try:
+            stamped = self._stamped(capture)
+            first = next(stamped, None)
+            if first is None:
+                raise VideoError(f"{self.path}: not one frame can be decoded")
+            second = next(stamped, None)
+            fps = self._fps
+            if fps is None and second is not None and not second[1] > first[1]:
+                fps = self._container_fps
+                if not 0 < fps < float("inf"):
+                    raise VideoError(
+                        f"{self.path}: has neither time stamps nor a frame rate; give one as fps"
+                    )
+            index = 0
+            while first is not None:
+                frame, stamp = first
+                yield frame, stamp if fps is None else index / fps
+                index += 1
+                first, second = second, next(stamped, None)
+        finally:
+            capture.release()
+
+    @staticmethod
+    def _stamped(capture: cv2.VideoCapture) -> Iterator[tuple[Frame, float]]:
+        """Yield every frame with the container's time stamp in seconds."""
+        while True:
+            found, frame = capture.read()
+            if not found:
+                return
+            yield np.asarray(frame, np.uint8), capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
