@@ -11,6 +11,27 @@ constexpr std::uint64_t kMaxHeader = 1 << 20;
 
 [[noreturn]] void fail(const std::string& what) { throw std::invalid_argument(what); }
 
+// Whether bytes are UTF-8 as RFC 3629 has it: no overlong forms, surrogates or code points too
+// large.
+bool is_utf8(std::string_view text) {
+  std::size_t at = 0;
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  while (at < text.size()) {
+    const unsigned char lead = byte(at++);
+    if (lead < 0x80) continue;
+    if (lead < 0xC2 || lead > 0xF4) return false;
+    const std::size_t more = lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
+    if (text.size() - at < more) return false;
+    const unsigned char least = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    const unsigned char most = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    if (byte(at) < least || byte(at) > most) return false;
+    for (std::size_t i = 1; i < more; ++i)
+      if (byte(at + i) < 0x80 || byte(at + i) > 0xBF) return false;
+    at += more;
+  }
+  return true;
+}
+
 // The part of JSON that a safetensors header uses: objects, strings and arrays of whole numbers.
 class HeaderParser {
  public:
@@ -236,7 +257,10 @@ Safetensors parse_safetensors(const void* data, std::size_t size) {
          " bytes long");
 
   const unsigned char* const tensors = bytes + 8 + length;
-  HeaderParser parser({reinterpret_cast<const char*>(bytes + 8), static_cast<std::size_t>(length)});
+  const std::string_view header(reinterpret_cast<const char*>(bytes + 8),
+                                static_cast<std::size_t>(length));
+  if (!is_utf8(header)) fail("its header is not UTF-8");
+  HeaderParser parser(header);
   Safetensors file;
   std::map<std::string, Entry> entries;
   bool seen_metadata = false;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 constexpr double kBinsPerHz = 120.0;      // 0.5 bpm
+constexpr double kRounding = 1e-13;       // of a mean over a window, relative
 constexpr double kSignalHalfWidth = 0.1;  // Hz around the peak and its harmonic
 
 std::size_t padded_length(double rate, std::size_t samples) {
@@ -108,7 +109,13 @@ Peak Spectrum::analyse(const double* samples, std::size_t count) {
   double mean = 0;
   for (std::size_t i = 0; i < count; ++i) mean += samples[i];
   mean /= static_cast<double>(count);
-  for (std::size_t i = 0; i < count; ++i) buffer_[i] = (samples[i] - mean) * hann_[i];
+  double largest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    buffer_[i] = (samples[i] - mean) * hann_[i];
+    largest = std::max(largest, std::abs(buffer_[i]));
+  }
+  // What is left of a constant is rounding errors: they have peaks, but mean nothing.
+  if (!(largest > kRounding * std::abs(mean))) std::fill_n(buffer_.data(), count, 0.0);
   std::fill(buffer_.begin() + static_cast<std::ptrdiff_t>(count), buffer_.end(), 0.0);
   fft_.power(buffer_.data(), power_.data());
   return find_peak();

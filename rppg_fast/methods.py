@@ -61,6 +61,9 @@ def pos(rgb: Floats, fs: float) -> Floats:
     return -_overlap_add(x + _deviation_ratio(x, y) * y, np.ones(length))
 
 
+#: Relative change of colour below which there are rounding errors only.
+_STILL = 1e-9
+
 #: Every classical method by the name that ``method=`` and ``--method`` take.
 METHODS: dict[str, Callable[[Floats, float], Floats]] = {
     "green": green,
@@ -82,7 +85,7 @@ def _means(blocks: Floats) -> Floats:
 
 def _normalised(rgb: Floats) -> Floats:
     mean = rgb.mean(axis=0)
-    return np.asarray(rgb / np.where(mean > 0, mean, 1.0) - 1.0)
+    return np.asarray((rgb - mean) / np.where(mean > 0, mean, 1.0))
 
 
 def _band_passed(signals: Floats, fs: float, settings: PulseSettings) -> Floats:
@@ -115,8 +118,8 @@ def _unmixing(signals: Floats) -> Floats:
     """Return the (3, 3) matrix that unmixes signals: symmetric FastICA with the cubic contrast."""
     covariance = np.cov(signals.T)
     values, vectors = np.linalg.eigh(covariance)
-    if not values[-1] > 0:
-        return np.eye(signals.shape[1])  # a still picture has nothing to unmix
+    if not values[-1] > _STILL**2:
+        return np.eye(signals.shape[1])  # whitening would blow rounding errors up to a signal
     floor = values[-1] * 1e-12  # directions without any signal stay finite
     whitening = (vectors / np.sqrt(np.maximum(values, floor))).T
     white = (signals - signals.mean(axis=0)) @ whitening.T

@@ -1,0 +1,55 @@
+"""The simplest video with a pulse: a patch of skin in camera noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Frame = NDArray[np.uint8]
+
+SIZE = 72
+BOX = (0, 0, SIZE, SIZE)
+
+# Blue, green, red: a skin's colour, and by how much of itself each channel falls with the blood's
+# volume (the pulse's colour vector of de Haan, 0.33, 0.77, 0.53 in red, green, blue).
+SKIN = np.array([95.0, 120.0, 170.0])
+PULSE = np.array([0.53, 0.77, 0.33])
+
+
+def frame_times(fps: float, seconds: float, jitter: float = 0.0, seed: int = 0) -> list[float]:
+    """Times of frames at a rate, each off by up to ``jitter`` frame periods to either side."""
+    count = round(seconds * fps) + 1
+    shift = np.random.default_rng(seed).uniform(-jitter, jitter, count)
+    return [float(t) for t in (np.arange(count) + shift) / fps + 1.0]
+
+
+def skin(
+    times: list[float], bpm: float, amplitude: float = 0.02, noise: float = 2.0, seed: int = 0
+) -> Iterator[tuple[Frame, float]]:
+    """Yield frames of skin whose blood volume beats at ``bpm``; amplitude 0 is a still photograph.
+
+    ``amplitude`` is relative to the skin's brightness, ``noise`` in grey levels.
+    """
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[0:SIZE, 0:SIZE] / SIZE
+    shading = (0.8 + 0.3 * np.sin(3.0 * rows + 1.0) * np.cos(2.0 * columns))[..., None]
+    for time in times:
+        phase = 2.0 * np.pi * bpm / 60.0 * time
+        volume = np.sin(phase) + 0.3 * np.sin(2.0 * phase + 0.5)
+        picture = SKIN * shading * (1.0 - amplitude * PULSE * volume)
+        picture = picture + noise * rng.standard_normal(picture.shape)
+        yield np.clip(np.round(picture), 0, 255).astype(np.uint8), time
+
+
+def write_video(path: Path, frames: Iterator[tuple[Frame, float]], fps: float) -> Path:
+    """Write frames to a lossless file (FFV1) that OpenCV can read back."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"FFV1"), fps, (SIZE, SIZE))
+    assert writer.isOpened()
+    for frame, _ in frames:
+        writer.write(frame)
+    writer.release()
+    return path

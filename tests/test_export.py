@@ -1,0 +1,192 @@
+"""Folding batch normalisation, the weights file, its card and the golden file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch")
+pytest.importorskip("tqdm", reason="training needs tqdm")
+
+import rppg_fast as rf  # noqa: E402
+from training import config as config_module  # noqa: E402
+from training.checkpoint import Checkpoint  # noqa: E402
+from training.export import export, fold, golden_motion, load_student, main  # noqa: E402
+from training.models import Student  # noqa: E402
+
+ROOT = Path(__file__).parents[1]
+
+# The folded weights are rounded to float32 once (6e-8 each); relative to the output's deviation.
+FOLD_TOLERANCE = 1e-6
+# The parity that the native float32 student must reach, relative to the output's deviation.
+NATIVE_TOLERANCE = 1e-5
+
+SHAPES = {
+    "conv1.weight": (32, 3, 3, 3),
+    "conv1.bias": (32,),
+    "conv2.weight": (64, 32, 3, 3),
+    "conv2.bias": (64,),
+    "fc.weight": (1, 5184),
+    "fc.bias": (1,),
+}
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    """Make a finished run's checkpoint, with batch normalisation far from the identity."""
+    torch.manual_seed(5)
+    student = Student()
+    for norm in (student.norm1, student.norm2):
+        torch.nn.init.uniform_(norm.weight, -2, -0.5)
+        torch.nn.init.normal_(norm.bias)
+        torch.nn.init.normal_(norm.running_mean)
+        torch.nn.init.uniform_(norm.running_var, 0.25, 4)
+    torch.nn.init.normal_(student.fc.weight, std=0.1)
+    config = config_module.load(ROOT / "training" / "configs" / "student.toml")
+    row = {"step": config.steps, "loss": 0.5, "learning_rate": 1e-8}
+    row |= {"correlation": 0.71, "mae_bpm": 1.23, "within_3_bpm": 0.95, "snr_db": 4.5}
+    return Checkpoint(
+        step=config.steps,
+        config=config,
+        data='made-up "clips", skin in \u00e9bony and ivory',
+        label_std=0.25,
+        model=student.state_dict(),
+        optimizer={},
+        schedule={},
+        log=[row],
+    )
+
+
+def test_folding_changes_the_form_and_not_the_function(checkpoint: Checkpoint) -> None:
+    student = load_student(checkpoint)
+    before = {name: tensor.clone() for name, tensor in student.state_dict().items()}
+    folded = fold(student)
+    assert {name: tuple(t.shape) for name, t in folded.state_dict().items()} == SHAPES
+    assert all(t.dtype == torch.float32 for t in folded.state_dict().values())
+    motion = torch.from_numpy(golden_motion()).double()
+    with torch.inference_mode():
+        expected = student.double()(motion).numpy()
+        change = folded.double()(motion).numpy()
+    assert np.abs(change - expected).max() <= FOLD_TOLERANCE * expected.std()
+    for name, tensor in load_student(checkpoint).state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+
+def test_golden_inputs_reach_where_parity_breaks() -> None:
+    motion = golden_motion()
+    assert motion.dtype == np.float32
+    assert motion.shape[1:] == (3, 36, 36)
+    assert np.array_equal(motion, golden_motion())
+    assert not motion[0].any()
+    assert (motion.min(), motion.max()) == (-10, 10)
+    # no symmetry that would hide swapped colours, a mirrored or a transposed image
+    last = motion[-1]
+    for wrong in (last[::-1], last[:, ::-1], last[:, :, ::-1], last.transpose(0, 2, 1)):
+        assert not np.allclose(last, wrong, atol=0.1)
+
+
+def test_export_writes_what_the_native_reader_wants(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    safe_open = pytest.importorskip("safetensors").safe_open
+    out, golden = tmp_path / "student.safetensors", tmp_path / "golden.npz"
+    export(checkpoint, out, golden)
+    folded = fold(load_student(checkpoint)).state_dict()
+    with safe_open(out, "np") as file:
+        about = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in SHAPES}
+        assert set(file.keys()) == set(SHAPES)
+    for name, tensor in tensors.items():
+        np.testing.assert_array_equal(tensor, folded[name].numpy())
+    config = checkpoint.config
+    assert about == {
+        "format": "rppg_fast.student",
+        "version": "1",
+        "input": "normalized",
+        "training_data": checkpoint.data,
+        "config": config.to_json(),
+        "config_sha256": hashlib.sha256(config.to_json().encode()).hexdigest(),
+    }
+    assert json.loads(about["config"])["seed"] == config.seed
+
+    sha256 = hashlib.sha256(out.read_bytes()).hexdigest()
+    card = (tmp_path / "student.md").read_text(encoding="utf-8")
+    for fact in (sha256, checkpoint.data, config.to_json(), "1.23 bpm", "95.0%", "MIT"):
+        assert fact in card
+
+    assert golden.stat().st_size < 1_000_000
+    with np.load(golden) as values:
+        assert str(values["weights_sha256"]) == sha256
+        change = values["change"]
+        assert change.dtype == np.float64
+        assert change.shape == (len(values["motion"]),)
+        for name in ("change_unfolded", "change_float32"):
+            assert np.abs(values[name] - change).max() <= NATIVE_TOLERANCE * change.std(), name
+        assert values["change_float32"].dtype == np.float32
+
+
+def test_export_is_the_same_to_the_byte_each_time(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    files = []
+    for run in ("a", "b"):
+        (tmp_path / run).mkdir()
+        export(checkpoint, tmp_path / run / "s.safetensors", tmp_path / run / "g.npz")
+        files.append({path.name: path.read_bytes() for path in (tmp_path / run).iterdir()})
+    assert sorted(files[0]) == ["g.npz", "s.md", "s.safetensors"]
+    assert files[0] == files[1]
+
+
+def test_the_native_student_loads_and_agrees(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    out, golden = tmp_path / "student.safetensors", tmp_path / "golden.npz"
+    export(checkpoint, out, golden)
+    with np.load(golden) as values:
+        native = rf.Student.load(out)(values["motion"])
+        change = values["change"]
+    assert np.abs(native - change).max() <= NATIVE_TOLERANCE * change.std()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a checkpoint"),
+        (b"steps = 8000\n", "not a checkpoint"),
+        ({"weights": torch.zeros(3)}, "not a checkpoint of rppg_fast"),
+        (torch.zeros(3), "not a checkpoint of rppg_fast"),
+        ({"format": "rppg_fast.checkpoint", "version": 99}, "version 99"),
+        ({"format": "rppg_fast.checkpoint", "version": 1, "step": 3}, "lacks"),
+        ({"format": Path}, "not a checkpoint"),  # an arbitrary object: refused, not run
+    ],
+)
+def test_what_is_no_checkpoint_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: object, message: str
+) -> None:
+    path = tmp_path / "wrong.pt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    out = tmp_path / "s.safetensors"
+    arguments = ["--checkpoint", path, "--out", out, "--golden", tmp_path / "g.npz"]
+    assert main([str(argument) for argument in arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {path}: ")
+    assert error.count("\n") == 1
+    assert message in error
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_unfinished_or_broken_model_is_not_exported(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    files = tmp_path / "s.safetensors", tmp_path / "g.npz"
+    with pytest.raises(ValueError, match="step 5 of"):
+        export(replace(checkpoint, step=5), *files)
+    broken = {**checkpoint.model, "conv2.bias": torch.full((64,), float("nan"))}
+    with pytest.raises(ValueError, match=r"conv2\.bias has values that are not finite"):
+        export(replace(checkpoint, model=broken), *files)
+    lacking = {k: v for k, v in checkpoint.model.items() if k != "fc.bias"}
+    with pytest.raises(ValueError, match=r"does not hold a student.*fc\.bias"):
+        export(replace(checkpoint, model=lacking), *files)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,432 @@
+"""Face detection against facenet-pytorch's own cascade, and the box around the face."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from rppg_fast import face as face_module
+from rppg_fast.face import MTCNN, Face, FaceDetector, face_box, largest_face, suppress
+
+FIXTURES = Path(__file__).parent / "fixtures"
+EXPECTED: dict[str, Any] = json.loads((FIXTURES / "mtcnn_boxes.json").read_text(encoding="utf-8"))
+FROM_VIDEO = [name for name in EXPECTED if "frame" in name]
+FROM_PHOTOGRAPH = [name for name in EXPECTED if "frame" not in name]
+
+# The cascade is the same and only float32 rounding differs. It decides which of two boxes of the
+# same face is taken where both have the same probability to the last bit, half a pixel apart.
+PIXELS = 0.5
+# Where that does not happen; the fixture itself is rounded to 0.001.
+PIXELS_AS_A_RULE, SHARE_AS_A_RULE = 0.01, 0.98
+# A video decoder may round colours differently than the one that made the fixture.
+PIXELS_FROM_VIDEO = 1.0
+PROBABILITY = 1e-3
+
+
+def load_cases() -> Any:
+    """Import the script that made the fixture; it makes the pictures."""
+    path = FIXTURES / "make_mtcnn_boxes.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+CASES = load_cases()
+
+
+@cache
+def photographs() -> dict[str, Any]:
+    return {case.name: case for case in CASES.photographs()}
+
+
+@cache
+def videos() -> dict[str, Any]:
+    if "RPPG_DATA" not in os.environ:
+        pytest.skip("RPPG_DATA names no folder with real videos")
+    return {case.name: case for case in CASES.videos(Path(os.environ["RPPG_DATA"]))}
+
+
+@cache
+def found(name: str) -> list[Face]:
+    case = photographs()[name]
+    return MTCNN(case.min_face_size)(case.frame)
+
+
+def portrait() -> NDArray[np.uint8]:
+    frame: NDArray[np.uint8] = photographs()["portrait"].frame
+    return frame
+
+
+def box_of(face: Face) -> NDArray[np.float64]:
+    return np.array([face.x0, face.y0, face.x1, face.y1])
+
+
+def pairs(faces: list[Face], expected: list[dict[str, Any]]) -> list[tuple[Face, dict[str, Any]]]:
+    """Pair by place: nearly equal probabilities may change places."""
+    assert len(faces) == len(expected)
+    remaining = list(expected)
+    result = []
+    for face in faces:
+        entry = min(remaining, key=lambda one: np.abs(box_of(face) - one["box"]).max())
+        remaining.remove(entry)
+        result.append((face, entry))
+    return result
+
+
+def assert_same_faces(faces: list[Face], expected: list[dict[str, Any]], pixels: float) -> None:
+    for face, entry in pairs(faces, expected):
+        np.testing.assert_allclose(box_of(face), entry["box"], rtol=0, atol=pixels)
+        np.testing.assert_allclose(face.landmarks, entry["landmarks"], rtol=0, atol=pixels)
+        assert face.probability == pytest.approx(entry["probability"], abs=PROBABILITY)
+    probabilities = [face.probability for face in faces]
+    assert probabilities == sorted(probabilities, reverse=True)
+
+
+@pytest.mark.parametrize("name", FROM_PHOTOGRAPH)
+def test_photograph_gives_the_faces_of_facenet_pytorch(name: str) -> None:
+    assert photographs()[name].smallest_face == EXPECTED[name]["smallest_face"]
+    assert_same_faces(found(name), EXPECTED[name]["faces"], PIXELS)
+
+
+def test_faces_of_facenet_pytorch_are_met_far_closer_as_a_rule() -> None:
+    apart = [
+        max(
+            np.abs(box_of(face) - entry["box"]).max(),
+            np.abs(np.array(face.landmarks) - entry["landmarks"]).max(),
+        )
+        for name in FROM_PHOTOGRAPH
+        for face, entry in pairs(found(name), EXPECTED[name]["faces"])
+    ]
+    assert np.mean(np.array(apart) < PIXELS_AS_A_RULE) >= SHARE_AS_A_RULE
+
+
+@pytest.mark.parametrize("name", FROM_VIDEO)
+def test_video_frame_gives_the_faces_of_facenet_pytorch(name: str) -> None:
+    case, expected = videos()[name], EXPECTED[name]
+    faces = MTCNN(case.min_face_size)(case.frame)
+    assert_same_faces(faces, expected["faces"], PIXELS_FROM_VIDEO)
+
+
+def test_fixture_holds_every_photograph_and_many_faces() -> None:
+    assert list(photographs()) == FROM_PHOTOGRAPH
+    counts = [len(EXPECTED[name]["faces"]) for name in FROM_PHOTOGRAPH]
+    assert sum(counts) > 250
+    assert counts.count(0) >= 10
+
+
+def test_the_tolerance_tells_blue_from_red() -> None:
+    frame = np.ascontiguousarray(portrait()[..., ::-1])
+    (swapped,) = MTCNN(20)(frame)
+    (expected,) = EXPECTED["portrait"]["faces"]
+    assert np.abs(box_of(swapped) - expected["box"]).max() > 2 * PIXELS
+
+
+def test_landmarks_are_eyes_nose_and_mouth() -> None:
+    (face,) = MTCNN()(portrait())
+    left_eye, right_eye, nose, left_mouth, right_mouth = np.array(face.landmarks)
+    assert left_eye[0] < nose[0] < right_eye[0]
+    assert left_mouth[0] < right_mouth[0]
+    assert max(left_eye[1], right_eye[1]) < nose[1] < min(left_mouth[1], right_mouth[1])
+    points = np.array(face.landmarks)
+    assert np.all((points > [face.x0, face.y0]) & (points < [face.x1, face.y1]))
+
+
+def test_default_finds_the_same_face_at_every_size_of_the_frame() -> None:
+    small = portrait()
+    large = small.repeat(3, axis=0).repeat(3, axis=1)
+    (in_small,), (in_large,) = MTCNN()(small), MTCNN()(large)
+    side = in_small.x1 - in_small.x0
+    # the pyramid is the same but for the rounding of its sizes
+    np.testing.assert_allclose(box_of(in_large) / 3, box_of(in_small), rtol=0, atol=0.03 * side)
+
+
+def test_smallest_face_is_respected() -> None:
+    quarter = photographs()["quarter of the size"].frame
+    assert len(MTCNN(20)(quarter)) == 1
+    assert MTCNN(80)(quarter) == []
+
+
+def test_thresholds_are_respected() -> None:
+    sheet = photographs()["hundred small faces"].frame
+    default = MTCNN(20)(sheet)
+    strict = MTCNN(20, thresholds=(0.6, 0.7, 0.999))(sheet)
+    assert 0 < len(strict) < len(default)
+    assert min(face.probability for face in strict) > 0.999
+    assert len(MTCNN(20, thresholds=(0.99, 0.99, 0.7))(sheet)) < len(default)
+
+
+def test_equal_frames_give_equal_bits() -> None:
+    detector = MTCNN()
+    first = detector(portrait())
+    detector(photographs()["four faces"].frame)
+    detector(photographs()["coffee"].frame)
+    assert detector(portrait()) == first
+    assert MTCNN()(portrait().copy()) == first
+
+
+def test_one_detector_per_thread_gives_equal_bits() -> None:
+    frame = photographs()["four faces"].frame
+    expected = MTCNN()(frame)
+    results: list[list[list[Face]]] = [[], []]
+
+    def detect(found: list[list[Face]]) -> None:
+        detector = MTCNN()
+        found.extend(detector(frame) for _ in range(5))
+
+    threads = [threading.Thread(target=detect, args=(found,)) for found in results]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [[expected] * 5] * 2
+
+
+def test_frame_may_have_any_stride() -> None:
+    frame = portrait()
+    expected = MTCNN()(frame)
+    wide = np.zeros((frame.shape[0], frame.shape[1] + 7, 4), np.uint8)
+    wide[:, 3:-4, :3] = frame
+    assert MTCNN()(wide[:, 3:-4, :3]) == expected
+    assert MTCNN()(np.ascontiguousarray(frame[:, ::-1])[:, ::-1]) == expected
+
+
+def test_frame_is_left_alone() -> None:
+    frame = portrait().copy()
+    frame.setflags(write=False)
+    assert len(MTCNN()(frame)) == 1
+    np.testing.assert_array_equal(frame, portrait())
+
+
+def test_threads_of_opencv_are_left_alone() -> None:
+    before = cv2.getNumThreads()
+    MTCNN()(portrait())
+    assert cv2.getNumThreads() == before
+
+
+@pytest.mark.parametrize("shape", [(11, 640, 3), (480, 11, 3), (1, 1, 3), (12, 12, 3), (36, 36, 3)])
+def test_tiny_frame_has_no_face(shape: tuple[int, ...]) -> None:
+    assert MTCNN()(np.full(shape, 90, np.uint8)) == []
+    assert MTCNN(12)(np.full(shape, 90, np.uint8)) == []
+
+
+@pytest.mark.parametrize(
+    ("frame", "error", "message"),
+    [
+        ([[1, 2, 3]], TypeError, "NumPy array, got list"),
+        (None, TypeError, "NumPy array, got NoneType"),
+        (np.zeros((40, 40, 3), np.float32), TypeError, "uint8, got float32"),
+        (np.zeros((40, 40, 3), np.int8), TypeError, "uint8, got int8"),
+        (np.zeros((40, 40), np.uint8), ValueError, r"\(H, W, 3\), got \(40, 40\)"),
+        (np.zeros((40, 40, 4), np.uint8), ValueError, r"\(H, W, 3\), got \(40, 40, 4\)"),
+        (np.zeros((3, 40, 40), np.uint8), ValueError, r"\(H, W, 3\), got \(3, 40, 40\)"),
+        (np.zeros((0, 40, 3), np.uint8), ValueError, r"empty.*\(0, 40, 3\)"),
+        (np.zeros((40, 0, 3), np.uint8), ValueError, r"empty.*\(40, 0, 3\)"),
+    ],
+)
+def test_bad_frame_is_named(frame: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        MTCNN()(frame)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"min_face_size": 11.9}, "min_face_size must be at least 12, got 11.9"),
+        ({"min_face_size": 0}, "min_face_size .* got 0"),
+        ({"min_face_size": float("nan")}, "min_face_size .* got nan"),
+        ({"min_face_size": float("inf")}, "min_face_size .* got inf"),
+        ({"thresholds": (0.6, 0.7)}, r"thresholds must be three .* got \(0.6, 0.7\)"),
+        ({"thresholds": (0.6, 0.7, 1.0)}, "thresholds"),
+        ({"thresholds": (0.6, float("nan"), 0.7)}, "thresholds"),
+        ({"factor": 1.0}, "factor must be in .* got 1.0"),
+        ({"factor": 0.0}, "factor"),
+    ],
+)
+def test_bad_parameter_is_named(parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MTCNN(**parameters)
+
+
+def test_missing_network_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(face_module, "ASSETS", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"mtcnn_pnet\.onnx"):
+        MTCNN()(portrait())
+
+
+def test_anything_that_maps_a_frame_to_faces_is_a_detector() -> None:
+    def middle(frame: NDArray[np.uint8], /) -> list[Face]:
+        height, width = frame.shape[:2]
+        return [Face(width / 4, height / 4, width * 3 / 4, height * 3 / 4, 1.0)]
+
+    detectors: list[FaceDetector] = [middle, MTCNN()]
+    for detector in detectors:
+        assert largest_face(detector(portrait())) is not None
+
+
+# --- non-maximum suppression ---
+
+EDGES = st.integers(0, 40)
+
+
+@st.composite
+def scored_boxes(draw: st.DrawFn) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    count = draw(st.integers(0, 25))
+    low = draw(hnp.arrays(np.float32, (count, 2), elements=EDGES.map(float)))
+    size = draw(hnp.arrays(np.float32, (count, 2), elements=st.integers(1, 20).map(float)))
+    scores = draw(hnp.arrays(np.float32, count, elements=st.integers(0, 10).map(float)))
+    return np.concatenate([low, low + size], axis=1), scores
+
+
+def overlap(a: NDArray[np.float32], b: NDArray[np.float32], relative_to: str) -> float:
+    """Share of the common area, box by box, in Python's own floats."""
+    ax0, ay0, ax1, ay1 = map(float, a)
+    bx0, by0, bx1, by1 = map(float, b)
+    shared = max(min(ax1, bx1) - max(ax0, bx0), 0) * max(min(ay1, by1) - max(ay0, by0), 0)
+    areas = (ax1 - ax0) * (ay1 - ay0), (bx1 - bx0) * (by1 - by0)
+    return shared / (sum(areas) - shared if relative_to == "union" else min(areas))
+
+
+@pytest.mark.parametrize("relative_to", ["union", "smaller"])
+# Not a ratio of the areas that these boxes can have, so that rounding decides nothing.
+@pytest.mark.parametrize("threshold", [0.30103, 0.70711])
+@given(data=scored_boxes())
+def test_suppression_keeps_the_best_of_what_overlaps(
+    data: tuple[NDArray[np.float32], NDArray[np.float32]], threshold: float, relative_to: Any
+) -> None:
+    boxes, scores = data
+    kept = suppress(boxes, scores, threshold, relative_to).tolist()
+    rank = {i: (-scores[i], i) for i in range(len(boxes))}
+    assert kept == sorted(kept, key=rank.__getitem__)
+    for i in range(len(boxes)):
+        better = [k for k in kept if rank[k] < rank[i]]
+        covered = any(overlap(boxes[i], boxes[k], relative_to) > threshold for k in better)
+        assert (i in kept) is not covered
+
+
+@given(data=scored_boxes())
+def test_suppression_of_what_was_kept_changes_nothing(
+    data: tuple[NDArray[np.float32], NDArray[np.float32]],
+) -> None:
+    boxes, scores = data
+    kept = suppress(boxes, scores, 0.5)
+    again = suppress(boxes[kept], scores[kept], 0.5)
+    np.testing.assert_array_equal(again, np.arange(len(kept)))
+
+
+def test_suppression_at_its_limits() -> None:
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [5, 0, 15, 10], [30, 30, 40, 40]], np.float32)
+    scores = np.array([0.8, 0.9, 0.7, 0.6], np.float32)
+    assert suppress(boxes, scores, 1.0).tolist() == [1, 0, 2, 3]
+    assert suppress(boxes, scores, 0.0).tolist() == [1, 3]
+    assert suppress(boxes, scores, 0.5).tolist() == [1, 2, 3]  # the shifted one shares a third
+    nothing = suppress(np.empty((0, 4), np.float32), np.empty(0, np.float32), 0.5)
+    assert nothing.shape == (0,)
+    points = np.zeros((2, 4), np.float32)
+    assert suppress(points, scores[:2], 0.5).tolist() == [1, 0]
+
+
+def test_suppression_relative_to_the_smaller_removes_what_lies_inside() -> None:
+    boxes = np.array([[0, 0, 100, 100], [40, 40, 60, 60]], np.float32)
+    scores = np.array([0.9, 0.8], np.float32)
+    assert suppress(boxes, scores, 0.7).tolist() == [0, 1]
+    assert suppress(boxes, scores, 0.7, relative_to="smaller").tolist() == [0]
+
+
+# --- the largest face and its box ---
+
+
+def test_largest_sure_face_is_taken() -> None:
+    small = Face(0, 0, 10, 10, 0.99)
+    large = Face(50, 50, 90, 80, 0.90)
+    doubtful = Face(0, 0, 200, 200, 0.89)
+    assert largest_face([small, large, doubtful]) is large
+    assert largest_face([small, large, doubtful], min_probability=0.95) is small
+    assert largest_face([small, large, doubtful], min_probability=0.5) is doubtful
+    assert largest_face([doubtful]) is None
+    assert largest_face([]) is None
+    assert largest_face(iter([small])) is small
+
+
+def test_face_box_is_enlarged_about_its_centre() -> None:
+    face = Face(100, 200, 150, 260, 1.0)
+    assert tuple(face_box(face, 640, 480)) == (85, 182, 165, 278)
+    assert tuple(face_box(face, 640, 480, scale=1.0)) == (100, 200, 150, 260)
+    assert tuple(face_box(face, 640, 480, scale=0.5)) == (113, 215, 138, 245)
+
+
+def test_face_box_rounds_halves_to_the_right_and_down() -> None:
+    box = face_box(Face(10.5, 11.49, 20.5, 21.51, 1.0), 100, 100, scale=1.0)
+    assert tuple(box) == (11, 11, 21, 22)
+
+
+def test_face_box_is_clipped_where_it_leaves_the_frame() -> None:
+    assert tuple(face_box(Face(-20, 5, 40, 65, 1.0), 64, 48)) == (0, 0, 58, 48)
+    assert tuple(face_box(Face(50, 40, 80, 60, 1.0), 64, 48, scale=1.0)) == (50, 40, 64, 48)
+
+
+NUMBERS = st.floats(-300, 1000, allow_nan=False)
+
+
+@given(
+    x=NUMBERS,
+    y=NUMBERS,
+    across=st.floats(0.01, 2000),
+    down=st.floats(0.01, 2000),
+    width=st.integers(1, 700),
+    height=st.integers(1, 700),
+    scale=st.floats(0.1, 10),
+)
+def test_face_box_is_the_part_in_the_frame(
+    x: float, y: float, across: float, down: float, width: int, height: int, scale: float
+) -> None:
+    face = Face(x, y, x + across, y + down, 1.0)
+    frame = np.array([width, height])
+    middle = np.array([x + across / 2, y + down / 2])
+    half = scale * np.array([across, down]) / 2
+    low, high = np.clip(middle - half, 0, frame), np.clip(middle + half, 0, frame)
+    rounding = 0.5 + 1e-6
+    if np.any(middle + half < -rounding) or np.any(middle - half > frame + rounding):
+        with pytest.raises(ValueError, match=f"no pixel of the {width}x{height} frame"):
+            face_box(face, width, height, scale)
+    elif np.all(high - low > 2 * rounding):
+        box = face_box(face, width, height, scale)
+        assert 0 <= box.x0 < box.x1 <= width
+        assert 0 <= box.y0 < box.y1 <= height
+        assert np.abs(np.array([box.x0, box.y0]) - low).max() <= rounding
+        assert np.abs(np.array([box.x1, box.y1]) - high).max() <= rounding
+
+
+@pytest.mark.parametrize(
+    ("face", "size", "scale", "message"),
+    [
+        (Face(0, 0, 10, 10, 1.0), (64, 48), 0.0, "scale must be a positive number, got 0.0"),
+        (Face(0, 0, 10, 10, 1.0), (64, 48), float("nan"), "scale .* got nan"),
+        (Face(0, 0, 10, 10, 1.0), (64, 48), float("inf"), "scale .* got inf"),
+        (Face(0, 0, 10, 10, 1.0), (0, 48), 1.6, "frame of 0x48 pixels is empty"),
+        (Face(100, 0, 110, 10, 1.0), (64, 48), 1.6, "no pixel of the 64x48 frame"),
+        (Face(10, 0, 5, 10, 1.0), (64, 48), 1.6, "no pixel of the 64x48 frame"),
+        (Face(10.1, 10, 10.2, 20, 1.0), (64, 48), 1.6, "no pixel of the 64x48 frame"),
+        (Face(float("nan"), 0, 10, 10, 1.0), (64, 48), 1.6, "face box is not finite"),
+    ],
+)
+def test_impossible_face_box_is_named(
+    face: Face, size: tuple[int, int], scale: float, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        face_box(face, *size, scale)

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+import scipy.signal
+from numpy.typing import NDArray
+
+import rppg_fast as rf
+from rppg_fast.methods import METHODS, chrom, ica, pos
+from rppg_fast.reference import Reference
+from rppg_fast.rgb_stream import RgbStream
+
+FS = 30.0
+# All four methods stay below; half a beat is what POS is known to reach.
+REAL_TOLERANCE_BPM = 0.8
+Floats = NDArray[np.float64]
+
+# How far the blood's volume lowers red, green and blue, relative to their mean.
+PULSE = np.array([0.33, 0.77, 0.53])
+
+
+def colour_trace(bpm: float, seconds: float = 10.0, seed: int = 0) -> Floats:
+    """Mean colour of skin with a pulse of 1 %, under light that drifts by far more."""
+    times = np.arange(round(seconds * FS)) / FS
+    rng = np.random.default_rng(seed)
+    volume = np.sin(2 * np.pi * bpm / 60.0 * times)
+    light = 1.0 + 0.2 * np.sin(2 * np.pi * 0.13 * times + 1.0) + 0.05 * np.sin(2 * np.pi * 0.31 * times)
+    skin = np.array([0.65, 0.45, 0.35]) * (1.0 - 0.01 * volume[:, None] * PULSE)
+    return np.asarray(skin * light[:, None] + 2e-4 * rng.standard_normal((times.size, 3)))
+
+
+def pos_as_printed(rgb: Floats, length: int) -> Floats:
+    """Algorithm 1 of Wang et al. (2017), line by line; its sum is not divided by the overlap."""
+    count = len(rgb)
+    pulse = np.zeros(count)
+    for n in range(length - 1, count):
+        m = n - length + 1
+        normalised = (rgb[m : n + 1] / rgb[m : n + 1].mean(axis=0)).T
+        projected = np.array([[0.0, 1.0, -1.0], [-2.0, 1.0, 1.0]]) @ normalised
+        h = projected[0] + projected[0].std() / projected[1].std() * projected[1]
+        pulse[m : n + 1] += h - h.mean()
+    return pulse
+
+
+def test_pos_is_the_printed_algorithm() -> None:
+    rgb = colour_trace(72.0)
+    length = round(1.6 * FS)
+    cover = np.convolve(np.ones(len(rgb) - length + 1), np.ones(length))
+    np.testing.assert_allclose(pos(rgb, FS), -pos_as_printed(rgb, length) / cover, atol=1e-12)
+
+
+def test_chrom_cancels_what_light_does_to_all_channels_alike() -> None:
+    """Brightness that changes inside the heart's band, ten times as strong as the pulse."""
+    times = np.arange(300) / FS
+    rgb = colour_trace(72.0) * (1.0 + 0.05 * np.sin(2 * np.pi * 2.0 * times))[:, None]
+    assert rf.spectrum(chrom(rgb, FS), FS).heart_rate == pytest.approx(72.0, abs=1.0)
+    assert rf.spectrum(METHODS["green"](rgb, FS), FS).heart_rate == pytest.approx(120.0, abs=1.0)
+
+
+def test_ica_separates_what_was_mixed() -> None:
+    times = np.arange(300) / FS
+    rng = np.random.default_rng(0)
+    sources = np.stack(
+        [
+            np.sin(2 * np.pi * 1.2 * times),
+            scipy.signal.lfilter([1.0], [1.0, -0.7], rng.uniform(-1, 1, 300)),
+            rng.laplace(size=300),
+        ]
+    )
+    mixing = np.array([[0.3, 1.0, 0.4], [0.8, 0.9, 0.3], [0.5, 0.8, 0.6]])
+    rgb = 0.5 + 0.004 * (mixing @ sources).T
+    found = rf.spectrum(ica(rgb, FS), FS)
+    assert found.heart_rate == pytest.approx(72.0, abs=1.0)
+    assert found.snr_db > rf.spectrum(METHODS["green"](rgb, FS), FS).snr_db + 3.0
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("bpm", [48.0, 72.0, 130.0, 190.0])
+def test_the_rate_is_found_and_the_sign_is_right(method: str, bpm: float) -> None:
+    pulse = METHODS[method](colour_trace(bpm), FS)
+    filtered = rf.BandPass(0.7, 4.0, FS)(pulse - pulse[0])
+    assert rf.spectrum(filtered, FS).heart_rate == pytest.approx(bpm, abs=1.0)
+    volume = np.sin(2 * np.pi * bpm / 60.0 * np.arange(300) / FS)
+    both_ways = scipy.signal.sosfiltfilt(
+        scipy.signal.butter(2, (0.7, 4.0), "bandpass", fs=FS, output="sos"), pulse
+    )
+    # The filter inside ICA and CHROM turns the phase, up to 70 degrees at the band's edges.
+    assert np.corrcoef(both_ways, volume)[0, 1] > 0.3
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("count", [2, 3, 20, 47, 48, 49])
+def test_windows_shorter_than_a_block_are_finite(method: str, count: int) -> None:
+    pulse = METHODS[method](colour_trace(72.0)[:count], FS)
+    assert pulse.shape == (count,)
+    assert np.isfinite(pulse).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("level", [0.0, 0.5])
+def test_constant_and_black_colours_are_silent(method: str, level: float) -> None:
+    assert np.abs(METHODS[method](np.full((300, 3), level), FS)).max() < 1e-9
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_exposure_does_not_matter(method: str) -> None:
+    rgb = colour_trace(72.0)
+    np.testing.assert_allclose(METHODS[method](0.25 * rgb, FS), METHODS[method](rgb, FS), atol=1e-8)
+
+
+def real_trace_error(method: str, folder: Path, own_times: bool = True) -> float:
+    """Mean absolute error over 10 s windows against the finger's own peak, bpm."""
+    traces = folder / "traces"
+    rgb = scipy.io.loadmat(str(traces / "ubfc_subject10_mean_rgb.mat"))["mean_rgb"] / 255.0
+    reference = Reference.read(traces / "ubfc_subject10_ground_truth.txt")
+    assert len(rgb) == reference.times.size
+    times = reference.times if own_times else np.linspace(0.0, reference.times[-1], len(rgb))
+    resampler = rf.Resampler(FS, channels=3)
+    # The last time stands twice in the file.
+    uniform = np.concatenate([resampler.push(t, v)[1] for t, v in zip(times[:-1], rgb)])
+    _, truth = reference.pulse()
+    errors = []
+    for end in range(300, min(len(uniform), len(truth)) + 1, 30):
+        pulse = METHODS[method](uniform[end - 300 : end], FS)
+        found = rf.spectrum(rf.BandPass(0.7, 4.0, FS)(pulse - pulse[0]), FS)
+        errors.append(found.heart_rate - rf.spectrum(truth[end - 300 : end], FS).heart_rate)
+    assert len(errors) > 50
+    return float(np.abs(errors).mean())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_real_recording_is_read_as_its_finger_says(method: str, data: Path) -> None:
+    """A plain POS with zero-phase filters is known to reach 0.43 bpm on this recording."""
+    assert real_trace_error(method, data) < REAL_TOLERANCE_BPM
+
+
+def test_the_frames_own_times_halve_the_error_on_a_real_recording(data: Path) -> None:
+    """Its frames come at 29.87 fps on average, unevenly."""
+    assert real_trace_error("pos", data) < 0.6 * real_trace_error("pos", data, own_times=False)
+
+
+def test_the_stream_hands_the_methods_the_middle_of_the_box() -> None:
+    """A face fills the middle of a box enlarged 1.6 times; the rim beats at another rate."""
+    stream = RgbStream("green", rf.PulseSettings())
+    for index in range(301):
+        time = index / FS
+        frame = np.empty((72, 72, 3), np.uint8)
+        frame[:] = 120 + round(20 * np.sin(2 * np.pi * 2.5 * time))
+        frame[14:58, 14:58] = 120 + round(10 * np.sin(2 * np.pi * 1.2 * time))
+        reading = stream.push(frame, (0, 0, 72, 72), time)
+    assert reading[1] == pytest.approx(72.0, abs=0.5)

@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from clips import BOX, SIZE, Frame, frame_times, skin
+
+import rppg_fast as rf
+from rppg_fast.methods import METHODS
+
+ALL_METHODS = ["student", *METHODS]
+
+# A clean pulse of constant rate over 10 s: what is left is camera noise and the FFT's grid.
+RATE_TOLERANCE_BPM = 1.0
+
+
+class OneFace:
+    """A detector that finds one face in every frame from the ``after``-th on."""
+
+    def __init__(self, after: int = 0) -> None:
+        self.calls = 0
+        self.after = after
+
+    def __call__(self, frame: Frame) -> list[rf.Face]:
+        self.calls += 1
+        if self.calls <= self.after:
+            return []
+        landmarks = tuple((30.0, 30.0) for _ in range(5))
+        return [rf.Face(20.0, 20.0, 52.0, 52.0, 0.99, landmarks)]
+
+
+def read_all(monitor: rf.HeartRateMonitor, clip: object) -> list[rf.Reading]:
+    return [monitor.push(frame, time) for frame, time in clip]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("method", ["student", "pos"])
+@pytest.mark.parametrize("bpm", [45.0, 72.0, 110.0, 160.0, 200.0])
+@pytest.mark.parametrize(
+    ("fps", "jitter"),
+    [(15.0, 0.0), (25.0, 0.0), (29.97, 0.0), (30.0, 0.0), (60.0, 0.0), (30.0, 0.4)],
+)
+def test_a_known_pulse_is_read(method: str, bpm: float, fps: float, jitter: float) -> None:
+    monitor = rf.HeartRateMonitor(method=method, box=BOX)
+    reading = read_all(monitor, skin(frame_times(fps, 11.0, jitter), bpm))[-1]
+    assert reading.status is rf.Status.OK
+    assert reading.heart_rate == pytest.approx(bpm, abs=RATE_TOLERANCE_BPM)
+    assert reading.end - reading.start == pytest.approx(10.0)
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+def test_every_method_reads_a_pulse(method: str) -> None:
+    monitor = rf.HeartRateMonitor(method=method, box=BOX)
+    reading = read_all(monitor, skin(frame_times(30.0, 10.0), 84.0))[-1]
+    assert reading.heart_rate == pytest.approx(84.0, abs=RATE_TOLERANCE_BPM)
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+def test_a_slow_heart_is_read_where_the_band_admits_it(method: str) -> None:
+    monitor = rf.HeartRateMonitor(method=method, box=BOX, low=0.5)
+    reading = read_all(monitor, skin(frame_times(30.0, 10.0), 40.0))[-1]
+    assert reading.heart_rate == pytest.approx(40.0, abs=RATE_TOLERANCE_BPM)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("method", ALL_METHODS)
+def test_a_still_photograph_has_no_heart_rate(method: str, noise: float) -> None:
+    monitor = rf.HeartRateMonitor(method=method, box=BOX)
+    readings = read_all(monitor, skin(frame_times(30.0, 14.0), 72.0, amplitude=0.0, noise=noise))
+    assert {r.status for r in readings} == {rf.Status.WARMING_UP, rf.Status.LOW_SIGNAL}
+    assert all(r.heart_rate is None for r in readings)
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+def test_a_frozen_camera_has_no_heart_rate(method: str) -> None:
+    """Live for 12 s, then the same frame for ever: the old pulse must not live on."""
+    clip = list(skin(frame_times(30.0, 12.0), 72.0))
+    frozen = [(clip[-1][0], clip[-1][1] + k / 30.0) for k in range(1, 361)]
+    monitor = rf.HeartRateMonitor(method=method, box=BOX)
+    assert read_all(monitor, clip)[-1].status is rf.Status.OK
+    assert read_all(monitor, frozen)[-1].status is rf.Status.LOW_SIGNAL
+
+
+@pytest.mark.parametrize("method", ["student", "pos"])
+def test_the_window_fills_then_slides(method: str) -> None:
+    monitor = rf.HeartRateMonitor(method=method, box=BOX, window=6.0)
+    readings = read_all(monitor, skin(frame_times(30.0, 8.0), 72.0))
+    ready = [r.status is not rf.Status.WARMING_UP for r in readings]
+    assert ready == sorted(ready)
+    first = readings[ready.index(True)]
+    assert 5.9 <= first.time - readings[0].time <= 6.0
+    for reading in readings[-30:]:
+        assert reading.end == pytest.approx(reading.time, abs=0.04)
+        assert reading.end - reading.start == pytest.approx(6.0)
+    times, pulse = monitor.pulse
+    assert times.shape == pulse.shape == (180,)
+    np.testing.assert_allclose(np.diff(times), 1 / 30.0)
+    assert readings[-1].start < times[0] < times[-1] < readings[-1].end
+
+
+def test_the_pulse_rises_where_green_falls() -> None:
+    """Blood absorbs green: every method must agree on which way is up."""
+    times = frame_times(30.0, 10.0)
+    for method in ALL_METHODS:
+        monitor = rf.HeartRateMonitor(method=method, box=BOX)
+        read_all(monitor, skin(times, 72.0))
+        at, pulse = monitor.pulse
+        phase = 2.0 * np.pi * 72.0 / 60.0 * at
+        volume = np.sin(phase) + 0.3 * np.sin(2.0 * phase + 0.5)
+        # The causal filter delays by some degrees; a flipped sign would correlate at about -1.
+        assert np.corrcoef(pulse[60:], volume[60:])[0, 1] > 0.5, method
+
+
+@pytest.mark.parametrize("method", ["student", "chrom"])
+def test_a_gap_starts_the_window_anew(method: str) -> None:
+    monitor = rf.HeartRateMonitor(method=method, box=BOX, window=5.0)
+    times = frame_times(30.0, 6.0)
+    assert read_all(monitor, skin(times, 72.0))[-1].status is rf.Status.OK
+    later = [t + 10.0 for t in times]
+    readings = read_all(monitor, skin(later, 90.0))
+    assert readings[0].status is rf.Status.GAP
+    assert readings[100].heart_rate is None
+    assert readings[-1].heart_rate == pytest.approx(90.0, abs=2 * RATE_TOLERANCE_BPM)
+    assert monitor.pulse[0][0] >= later[0]
+
+
+def test_dropped_frames_are_bridged() -> None:
+    times = [t for k, t in enumerate(frame_times(30.0, 11.0)) if k % 7 and k % 11]
+    monitor = rf.HeartRateMonitor(box=BOX)
+    reading = read_all(monitor, skin(times, 95.0))[-1]
+    assert reading.heart_rate == pytest.approx(95.0, abs=RATE_TOLERANCE_BPM)
+
+
+@pytest.mark.parametrize("method", ["student", "pos"])
+def test_the_clock_may_start_anywhere(method: str) -> None:
+    times = frame_times(30.0, 10.0)
+    readings = []
+    for origin in (0.0, 86_400.0 * 365):
+        clip = [(f, t + origin) for f, t in skin(times, 72.0)]
+        readings.append(read_all(rf.HeartRateMonitor(method=method, box=BOX), clip)[-1])
+    assert readings[0].heart_rate == pytest.approx(readings[1].heart_rate, abs=1e-3)
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+def test_reset_equals_fresh(method: str) -> None:
+    monitor, fresh = (rf.HeartRateMonitor(method=method, detector=OneFace()) for _ in range(2))
+    read_all(monitor, skin(frame_times(30.0, 3.0), 150.0, seed=3))
+    monitor.reset()
+    assert monitor.box is None
+    clip = list(skin(frame_times(30.0, 11.0), 72.0))
+    assert read_all(monitor, clip) == read_all(fresh, clip)
+    np.testing.assert_array_equal(monitor.pulse[1], fresh.pulse[1])
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+def test_fetched_pieces_make_the_whole_pulse(method: str) -> None:
+    clip = list(skin(frame_times(25.0, 9.0), 72.0))
+    monitor = rf.HeartRateMonitor(method=method, box=BOX)
+    pieces = []
+    for frame, time in clip:
+        monitor.push(frame, time)
+        pieces.append(monitor.fetch_pulse())
+    times = np.concatenate([t for t, _ in pieces])
+    np.testing.assert_allclose(times, 1.0 + (np.arange(270) + 0.5) / 30.0)
+    assert sum(p.size for _, p in pieces) == 270
+    if method == "student":
+        np.testing.assert_array_equal(np.concatenate([p for _, p in pieces]), monitor.pulse[1])
+
+
+def test_rgb_and_bgr_give_the_same_bits() -> None:
+    clip = list(skin(frame_times(30.0, 10.0), 72.0))
+    bgr = rf.HeartRateMonitor(detector=OneFace())
+    rgb = rf.HeartRateMonitor(detector=OneFace(), color="rgb")
+    assert read_all(bgr, clip) == read_all(rgb, [(f[..., ::-1], t) for f, t in clip])
+
+
+def test_streams_in_parallel_threads_give_what_they_give_alone() -> None:
+    clips = [list(skin(frame_times(30.0, 10.5), bpm, seed=int(bpm))) for bpm in (60.0, 90.0, 130.0)]
+    alone = [read_all(rf.HeartRateMonitor(box=BOX), clip) for clip in clips]
+    together: list[list[rf.Reading]] = [[] for _ in clips]
+
+    def run(index: int) -> None:
+        together[index] = read_all(rf.HeartRateMonitor(box=BOX), clips[index])
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(clips))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert together == alone
+
+
+def test_one_stream_refuses_two_threads_or_serves_them_in_turn() -> None:
+    monitor = rf.HeartRateMonitor(box=BOX)
+    frame = np.zeros((SIZE, SIZE, 3), np.uint8)
+    refused: list[str] = []
+
+    def run(start: float) -> None:
+        for k in range(300):
+            try:
+                monitor.push(frame, start + k * 1e-3)
+            except RuntimeError as error:
+                refused.append(str(error))
+            except ValueError:
+                pass  # the other thread's time was later
+
+    threads = [threading.Thread(target=run, args=(start,)) for start in (0.0, 0.0005)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(refused) <= {"this stream is in use by another thread; give each its own"}
+    assert monitor.push(frame, 10.0).status is rf.Status.GAP  # it still works
+
+
+def test_without_a_face_there_is_no_heart_rate_and_few_searches() -> None:
+    nobody = OneFace(after=10**9)
+    monitor = rf.HeartRateMonitor(detector=nobody)
+    readings = read_all(monitor, skin(frame_times(30.0, 12.0), 72.0))
+    assert {r.status for r in readings} == {rf.Status.NO_FACE}
+    assert all(r.heart_rate is None and r.snr_db is None for r in readings)
+    assert monitor.box is None
+    assert nobody.calls <= 12.0 / 0.5 + 1
+    assert monitor.pulse[0].size == 0
+
+
+def test_a_face_that_comes_late_is_measured_from_then_on() -> None:
+    detector = OneFace(after=4)
+    monitor = rf.HeartRateMonitor(detector=detector, window=5.0)
+    readings = read_all(monitor, skin(frame_times(30.0, 9.0), 72.0))
+    assert readings[0].status is rf.Status.NO_FACE
+    assert readings[-1].heart_rate == pytest.approx(72.0, abs=2 * RATE_TOLERANCE_BPM)
+    assert detector.calls == 5  # the paper's way: the first face's box for the rest
+    # The face's 32 pixels, 1.6 times enlarged about their centre.
+    assert monitor.box == rf.Box(10, 10, 62, 62)
+
+
+def test_bad_frames_and_times_change_nothing() -> None:
+    clip = list(skin(frame_times(30.0, 11.0), 72.0))
+    monitor, calm = rf.HeartRateMonitor(box=BOX), rf.HeartRateMonitor(box=BOX)
+    expected = read_all(calm, clip)
+    found = []
+    for index, (frame, time) in enumerate(clip):
+        if index % 50 == 20:
+            for bad, error in (
+                (frame.astype(np.float32), ValueError),
+                (frame[:10], ValueError),  # the box leaves it
+                (frame[..., 0], ValueError),
+                (None, TypeError),
+            ):
+                with pytest.raises(error):
+                    monitor.push(bad, time)  # type: ignore[arg-type]
+            for bad_time in (time - 1.0, float("nan"), float("inf"), clip[index - 1][1]):
+                with pytest.raises(ValueError, match="time must be"):
+                    monitor.push(frame, bad_time)
+        found.append(monitor.push(frame, time))
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"method": "magic"}, "method must be 'student' or one of .* got 'magic'"),
+        ({"color": "yuv"}, "color must be 'bgr' or 'rgb', got 'yuv'"),
+        ({"box_scale": 0.0}, "box_scale must be a positive number, got 0.0"),
+        ({"box_scale": float("nan")}, "box_scale must be"),
+        ({"box": (5, 5, 5, 9)}, r"got \(5, 5, 5, 9\)"),
+        ({"window": 0.0}, "window must be positive"),
+        ({"window": 2.0}, "fewer than two beats"),
+        ({"window": float("nan")}, "window must be positive"),
+        ({"low": 5.0}, "must lie between"),
+        ({"high": 16.0}, "half the sampling rate"),
+    ],
+)
+def test_bad_options_are_named(options: dict[str, object], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        rf.HeartRateMonitor(**options)  # type: ignore[arg-type]
+
+
+def test_a_student_is_refused_by_other_methods() -> None:
+    with pytest.raises(ValueError, match="of no use to method 'pos'"):
+        rf.HeartRateMonitor(method="pos", student=rf.Student.load())

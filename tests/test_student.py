@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from weights import random_tensors, safetensors_bytes, torch_student
+
+import rppg_fast as rf
+
+# The float32 tier: 1e-5 of the output's standard deviation against float64.
+FLOAT32_TIER = 1e-5
+
+
+def student(seed: int = 0, backend: str = "auto") -> rf.Student:
+    return rf.Student(safetensors_bytes(random_tensors(seed)), "made up", backend)
+
+
+def random_motion(count: int, seed: int = 0, scale: float = 1.0) -> NDArray[np.float32]:
+    rng = np.random.default_rng(seed)
+    return (scale * rng.standard_normal((count, 3, 36, 36))).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("scale", [1e-30, 0.01, 1.0, 10.0])
+def test_forward_pass_is_pytorchs(backend: str, seed: int, scale: float) -> None:
+    motion = random_motion(40, seed, scale)
+    tensors = random_tensors(seed)
+    deviation = torch_student(tensors, random_motion(40, seed)).std()
+    error = student(seed, backend)(motion) - torch_student(tensors, motion)
+    assert np.abs(error).max() <= FLOAT32_TIER * deviation
+
+
+def test_every_input_pixel_reaches_the_output_as_in_pytorch(backend: str) -> None:
+    """One lit pixel at a time: a wrong border, stride or order cannot cancel out."""
+    places = [(c, y, x) for c in range(3) for y in (0, 1, 17, 34, 35) for x in (0, 1, 18, 34, 35)]
+    motion = np.zeros((len(places), 3, 36, 36), np.float32)
+    for index, place in enumerate(places):
+        motion[(index, *place)] = 3.0
+    expected = torch_student(random_tensors(), motion)
+    assert np.unique(expected).size == len(places)
+    error = student(backend=backend)(motion) - expected
+    deviation = torch_student(random_tensors(), random_motion(40)).std()
+    assert np.abs(error).max() <= FLOAT32_TIER * deviation
+
+
+def test_batches_of_any_size_give_the_same_bits(backend: str) -> None:
+    network, motion = student(backend=backend), random_motion(17)
+    whole = network(motion)
+    assert whole.shape == (17,)
+    assert whole.dtype == np.float32
+    for size in (1, 2, 5):
+        pieces = [network(motion[at : at + size]) for at in range(0, 17, size)]
+        np.testing.assert_array_equal(np.concatenate(pieces), whole)
+    assert network(motion[:0]).shape == (0,)
+
+
+def test_views_give_what_copies_give(backend: str) -> None:
+    network, motion = student(backend=backend), random_motion(6)
+    np.testing.assert_array_equal(network(motion[::-2]), network(motion[::-2].copy()))
+
+
+def test_threads_share_a_student(backend: str) -> None:
+    network, motion = student(backend=backend), random_motion(30)
+    expected = network(motion)
+    found: list[NDArray[np.float32]] = []
+    threads = [threading.Thread(target=lambda: found.append(network(motion))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    for each in found:
+        np.testing.assert_array_equal(each, expected)
+
+
+@pytest.mark.parametrize(
+    ("motion", "error", "named"),
+    [
+        (np.zeros((2, 3, 36, 36)), ValueError, "float32 array, got float64"),
+        (np.zeros((3, 36, 36), np.float32), ValueError, r"\(N, 3, 36, 36\), got .*\(3, 36, 36\)"),
+        (np.zeros((1, 36, 36, 3), np.float32), ValueError, r"got float32 \(1, 36, 36, 3\)"),
+        (None, TypeError, "got NoneType"),
+    ],
+)
+def test_bad_motion_is_named(motion: object, error: type[Exception], named: str) -> None:
+    with pytest.raises(error, match=named):
+        student()(motion)  # type: ignore[arg-type]
+
+
+def test_unknown_backend_is_named() -> None:
+    with pytest.raises(ValueError, match="'sse9' is not available here; there are: auto, portable"):
+        student(backend="sse9")
+
+
+def test_bundled_weights_load_and_say_where_they_come_from() -> None:
+    network = rf.Student.load()
+    assert network.backend in rf.backends()
+    assert network.metadata["training_data"]
+    assert len(network.sha256) == 64
+    assert network(random_motion(2)).shape == (2,)
