@@ -15,7 +15,9 @@ FFT_TOLERANCE = 1e-12
 RATE_TOLERANCE_BPM = 0.3
 
 
-def sine(bpm: float, fs: float = 30.0, seconds: float = 10.0, phase: float = 0.3) -> NDArray[np.float64]:
+def sine(
+    bpm: float, fs: float = 30.0, seconds: float = 10.0, phase: float = 0.3
+) -> NDArray[np.float64]:
     times = np.arange(round(seconds * fs)) / fs
     return np.asarray(np.sin(2 * np.pi * bpm / 60.0 * times + phase))
 

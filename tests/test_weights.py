@@ -65,7 +65,10 @@ def test_tensors_may_come_in_any_order() -> None:
         (b"hello", "too short"),
         (b"this is some text, not weights", "no safetensors file, or cut short"),
         (GOOD[: HEADER_END - 1], "cut short"),
-        (GOOD[:-1], f"cut short: its tensors need {TENSOR_BYTES} bytes, it holds {TENSOR_BYTES - 1}"),
+        (
+            GOOD[:-1],
+            f"cut short: its tensors need {TENSOR_BYTES} bytes, it holds {TENSOR_BYTES - 1}",
+        ),
         (GOOD + b"\0", "1 bytes after its last tensor"),
         (b"\xff" * 8 + GOOD[8:], "no safetensors file"),
         (changed(fc__bias=None), "tensor 'fc.bias' is missing"),
@@ -117,9 +120,9 @@ def test_metadata_comes_back_as_it_was_written(text: str) -> None:
 
 @given(st.binary(max_size=200))
 def test_no_bytes_crash_the_reader(data: bytes) -> None:
-    with pytest.raises(ValueError, match="^some.safetensors: "):
+    with pytest.raises(ValueError, match=r"^some\.safetensors: "):
         load(data)
-    with pytest.raises(ValueError, match="^some.safetensors: "):
+    with pytest.raises(ValueError, match=r"^some\.safetensors: "):
         load(len(data).to_bytes(8, "little") + data)
 
 
@@ -137,7 +140,7 @@ def test_a_flipped_header_byte_is_refused_or_harmless(at: int, value: int) -> No
 
 @given(st.integers(0, len(GOOD) - 1))
 def test_every_cut_is_refused(length: int) -> None:
-    with pytest.raises(ValueError, match="^some.safetensors: "):
+    with pytest.raises(ValueError, match=r"^some\.safetensors: "):
         load(GOOD[:length])
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Optional
 
 import numpy as np
 import torch
@@ -33,7 +32,7 @@ def random_tensors(seed: int = 0) -> Tensors:
     }
 
 
-def safetensors_bytes(tensors: Tensors, metadata: Optional[dict[str, str]] = None) -> bytes:
+def safetensors_bytes(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:
     """A safetensors file, written independently of any library."""
     header: dict[str, object] = {"__metadata__": METADATA if metadata is None else metadata}
     at, parts = 0, []
@@ -60,7 +59,9 @@ def torch_student(tensors: Tensors, motion: NDArray[np.float32]) -> NDArray[np.f
     weight = {name: torch.from_numpy(tensor).double() for name, tensor in tensors.items()}
     maps = torch.from_numpy(motion).double()
     for layer in ("conv1", "conv2"):
-        maps = functional.conv2d(maps, weight[f"{layer}.weight"], weight[f"{layer}.bias"], padding=1)
+        maps = functional.conv2d(
+            maps, weight[f"{layer}.weight"], weight[f"{layer}.bias"], padding=1
+        )
         maps = functional.avg_pool2d(torch.tanh(maps), 2)
     change = functional.linear(maps.flatten(1), weight["fc.weight"], weight["fc.bias"])
     return np.asarray(change[:, 0].numpy())

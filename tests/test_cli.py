@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import BOX, frame_times, skin, write_video
+
+import rppg_fast as rf
+from rppg_fast.cli import BAD_INPUT, NO_HEART_RATE, OK, main
+
+BOX_TEXT = ",".join(map(str, BOX))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Videos of every kind that a user may hand over."""
+    folder = tmp_path_factory.mktemp("videos")
+    for name, seconds in (("skin.avi", 12.0), ("short.avi", 3.0), ("one.avi", 0.0)):
+        write_video(folder / name, skin(frame_times(30.0, seconds), 72.0), 30.0)
+    write_video(folder / "still.avi", skin(frame_times(30.0, 12.0), 72.0, amplitude=0.0), 30.0)
+    (folder / "empty.mp4").write_bytes(b"")
+    (folder / "text.mp4").write_text("Not a video at all.\n" * 40)
+    (folder / "cut.avi").write_bytes((folder / "skin.avi").read_bytes()[:3000])
+    return folder
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "rppg_fast.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_a_good_video_gives_a_line_and_zero(folder: Path) -> None:
+    done = run("measure", folder / "skin.avi", "--box", BOX_TEXT)
+    assert done.returncode == OK
+    assert done.stderr == ""
+    line = done.stdout.strip()
+    assert "\n" not in line
+    assert line.startswith(f"{folder / 'skin.avi'}: 7")
+    assert "bpm (SNR" in line
+    assert "361 frames at 30.00 fps" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "code", "said"),
+    [
+        ("skin.avi", [], NO_HEART_RATE, "no heart rate, no_face: no face was found"),
+        ("one.avi", [], NO_HEART_RATE, "no heart rate, no_face"),
+        (
+            "short.avi",
+            ["--box", BOX_TEXT],
+            NO_HEART_RATE,
+            "no heart rate, warming_up: 3.0 s of video do not fill a window of 10 s",
+        ),
+        ("one.avi", ["--box", BOX_TEXT], NO_HEART_RATE, "0.0 s of video do not fill a window"),
+        ("still.avi", ["--box", BOX_TEXT], NO_HEART_RATE, "no heart rate, low_signal: no clear"),
+        ("empty.mp4", [], BAD_INPUT, "empty.mp4: the file is empty"),
+        ("text.mp4", [], BAD_INPUT, "text.mp4: not a video that OpenCV can read"),
+        ("cut.avi", [], BAD_INPUT, "cut.avi: not"),
+        ("none.mp4", [], BAD_INPUT, "none.mp4: no such file"),
+        ("skin.avi", ["--box", "0,0,500,500"], BAD_INPUT, "box (0, 0, 500, 500) leaves the frame"),
+        ("skin.avi", ["--weights", "none.safetensors"], BAD_INPUT, "none.safetensors: No such"),
+        ("skin.avi", ["--window", "-3"], BAD_INPUT, "window must be positive"),
+        ("skin.avi", ["--high", "20"], BAD_INPUT, "half the sampling rate"),
+        ("skin.avi", ["--fps", "0"], BAD_INPUT, "fps must be a positive number"),
+        ("skin.avi", ["--step", "0"], BAD_INPUT, "step must be a positive number"),
+        ("skin.avi", ["--reference", "x.txt"], BAD_INPUT, "give --plot, too"),
+        (
+            "skin.avi",
+            ["--method", "pos", "--weights", "x"],
+            BAD_INPUT,
+            "--weights are of no use to --method pos",
+        ),
+    ],
+)
+def test_everything_else_is_one_clear_line_and_its_exit_code(
+    folder: Path, name: str, options: list[str], code: int, said: str
+) -> None:
+    done = run("measure", folder / name, *options)
+    assert done.returncode == code
+    line = (done.stderr if code == BAD_INPUT else done.stdout).strip()
+    assert said in line
+    assert len((done.stdout + done.stderr).strip().splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bad_box_is_explained_by_the_command_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["measure", str(folder / "skin.avi"), "--box", "1,2,3"])
+    assert stopped.value.code == BAD_INPUT
+    assert "'1,2,3' is not four whole numbers" in capsys.readouterr().err
+
+
+def test_json_holds_every_good_video_and_nothing_is_lost_to_a_bad_one(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [str(folder / n) for n in ("skin.avi", "empty.mp4", "still.avi")]
+    target = tmp_path / "out.json"
+    assert main(["measure", *names, "--box", BOX_TEXT, "--json", str(target)]) == BAD_INPUT
+    found = json.loads(target.read_text())
+    assert [entry["video"] for entry in found] == [names[0], names[2]]
+    assert found[0] == rf.measure(names[0], box=BOX).to_json()
+    assert found[1]["status"] == "low_signal"
+    assert found[1]["heart_rate_bpm"] is None
+    assert "empty.mp4: the file is empty" in capsys.readouterr().err
+
+
+def test_json_on_standard_output_is_json_alone(folder: Path) -> None:
+    done = run("measure", folder / "still.avi", "--box", BOX_TEXT, "--json", "-")
+    assert done.returncode == NO_HEART_RATE
+    assert json.loads(done.stdout)[0]["method"] == "student"
+
+
+def test_json_that_cannot_be_written_is_named_after_the_result(folder: Path) -> None:
+    done = run(
+        "measure", folder / "skin.avi", "--box", BOX_TEXT, "--json", folder / "no" / "o.json"
+    )
+    assert done.returncode == BAD_INPUT
+    assert "bpm" in done.stdout  # what was measured is not lost
+    assert "o.json: No such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize("ending", ["png", "pdf", "svg"])
+def test_plot_draws_pulse_and_spectrum(folder: Path, tmp_path: Path, ending: str) -> None:
+    times = np.array(frame_times(30.0, 12.0)) - 1.0
+    truth = tmp_path / "truth.txt"
+    rows = (np.sin(2 * np.pi * 1.2 * times), np.full_like(times, 72.0), times)
+    truth.write_text("\n".join(" ".join(map(str, row)) for row in rows))
+    picture = tmp_path / f"pulse.{ending}"
+    arguments = ["measure", str(folder / "skin.avi"), "--box", BOX_TEXT, "--plot", str(picture)]
+    assert main([*arguments, "--reference", str(truth)]) == OK
+    assert picture.stat().st_size > 5000
+
+
+def test_the_plot_marks_the_window_s_own_peak(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.figure import Figure
+
+    from rppg_fast.plot import plot_measurement
+
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: drawn.append(self))
+    result = rf.measure(folder / "skin.avi", box=BOX)
+    plot_measurement(result, "nowhere.png")
+    labels = [text.get_text() for text in drawn[0].axes[1].get_legend().get_texts()]
+    best = max(result.windows, key=lambda window: window.snr_db or 0.0)
+    assert best.heart_rate is not None
+    assert labels == [f"predicted: {best.heart_rate:.1f} bpm"]
+
+
+def test_a_plot_without_a_window_is_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "p.png"
+    code = main(["measure", str(folder / "short.avi"), "--box", BOX_TEXT, "--plot", str(target)])
+    assert code == BAD_INPUT
+    assert "nothing to plot, its status is warming_up" in capsys.readouterr().err
+    assert not target.exists()
+
+
+def test_two_videos_are_not_one_plot(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [str(folder / "skin.avi")] * 2
+    assert main(["measure", *names, "--plot", "p.png"]) == BAD_INPUT
+    assert "--plot draws one video" in capsys.readouterr().err
+
+
+def test_demo_prints_the_measured_and_the_true_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo"]) == OK
+    printed = capsys.readouterr().out
+    rates = [float(line.split(":")[1].split()[0]) for line in printed.splitlines() if "bpm" in line]
+    assert rates[0] == pytest.approx(rates[1], abs=1.5)
+
+
+def test_info_tells_what_is_running(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info"]) == OK
+    printed = capsys.readouterr().out
+    for expected in (rf.__version__, "portable", rf.Student.load().sha256, "-O3", "OpenCV"):
+        assert expected in printed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_progress_is_shown_to_people_only(folder: Path) -> None:
+    import os
+    import pty
+
+    parent, child = pty.openpty()
+    command = [sys.executable, "-m", "rppg_fast.cli", "measure", str(folder / "skin.avi")]
+    done = subprocess.run(
+        [*command, "--box", BOX_TEXT], stdout=subprocess.PIPE, stderr=child, timeout=120
+    )
+    os.close(child)
+    shown = os.read(parent, 1 << 16).decode()
+    os.close(parent)
+    assert done.returncode == OK
+    assert "skin.avi [##" in shown
+    assert shown.endswith("\r\033[K")

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import BOX, frame_times, skin, write_video
+
+import rppg_fast as rf
+from rppg_fast.measure import measure_frames
+from rppg_fast.methods import METHODS
+from rppg_fast.reference import Reference
+
+RATE_TOLERANCE_BPM = 0.7
+
+
+@pytest.fixture(scope="module")
+def clip_72(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    frames = skin([t - 1.0 for t in frame_times(30.0, 14.0)], 72.0)
+    return write_video(tmp_path_factory.mktemp("clips") / "skin72.avi", frames, 30.0)
+
+
+@pytest.mark.parametrize("method", ["student", *METHODS])
+def test_measure_is_push_frame_by_frame_to_the_last_bit(method: str, clip_72: Path) -> None:
+    whole = rf.measure(clip_72, method=method, box=BOX)
+    again = rf.measure(clip_72, method=method, box=BOX)
+    monitor = rf.HeartRateMonitor(method=method, box=BOX)
+    readings = [monitor.push(frame, time) for frame, time in rf.VideoFile(clip_72)]
+    assert whole.windows == again.windows
+    np.testing.assert_array_equal(whole.pulse, again.pulse)
+    assert set(whole.windows) <= set(readings)
+    assert whole.heart_rate == again.heart_rate
+    assert whole.heart_rate == pytest.approx(72.0, abs=RATE_TOLERANCE_BPM)
+
+
+def test_a_measurement_says_what_it_measured(clip_72: Path) -> None:
+    found = rf.measure(clip_72, box=BOX, step=0.5)
+    assert found.video == str(clip_72)
+    assert found.method == "student"
+    assert found.status is rf.Status.OK
+    assert (found.frames, found.skipped) == (421, 0)
+    assert found.duration == pytest.approx(14.0, abs=0.01)
+    assert found.fps == pytest.approx(30.0, abs=0.01)
+    assert found.box == rf.Box(*BOX)
+    ends = [window.end for window in found.windows]
+    assert 9.9 <= ends[0] <= 10.0
+    np.testing.assert_allclose(np.diff(ends), 0.5, atol=0.04)
+    assert ends[-1] > 13.4
+    assert found.heart_rate == pytest.approx(
+        np.mean([w.heart_rate for w in found.windows if w.heart_rate is not None])
+    )
+    assert found.times.shape == found.pulse.shape == (420,)
+
+
+def test_progress_counts_every_frame(clip_72: Path) -> None:
+    counts: list[int] = []
+    rf.measure(clip_72, box=BOX, progress=counts.append)
+    assert counts == list(range(1, 422))
+
+
+def test_json_is_the_documented_one(clip_72: Path) -> None:
+    found = json.loads(json.dumps(rf.measure(clip_72, box=BOX).to_json(), allow_nan=False))
+    assert list(found) == [
+        "video", "status", "heart_rate_bpm", "snr_db", "frames", "skipped_frames", "duration_s",
+        "fps", "box", "method", "windows",
+    ]  # fmt: skip
+    assert list(found["windows"][0]) == ["start_s", "end_s", "heart_rate_bpm", "snr_db", "status"]
+    assert found["status"] == "ok"
+    assert found["box"] == list(BOX)
+
+
+def test_frames_whose_time_stands_still_are_left_out_and_counted() -> None:
+    clip = [(frame, time) for frame, time in skin(frame_times(30.0, 11.0), 90.0)]
+    repeated = [pair for pair in clip for _ in range(2)]
+    monitors = [rf.HeartRateMonitor(box=BOX) for _ in range(2)]
+    calm, found = measure_frames(clip, monitors[0]), measure_frames(repeated, monitors[1])
+    assert found.windows == calm.windows
+    assert (found.frames, found.skipped) == (331, 331)
+
+
+def test_a_pulse_in_less_than_half_of_the_windows_is_no_heart_rate() -> None:
+    """Alive for 13 s, then a photograph for 27 s."""
+    times = frame_times(20.0, 40.0)
+    alive = skin([t for t in times if t < 14.0], 72.0)
+    still = skin([t for t in times if t >= 14.0], 72.0, amplitude=0.0)
+    frames = [*alive, *still]
+    found = measure_frames(frames, rf.HeartRateMonitor(box=BOX))
+    assert rf.Status.OK in {window.status for window in found.windows}
+    assert found.status is rf.Status.LOW_SIGNAL
+    assert found.heart_rate is None
+
+
+def test_nothing_to_measure() -> None:
+    found = measure_frames([], rf.HeartRateMonitor(box=BOX))
+    assert found.status is rf.Status.NO_FACE
+    assert (found.heart_rate, found.frames, found.windows) == (None, 0, ())
+
+
+@pytest.mark.parametrize("step", [0.0, -1.0, float("nan")])
+def test_bad_steps_are_named(step: float) -> None:
+    with pytest.raises(ValueError, match="step must be a positive number"):
+        measure_frames([], rf.HeartRateMonitor(box=BOX), step=step)
+
+
+def write_reference(path: Path, *rows: str) -> Path:
+    path.write_text("\n".join(rows) + "\n", "ascii")
+    return path
+
+
+def test_a_reference_is_read_and_brought_to_the_grid(tmp_path: Path) -> None:
+    times = np.arange(0, 20, 1 / 61.0)
+    ppg = 40.0 + np.sin(2 * np.pi * 1.3 * times)
+    rates = np.full_like(times, 78.0)
+    rows = [" ".join(f"{v:.7e}" for v in row) for row in (ppg, rates, times)]
+    reference = Reference.read(write_reference(tmp_path / "ground_truth.txt", *rows))
+    assert reference.mean_heart_rate(3.0, 9.0) == pytest.approx(78.0)
+    at, pulse = reference.pulse()
+    assert rf.spectrum(pulse[-300:], 30.0).heart_rate == pytest.approx(78.0, abs=0.3)
+    np.testing.assert_allclose(np.diff(at), 1 / 30.0)
+    with pytest.raises(ValueError, match="no sample between 30"):
+        reference.mean_heart_rate(30.0, 40.0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "named"),
+    [
+        (("1 2 3", "60 60 60"), r"three rows of equal length .* has rows of \[3, 3\]"),
+        (("1 2 3", "60 60", "0 1 2"), r"has rows of \[3, 2, 3\]"),
+        (("1 2 x", "60 60 60", "0 1 2"), "not a table of numbers"),
+        (("1 2 nan", "60 60 60", "0 1 2"), "not finite"),
+        (("1 2 3", "60 60 60", "0 2 1"), "never go back"),
+        (("1", "60", "0"), "at least two"),
+    ],
+)
+def test_broken_references_are_named(tmp_path: Path, rows: tuple[str, ...], named: str) -> None:
+    path = write_reference(tmp_path / "truth.txt", *rows)
+    with pytest.raises(ValueError, match=r"truth\.txt: .*" + named):
+        Reference.read(path)

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import rppg_fast as rf
+from rppg_fast import _core
+
+ROOT = Path(__file__).parent.parent
+
+
+def python(code: str, cwd: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=cwd, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_importing_needs_numpy_and_opencv_only(tmp_path: Path) -> None:
+    loaded = python(
+        "import sys, rppg_fast, rppg_fast.cli; print(*{m.split('.')[0] for m in sys.modules})",
+        tmp_path,
+    ).split()
+    assert {"numpy", "cv2", "rppg_fast"} <= set(loaded)
+    forbidden = {"torch", "scipy", "matplotlib", "av", "safetensors", "tqdm", "skimage", "onnx"}
+    assert not forbidden & set(loaded)
+
+
+@pytest.mark.parametrize("where", ["repository root", "elsewhere"])
+def test_the_package_works_from_any_folder(where: str, tmp_path: Path) -> None:
+    """From the root, the source folder shadows a plainly installed package."""
+    folder = ROOT if where == "repository root" else tmp_path
+    assert python("import rppg_fast; print(rppg_fast.__version__)", folder) == rf.__version__
+
+
+def test_version_is_the_same_everywhere() -> None:
+    assert rf.__version__ == version("rppg_fast") == _core.__version__
+
+
+def test_everything_public_is_there_and_documented() -> None:
+    for name in rf.__all__:
+        assert getattr(rf, name) is not None
+    stub = ast.parse((Path(rf.__file__).parent / "_core.pyi").read_text())
+    documented = {
+        node.name for node in stub.body
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node)
+    }  # fmt: skip
+    for name in rf.__all__:
+        value = getattr(rf, name)
+        if callable(value):
+            assert name in documented or value.__doc__, f"{name} has no documentation"
+
+
+def test_the_stubs_mirror_the_native_module() -> None:
+    stub = ast.parse((Path(rf.__file__).parent / "_core.pyi").read_text())
+    names = set()
+    for node in stub.body:
+        if isinstance(node, ast.ClassDef):
+            names.add(node.name)
+            native = getattr(_core, node.name)
+            for member in node.body:
+                if isinstance(member, ast.FunctionDef):
+                    assert hasattr(native, member.name), f"{node.name}.{member.name}"
+            public = {m for m in vars(native) if not m.startswith("_")}
+            assert public <= {m.name for m in node.body if isinstance(m, ast.FunctionDef)}
+        elif isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+    native_names = {n for n in vars(_core) if not n.startswith("__")} | {"__version__"}
+    assert names == native_names
+
+
+def test_the_package_is_typed_and_ships_its_assets() -> None:
+    package = Path(_core.__file__).parent
+    for folder in {package, Path(rf.__file__).parent}:
+        for name in ("py.typed", "_core.pyi", "assets/student.safetensors", "assets/demo.mp4"):
+            if (
+                folder == package
+                and "site-packages" in str(package)
+                and not (package / "__init__.py").exists()
+            ):
+                continue  # an editable install keeps only the compiled module there
+            assert (folder / name).is_file(), folder / name

@@ -1,0 +1,1 @@
+"""The learning half of the project: data, training, export. Needs PyTorch."""
