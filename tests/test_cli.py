@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import BOX, frame_times, skin, write_video
 
 import rppg_fast as rf
 from rppg_fast.cli import BAD_INPUT, NO_HEART_RATE, OK, main
+from tests.clips import BOX, frame_times, skin, write_video
 
 BOX_TEXT = ",".join(map(str, BOX))
 
@@ -148,7 +148,9 @@ def test_the_plot_marks_the_window_s_own_peak(
     monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: drawn.append(self))
     result = rf.measure(folder / "skin.avi", box=BOX)
     plot_measurement(result, "nowhere.png")
-    labels = [text.get_text() for text in drawn[0].axes[1].get_legend().get_texts()]
+    legend = drawn[0].axes[1].get_legend()
+    assert legend is not None
+    labels = [text.get_text() for text in legend.get_texts()]
     best = max(result.windows, key=lambda window: window.snr_db or 0.0)
     assert best.heart_rate is not None
     assert labels == [f"predicted: {best.heart_rate:.1f} bpm"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 import pytest
@@ -53,7 +55,8 @@ def test_appearance_is_opencv_area_resize(size: tuple[int, int]) -> None:
 def test_appearance_of_a_box_is_that_of_the_crop() -> None:
     frame = random_frame(97, 131)
     crop = np.ascontiguousarray(frame[11:90, 7:120])
-    for box in [(7, 11, 120, 90), rf.Box(7, 11, 120, 90), [7, 11, 120, 90]]:
+    boxes: list[Iterable[int]] = [(7, 11, 120, 90), rf.Box(7, 11, 120, 90), [7, 11, 120, 90]]
+    for box in boxes:
         np.testing.assert_array_equal(rf.appearance(frame, box), rf.appearance(crop))
 
 

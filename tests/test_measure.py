@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import BOX, frame_times, skin, write_video
 
 import rppg_fast as rf
 from rppg_fast.measure import measure_frames
 from rppg_fast.methods import METHODS
 from rppg_fast.reference import Reference
+from tests.clips import BOX, frame_times, skin, write_video
 
 RATE_TOLERANCE_BPM = 0.7
 

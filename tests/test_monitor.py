@@ -4,10 +4,10 @@ import threading
 
 import numpy as np
 import pytest
-from clips import BOX, SIZE, Frame, frame_times, skin
 
 import rppg_fast as rf
 from rppg_fast.methods import METHODS
+from tests.clips import BOX, SIZE, Frame, frame_times, skin
 
 ALL_METHODS = ["student", *METHODS]
 

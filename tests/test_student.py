@@ -5,9 +5,9 @@ import threading
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from weights import random_tensors, safetensors_bytes, torch_student
 
 import rppg_fast as rf
+from tests.weights import random_tensors, safetensors_bytes, torch_student
 
 # The float32 tier: 1e-5 of the output's standard deviation against float64.
 FLOAT32_TIER = 1e-5
@@ -37,7 +37,7 @@ def test_every_input_pixel_reaches_the_output_as_in_pytorch(backend: str) -> Non
     places = [(c, y, x) for c in range(3) for y in (0, 1, 17, 34, 35) for x in (0, 1, 18, 34, 35)]
     motion = np.zeros((len(places), 3, 36, 36), np.float32)
     for index, place in enumerate(places):
-        motion[(index, *place)] = 3.0
+        motion[(index,) + place] = 3.0  # noqa: RUF005 (a star needs Python 3.11)
     expected = torch_student(random_tensors(), motion)
     assert np.unique(expected).size == len(places)
     error = student(backend=backend)(motion) - expected
@@ -73,6 +73,12 @@ def test_threads_share_a_student(backend: str) -> None:
     assert len(found) == 8
     for each in found:
         np.testing.assert_array_equal(each, expected)
+
+
+def test_a_value_that_is_no_number_is_not_hidden(backend: str) -> None:
+    motion = random_motion(3)
+    motion[1, 2, 20, 20] = np.nan
+    assert list(np.isnan(student(backend=backend)(motion))) == [False, True, False]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import av
 import cv2
 import numpy as np
 import pytest
-from clips import SIZE, frame_times, skin, write_video
 
 import rppg_fast as rf
+from tests.clips import SIZE, frame_times, skin, write_video
 
 
 def variable_rate_file(path: Path, times: list[float]) -> Path:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
-from weights import METADATA, SHAPES, Tensors, random_tensors, safetensors_bytes, with_header
 
 import rppg_fast as rf
+from tests.weights import METADATA, SHAPES, Tensors, random_tensors, safetensors_bytes, with_header
 
 GOOD = safetensors_bytes(random_tensors())
 HEADER_END = 8 + int.from_bytes(GOOD[:8], "little")

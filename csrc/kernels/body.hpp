@@ -2,7 +2,6 @@
 // over output maps or pixels, have constant length and no branches.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -15,10 +14,16 @@ inline void add_row(const std::uint8_t* row, float weight, int count, float* sum
   for (int i = 0; i < count; ++i) sum[i] += weight * static_cast<float>(row[i]);
 }
 
+// By value: std::clamp returns references, which keep gcc from vectorising.
+inline float clamp(float x, float low, float high) {
+  x = x < low ? low : x;
+  return x > high ? high : x;
+}
+
 inline void motion(const float* a, const float* b, std::ptrdiff_t count, float* out) {
   for (std::ptrdiff_t i = 0; i < count; ++i) {
     const float ratio = (b[i] - a[i]) / (a[i] + b[i] + kMotionOffset);
-    out[i] = std::min(std::max(ratio, -kMotionLimit), kMotionLimit) * kMotionGain;
+    out[i] = clamp(ratio, -kMotionLimit, kMotionLimit) * kMotionGain;
   }
 }
 
@@ -28,7 +33,7 @@ inline float tanh(float x) {
   constexpr float kSaturation = 9.0f;  // tanh(9) rounds to 1
   constexpr float kTwoLog2E = 2.885390081777927f;
   constexpr float kRoundToInteger = 12582912.0f;  // 1.5 * 2^23: adding it drops the fraction
-  const float z = std::min(std::max(x, -kSaturation), kSaturation) * kTwoLog2E;
+  const float z = clamp(x, -kSaturation, kSaturation) * kTwoLog2E;
   const float whole = (z + kRoundToInteger) - kRoundToInteger;
   const float f = z - whole;
   // Taylor terms of 2^f; |f| <= 1/2 leaves 1.2e-7 after the sixth.
@@ -68,9 +73,11 @@ inline void start(const float* bias, float (&sum)[kCell][kGroup]) {
     for (int m = 0; m < kGroup; ++m) sum[p][m] = bias[m];
 }
 
-inline void tanh_pool(const float (&sum)[kCell][kGroup], float (&pooled)[kGroup]) {
+inline void tanh_pool(float (&sum)[kCell][kGroup], float (&pooled)[kGroup]) {
+  float* const values = sum[0];
+  for (int i = 0; i < kCell * kGroup; ++i) values[i] = tanh(values[i]);
   for (int m = 0; m < kGroup; ++m)
-    pooled[m] = 0.25f * ((tanh(sum[0][m]) + tanh(sum[1][m])) + (tanh(sum[2][m]) + tanh(sum[3][m])));
+    pooled[m] = 0.25f * ((sum[0][m] + sum[1][m]) + (sum[2][m] + sum[3][m]));
 }
 
 inline void first_layer(const PackedWeights& weights, StudentScratch& scratch) {

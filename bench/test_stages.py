@@ -1,0 +1,158 @@
+"""Every stage of one frame, beside what a user would otherwise write; each asserts its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count, cycle
+from typing import Any, Callable
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+import rppg_fast as rf
+from bench.conftest import BOX
+
+Frame = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+# The contenders differ in the order of their float32 operations only.
+APPEARANCE_TOLERANCE = 1e-5
+MOTION_TOLERANCE = 1e-4
+CHANGE_TOLERANCE = 1e-4
+
+
+def opencv_appearance(frame: Frame) -> Floats:
+    x0, y0, x1, y1 = BOX
+    crop = frame[y0:y1, x0:x1].astype(np.float32)
+    small = cv2.resize(crop, (36, 36), interpolation=cv2.INTER_AREA)
+    return np.asarray(small[..., ::-1].transpose(2, 0, 1) / np.float32(255.0), order="C")
+
+
+def numpy_motion(a: Floats, b: Floats) -> Floats:
+    ratio = (b - a) / (a + b + np.float32(0.3))
+    return np.asarray(np.clip(ratio, -0.2, 0.2) * np.float32(50.0))
+
+
+def rotating(
+    items: list[Any] | NDArray[Any],
+) -> Callable[[], tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Return a set-up for ``benchmark.pedantic`` that hands over the next pair of items."""
+    indices: Iterator[int] = cycle(range(len(items) - 1))
+
+    def next_pair() -> tuple[tuple[Any, ...], dict[str, Any]]:
+        index = next(indices)
+        return (items[index], items[index + 1]), {}
+
+    return next_pair
+
+
+@pytest.mark.benchmark(group="appearance: 340x440 pixels to 36x36")
+@pytest.mark.parametrize("who", ["rppg_fast", "OpenCV"])
+def test_appearance(benchmark: Any, frames: list[Frame], who: str) -> None:
+    run = {
+        "rppg_fast": lambda a, _: rf.appearance(a, BOX),
+        "OpenCV": lambda a, _: opencv_appearance(a),
+    }
+    benchmark.pedantic(run[who], setup=rotating(frames), rounds=300, warmup_rounds=20)
+    found = run[who](frames[3], None)
+    np.testing.assert_allclose(found, opencv_appearance(frames[3]), atol=APPEARANCE_TOLERANCE)
+
+
+@pytest.mark.benchmark(group="motion")
+@pytest.mark.parametrize("who", ["rppg_fast", "NumPy"])
+def test_motion(benchmark: Any, appearances: Floats, who: str) -> None:
+    run = {"rppg_fast": rf.motion, "NumPy": numpy_motion}[who]
+    benchmark.pedantic(run, setup=rotating(appearances), rounds=1000, warmup_rounds=50)
+    np.testing.assert_allclose(
+        run(appearances[0], appearances[1]),
+        numpy_motion(appearances[0], appearances[1]),
+        atol=MOTION_TOLERANCE,
+    )
+
+
+@pytest.mark.benchmark(group="student: one frame")
+@pytest.mark.parametrize("who", ["rppg_fast", "PyTorch eager"])
+def test_student(
+    benchmark: Any,
+    appearances: Floats,
+    student: rf.Student,
+    torch_student: torch.nn.Module,
+    who: str,
+) -> None:
+    motion = rf.motion(appearances[:1], appearances[1:2])
+
+    @torch.inference_mode()
+    def run_torch(motion: Floats) -> Floats:
+        return np.asarray(torch_student(torch.from_numpy(motion)).numpy()[:, 0])
+
+    run: Callable[[Floats], Floats] = student if who == "rppg_fast" else run_torch
+    found = benchmark.pedantic(run, args=(motion,), rounds=500, warmup_rounds=20)
+    np.testing.assert_allclose(found, run_torch(motion), atol=CHANGE_TOLERANCE)
+
+
+@pytest.mark.benchmark(group="spectrum: 300 samples to a heart rate")
+@pytest.mark.parametrize("who", ["rppg_fast", "NumPy"])
+def test_spectrum(benchmark: Any, who: str) -> None:
+    times = np.arange(300) / 30.0
+    pulse = np.sin(2 * np.pi * 1.2 * times)
+    hann = np.sin(np.pi * (np.arange(300) + 0.5) / 300) ** 2
+    frequencies = np.fft.rfftfreq(4096, 1 / 30.0)
+    band = np.flatnonzero((frequencies >= 0.7) & (frequencies <= 4.0))
+
+    def numpy_rate() -> float:
+        power = np.abs(np.fft.rfft((pulse - pulse.mean()) * hann, 4096)) ** 2
+        return float(60.0 * frequencies[band[np.argmax(power[band])]])
+
+    run = {"rppg_fast": lambda: rf.spectrum(pulse, 30.0).heart_rate, "NumPy": numpy_rate}[who]
+    rate = benchmark.pedantic(run, rounds=500, warmup_rounds=20)
+    assert rate == pytest.approx(72.0, abs=0.5)
+
+
+@pytest.mark.benchmark(group="frame: 640x480 pixels to a new heart rate")
+@pytest.mark.parametrize("who", ["rppg_fast", "OpenCV + NumPy + PyTorch"])
+def test_frame(
+    benchmark: Any, frames: list[Frame], torch_student: torch.nn.Module, who: str
+) -> None:
+    monitor = rf.HeartRateMonitor(box=BOX)
+    clock = count()
+    frequencies = np.fft.rfftfreq(4096, 1 / 30.0)
+    band = np.flatnonzero((frequencies >= 0.7) & (frequencies <= 4.0))
+    hann = np.sin(np.pi * (np.arange(300) + 0.5) / 300) ** 2
+    changes = np.zeros(300)
+
+    def ours(_: Frame, frame: Frame) -> rf.Reading:
+        return monitor.push(frame, next(clock) / 30.0)
+
+    @torch.inference_mode()
+    def theirs(before: Frame, frame: Frame) -> float:
+        # The peer gets the band-pass for free: it only sums, transforms and finds the peak. It
+        # resizes one frame, as a stream would.
+        motion = numpy_motion(previous[0], now := opencv_appearance(frame))
+        previous[0] = now
+        changes[:-1] = changes[1:]
+        changes[-1] = torch_student(torch.from_numpy(motion[None]))[0, 0]
+        pulse = np.cumsum(changes)
+        power = np.abs(np.fft.rfft((pulse - pulse.mean()) * hann, 4096)) ** 2
+        return float(60.0 * frequencies[band[np.argmax(power[band])]])
+
+    previous = [opencv_appearance(frames[0])]
+    run: Callable[[Frame, Frame], Any] = ours if who == "rppg_fast" else theirs
+    found = benchmark.pedantic(run, setup=rotating(frames), rounds=400, warmup_rounds=310)
+    if isinstance(found, rf.Reading):
+        assert found.status in (rf.Status.OK, rf.Status.LOW_SIGNAL)  # a full window was read
+        assert found.end - found.start == pytest.approx(10.0)
+    else:
+        assert 42.0 <= found <= 240.0
+
+
+@pytest.mark.benchmark(group="face detection: 640x480 pixels")
+def test_face_detection(benchmark: Any) -> None:
+    from skimage.data import astronaut
+
+    picture = np.full((480, 640, 3), 90, np.uint8)
+    picture[:, 80:560] = cv2.resize(astronaut()[..., ::-1], (480, 480))
+    faces = benchmark.pedantic(rf.MTCNN(), args=(picture,), rounds=20, warmup_rounds=2)
+    assert len(faces) == 1
