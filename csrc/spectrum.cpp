@@ -33,48 +33,65 @@ void check_band(double low, double high, double rate) {
                                 std::to_string(rate) + " Hz");
 }
 
-RealFft::RealFft(std::size_t length) : length_(length) {
+RealFft::RealFft(std::size_t length) : half_(length / 2) {
   if (length < 4 || (length & (length - 1)) != 0)
     throw std::invalid_argument("the transform's length must be a power of two from 4, is " +
                                 std::to_string(length));
-  const std::size_t half = length / 2;
-  twiddles_.resize(half);
-  for (std::size_t k = 0; k < half; ++k)
-    twiddles_[k] =
-        std::polar(1.0, -2.0 * kPi * static_cast<double>(k) / static_cast<double>(length));
-  reversed_.resize(half);
-  for (std::size_t i = 1; i < half; ++i)
-    reversed_[i] = reversed_[i / 2] / 2 + (i % 2 ? half / 2 : 0);
+  const auto add_factor = [](std::size_t k, std::size_t of, std::vector<double>& cosine,
+                             std::vector<double>& sine) {
+    const double angle = -2.0 * kPi * static_cast<double>(k) / static_cast<double>(of);
+    cosine.push_back(std::cos(angle));
+    sine.push_back(std::sin(angle));
+  };
+  for (std::size_t span = 1; span < half_; span *= 2)
+    for (std::size_t k = 0; k < span; ++k) add_factor(k, 2 * span, pass_cosine_, pass_sine_);
+  for (std::size_t k = 0; k <= half_; ++k) add_factor(k, length, cosine_, sine_);
+  reversed_.resize(half_);
+  for (std::size_t i = 1; i < half_; ++i)
+    reversed_[i] = reversed_[i / 2] / 2 + (i % 2 ? half_ / 2 : 0);
+  real_.resize(half_);
+  imaginary_.resize(half_);
 }
 
-void RealFft::power(double* samples, double* power) const {
-  // Even samples as real and odd ones as imaginary parts: one complex transform of half the length.
-  auto* z = reinterpret_cast<std::complex<double>*>(samples);
-  const std::size_t half = length_ / 2;
-  for (std::size_t i = 0; i < half; ++i)
-    if (i < reversed_[i]) std::swap(z[i], z[reversed_[i]]);
-  for (std::size_t span = 1; span < half; span *= 2) {
-    const std::size_t stride = half / span;  // twiddles_ is indexed for the full length
-    for (std::size_t block = 0; block < half; block += 2 * span) {
-      for (std::size_t k = 0; k < span; ++k) {
-        const std::complex<double> w = twiddles_[k * stride];
-        std::complex<double>& a = z[block + k];
-        std::complex<double>& b = z[block + k + span];
-        // Written out: the operator also handles infinities, at twice the cost.
-        const std::complex<double> t(w.real() * b.real() - w.imag() * b.imag(),
-                                     w.real() * b.imag() + w.imag() * b.real());
-        b = a - t;
-        a = a + t;
-      }
-    }
+namespace {
+
+// One pair of blocks of a pass: (a, b) -> (a + w b, a - w b).
+void butterflies(std::size_t span, const double* cosine, const double* sine, double* real,
+                 double* imaginary) {
+  double* const upper_real = real + span;
+  double* const upper_imaginary = imaginary + span;
+  for (std::size_t k = 0; k < span; ++k) {
+    const double re = cosine[k] * upper_real[k] - sine[k] * upper_imaginary[k];
+    const double im = cosine[k] * upper_imaginary[k] + sine[k] * upper_real[k];
+    upper_real[k] = real[k] - re;
+    upper_imaginary[k] = imaginary[k] - im;
+    real[k] += re;
+    imaginary[k] += im;
   }
-  for (std::size_t k = 0; k <= half; ++k) {
-    const std::complex<double> a = z[k % half], b = std::conj(z[(half - k) % half]);
-    const std::complex<double> even = 0.5 * (a + b), odd = 0.5 * (a - b);
-    const std::complex<double> w = k == half ? std::complex<double>(-1.0, 0.0) : twiddles_[k];
-    // X = even - i w odd
-    const double re = even.real() + (w.real() * odd.imag() + w.imag() * odd.real());
-    const double im = even.imag() - (w.real() * odd.real() - w.imag() * odd.imag());
+}
+
+}  // namespace
+
+void RealFft::power(const double* samples, double* power) {
+  for (std::size_t i = 0; i < half_; ++i) {
+    real_[i] = samples[2 * reversed_[i]];
+    imaginary_[i] = samples[2 * reversed_[i] + 1];
+  }
+  const double *cosine = pass_cosine_.data(), *sine = pass_sine_.data();
+  for (std::size_t span = 1; span < half_; span *= 2) {
+    for (std::size_t block = 0; block < half_; block += 2 * span)
+      butterflies(span, cosine, sine, real_.data() + block, imaginary_.data() + block);
+    cosine += span;
+    sine += span;
+  }
+  for (std::size_t k = 0; k <= half_; ++k) {
+    const std::size_t here = k % half_, mirror = (half_ - k) % half_;
+    const double even_re = 0.5 * (real_[here] + real_[mirror]);
+    const double even_im = 0.5 * (imaginary_[here] - imaginary_[mirror]);
+    const double odd_re = 0.5 * (imaginary_[here] + imaginary_[mirror]);
+    const double odd_im = 0.5 * (real_[mirror] - real_[here]);
+    const double re = even_re + cosine_[k] * odd_re - sine_[k] * odd_im;
+    const double im = even_im + cosine_[k] * odd_im + sine_[k] * odd_re;
     power[k] = re * re + im * im;
   }
 }

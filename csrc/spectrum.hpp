@@ -1,7 +1,6 @@
 // The power spectrum of a window of pulse, its peak inside the heart's band, and how clear it is.
 #pragma once
 
-#include <complex>
 #include <cstddef>
 #include <vector>
 
@@ -12,13 +11,17 @@ class RealFft {
  public:
   explicit RealFft(std::size_t length);
 
-  // Overwrites `samples` (length values) and writes length / 2 + 1 values of |X|^2.
-  void power(double* samples, double* power) const;
+  // Reads `length` samples and writes length / 2 + 1 values of |X|^2. Allocates nothing.
+  void power(const double* samples, double* power);
 
  private:
-  std::size_t length_;
-  std::vector<std::complex<double>> twiddles_;  // exp(-2 pi i k / length)
-  std::vector<std::size_t> reversed_;           // bit reversal of half the length
+  // Even samples as real and odd ones as imaginary parts: one complex transform of half the length.
+  // Real and imaginary parts lie apart, and each pass has its own factors, so that loops vectorise.
+  std::size_t half_;
+  std::vector<std::size_t> reversed_;            // bit reversal
+  std::vector<double> pass_cosine_, pass_sine_;  // of each pass in turn: 1, 2, 4, ... factors
+  std::vector<double> cosine_, sine_;            // exp(-2 pi i k / length) to untangle the two
+  std::vector<double> real_, imaginary_;
 };
 
 struct Peak {

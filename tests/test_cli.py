@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -188,17 +190,28 @@ def test_info_tells_what_is_running(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_progress_is_shown_to_people_only(folder: Path) -> None:
-    import os
     import pty
 
     parent, child = pty.openpty()
+    pieces: list[bytes] = []
+
+    def read() -> None:
+        try:
+            while piece := os.read(parent, 4096):
+                pieces.append(piece)
+        except OSError:
+            pass  # how Linux says that the other end is closed
+
+    reader = threading.Thread(target=read)
+    reader.start()
     command = [sys.executable, "-m", "rppg_fast.cli", "measure", str(folder / "skin.avi")]
     done = subprocess.run(
         [*command, "--box", BOX_TEXT], stdout=subprocess.PIPE, stderr=child, timeout=120
     )
     os.close(child)
-    shown = os.read(parent, 1 << 16).decode()
+    reader.join(timeout=10)
     os.close(parent)
+    shown = b"".join(pieces).decode()
     assert done.returncode == OK
     assert "skin.avi [##" in shown
     assert shown.endswith("\r\033[K")

@@ -54,6 +54,7 @@ def checkpoint() -> Checkpoint:
         step=config.steps,
         config=config,
         data='made-up "clips", skin in \u00e9bony and ivory',
+        validation="other made-up clips",
         label_std=0.25,
         model=student.state_dict(),
         optimizer={},
@@ -114,7 +115,15 @@ def test_export_writes_what_the_native_reader_wants(checkpoint: Checkpoint, tmp_
 
     sha256 = hashlib.sha256(out.read_bytes()).hexdigest()
     card = (tmp_path / "student.md").read_text(encoding="utf-8")
-    for fact in (sha256, checkpoint.data, config.to_json(), "1.23 bpm", "95.0%", "MIT"):
+    for fact in (
+        sha256,
+        checkpoint.data,
+        checkpoint.validation,
+        config.to_json(),
+        "1.23 bpm",
+        "95.0%",
+        "MIT",
+    ):
         assert fact in card
 
     assert golden.stat().st_size < 1_000_000
@@ -190,3 +199,15 @@ def test_an_unfinished_or_broken_model_is_not_exported(
     with pytest.raises(ValueError, match=r"does not hold a student.*fc\.bias"):
         export(replace(checkpoint, model=lacking), *files)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_shipped_student_gives_the_golden_numbers(backend: str) -> None:
+    student = rf.Student.load(backend=backend)
+    with np.load(ROOT / "tests" / "fixtures" / "student_golden.npz") as values:
+        assert str(values["weights_sha256"]) == student.sha256
+        change = values["change"]
+        error = student(values["motion"]) - change
+    assert np.abs(error).max() <= NATIVE_TOLERANCE * change.std()
+    config = student.metadata["config"]
+    assert student.metadata["config_sha256"] == hashlib.sha256(config.encode()).hexdigest()
+    assert student.metadata["training_data"]

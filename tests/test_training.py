@@ -72,7 +72,8 @@ def make_clips(folder: Path, seed: int = 0, with_silent: bool = True) -> Clips:
         heart_rate = np.full(len(change), rate or np.nan, np.float32)
         parts.append(Steps(motion.astype("f2"), change.astype("f4"), times[1:].copy(), heart_rate))
         stop = start + len(change)
-        clips.append(Clip(start, stop, index, fps, 0.0, rate or None, {}))
+        scene = {"seed": seed, "index": index}
+        clips.append(Clip(start, stop, index, fps, 0.0, rate or None, scene))
         start = stop
     about = {"input": "normalized", "description": f"made-up clips, seed {seed}"}
     writer = ClipWriter(folder, about, clips)
@@ -295,7 +296,10 @@ def test_training_learns_what_the_clips_show(folders: tuple[Path, Path], tmp_pat
     checkpoint = Checkpoint.load(tmp_path / CHECKPOINT)
     assert checkpoint.step == 60
     assert checkpoint.config == CONFIG
-    assert checkpoint.data == "made-up clips, seed 1"
+    assert (checkpoint.data, checkpoint.validation) == (
+        "made-up clips, seed 1",
+        "made-up clips, seed 2",
+    )
     assert checkpoint.label_std == pytest.approx(float(Clips.open(folders[0]).change.std()))
 
 
@@ -381,7 +385,9 @@ def test_a_run_is_neither_overwritten_nor_made_up(
     with pytest.raises(ValueError, match="another seed, batch"):
         train(other, *folders, tmp_path / "run", resume=True, device="cpu")
     with pytest.raises(ValueError, match="other data: made-up clips, seed 1"):
-        train(short, folders[1], folders[1], tmp_path / "run", resume=True, device="cpu")
+        train(short, folders[1], folders[0], tmp_path / "run", resume=True, device="cpu")
+    with pytest.raises(ValueError, match="clip 0 is one of the training clips"):
+        make_run(CONFIG, (folders[0], folders[0]))
     with pytest.raises(ValueError, match="holds 'normalized' motion"):
         make_run(replace(CONFIG, input="difference"), folders)
 
