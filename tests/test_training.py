@@ -22,6 +22,7 @@ from training.batches import Batches  # noqa: E402
 from training.checkpoint import Checkpoint, replace_file  # noqa: E402
 from training.config import Config  # noqa: E402
 from training.data.clips import Clip, Clips, ClipWriter, Steps  # noqa: E402
+from training.labels import labels  # noqa: E402
 from training.models import STUDENT_PARAMETERS, Student, parameters  # noqa: E402
 from training.score import predict, score  # noqa: E402
 from training.train import CHECKPOINT, LOG, Run, main, train  # noqa: E402
@@ -44,6 +45,7 @@ CONFIG = Config(
     batch=32,
     peak_learning_rate=3e-3,
     weight_decay=1e-3,
+    label_power=0.0,
     flip=0.5,
     reverse=0.5,
     precision="float32",
@@ -167,8 +169,8 @@ def test_the_shipped_config_loads_and_its_json_is_stable() -> None:
         ("seed = 0", "seed = 0.5", "seed must be int, not float"),
         ("seed = 0", "seed = -1", "seed must not be negative"),
         ("batch = 128", "batch = 0", "batch must be above 0"),
-        ("flip = 0.5", "flip = 1.5", "flip is a probability"),
-        ("flip = 0.5", "flip = nan", "flip is a probability"),
+        ("flip = 0.5", "flip = 1.5", "flip lies between 0 and 1"),
+        ("flip = 0.5", "flip = nan", "flip lies between 0 and 1"),
         ('input = "normalized"', 'input = "raw"', "input must be one of"),
         ('precision = "float32"', 'precision = "half"', "precision must be one of"),
         ("log_every = 50", "log_every = 33", "multiple"),
@@ -200,19 +202,19 @@ def test_a_whole_number_may_stand_for_a_float(tmp_path: Path) -> None:
 
 def test_a_batch_follows_from_seed_and_step_alone(folders: tuple[Path, Path]) -> None:
     clips = Clips.open(folders[0])
-    batches = Batches(clips, CONFIG, 1.0, CPU)
+    batches = Batches(clips, CONFIG, clips.change, CPU)
     batches(0)
-    again = Batches(clips, CONFIG, 1.0, CPU)
+    again = Batches(clips, CONFIG, clips.change, CPU)
     for ours, theirs in zip(batches(7), again(7)):
         assert torch.equal(ours, theirs)
-    other_seed = Batches(clips, replace(CONFIG, seed=4), 1.0, CPU)
+    other_seed = Batches(clips, replace(CONFIG, seed=4), clips.change, CPU)
     assert not torch.equal(batches(7)[0], batches(8)[0])
     assert not torch.equal(batches(7)[0], other_seed(7)[0])
 
 
 def test_clips_are_drawn_alike_whatever_their_length(folders: tuple[Path, Path]) -> None:
     clips = Clips.open(folders[0])
-    frames = Batches(clips, replace(CONFIG, batch=40_000), 1.0, CPU).draw(0).frame
+    frames = Batches(clips, replace(CONFIG, batch=40_000), clips.change, CPU).draw(0).frame
     share = np.histogram(frames, [clip.start for clip in clips.clips] + [clips.clips[-1].stop])[0]
     # the standard deviation of a share of 10,000 in 40,000 is 87
     np.testing.assert_allclose(share, 10_000, atol=450)
@@ -222,7 +224,7 @@ def test_clips_are_drawn_alike_whatever_their_length(folders: tuple[Path, Path])
 
 def test_flips_and_reversals_do_what_they_say(folders: tuple[Path, Path]) -> None:
     clips = Clips.open(folders[0])
-    batches = Batches(clips, CONFIG, 0.25, CPU)
+    batches = Batches(clips, CONFIG, 4 * clips.change, CPU)
     draw = batches.draw(0)
     motion, change = batches(0)
     seen = set()
@@ -232,9 +234,31 @@ def test_flips_and_reversals_do_what_they_say(folders: tuple[Path, Path]) -> Non
         if draw.flip[i]:
             expected = expected[:, :, ::-1]
         np.testing.assert_array_equal(motion[i].numpy(), expected)
-        assert float(change[i]) == clips.change[frame] / np.float32(0.25) * sign
+        assert float(change[i]) == 4 * clips.change[frame] * sign
         seen.add((bool(draw.flip[i]), sign))
     assert len(seen) == 4
+
+
+def test_labels_follow_the_pulses_amplitude(folders: tuple[Path, Path]) -> None:
+    clips = Clips.open(folders[0])
+    label, deviation = labels(clips, 0.0)
+    assert deviation == pytest.approx(float(clips.change.std()))
+    np.testing.assert_allclose(label * deviation, clips.change, atol=1e-6)
+    with pytest.raises(ValueError, match="clip 0 does not say its pulse's amplitude"):
+        labels(clips, 0.5)
+    for clip in clips.clips:
+        clip.scene["pulse"] = {"amplitude": 0.01 * (clip.index + 1) ** 2}
+    label, deviation = labels(clips, 0.5)
+    assert label.std() == pytest.approx(1.0)
+    for clip in clips.clips:
+        steps = slice(clip.start, clip.stop)
+        np.testing.assert_allclose(
+            label[steps] * deviation, clips.change[steps] * 0.1 * (clip.index + 1), atol=1e-6
+        )
+    for clip in clips.clips:
+        clip.scene["pulse"] = {"amplitude": 0.0}
+    with pytest.raises(ValueError, match="no clip has a pulse to learn"):
+        labels(clips, 0.5)
 
 
 @pytest.mark.parametrize("kind", ["normalized", "difference"])
