@@ -74,7 +74,7 @@ class Recipe:
 
     def about(self) -> dict[str, object]:
         """Describe it for the cache."""
-        changed = f", {len(self.ranges)} parameters changed" if self.ranges else ""
+        changed = "".join(f", {name}: {law}" for name, law in sorted(self.ranges.items()))
         return {
             "description": (
                 f"synthetic clips, generator {VERSION}, seed {self.seed}, {self.clips} clips of"

@@ -1,0 +1,70 @@
+// Counts heap allocations of a stream: one line for creation, one for warm-up, one for the rest.
+// Usage: count_allocations WEIGHTS
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "stream.hpp"
+
+namespace {
+
+std::atomic<long> allocations{0};
+
+void* counted(std::size_t size, std::size_t alignment) {
+  ++allocations;
+  const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
+  if (void* memory = std::aligned_alloc(alignment, rounded)) return memory;
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return counted(size, alignof(std::max_align_t)); }
+void* operator new(std::size_t size, std::align_val_t a) {
+  return counted(size, static_cast<std::size_t>(a));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+int main(int, char** arguments) {
+  std::ifstream file(arguments[1], std::ios::binary);
+  const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
+  auto student = std::make_shared<const rppg::Student>(
+      rppg::read_weights(bytes.data(), bytes.size(), arguments[1]), rppg::select_kernels("auto"));
+
+  constexpr int kHeight = 120, kWidth = 160;
+  std::vector<std::uint8_t> pixels(kHeight * kWidth * 3);
+  rppg::Stream stream(student, {});
+  std::printf("creation %ld\n", allocations.exchange(0));
+
+  int beats = 0;
+  const auto push = [&](int index, rppg::ColourOrder order) {
+    for (std::size_t i = 0; i < pixels.size(); ++i)
+      pixels[i] = static_cast<std::uint8_t>(100 + (index * index + static_cast<int>(i)) % 13);
+    // A gap now and then; a frame whose pixels are not packed; a box that shrinks.
+    const double time = index / 30.0 + index / 500;
+    const rppg::FrameView frame{pixels.data(),
+                                kHeight,
+                                order == rppg::ColourOrder::bgr ? kWidth : 70,
+                                kWidth * 3,
+                                order == rppg::ColourOrder::bgr ? 3 : 6,
+                                1,
+                                order};
+    const rppg::Box box = index % 700 < 350 ? rppg::Box{3, 4, 70, 110} : rppg::Box{9, 9, 60, 100};
+    beats += stream.push(frame, box, time).status == rppg::Status::ok;
+  };
+  push(0, rppg::ColourOrder::bgr);
+  push(1, rppg::ColourOrder::rgb);
+  std::printf("warm-up %ld\n", allocations.exchange(0));
+  for (int index = 2; index < 1500; ++index)
+    push(index, index % 3 ? rppg::ColourOrder::bgr : rppg::ColourOrder::rgb);
+  std::printf("afterwards %ld\n", allocations.exchange(0));
+  return beats < 0;
+}
