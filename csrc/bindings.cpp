@@ -278,7 +278,8 @@ void bind_pulse(py::module_& module) {
            [](Resampler& self, double time, const Doubles& values) {
              return resample(self, time, values, self.channels());
            })
-      .def("reset", &Resampler::reset);
+      .def("reset", &Resampler::reset)
+      .def_property_readonly("value_rate", &Resampler::value_rate);
 
   py::class_<PulseWindow> window(module, "PulseWindow");
   window.def(py::init<const PulseOptions&>())
@@ -289,7 +290,10 @@ void bind_pulse(py::module_& module) {
                throw py::value_error("samples must have one dimension, got " + describe(samples));
              for (py::ssize_t i = 0; i < samples.shape(0); ++i) self.push(samples.at(i));
            })
-      .def("read", [](PulseWindow& self) { return as_tuple(self.read()); });
+      .def(
+          "read",
+          [](PulseWindow& self, double frame_rate) { return as_tuple(self.read(frame_rate)); },
+          py::arg("frame_rate"));
   add_pulse_window(window);
 
   py::class_<StreamHandle> stream(module, "Stream");

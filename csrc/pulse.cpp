@@ -15,6 +15,9 @@ constexpr double kPi = 3.14159265358979323846;
 // A clip of 10 s has no frame at 10 s: its pulse ends one frame step earlier.
 constexpr double kWindowSlack = 0.1;  // s, one step at 10 fps
 
+// Share of the Nyquist rate that will do: a camera of 8 frames a second is not exact.
+constexpr double kRateTolerance = 0.98;
+
 // Root mean square below which a window holds rounding errors only.
 constexpr double kSilence = 1e-9;
 
@@ -70,6 +73,8 @@ void Resampler::restart(double time, const double* values) {
   started_ = true;
   origin_ = time_ = cursor_ = time;
   cells_ = 0;
+  steps_ = 0;
+  mean_step_ = 0;
   last_.assign(values, values + last_.size());
   std::fill(integral_.begin(), integral_.end(), 0.0);
 }
@@ -80,6 +85,12 @@ void Resampler::integrate(double time, const double* values, double end) {
   for (std::size_t c = 0; c < last_.size(); ++c)
     integral_[c] += (end - cursor_) * (last_[c] + share * (values[c] - last_[c]));
   cursor_ = end;
+}
+
+void Resampler::count_step(double step) {
+  constexpr int kRemembered = 64;
+  steps_ = std::min(steps_ + 1, kRemembered);
+  mean_step_ += (step - mean_step_) / steps_;
 }
 
 BandPass::BandPass(double low, double high, double rate, int order) {
@@ -154,12 +165,14 @@ void PulseWindow::copy_newest(std::size_t count, double* out) const {
   std::copy_n(ring_.begin(), count - until_wrap, out + until_wrap);
 }
 
-Reading PulseWindow::read() {
+Reading PulseWindow::read(double frame_rate) {
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   const double end = start_ + static_cast<double>(total_) / options_.rate;
   const double begin = end - static_cast<double>(size_) / options_.rate;
   if (size_ < needed_)
     return {after_gap_ ? Status::gap : Status::warming_up, kNone, kNone, begin, end};
+  if (frame_rate < kRateTolerance * 2.0 * options_.high)
+    return {Status::gap, kNone, kNone, begin, end};
 
   copy_newest(size_, ordered_.data());
   double energy = 0;

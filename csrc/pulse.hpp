@@ -42,12 +42,16 @@ class Resampler {
       ++cells_;
     }
     integrate(time, values, time);
+    count_step(time - time_);
     time_ = time;
     last_.assign(values, values + last_.size());
     return step;
   }
 
   void reset() { started_ = false; }
+
+  // Values per second, Hz: the mean over about the last 64. Infinite before the second value.
+  double value_rate() const { return 1.0 / mean_step_; }
   int channels() const { return static_cast<int>(last_.size()); }
 
  private:
@@ -56,6 +60,7 @@ class Resampler {
 
   double cell_end() const { return origin_ + static_cast<double>(cells_ + 1) / rate_; }
   void restart(double time, const double* values);
+  void count_step(double step);
   // Adds the integral of the segment that ends in (time, values) from the cursor up to `end`.
   void integrate(double time, const double* values, double end);
 
@@ -63,6 +68,8 @@ class Resampler {
   bool started_ = false;
   double origin_ = 0, time_ = 0, cursor_ = 0;
   std::uint64_t cells_ = 0;
+  int steps_ = 0;
+  double mean_step_ = 0;
   std::vector<double> last_, integral_;
 };
 
@@ -117,8 +124,10 @@ class PulseWindow {
   // Forgets everything; the next sample's cell begins at `start` (s).
   void restart(double start, bool after_gap);
   void push(double sample);
-  // The reading of the window that ends with the newest sample. Allocates nothing.
-  Reading read();
+  // The reading of the window that ends with the newest sample, made from frames that came at
+  // `frame_rate` (Hz): too few for the band would show a fast heart as a slow one, and are a gap.
+  // Allocates nothing.
+  Reading read(double frame_rate);
 
   std::size_t size() const { return size_; }
   // Copies the newest `count` <= size() band-passed samples, oldest first.

@@ -35,7 +35,7 @@ Reading Stream::push(const FrameView& frame, const Box& box, double time) {
   }
   box_ = box;
   resampler_.push(time, &level_, [&](const double* sample) { pulse_.push(*sample); });
-  return pulse_.read();
+  return pulse_.read(resampler_.value_rate());
 }
 
 }  // namespace rppg

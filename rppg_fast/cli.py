@@ -194,7 +194,8 @@ def _describe(result: Measurement, settings: PulseSettings) -> str:
         Status.NO_FACE: "no face was found",
         Status.WARMING_UP: f"{result.duration:.1f} s of video do not fill a window of "
         f"{settings.window:g} s",
-        Status.GAP: f"frames are missing: no {settings.window:g} s without a gap",
+        Status.GAP: f"frames are missing: no {settings.window:g} s without a gap, or fewer than "
+        f"{2 * settings.high:g} frames per second",
     }
     reason = reasons.get(result.status, f"no clear pulse in most windows{snr}")
     return f"{result.video}: no heart rate, {result.status}: {reason}"

@@ -58,7 +58,7 @@ class Status(str, enum.Enum):
     OK = "ok"  #: there is a face and a pulse
     NO_FACE = "no_face"  #: no face has been found
     LOW_SIGNAL = "low_signal"  #: the window is full, but shows no clear pulse
-    GAP = "gap"  #: frames were missing; the window is filling anew
+    GAP = "gap"  #: frames were missing and the window is filling anew, or they come too slowly
 
     def __str__(self) -> str:
         return self.value

@@ -77,7 +77,7 @@ class RgbStream:
             self.total += 1
         if step != _NEXT or len(samples):
             self._extract()
-        return self._window.read()
+        return self._window.read(self._resampler.value_rate)
 
     def _extract(self) -> None:
         size = min(self.total, len(self._rgb))

@@ -124,6 +124,24 @@ def test_a_gap_starts_the_window_anew(method: str) -> None:
     assert monitor.pulse[0][0] >= later[0]
 
 
+@pytest.mark.parametrize("method", ["student", "pos"])
+def test_frames_too_slow_for_the_band_give_no_heart_rate(method: str) -> None:
+    """At 5 frames a second a heart at 200 bpm looks like one at 100."""
+    monitor = rf.HeartRateMonitor(method=method, box=BOX)
+    readings = read_all(monitor, skin(frame_times(5.0, 14.0), 200.0))
+    assert {r.status for r in readings} == {rf.Status.WARMING_UP, rf.Status.GAP}
+    slow = rf.HeartRateMonitor(method=method, box=BOX, high=2.4)  # what 5 frames a second can show
+    reading = read_all(slow, skin(frame_times(5.0, 14.0), 72.0))[-1]
+    assert reading.heart_rate == pytest.approx(72.0, abs=RATE_TOLERANCE_BPM)
+
+
+@pytest.mark.parametrize("method", ["student", "pos"])
+def test_a_few_long_steps_are_not_a_slow_camera(method: str) -> None:
+    times = [t for t in frame_times(30.0, 12.0) if not 0.0 < (t % 3.0) - 1.0 < 0.4]
+    monitor = rf.HeartRateMonitor(method=method, box=BOX)
+    assert rf.Status.GAP not in {r.status for r in read_all(monitor, skin(times, 72.0))}
+
+
 def test_dropped_frames_are_bridged() -> None:
     times = [t for k, t in enumerate(frame_times(30.0, 11.0)) if k % 7 and k % 11]
     monitor = rf.HeartRateMonitor(box=BOX)

@@ -138,6 +138,19 @@ def test_a_gap_starts_a_new_grid() -> None:
     assert resampler.push(0.0, [1.0])[0] == 0
 
 
+def test_the_rate_of_values_is_known() -> None:
+    resampler = rf.Resampler(30.0)
+    assert resampler.value_rate == float("inf")
+    for index in range(200):
+        resampler.push(index * 0.04, [0.0])
+    assert resampler.value_rate == pytest.approx(25.0)
+    for index in range(400):
+        resampler.push(8.0 + index * 0.1, [0.0])
+    assert resampler.value_rate == pytest.approx(10.0, rel=0.01)
+    resampler.push(100.0, [0.0])
+    assert resampler.value_rate == float("inf")
+
+
 @pytest.mark.parametrize("time", [1.0, 0.5, float("nan"), float("inf")])
 def test_time_that_does_not_go_forward_is_refused_and_changes_nothing(time: float) -> None:
     resampler, other = rf.Resampler(30.0), rf.Resampler(30.0)
