@@ -4,9 +4,12 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "stream.hpp"
@@ -16,7 +19,10 @@ namespace py = pybind11;
 namespace rppg {
 namespace {
 
-constexpr int kContiguous = py::array::c_style;
+constexpr int kContiguous = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+
+// Longest side of a frame: its bytes still count in 32 bits. No camera comes near.
+constexpr py::ssize_t kLongestSide = 1 << 16;
 using Floats = py::array_t<float, kContiguous>;
 using Doubles = py::array_t<double, kContiguous | py::array::forcecast>;
 
@@ -47,9 +53,12 @@ MotionKind parse_kind(const std::string& kind) {
 FrameView view_frame(const py::object& object, ColourOrder order) {
   constexpr const char* kWanted = "a uint8 array of shape (height, width, 3)";
   const py::array frame = require_array(object, "frame", kWanted);
-  if (!frame.dtype().is(py::dtype::of<std::uint8_t>()) || frame.ndim() != 3 ||
+  if (!py::isinstance<py::array_t<std::uint8_t>>(frame) || frame.ndim() != 3 ||
       frame.shape(2) != kColours || frame.size() == 0)
     throw py::value_error(std::string("frame must be ") + kWanted + ", got " + describe(frame));
+  if (std::max(frame.shape(0), frame.shape(1)) > kLongestSide)
+    throw py::value_error("frame must not be longer than " + std::to_string(kLongestSide) +
+                          " pixels, got " + describe(frame));
   return {static_cast<const std::uint8_t*>(frame.data()),
           static_cast<int>(frame.shape(0)),
           static_cast<int>(frame.shape(1)),
@@ -62,7 +71,10 @@ FrameView view_frame(const py::object& object, ColourOrder order) {
 Box parse_box(const py::object& object) {
   try {
     const py::tuple sides(object);
-    if (sides.size() == 4)
+    const bool whole = std::all_of(sides.begin(), sides.end(), [](const py::handle& side) {
+      return PyIndex_Check(side.ptr()) != 0;
+    });
+    if (sides.size() == 4 && whole)
       return {sides[0].cast<int>(), sides[1].cast<int>(), sides[2].cast<int>(),
               sides[3].cast<int>()};
   } catch (const py::cast_error&) {
@@ -74,7 +86,7 @@ Box parse_box(const py::object& object) {
 
 Floats as_floats(const py::object& object, const char* name) {
   const py::array array = require_array(object, name, "a float32 array");
-  if (!array.dtype().is(py::dtype::of<float>()))
+  if (!py::isinstance<py::array_t<float>>(array))
     throw py::value_error(std::string(name) + " must be a float32 array, got " + describe(array));
   return Floats::ensure(array);
 }
@@ -181,27 +193,45 @@ class StreamHandle {
     stream_.reset();
   }
 
-  const PulseWindow& pulse() const { return stream_.pulse(); }
+  template <typename Use>
+  auto with_pulse(Use&& use) const {
+    const BusyMark mark(busy_);
+    return use(stream_.pulse());
+  }
 
  private:
   Stream stream_;
-  std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
+  mutable std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
 
+// What a window tells, whether it stands alone or inside a stream.
 template <typename Class>
 void add_pulse_window(Class& python_class) {
   using Self = typename Class::type;
-  const auto window = [](const Self& self) -> const PulseWindow& {
+  const auto ask = [](const Self& self, auto&& use) {
     if constexpr (std::is_same_v<Self, PulseWindow>)
-      return self;
+      return use(self);
     else
-      return self.pulse();
+      return self.with_pulse(use);
   };
   python_class
-      .def("newest", [window](const Self& self, std::size_t n) { return newest(window(self), n); })
-      .def_property_readonly("size", [window](const Self& self) { return window(self).size(); })
-      .def_property_readonly("total", [window](const Self& self) { return window(self).total(); })
-      .def_property_readonly("start", [window](const Self& self) { return window(self).start(); });
+      .def(
+          "newest",
+          [ask](const Self& self, std::size_t count) {
+            return ask(self, [count](const PulseWindow& w) { return newest(w, count); });
+          },
+          py::arg("count"))
+      .def_property_readonly("size",
+                             [ask](const Self& self) {
+                               return ask(self, [](const PulseWindow& w) { return w.size(); });
+                             })
+      .def_property_readonly("total",
+                             [ask](const Self& self) {
+                               return ask(self, [](const PulseWindow& w) { return w.total(); });
+                             })
+      .def_property_readonly("start", [ask](const Self& self) {
+        return ask(self, [](const PulseWindow& w) { return w.start(); });
+      });
 }
 
 py::tuple resample(Resampler& resampler, double time, const Doubles& values, py::ssize_t channels) {
@@ -253,15 +283,17 @@ void bind_pulse(py::module_& module) {
   py::class_<BandPass>(module, "BandPass")
       .def(py::init<double, double, double, int>(), py::arg("low"), py::arg("high"), py::arg("fs"),
            py::arg("order") = 2)
-      .def("__call__",
-           [](BandPass& filter, const Doubles& samples) {
-             if (samples.ndim() != 1)
-               throw py::value_error("samples must have one dimension, got " + describe(samples));
-             Doubles out(samples.shape(0));
-             for (py::ssize_t i = 0; i < samples.shape(0); ++i)
-               out.mutable_at(i) = filter.step(samples.at(i));
-             return out;
-           })
+      .def(
+          "__call__",
+          [](BandPass& filter, const Doubles& samples) {
+            if (samples.ndim() != 1)
+              throw py::value_error("samples must have one dimension, got " + describe(samples));
+            Doubles out(samples.shape(0));
+            for (py::ssize_t i = 0; i < samples.shape(0); ++i)
+              out.mutable_at(i) = filter.step(samples.at(i));
+            return out;
+          },
+          py::arg("samples"))
       .def("reset", &BandPass::reset)
       .def_property_readonly("sections", [](const BandPass& filter) {
         Doubles out({static_cast<py::ssize_t>(filter.sections().size()), py::ssize_t{6}});
@@ -274,26 +306,28 @@ void bind_pulse(py::module_& module) {
   py::class_<Resampler>(module, "Resampler")
       .def(py::init<double, int, double>(), py::arg("rate"), py::arg("channels") = 1,
            py::arg("max_gap") = PulseOptions{}.max_gap)
-      .def("push",
-           [](Resampler& self, double time, const Doubles& values) {
-             return resample(self, time, values, self.channels());
-           })
+      .def(
+          "push",
+          [](Resampler& self, double time, const Doubles& values) {
+            return resample(self, time, values, self.channels());
+          },
+          py::arg("time"), py::arg("values"))
       .def("reset", &Resampler::reset)
       .def_property_readonly("value_rate", &Resampler::value_rate);
 
   py::class_<PulseWindow> window(module, "PulseWindow");
-  window.def(py::init<const PulseOptions&>())
+  window.def(py::init<const PulseOptions&>(), py::arg("options"))
       .def("restart", &PulseWindow::restart, py::arg("start"), py::arg("after_gap"))
-      .def("push",
-           [](PulseWindow& self, const Doubles& samples) {
-             if (samples.ndim() != 1)
-               throw py::value_error("samples must have one dimension, got " + describe(samples));
-             for (py::ssize_t i = 0; i < samples.shape(0); ++i) self.push(samples.at(i));
-           })
       .def(
-          "read",
-          [](PulseWindow& self, double frame_rate) { return as_tuple(self.read(frame_rate)); },
-          py::arg("frame_rate"));
+          "push",
+          [](PulseWindow& self, const Doubles& samples, bool too_slow) {
+            if (samples.ndim() != 1)
+              throw py::value_error("samples must have one dimension, got " + describe(samples));
+            for (py::ssize_t i = 0; i < samples.shape(0); ++i) self.push(samples.at(i), too_slow);
+          },
+          py::arg("samples"), py::arg("too_slow") = false)
+      .def("is_too_slow", &PulseWindow::is_too_slow, py::arg("frame_rate"))
+      .def("read", [](PulseWindow& self) { return as_tuple(self.read()); });
   add_pulse_window(window);
 
   py::class_<StreamHandle> stream(module, "Stream");
@@ -301,7 +335,7 @@ void bind_pulse(py::module_& module) {
       .def(py::init([](std::shared_ptr<Student> student, const PulseOptions& options) {
              return std::make_unique<StreamHandle>(std::move(student), options);
            }),
-           py::arg("student"), py::arg("options"))
+           py::arg("student").none(false), py::arg("options"))
       .def("push", &StreamHandle::push, py::arg("frame"), py::arg("box"), py::arg("time"),
            py::arg("color") = "bgr")
       .def("reset", &StreamHandle::reset);

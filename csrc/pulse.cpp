@@ -15,6 +15,8 @@ constexpr double kPi = 3.14159265358979323846;
 // A clip of 10 s has no frame at 10 s: its pulse ends one frame step earlier.
 constexpr double kWindowSlack = 0.1;  // s, one step at 10 fps
 
+constexpr double kNarrowestBand = 1.0;  // Hz
+
 // Share of the Nyquist rate that will do: a camera of 8 frames a second is not exact.
 constexpr double kRateTolerance = 0.98;
 
@@ -28,6 +30,13 @@ void require_positive(double value, const char* what) {
 }
 
 std::size_t window_samples(const PulseOptions& options) {
+  if (options.high - options.low < kNarrowestBand)
+    throw std::invalid_argument("the band " + std::to_string(options.low) + " to " +
+                                std::to_string(options.high) +
+                                " Hz must be at least 1 Hz wide: a signal-to-noise ratio needs a "
+                                "band around the peak");
+  if (std::isnan(options.min_snr_db))
+    throw std::invalid_argument("the least signal-to-noise ratio must be a number");
   require_positive(options.window, "the window");
   const double samples = std::round(options.window * options.rate);
   if (options.window * options.low < 2.0)
@@ -70,25 +79,40 @@ Resampler::Step Resampler::classify(double time) const {
 }
 
 void Resampler::restart(double time, const double* values) {
+  reset();
   started_ = true;
   origin_ = time_ = cursor_ = time;
   cells_ = 0;
-  steps_ = 0;
-  mean_step_ = 0;
   last_.assign(values, values + last_.size());
   std::fill(integral_.begin(), integral_.end(), 0.0);
 }
 
 void Resampler::integrate(double time, const double* values, double end) {
-  const double middle = 0.5 * (cursor_ + end);
-  const double share = (middle - time_) / (time - time_);
-  for (std::size_t c = 0; c < last_.size(); ++c)
-    integral_[c] += (end - cursor_) * (last_[c] + share * (values[c] - last_[c]));
-  cursor_ = end;
+  const double until = std::min(end, time);
+  if (until > cursor_) {
+    const double share = (0.5 * (cursor_ + until) - time_) / (time - time_);
+    for (std::size_t c = 0; c < last_.size(); ++c)
+      integral_[c] += (until - cursor_) * (last_[c] + share * (values[c] - last_[c]));
+    cursor_ = until;
+  }
+  if (end > cursor_) {  // a cell that ends just after the last time: hold its value, extend no line
+    for (std::size_t c = 0; c < last_.size(); ++c) integral_[c] += (end - cursor_) * values[c];
+    cursor_ = end;
+  }
+}
+
+void Resampler::reset() {
+  started_ = false;
+  steps_ = 0;
+  mean_step_ = 0;
+}
+
+double Resampler::value_rate() const {
+  return steps_ == 0 ? std::numeric_limits<double>::infinity() : 1.0 / mean_step_;
 }
 
 void Resampler::count_step(double step) {
-  constexpr int kRemembered = 64;
+  constexpr int kRemembered = 16;
   steps_ = std::min(steps_ + 1, kRemembered);
   mean_step_ += (step - mean_step_) / steps_;
 }
@@ -145,16 +169,21 @@ PulseWindow::PulseWindow(const PulseOptions& options)
 
 void PulseWindow::restart(double start, bool after_gap) {
   band_pass_.reset();
-  head_ = size_ = 0;
+  head_ = size_ = since_too_slow_ = 0;
   total_ = 0;
   start_ = start;
   after_gap_ = after_gap;
 }
 
-void PulseWindow::push(double sample) {
+bool PulseWindow::is_too_slow(double frame_rate) const {
+  return frame_rate < kRateTolerance * 2.0 * options_.high;
+}
+
+void PulseWindow::push(double sample, bool too_slow) {
   ring_[head_] = band_pass_.step(sample);
   head_ = (head_ + 1) % ring_.size();
   size_ = std::min(size_ + 1, ring_.size());
+  since_too_slow_ = too_slow ? 0 : std::min(since_too_slow_ + 1, ring_.size());
   ++total_;
 }
 
@@ -165,14 +194,13 @@ void PulseWindow::copy_newest(std::size_t count, double* out) const {
   std::copy_n(ring_.begin(), count - until_wrap, out + until_wrap);
 }
 
-Reading PulseWindow::read(double frame_rate) {
+Reading PulseWindow::read() {
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   const double end = start_ + static_cast<double>(total_) / options_.rate;
   const double begin = end - static_cast<double>(size_) / options_.rate;
   if (size_ < needed_)
     return {after_gap_ ? Status::gap : Status::warming_up, kNone, kNone, begin, end};
-  if (frame_rate < kRateTolerance * 2.0 * options_.high)
-    return {Status::gap, kNone, kNone, begin, end};
+  if (since_too_slow_ < size_) return {Status::gap, kNone, kNone, begin, end};
 
   copy_newest(size_, ordered_.data());
   double energy = 0;

@@ -34,6 +34,7 @@ class Resampler {
       restart(time, values);
       return step;
     }
+    count_step(time - time_);
     while (cell_end() <= time + kSlack / rate_) {
       integrate(time, values, cell_end());
       for (double& sum : integral_) sum *= rate_;
@@ -42,16 +43,15 @@ class Resampler {
       ++cells_;
     }
     integrate(time, values, time);
-    count_step(time - time_);
     time_ = time;
     last_.assign(values, values + last_.size());
     return step;
   }
 
-  void reset() { started_ = false; }
+  void reset();
 
-  // Values per second, Hz: the mean over about the last 64. Infinite before the second value.
-  double value_rate() const { return 1.0 / mean_step_; }
+  // Values per second, Hz: the mean over about the last 16. Infinite before the second value.
+  double value_rate() const;
   int channels() const { return static_cast<int>(last_.size()); }
 
  private:
@@ -61,7 +61,7 @@ class Resampler {
   double cell_end() const { return origin_ + static_cast<double>(cells_ + 1) / rate_; }
   void restart(double time, const double* values);
   void count_step(double step);
-  // Adds the integral of the segment that ends in (time, values) from the cursor up to `end`.
+  // Adds the integral from the cursor up to `end` of the segment that ends in (time, values).
   void integrate(double time, const double* values, double end);
 
   double rate_, max_gap_;
@@ -123,11 +123,12 @@ class PulseWindow {
 
   // Forgets everything; the next sample's cell begins at `start` (s).
   void restart(double start, bool after_gap);
-  void push(double sample);
-  // The reading of the window that ends with the newest sample, made from frames that came at
-  // `frame_rate` (Hz): too few for the band would show a fast heart as a slow one, and are a gap.
-  // Allocates nothing.
-  Reading read(double frame_rate);
+  // Whether frames at this rate (Hz) would show a heart at the band's upper edge as a slower one.
+  bool is_too_slow(double frame_rate) const;
+  // `too_slow`: the sample comes from such frames. As long as it is in the window, that is a gap.
+  void push(double sample, bool too_slow);
+  // The reading of the window that ends with the newest sample. Allocates nothing.
+  Reading read();
 
   std::size_t size() const { return size_; }
   // Copies the newest `count` <= size() band-passed samples, oldest first.
@@ -141,6 +142,7 @@ class PulseWindow {
   BandPass band_pass_;
   std::vector<double> ring_, ordered_;
   std::size_t needed_, head_ = 0, size_ = 0;
+  std::size_t since_too_slow_ = 0;  // samples since the last one from frames that came too slowly
   std::uint64_t total_ = 0;
   double start_ = 0;
   bool after_gap_ = false;

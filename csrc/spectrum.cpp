@@ -12,6 +12,7 @@ namespace {
 constexpr double kPi = 3.14159265358979323846;
 constexpr double kBinsPerHz = 120.0;      // 0.5 bpm
 constexpr double kRounding = 1e-13;       // of a mean over a window, relative
+constexpr double kFastest = 1e5;          // Hz; keeps lengths within reason
 constexpr double kSignalHalfWidth = 0.1;  // Hz around the peak and its harmonic
 
 std::size_t padded_length(double rate, std::size_t samples) {
@@ -24,9 +25,9 @@ std::size_t padded_length(double rate, std::size_t samples) {
 }  // namespace
 
 void check_band(double low, double high, double rate) {
-  if (!(std::isfinite(rate) && rate > 0))
-    throw std::invalid_argument("the sampling rate must be positive, is " + std::to_string(rate) +
-                                " Hz");
+  if (!(rate > 0 && rate <= kFastest))
+    throw std::invalid_argument("the sampling rate must be positive and at most 100 kHz, is " +
+                                std::to_string(rate) + " Hz");
   if (!(0 < low && low < high && high < rate / 2))
     throw std::invalid_argument("the band " + std::to_string(low) + " to " + std::to_string(high) +
                                 " Hz must lie between 0 and half the sampling rate of " +
@@ -97,9 +98,7 @@ void RealFft::power(const double* samples, double* power) {
 }
 
 Spectrum::Spectrum(double rate, double low, double high, std::size_t max_samples)
-    : low_(low),
-      high_(high),
-      length_((check_band(low, high, rate), padded_length(rate, max_samples))),
+    : length_((check_band(low, high, rate), padded_length(rate, max_samples))),
       max_samples_(max_samples),
       fft_(length_) {
   if (max_samples < 2)
@@ -162,7 +161,8 @@ double Spectrum::snr_db(double frequency) const {
                       std::abs(f - 2.0 * frequency) <= kSignalHalfWidth;
     (near ? signal : noise) += power_[k];
   }
-  return 10.0 * std::log10(signal / std::max(noise, std::numeric_limits<double>::min()));
+  if (!(noise > 0)) return std::numeric_limits<double>::quiet_NaN();
+  return 10.0 * std::log10(signal / noise);
 }
 
 }  // namespace rppg

@@ -27,7 +27,8 @@ class RealFft {
 struct Peak {
   bool found;        // false where the band holds no local maximum
   double frequency;  // Hz, interpolated between bins
-  double snr_db;     // power at the peak and its first harmonic against the rest of the band
+  double snr_db;     // power at the peak and its first harmonic against the rest of the band;
+                     // NaN where the band is too narrow to have a rest
 };
 
 class Spectrum {
@@ -47,14 +48,14 @@ class Spectrum {
   Peak find_peak() const;
   double snr_db(double frequency) const;
 
-  double low_, high_, bin_hz_;
+  double bin_hz_;
   std::size_t length_, max_samples_, first_, last_;  // bins of the band, both inclusive
   RealFft fft_;
   std::vector<double> hann_, buffer_, power_;
   std::size_t hann_count_ = 0;
 };
 
-// Throws std::invalid_argument unless 0 < low < high < rate / 2, all finite.
+// Throws std::invalid_argument unless 0 < low < high < rate / 2 and the rate is at most 100 kHz.
 void check_band(double low, double high, double rate);
 
 }  // namespace rppg

@@ -34,8 +34,10 @@ Reading Stream::push(const FrameView& frame, const Box& box, double time) {
     level_ += student_->change(motion_, scratch_) - rest_;
   }
   box_ = box;
-  resampler_.push(time, &level_, [&](const double* sample) { pulse_.push(*sample); });
-  return pulse_.read(resampler_.value_rate());
+  resampler_.push(time, &level_, [&](const double* sample) {
+    pulse_.push(*sample, pulse_.is_too_slow(resampler_.value_rate()));
+  });
+  return pulse_.read();
 }
 
 }  // namespace rppg

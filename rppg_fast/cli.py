@@ -44,10 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
+    except BrokenPipeError:  # the reader of our output has left; say no more, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except (ValueError, TypeError, OSError, ImportError) as error:
         return _complain(error)
-    except BrokenPipeError:  # the reader of our output has left
-        return OK
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -168,7 +169,10 @@ def _measure(options: argparse.Namespace) -> int:
     if options.plot and results:
         from rppg_fast.plot import plot_measurement
 
-        plot_measurement(results[0], options.plot, reference, settings)
+        if results[0].windows:
+            plot_measurement(results[0], options.plot, reference, settings)
+        else:
+            print(f"rppg-fast: {options.plot}: there is no window to plot", file=sys.stderr)
     return code
 
 
@@ -192,8 +196,8 @@ def _describe(result: Measurement, settings: PulseSettings) -> str:
     snr = "" if result.snr_db is None else f", SNR {result.snr_db:.1f} dB"
     reasons = {
         Status.NO_FACE: "no face was found",
-        Status.WARMING_UP: f"{result.duration:.1f} s of video do not fill a window of "
-        f"{settings.window:g} s",
+        Status.WARMING_UP: f"no window of {settings.window:g} s with a face in "
+        f"{result.duration:.1f} s of video",
         Status.GAP: f"frames are missing: no {settings.window:g} s without a gap, or fewer than "
         f"{2 * settings.high:g} frames per second",
     }

@@ -253,9 +253,9 @@ class MTCNN:
         Raises
         ------
         TypeError
-            If the frame is not a uint8 array.
+            If the frame is not an array.
         ValueError
-            If its shape is not (H, W, 3), or it is empty.
+            If it is not uint8 of shape (H, W, 3), or is empty.
         """
         _check_frame(frame)
         height, width = frame.shape[:2]
@@ -418,7 +418,7 @@ def _check_frame(frame: NDArray[np.uint8]) -> None:
     if not isinstance(frame, np.ndarray):
         raise TypeError(f"frame must be a NumPy array, got {type(frame).__name__}")
     if frame.dtype != np.uint8:
-        raise TypeError(f"frame must be uint8, got {frame.dtype}")
+        raise ValueError(f"frame must be uint8, got {frame.dtype}")
     if frame.ndim != 3 or frame.shape[2] != 3:
         raise ValueError(f"frame must have the shape (H, W, 3), got {frame.shape}")
     if frame.size == 0:

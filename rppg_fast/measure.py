@@ -18,7 +18,10 @@ from rppg_fast.video import Frame, VideoFile
 #: Share of a recording's windows that must read ok before it has a heart rate.
 MIN_SHARE_OK = 0.5
 
-#: Called after every frame with the number of frames so far.
+#: Times on the grid are equal within this, s.
+_TIME_TOLERANCE = 1e-6
+
+#: Called with every frame with the number of frames so far.
 Progress = Callable[[int], None]
 
 
@@ -44,7 +47,7 @@ def measure(
     step
         Time from one reported window to the next, s.
     progress
-        Called after every frame with the number of frames so far.
+        Called at every frame with the number of frames so far.
     **options
         What ``HeartRateMonitor`` takes: ``method``, ``box``, ``window``, ...
 
@@ -56,7 +59,12 @@ def measure(
         If an option makes no sense.
     """
     monitor = HeartRateMonitor(**options)
-    file = video if isinstance(video, VideoFile) else VideoFile(video, fps)
+    if isinstance(video, VideoFile):
+        if fps is not None:
+            raise ValueError("fps belongs to the VideoFile that is already open")
+        file = video
+    else:
+        file = VideoFile(video, fps)
     return measure_frames(file, monitor, name=file.path, step=step, progress=progress)
 
 
@@ -83,7 +91,7 @@ def measure_frames(
     step
         Time from one reported window to the next, s.
     progress
-        Called after every frame with the number of frames so far.
+        Called at every frame with the number of frames so far.
 
     Raises
     ------
@@ -99,6 +107,8 @@ def measure_frames(
     latest: Reading | None = None
     pieces: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     for frame, time in frames:
+        if progress is not None:
+            progress(count + skipped + 1)
         if count and not time > last:
             skipped += 1
             continue
@@ -106,11 +116,9 @@ def measure_frames(
         pieces.append(monitor.fetch_pulse())
         first, last = (time if count == 0 else first), time
         count += 1
-        if _is_window(latest) and latest.end >= due:
+        if _is_window(latest) and latest.end >= due - _TIME_TOLERANCE:
             windows.append(latest)
-            due = latest.end + step * (1.0 - 1e-6)  # a step that ends on the grid stays on it
-        if progress is not None:
-            progress(count + skipped)
+            due = due + step if due + step > latest.end else latest.end + step
     status, heart_rate, snr_db = _summarise(windows, latest)
     duration = last - first if count else 0.0
     empty = np.empty(0)

@@ -24,6 +24,9 @@ BOX_SCALE = 1.6
 #: a measured frame.
 SEARCH_INTERVAL = 0.5
 
+#: Beyond it every box is the whole frame.
+_LARGEST_BOX_SCALE = 1000.0
+
 
 class HeartRateMonitor:
     """Takes frames of a face with their times and says its heart rate.
@@ -79,8 +82,10 @@ class HeartRateMonitor:
     ) -> None:
         if color not in ("bgr", "rgb"):
             raise ValueError(f"color must be 'bgr' or 'rgb', got {color!r}")
-        if not (math.isfinite(box_scale) and box_scale > 0):
-            raise ValueError(f"box_scale must be a positive number, got {box_scale}")
+        if not 0 < box_scale <= _LARGEST_BOX_SCALE:
+            raise ValueError(
+                f"box_scale must lie between 0 and {_LARGEST_BOX_SCALE:g}, got {box_scale}"
+            )
         single = {"window": window, "low": low, "high": high, "min_snr_db": min_snr_db}
         given: dict[str, Any] = {k: value for k, value in single.items() if value is not None}
         self._settings = replace(settings or PulseSettings(), **given)
@@ -104,7 +109,7 @@ class HeartRateMonitor:
         """Forget face, pulse and time, as if no frame had been pushed yet."""
         self._stream.reset()
         self.box = self._fixed_box
-        self._next_search = -math.inf
+        self._searched = self._next_search = -math.inf
         self._fetched = (0.0, 0)
 
     def push(self, frame: NDArray[np.uint8], time: float) -> Reading:
@@ -131,8 +136,12 @@ class HeartRateMonitor:
         return Reading.from_native(time, native)
 
     def _search(self, frame: NDArray[np.uint8], time: float) -> None:
-        if not math.isfinite(time):
-            raise ValueError(f"a frame's time must be a finite number of seconds, got {time}")
+        if not self._searched < time < math.inf:
+            raise ValueError(
+                "a frame's time must be a finite number of seconds, later than that of the frame "
+                f"before: {time} s came after {self._searched} s"
+            )
+        self._searched = time
         if time < self._next_search or self._detector is None:
             return
         bgr = frame if self._color == "bgr" else np.ascontiguousarray(frame[..., ::-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ class Box:
 
     Raises
     ------
+    TypeError
+        If an edge is not a whole number.
     ValueError
         If an edge is negative or the box is empty.
     """
@@ -34,6 +37,8 @@ class Box:
     y1: int
 
     def __post_init__(self) -> None:
+        for side in ("x0", "y0", "x1", "y1"):
+            object.__setattr__(self, side, operator.index(getattr(self, side)))
         if not (0 <= self.x0 < self.x1 and 0 <= self.y0 < self.y1):
             raise ValueError(f"box must have 0 <= x0 < x1 and 0 <= y0 < y1, got {tuple(self)}")
 

@@ -56,6 +56,7 @@ class RgbStream:
     def _begin(self, start: float, after_gap: bool) -> None:
         self.start = start
         self.total = 0
+        self._since_too_slow = 0
         self._after_gap = after_gap
 
     @property
@@ -71,13 +72,15 @@ class RgbStream:
         step, samples = self._resampler.push(time, face.mean(axis=(1, 2), dtype=np.float64))
         if step != _NEXT:
             self._begin(time, after_gap=step == _GAP)
+        too_slow = self._window.is_too_slow(self._resampler.value_rate)
         for sample in samples:
             self._rgb[:-1] = self._rgb[1:]
             self._rgb[-1] = sample
             self.total += 1
+            self._since_too_slow = 0 if too_slow else self._since_too_slow + 1
         if step != _NEXT or len(samples):
             self._extract()
-        return self._window.read(self._resampler.value_rate)
+        return self._window.read()
 
     def _extract(self) -> None:
         size = min(self.total, len(self._rgb))
@@ -85,7 +88,7 @@ class RgbStream:
         self._window.restart(first, self._after_gap)
         # One sample is no pulse yet; and a filter at rest expects to start at zero.
         pulse = self._method(self._rgb[-size:], self._rate) if size > 1 else np.zeros(size)
-        self._window.push(pulse - pulse[:1])
+        self._window.push(pulse - pulse[:1], too_slow=self._since_too_slow < size)
 
     def newest(self, count: int) -> NDArray[np.float64]:
         """Return the newest ``count`` samples of band-passed pulse, oldest first."""

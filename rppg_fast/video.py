@@ -17,7 +17,7 @@ class VideoError(ValueError):
 
 
 class VideoFile:
-    """A video file as an iterable of (frame, time); holds one frame at a time in memory.
+    """A video file as an iterable of (frame, time); holds two frames at a time in memory.
 
     Frames are uint8 of shape (height, width, 3), blue-green-red; times are seconds. They are the
     container's own time stamps where it has them, else the frame's number over the frame rate.

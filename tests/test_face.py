@@ -230,8 +230,8 @@ def test_tiny_frame_has_no_face(shape: tuple[int, ...]) -> None:
     [
         ([[1, 2, 3]], TypeError, "NumPy array, got list"),
         (None, TypeError, "NumPy array, got NoneType"),
-        (np.zeros((40, 40, 3), np.float32), TypeError, "uint8, got float32"),
-        (np.zeros((40, 40, 3), np.int8), TypeError, "uint8, got int8"),
+        (np.zeros((40, 40, 3), np.float32), ValueError, "uint8, got float32"),
+        (np.zeros((40, 40, 3), np.int8), ValueError, "uint8, got int8"),
         (np.zeros((40, 40), np.uint8), ValueError, r"\(H, W, 3\), got \(40, 40\)"),
         (np.zeros((40, 40, 4), np.uint8), ValueError, r"\(H, W, 3\), got \(40, 40, 4\)"),
         (np.zeros((3, 40, 40), np.uint8), ValueError, r"\(H, W, 3\), got \(3, 40, 40\)"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable
 
 import cv2
@@ -125,6 +126,7 @@ def test_bad_frames_are_named(frame: object, error: type[Exception], named: str)
         ((5, 0, 5, 5), ValueError, "is empty"),
         ((0, 0, 5), TypeError, r"four whole numbers .* got \(0, 0, 5\)"),
         ((0, 0, 5, 5.5), TypeError, "four whole numbers"),
+        (np.array([0, 0, 5, 5], np.float32), TypeError, "four whole numbers"),
         (7, TypeError, "got 7"),
         ((0, 0, 5, 2**40), TypeError, "four whole numbers"),
     ],
@@ -132,6 +134,29 @@ def test_bad_frames_are_named(frame: object, error: type[Exception], named: str)
 def test_bad_boxes_are_named(box: object, error: type[Exception], named: str) -> None:
     with pytest.raises(error, match=named):
         rf.appearance(np.zeros((8, 10, 3), np.uint8), box)  # type: ignore[arg-type]
+
+
+def test_frames_that_came_through_a_queue_are_frames() -> None:
+    """Unpickled arrays have a data type of their own that is equal, not identical."""
+    frame = random_frame(40, 50)
+    received = pickle.loads(pickle.dumps(frame))
+    np.testing.assert_array_equal(rf.appearance(received), rf.appearance(frame))
+    a = random_appearances(3, 36, 36)
+    np.testing.assert_array_equal(rf.motion(pickle.loads(pickle.dumps(a)), a), 0.0)
+
+
+def test_a_frame_too_large_to_count_is_refused() -> None:
+    for shape in [(1, 1431655766, 3), (2**17, 4, 3)]:
+        with pytest.raises(ValueError, match="must not be longer than 65536 pixels"):
+            rf.appearance(np.broadcast_to(np.zeros((1, 1, 3), np.uint8), shape))
+
+
+def test_floats_at_any_address_are_taken() -> None:
+    a = random_appearances(3, 36, 36)
+    raw = bytearray(1) + bytearray(a.tobytes())
+    shifted = np.frombuffer(raw, np.float32, offset=1).reshape(a.shape)
+    assert not shifted.flags.aligned
+    np.testing.assert_array_equal(rf.motion(shifted, a), 0.0)
 
 
 def test_bad_color_is_named() -> None:

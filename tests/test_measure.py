@@ -25,8 +25,13 @@ def clip_72(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_measure_is_push_frame_by_frame_to_the_last_bit(method: str, clip_72: Path) -> None:
     whole = rf.measure(clip_72, method=method, box=BOX)
     again = rf.measure(clip_72, method=method, box=BOX)
-    monitor = rf.HeartRateMonitor(method=method, box=BOX)
+    monitor, other = (rf.HeartRateMonitor(method=method, box=BOX) for _ in range(2))
+    pieces = []
     readings = [monitor.push(frame, time) for frame, time in rf.VideoFile(clip_72)]
+    for frame, time in rf.VideoFile(clip_72):
+        other.push(frame, time)
+        pieces.append(other.fetch_pulse()[1])
+    np.testing.assert_array_equal(whole.pulse, np.concatenate(pieces))
     assert whole.windows == again.windows
     np.testing.assert_array_equal(whole.pulse, again.pulse)
     assert set(whole.windows) <= set(readings)
@@ -95,6 +100,27 @@ def test_nothing_to_measure() -> None:
     found = measure_frames([], rf.HeartRateMonitor(box=BOX))
     assert found.status is rf.Status.NO_FACE
     assert (found.heart_rate, found.frames, found.windows) == (None, 0, ())
+
+
+@pytest.mark.parametrize("fps", [15.0, 29.97, 60.0])
+def test_windows_keep_to_their_step_at_any_frame_rate(fps: float) -> None:
+    clip = skin(frame_times(fps, 20.0), 72.0)
+    found = measure_frames(clip, rf.HeartRateMonitor(box=BOX), step=0.5)
+    ends = np.array([window.end for window in found.windows])
+    assert 20 <= ends.size <= 21
+    np.testing.assert_allclose(ends, ends[0] + 0.5 * np.arange(ends.size), atol=0.07)
+
+
+def test_a_rate_for_an_open_video_is_refused(clip_72: Path) -> None:
+    with pytest.raises(ValueError, match="belongs to the VideoFile"):
+        rf.measure(rf.VideoFile(clip_72), fps=10.0)
+
+
+def test_a_box_of_any_integers_goes_into_json(clip_72: Path) -> None:
+    found = rf.measure(clip_72, box=np.array(BOX))
+    assert json.loads(json.dumps(found.to_json()))["box"] == list(BOX)
+    with pytest.raises(TypeError):
+        rf.measure(clip_72, box=(0.0, 0.0, 40.0, 40.0))
 
 
 @pytest.mark.parametrize("step", [0.0, -1.0, float("nan")])

@@ -35,13 +35,13 @@ def read_all(monitor: rf.HeartRateMonitor, clip: object) -> list[rf.Reading]:
 
 
 @pytest.mark.parametrize("method", ["student", "pos"])
-@pytest.mark.parametrize("bpm", [45.0, 72.0, 110.0, 160.0, 200.0])
+@pytest.mark.parametrize("bpm", [40.0, 72.0, 110.0, 160.0, 200.0])
 @pytest.mark.parametrize(
     ("fps", "jitter"),
     [(15.0, 0.0), (25.0, 0.0), (29.97, 0.0), (30.0, 0.0), (60.0, 0.0), (30.0, 0.4)],
 )
 def test_a_known_pulse_is_read(method: str, bpm: float, fps: float, jitter: float) -> None:
-    monitor = rf.HeartRateMonitor(method=method, box=BOX)
+    monitor = rf.HeartRateMonitor(method=method, box=BOX, low=0.6 if bpm < 42.0 else 0.7)
     reading = read_all(monitor, skin(frame_times(fps, 11.0, jitter), bpm))[-1]
     assert reading.status is rf.Status.OK
     assert reading.heart_rate == pytest.approx(bpm, abs=RATE_TOLERANCE_BPM)
@@ -133,6 +133,17 @@ def test_frames_too_slow_for_the_band_give_no_heart_rate(method: str) -> None:
     slow = rf.HeartRateMonitor(method=method, box=BOX, high=2.4)  # what 5 frames a second can show
     reading = read_all(slow, skin(frame_times(5.0, 14.0), 72.0))[-1]
     assert reading.heart_rate == pytest.approx(72.0, abs=RATE_TOLERANCE_BPM)
+
+
+@pytest.mark.parametrize("method", ["student", "pos"])
+def test_slow_frames_are_a_gap_until_they_have_left_the_window(method: str) -> None:
+    """The camera speeds up from 5 to 30 frames a second: 200 bpm must never show as 100."""
+    slow = frame_times(5.0, 20.0)
+    times = slow + [slow[-1] + k / 30.0 for k in range(1, 361)]
+    readings = read_all(rf.HeartRateMonitor(method=method, box=BOX), skin(times, 200.0))
+    rates = [r.heart_rate for r in readings if r.heart_rate is not None]
+    assert rates, "the last window is all fast"
+    assert all(abs(rate - 200.0) < 2 * RATE_TOLERANCE_BPM for rate in rates)
 
 
 @pytest.mark.parametrize("method", ["student", "pos"])
@@ -239,6 +250,8 @@ def test_without_a_face_there_is_no_heart_rate_and_few_searches() -> None:
     assert all(r.heart_rate is None and r.snr_db is None for r in readings)
     assert monitor.box is None
     assert nobody.calls <= 12.0 / 0.5 + 1
+    with pytest.raises(ValueError, match="later than that of the frame before"):
+        monitor.push(np.zeros((SIZE, SIZE, 3), np.uint8), readings[-1].time)
     assert monitor.pulse[0].size == 0
 
 
@@ -280,14 +293,17 @@ def test_bad_frames_and_times_change_nothing() -> None:
     [
         ({"method": "magic"}, "method must be 'student' or one of .* got 'magic'"),
         ({"color": "yuv"}, "color must be 'bgr' or 'rgb', got 'yuv'"),
-        ({"box_scale": 0.0}, "box_scale must be a positive number, got 0.0"),
-        ({"box_scale": float("nan")}, "box_scale must be"),
+        ({"box_scale": 0.0}, "box_scale must lie between 0 and 1000, got 0.0"),
+        ({"box_scale": float("nan")}, "box_scale must lie"),
         ({"box": (5, 5, 5, 9)}, r"got \(5, 5, 5, 9\)"),
         ({"window": 0.0}, "window must be positive"),
         ({"window": 2.0}, "fewer than two beats"),
         ({"window": float("nan")}, "window must be positive"),
         ({"low": 5.0}, "must lie between"),
         ({"high": 16.0}, "half the sampling rate"),
+        ({"low": 1.0, "high": 1.9}, "must be at least 1 Hz wide"),
+        ({"min_snr_db": float("nan")}, "signal-to-noise ratio must be a number"),
+        ({"box_scale": 1e308}, "box_scale must lie between"),
     ],
 )
 def test_bad_options_are_named(options: dict[str, object], named: str) -> None:

@@ -56,6 +56,7 @@ def test_filter_in_chunks_is_the_filter_at_once(sizes: list[int]) -> None:
         ((0.0, 4.0, 30.0), "must lie between"),
         ((float("nan"), 4.0, 30.0), "must lie between"),
         ((0.7, 4.0, float("inf")), "sampling rate must be positive"),
+        ((0.7, 4.0, 1e308), "at most 100 kHz"),
         ((0.7, 4.0, 30.0, 0), "order must be from 1 to 8, is 0"),
         ((0.7, 4.0, 30.0, 9), "order must be from 1 to 8, is 9"),
     ],
@@ -84,7 +85,7 @@ def cell_means(
 
 
 @given(
-    steps=st.lists(st.floats(0.002, 0.4), min_size=2, max_size=60),
+    steps=st.lists(st.floats(1e-6, 0.4), min_size=2, max_size=60),
     start=st.floats(-1000.0, 1000.0),
     rate=st.sampled_from([15.0, 29.97, 30.0, 60.0]),
 )
@@ -149,6 +150,19 @@ def test_the_rate_of_values_is_known() -> None:
     assert resampler.value_rate == pytest.approx(10.0, rel=0.01)
     resampler.push(100.0, [0.0])
     assert resampler.value_rate == float("inf")
+    resampler.push(100.1, [0.0])
+    resampler.reset()
+    assert resampler.value_rate == float("inf")
+
+
+def test_a_step_just_before_the_end_of_a_cell_is_not_extended() -> None:
+    for step in (1e-3, 1e-4, 1e-6, 1e-9):
+        resampler = rf.Resampler(30.0)
+        resampler.push(0.0, [0.0])
+        resampler.push(1 / 30 - 2e-4, [0.0])
+        samples = [resampler.push(1 / 30 - 2e-4 + step, [1.0])[1], resampler.push(0.1, [1.0])[1]]
+        values = np.concatenate(samples)[:, 0]
+        assert -RESAMPLE_TOLERANCE <= values.min() <= values.max() <= 1.0 + RESAMPLE_TOLERANCE
 
 
 @pytest.mark.parametrize("time", [1.0, 0.5, float("nan"), float("inf")])

@@ -63,7 +63,7 @@ def heart_rate(changes: object, fs: float = 30.0) -> float:
     rates = []
     for start in range(0, pulse.size, int(fs)):
         window.push(pulse[start : start + int(fs)])
-        reading = window.read(30.0)
+        reading = window.read()
         if not np.isnan(reading[1]):
             rates.append(reading[1])
     return float(np.mean(rates))

@@ -65,6 +65,10 @@ def test_the_flank_of_something_below_the_band_is_no_peak() -> None:
     assert np.isnan(found.snr_db)
 
 
+def test_a_band_as_narrow_as_the_peak_has_no_snr() -> None:
+    assert np.isnan(rf.spectrum(sine(72.0), 30.0, low=1.15, high=1.25).snr_db)
+
+
 @pytest.mark.parametrize("level", [0.0, 7.0, 0.1, -1e9 / 3])
 def test_a_constant_has_no_peak(level: float) -> None:
     assert np.isnan(rf.spectrum(np.full(300, level), 30.0).heart_rate)
@@ -77,6 +81,7 @@ def test_a_constant_has_no_peak(level: float) -> None:
         ([], 30.0, "at least 2 samples, not 0"),
         ([[1.0, 2.0]], 30.0, "one dimension"),
         ([1.0, 2.0], 8.0, "half the sampling rate"),
+        ([1.0, 2.0, 3.0], 1e20, "at most 100 kHz"),
     ],
 )
 def test_bad_spectra_are_named(samples: object, fs: float, named: str) -> None:

@@ -34,8 +34,8 @@ inline float tanh(float x) {
   constexpr float kTwoLog2E = 2.885390081777927f;
   constexpr float kRoundToInteger = 12582912.0f;  // 1.5 * 2^23: adding it drops the fraction
   const float z = clamp(x, -kSaturation, kSaturation) * kTwoLog2E;
-  const float whole = (z + kRoundToInteger) - kRoundToInteger;
-  const float f = z - whole;
+  const float biased = z + kRoundToInteger;
+  const float f = z - (biased - kRoundToInteger);
   // Taylor terms of 2^f; |f| <= 1/2 leaves 1.2e-7 after the sixth.
   float power = 1.540353e-4f;
   power = power * f + 1.333355815e-3f;
@@ -44,9 +44,11 @@ inline float tanh(float x) {
   power = power * f + 2.402265070e-1f;
   power = power * f + 6.931471806e-1f;
   power = power * f + 1.0f;
-  std::int32_t bits;
+  // The integer stands in the low bits of `biased`; shifted, what is above it falls out.
+  std::uint32_t bits, whole;
   std::memcpy(&bits, &power, sizeof bits);
-  bits += static_cast<std::int32_t>(whole) * (1 << 23);
+  std::memcpy(&whole, &biased, sizeof whole);
+  bits += whole << 23;
   std::memcpy(&power, &bits, sizeof bits);
   return 1.0f - 2.0f / (power + 1.0f);
 }
