@@ -50,7 +50,8 @@ class Resampler {
 
   void reset();
 
-  // Values per second, Hz: the mean over about the last 16. Infinite before the second value.
+  // Values per second, Hz, by a mean that forgets over some 16 values. It begins at infinity, so
+  // that one long step at the start is not taken for a slow camera.
   double value_rate() const;
   int channels() const { return static_cast<int>(last_.size()); }
 
@@ -68,7 +69,6 @@ class Resampler {
   bool started_ = false;
   double origin_ = 0, time_ = 0, cursor_ = 0;
   std::uint64_t cells_ = 0;
-  int steps_ = 0;
   double mean_step_ = 0;
   std::vector<double> last_, integral_;
 };
@@ -86,12 +86,15 @@ class BandPass {
 
   double step(double sample);
   void reset();
+  // Power gain at a frequency (Hz).
+  double gain(double frequency) const;
   const std::vector<Section>& sections() const { return sections_; }
 
  private:
   struct State {
     double s1 = 0, s2 = 0;
   };
+  double rate_;
   std::vector<Section> sections_;
   std::vector<State> states_;
 };
@@ -138,6 +141,11 @@ class PulseWindow {
   double start() const { return start_; }
 
  private:
+  // Whether a peak at `frequency` (Hz) is but an overtone or an alias of a line outside the band.
+  bool is_echo(double frequency) const;
+  // The strongest line from `low` to `high` (Hz), with the band-pass undone.
+  double strongest(double low, double high) const;
+
   PulseOptions options_;
   BandPass band_pass_;
   std::vector<double> ring_, ordered_;
@@ -147,6 +155,7 @@ class PulseWindow {
   double start_ = 0;
   bool after_gap_ = false;
   Spectrum spectrum_;
+  std::vector<double> undo_;  // what the band-pass did to the power of each bin, inverted
 };
 
 }  // namespace rppg

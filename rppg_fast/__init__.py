@@ -35,6 +35,8 @@ from rppg_fast.reading import Box, Measurement, Reading, Status
 from rppg_fast.student import Student
 from rppg_fast.video import VideoError, VideoFile
 
+del extend_path
+
 __all__ = [
     "MTCNN",
     "BandPass",

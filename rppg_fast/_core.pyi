@@ -155,7 +155,7 @@ class Resampler:
         """Forget everything."""
     @property
     def value_rate(self) -> float:
-        """Values per second, Hz: the mean over about the last 16; infinite before the second."""
+        """Values per second, Hz, by a mean that begins at infinity and forgets over some 16."""
 
 class PulseWindow:
     def __init__(self, options: PulseOptions) -> None: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -25,6 +26,11 @@ from rppg_fast.video import VideoFile
 
 #: Exit codes: every video gave a heart rate; bad input; one gave none.
 OK, BAD_INPUT, NO_HEART_RATE = 0, 2, 3
+#: As shells have it for a program that Ctrl-C ended.
+INTERRUPTED = 130
+
+#: Share of the frames that the container promises below which a file is called damaged.
+_MIN_SHARE_DECODED = 0.9
 
 _ASSETS = Path(__file__).parent / "assets"
 _DEMO_VIDEO = _ASSETS / "demo.mp4"
@@ -43,7 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where what goes wrong can still be said
+        return code
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has left; say no more, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
@@ -55,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rppg-fast", description="Heart rate from a face video. Not a medical device."
     )
+    parser.add_argument("--version", action="version", version=f"rppg_fast {_core.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     defaults = PulseSettings()
 
@@ -133,6 +145,8 @@ def _measure(options: argparse.Namespace) -> int:
         raise ValueError("--reference is drawn into a plot: give --plot, too")
     if options.weights and options.method != "student":
         raise ValueError(f"--weights are of no use to --method {options.method}")
+    if options.plot and importlib.util.find_spec("matplotlib") is None:
+        raise ValueError('--plot needs matplotlib: pip install "rppg_fast[plot]"')
     reference = Reference.read(options.reference) if options.reference else None
     settings = PulseSettings(
         window=options.window, low=options.low, high=options.high, min_snr_db=options.min_snr_db
@@ -160,6 +174,12 @@ def _measure(options: argparse.Namespace) -> int:
             code = _complain(error)
             continue
         results.append(result)
+        seen = result.frames + result.skipped
+        if seen < _MIN_SHARE_DECODED * video.frame_count:
+            print(
+                f"rppg-fast: {name}: only {seen} of {video.frame_count} frames could be decoded",
+                file=sys.stderr,
+            )
         if options.json != "-":
             print(_describe(result, settings))
         if result.status is not Status.OK and code == OK:
@@ -179,6 +199,8 @@ def _measure(options: argparse.Namespace) -> int:
 def _write_json(results: list[Measurement], target: str) -> None:
     text = json.dumps([result.to_json() for result in results], indent=2, allow_nan=False) + "\n"
     if target == "-":
+        if sys.stdout is None:
+            raise OSError("standard output is closed")
         sys.stdout.write(text)
     else:
         Path(target).write_text(text, "utf-8")
@@ -187,11 +209,12 @@ def _write_json(results: list[Measurement], target: str) -> None:
 def _describe(result: Measurement, settings: PulseSettings) -> str:
     """Say a result in one line."""
     if result.heart_rate is not None and result.snr_db is not None:
+        skipped = f", {result.skipped} frames skipped" if result.skipped else ""
         right = sum(window.status is Status.OK for window in result.windows)
         return (
             f"{result.video}: {result.heart_rate:.1f} bpm (SNR {result.snr_db:.1f} dB, "
             f"{right} of {len(result.windows)} windows, {result.frames} frames at "
-            f"{result.fps:.2f} fps)"
+            f"{result.fps:.2f} fps{skipped})"
         )
     snr = "" if result.snr_db is None else f", SNR {result.snr_db:.1f} dB"
     reasons = {

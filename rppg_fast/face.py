@@ -145,7 +145,7 @@ def face_box(face: Face, width: int, height: int, scale: float = 1.6) -> Box:
     x0, x1 = edges(face.x0, face.x1, width)
     y0, y1 = edges(face.y0, face.y1, height)
     if x0 >= x1 or y0 >= y1:
-        raise ValueError(f"no pixel of the {width}x{height} frame is in the box of {face}")
+        raise ValueError(f"no pixel of the {width}x{height} frame is in the enlarged face")
     return Box(x0, y0, x1, y1)
 
 

@@ -99,7 +99,7 @@ class HeartRateMonitor:
         self.method = method
         self._color = color
         self._box_scale = box_scale
-        self._fixed_box = None if box is None else Box(*box)
+        self._fixed_box = None if box is None else Box.of(box)
         self._detector = detector
         if detector is None and self._fixed_box is None:
             self._detector = MTCNN()
@@ -131,9 +131,9 @@ class HeartRateMonitor:
         if self.box is None:
             self._search(frame, time)
         if self.box is None:
-            return Reading(time, Status.NO_FACE, None, None, time, time)
+            return Reading(float(time), Status.NO_FACE, None, None, float(time), float(time))
         native = self._stream.push(frame, tuple(self.box), time, self._color)
-        return Reading.from_native(time, native)
+        return Reading.from_native(float(time), native)
 
     def _search(self, frame: NDArray[np.uint8], time: float) -> None:
         if not self._searched < time < math.inf:
@@ -144,7 +144,8 @@ class HeartRateMonitor:
         self._searched = time
         if time < self._next_search or self._detector is None:
             return
-        bgr = frame if self._color == "bgr" else np.ascontiguousarray(frame[..., ::-1])
+        swap = self._color == "rgb" and isinstance(frame, np.ndarray)  # else the detector complains
+        bgr = np.ascontiguousarray(frame[..., ::-1]) if swap else frame
         face = largest_face(self._detector(bgr))
         if face is None:
             self._next_search = time + SEARCH_INTERVAL

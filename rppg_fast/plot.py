@@ -66,7 +66,8 @@ def plot_measurement(
         [["pulse", "spectrum"], ["rate", "rate"]] if series else [["pulse", "spectrum"]]
     )
     inside = _within(measurement.times, window)
-    traces = [("predicted", _PREDICTED, measurement.times[inside], measurement.pulse[inside])]
+    name = "predicted" if window.status is Status.OK else "no heart rate"
+    traces = [(name, _PREDICTED, measurement.times[inside], measurement.pulse[inside])]
     if reference is not None:
         times, ppg = reference.pulse(settings)
         covered = _within(times, window)
@@ -118,7 +119,7 @@ def _draw_spectrum(
             np.interp(frequency, found.frequencies, power),
             "o",
             color=colour,
-            label=f"{label}: {found.heart_rate:.1f} bpm",
+            label=label if label == "no heart rate" else f"{label}: {found.heart_rate:.1f} bpm",
         )
 
 

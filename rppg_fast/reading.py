@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,14 @@ class Box:
             object.__setattr__(self, side, operator.index(getattr(self, side)))
         if not (0 <= self.x0 < self.x1 and 0 <= self.y0 < self.y1):
             raise ValueError(f"box must have 0 <= x0 < x1 and 0 <= y0 < y1, got {tuple(self)}")
+
+    @classmethod
+    def of(cls, sides: Iterable[int]) -> Box:
+        """Build from any four whole numbers x0, y0, x1, y1; raises as the constructor does."""
+        given = tuple(sides)
+        if len(given) != 4:
+            raise ValueError(f"box must be four whole numbers x0, y0, x1, y1, got {given}")
+        return cls(*given)
 
     def __iter__(self) -> Iterator[int]:
         return iter((self.x0, self.y0, self.x1, self.y1))

@@ -40,6 +40,8 @@ class VideoFile:
     ------
     FileNotFoundError
         If there is no such file.
+    OSError
+        If it cannot be opened for reading.
     VideoError
         If it is no file, is empty, or cannot be decoded.
     ValueError
@@ -56,6 +58,8 @@ class VideoFile:
             raise VideoError(f"{self.path}: not a file")
         if os.path.getsize(self.path) == 0:
             raise VideoError(f"{self.path}: the file is empty")
+        with open(self.path, "rb"):  # says why where it cannot be read
+            pass
         capture = self._open()
         self.frame_count = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self._container_fps = float(capture.get(cv2.CAP_PROP_FPS))

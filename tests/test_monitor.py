@@ -62,6 +62,30 @@ def test_a_slow_heart_is_read_where_the_band_admits_it(method: str) -> None:
     assert reading.heart_rate == pytest.approx(40.0, abs=RATE_TOLERANCE_BPM)
 
 
+@pytest.mark.parametrize("bpm", [25.0, 30.0, 34.0, 36.0, 38.0, 250.0, 280.0])
+@pytest.mark.parametrize("method", ["student", "pos", "green"])
+def test_a_heart_outside_the_band_is_never_read_as_one_inside(method: str, bpm: float) -> None:
+    """Its overtones and aliases lie inside: a heart at 30 bpm must not show as one at 60."""
+    monitor = rf.HeartRateMonitor(method=method, box=BOX)
+    readings = read_all(monitor, skin(frame_times(30.0, 12.0), bpm))
+    assert {r.status for r in readings} == {rf.Status.WARMING_UP, rf.Status.LOW_SIGNAL}
+
+
+@pytest.mark.parametrize("frequency", [0.3, 0.4, 0.5])
+@pytest.mark.parametrize("depth", [0.03, 0.06])
+def test_light_that_swells_slowly_is_not_a_pulse(frequency: float, depth: float) -> None:
+    """Its overtones, which the camera's rounding and the network make, lie inside the band."""
+    monitor = rf.HeartRateMonitor(box=BOX)
+    rng = np.random.default_rng(0)
+    shading = np.linspace(0.6, 1.0, SIZE)[:, None, None]
+    for index in range(360):
+        light = 1.0 + depth * np.sin(2 * np.pi * frequency * index / 30.0)
+        picture = np.array([95.0, 120.0, 170.0]) * shading * light
+        picture = picture + 2.0 * rng.standard_normal((SIZE, SIZE, 3))
+        frame = np.clip(np.round(picture), 0, 255).astype(np.uint8)
+        assert monitor.push(frame, index / 30.0).heart_rate is None
+
+
 @pytest.mark.parametrize("noise", [0.0, 1.0, 3.0])
 @pytest.mark.parametrize("method", ALL_METHODS)
 def test_a_still_photograph_has_no_heart_rate(method: str, noise: float) -> None:
@@ -295,6 +319,7 @@ def test_bad_frames_and_times_change_nothing() -> None:
         ({"color": "yuv"}, "color must be 'bgr' or 'rgb', got 'yuv'"),
         ({"box_scale": 0.0}, "box_scale must lie between 0 and 1000, got 0.0"),
         ({"box_scale": float("nan")}, "box_scale must lie"),
+        ({"box": (5, 5, 9)}, r"four whole numbers x0, y0, x1, y1, got \(5, 5, 9\)"),
         ({"box": (5, 5, 5, 9)}, r"got \(5, 5, 5, 9\)"),
         ({"window": 0.0}, "window must be positive"),
         ({"window": 2.0}, "fewer than two beats"),
