@@ -45,8 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: every video gave a heart rate. 2: bad input, named on standard error. 3: a video gave none,
     which is a valid answer and carries its status.
     """
-    # The decoder's own messages would bury the one line that says what is wrong.
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    _silence_opencv()
     options = _parser().parse_args(arguments)
     try:
         code = int(options.run(options))
@@ -60,6 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     except (ValueError, TypeError, OSError, ImportError) as error:
         return _complain(error)
+
+
+def _silence_opencv() -> None:
+    """Keep OpenCV's own messages from burying the one line that says what is wrong."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    home = getattr(cv2.utils, "logging", cv2)  # where OpenCV 5 has it, and where OpenCV 4 had it
+    home.setLogLevel(0)
 
 
 def _parser() -> argparse.ArgumentParser:
