@@ -326,6 +326,7 @@ void bind_pulse(py::module_& module) {
             for (py::ssize_t i = 0; i < samples.shape(0); ++i) self.push(samples.at(i), too_slow);
           },
           py::arg("samples"), py::arg("too_slow") = false)
+      .def_property_readonly("capacity", &PulseWindow::capacity)
       .def("is_too_slow", &PulseWindow::is_too_slow, py::arg("frame_rate"))
       .def("read", [](PulseWindow& self) { return as_tuple(self.read()); });
   add_pulse_window(window);

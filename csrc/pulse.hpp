@@ -134,6 +134,8 @@ class PulseWindow {
   Reading read();
 
   std::size_t size() const { return size_; }
+  // Samples in a full window.
+  std::size_t capacity() const { return ring_.size(); }
   // Copies the newest `count` <= size() band-passed samples, oldest first.
   void copy_newest(std::size_t count, double* out) const;
   // Samples since the last restart, and the time at which the grid began, s.

@@ -137,9 +137,9 @@ def _box(text: str) -> tuple[int, ...]:
 
 
 def _complain(error: Exception) -> int:
-    reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
-    if isinstance(error, OSError) and error.filename is None:
-        reason = str(error)
+    reason = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        reason = f"{error.filename}: {error.strerror}"
     print(f"rppg-fast: {reason}", file=sys.stderr)
     return BAD_INPUT
 

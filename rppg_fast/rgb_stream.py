@@ -44,7 +44,7 @@ class RgbStream:
         self._rate = settings.rate
         self._resampler = _core.Resampler(settings.rate, 3, settings.max_gap)
         self._window = _core.PulseWindow(settings.to_native())
-        self._rgb = np.empty((round(settings.window * settings.rate), 3))
+        self._rgb = np.empty((self._window.capacity, 3))
         self.reset()
 
     def reset(self) -> None:

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch")
 pytest.importorskip("tqdm", reason="training needs tqdm")
 
 import rppg_fast as rf  # noqa: E402
+from tests.weights import SHAPES  # noqa: E402
 from training import config as config_module  # noqa: E402
 from training.checkpoint import Checkpoint  # noqa: E402
 from training.export import export, fold, golden_motion, load_student, main  # noqa: E402
@@ -25,15 +26,6 @@ ROOT = Path(__file__).parents[1]
 FOLD_TOLERANCE = 1e-6
 # The parity that the native float32 student must reach, relative to the output's deviation.
 NATIVE_TOLERANCE = 1e-5
-
-SHAPES = {
-    "conv1.weight": (32, 3, 3, 3),
-    "conv1.bias": (32,),
-    "conv2.weight": (64, 32, 3, 3),
-    "conv2.bias": (64,),
-    "fc.weight": (1, 5184),
-    "fc.bias": (1,),
-}
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import threading
 from functools import cache
 from pathlib import Path
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 
 from rppg_fast import face as face_module
 from rppg_fast.face import MTCNN, Face, FaceDetector, face_box, largest_face, suppress
+from tests.fixtures import make_mtcnn_boxes
 
 FIXTURES = Path(__file__).parent / "fixtures"
 EXPECTED: dict[str, Any] = json.loads((FIXTURES / "mtcnn_boxes.json").read_text(encoding="utf-8"))
@@ -36,30 +35,14 @@ PIXELS_FROM_VIDEO = 1.0
 PROBABILITY = 1e-3
 
 
-def load_cases() -> Any:
-    """Import the script that made the fixture; it makes the pictures."""
-    path = FIXTURES / "make_mtcnn_boxes.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-CASES = load_cases()
-
-
 @cache
 def photographs() -> dict[str, Any]:
-    return {case.name: case for case in CASES.photographs()}
+    return {case.name: case for case in make_mtcnn_boxes.photographs()}
 
 
 @cache
-def videos() -> dict[str, Any]:
-    if "RPPG_DATA" not in os.environ:
-        pytest.skip("RPPG_DATA names no folder with real videos")
-    return {case.name: case for case in CASES.videos(Path(os.environ["RPPG_DATA"]))}
+def videos(folder: Path) -> dict[str, Any]:
+    return {case.name: case for case in make_mtcnn_boxes.videos(folder)}
 
 
 @cache
@@ -117,8 +100,8 @@ def test_faces_of_facenet_pytorch_are_met_far_closer_as_a_rule() -> None:
 
 
 @pytest.mark.parametrize("name", FROM_VIDEO)
-def test_video_frame_gives_the_faces_of_facenet_pytorch(name: str) -> None:
-    case, expected = videos()[name], EXPECTED[name]
+def test_video_frame_gives_the_faces_of_facenet_pytorch(name: str, data: Path) -> None:
+    case, expected = videos(data)[name], EXPECTED[name]
     faces = MTCNN(case.min_face_size)(case.frame)
     assert_same_faces(faces, expected["faces"], PIXELS_FROM_VIDEO)
 
