@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rppg_fast import _core
 from rppg_fast.methods import METHODS
@@ -15,8 +16,14 @@ from rppg_fast.pulse import PulseSettings
 #: face holds the face there.
 _FACE = slice(7, 29)
 
-_NEXT = 1  # the native resampler's step that continues its grid
-_GAP = 2
+#: The native resampler's steps: the one that continues its grid, and the first one after a gap.
+NEXT, GAP = 1, 2
+
+
+def face_colour(appearance: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the mean colour of the face in appearances, (..., 3, 36, 36) to (..., 3)."""
+    face = appearance[..., _FACE, _FACE]
+    return np.asarray(face.mean(axis=(-2, -1), dtype=np.float64))
 
 
 class RgbStream:
@@ -51,45 +58,73 @@ class RgbStream:
         """Forget everything."""
         self._resampler.reset()
         self._begin(0.0, after_gap=False)
-        self._window.restart(0.0, False)
 
     def _begin(self, start: float, after_gap: bool) -> None:
         self.start = start
         self.total = 0
         self._since_too_slow = 0
         self._after_gap = after_gap
-
-    @property
-    def size(self) -> int:
-        """Samples of pulse in the window."""
-        return self._window.size
+        self._extracted = False
 
     def push(
         self, frame: NDArray[np.uint8], box: Iterable[int], time: float, color: str = "bgr"
     ) -> tuple[int, float, float, float, float]:
         """Take one frame; arguments, result and errors are those of ``_core.Stream.push``."""
-        face = _core.appearance(frame, box, color)[:, _FACE, _FACE]
-        step, samples = self._resampler.push(time, face.mean(axis=(1, 2), dtype=np.float64))
-        if step != _NEXT:
-            self._begin(time, after_gap=step == _GAP)
+        self.take(face_colour(_core.appearance(frame, box, color)), time)
+        return self.read()
+
+    def take(self, rgb: ArrayLike, time: float) -> None:
+        """Take the mean colour of the face in one frame.
+
+        Parameters
+        ----------
+        rgb
+            Red, green and blue, shape (3,), in any unit.
+        time
+            The frame's, s.
+
+        Raises
+        ------
+        ValueError
+            If the time is not finite or not later than the last one, or the shape is wrong.
+        """
+        step, samples = self._resampler.push(time, rgb)
+        if step != NEXT:
+            self._begin(time, after_gap=step == GAP)
         too_slow = self._window.is_too_slow(self._resampler.value_rate)
         for sample in samples:
             self._rgb[:-1] = self._rgb[1:]
             self._rgb[-1] = sample
             self.total += 1
             self._since_too_slow = 0 if too_slow else self._since_too_slow + 1
-        if step != _NEXT or len(samples):
-            self._extract()
-        return self._window.read()
+            self._extracted = False
 
-    def _extract(self) -> None:
-        size = min(self.total, len(self._rgb))
-        first = self.start + (self.total - size) / self._rate
-        self._window.restart(first, self._after_gap)
-        # One sample is no pulse yet; and a filter at rest expects to start at zero.
-        pulse = self._method(self._rgb[-size:], self._rate) if size > 1 else np.zeros(size)
-        self._window.push(pulse - pulse[:1], too_slow=self._since_too_slow < size)
+    def read(self) -> tuple[int, float, float, float, float]:
+        """Return what ``push`` does, for the frames taken so far."""
+        return self._pulse().read()
+
+    @property
+    def size(self) -> int:
+        """Samples of pulse in the window."""
+        return min(self.total, len(self._rgb))
 
     def newest(self, count: int) -> NDArray[np.float64]:
         """Return the newest ``count`` samples of band-passed pulse, oldest first."""
-        return self._window.newest(count)
+        return self._pulse().newest(count)
+
+    def _pulse(self) -> _core.PulseWindow:
+        """Return the window with the pulse of the colours in it."""
+        if not self._extracted:
+            self._extract()
+            self._extracted = True
+        return self._window
+
+    def _extract(self) -> None:
+        size = self.size
+        first = self.start + (self.total - size) / self._rate
+        self._window.restart(first, self._after_gap)
+        if size == 0:
+            return
+        # One sample is no pulse yet; and a filter at rest expects to start at zero.
+        pulse = self._method(self._rgb[-size:], self._rate) if size > 1 else np.zeros(size)
+        self._window.push(pulse - pulse[:1], too_slow=self._since_too_slow < size)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-import os
 import pickle
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ import torch
 from torch import Tensor
 
 from training.config import Config, from_mapping
+from training.files import replace_file
 
 FORMAT = "rppg_fast.checkpoint"
-VERSION = 1
+VERSION = 2
 
 Row = dict[str, float]
 
@@ -36,11 +38,17 @@ class Checkpoint:
     config : Config
         The run's config.
     data, validation : str
-        One line each that names the training data and the data of the log's scores.
+        One line each that names the training data and the data of the log's scores; the second is
+        empty where there are none.
+    data_sha256 : str
+        Version of the training data, see `training.data.clips`.
+    start, teacher : str
+        Fingerprints of the weights that training began with and of the teacher; empty for random
+        weights, and where no one teaches.
     label_std : float
         Standard deviation of the labels: the unit of the model's output.
-    model, optimizer, schedule : dict
-        Their `state_dict`.
+    model, helper, optimizer, schedule : dict
+        Their `state_dict`; the helper is what is trained along and then thrown away.
     log : list of dict
         Rows of the log so far.
     """
@@ -48,9 +56,13 @@ class Checkpoint:
     step: int
     config: Config
     data: str
+    data_sha256: str
     validation: str
+    start: str
+    teacher: str
     label_std: float
     model: dict[str, Tensor]
+    helper: dict[str, Tensor]
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
     log: list[Row]
@@ -94,14 +106,10 @@ class Checkpoint:
         return cls(**values)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment `path` holds the old content or the new, whole."""
-    temporary = path.with_name(path.name + ".part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def fingerprint(state: Mapping[str, Tensor]) -> str:
+    """Hash a network's weights: SHA-256 over names and values, in hexadecimal."""
+    digest = hashlib.sha256()
+    for name, tensor in state.items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

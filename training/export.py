@@ -1,9 +1,10 @@
-r"""Turn a checkpoint into the weights that ship, their card and a golden file for parity tests.
+r"""Turn a checkpoint into a weights file, its card and, if wanted, a golden file for parity tests.
 
     python -m training.export --checkpoint OUT/checkpoint.pt \
         --out rppg_fast/assets/student.safetensors --golden tests/fixtures/student_golden.npz
 
-The card lies beside the weights, under their name with `.md`.
+The card lies beside the weights, under their name with `.md`. The golden file belongs to the
+weights that ship; others need none.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.checkpoint import Checkpoint, replace_file
-from training.models import Student
+from training.checkpoint import Checkpoint
+from training.files import replace_file
+from training.models import Student, load_model
 
 FORMAT = "rppg_fast.student"
 VERSION = "1"
@@ -67,18 +69,19 @@ def load_student(checkpoint: Checkpoint) -> Student:
     Raises
     ------
     ValueError
-        If the checkpoint holds another network, or values that are not finite.
+        If the checkpoint holds another network, one that the engine cannot run, or values that
+        are not finite.
     """
-    student = Student()
-    try:
-        student.load_state_dict(checkpoint.model)
-    except RuntimeError as error:
-        problem = " ".join(str(error).split())
-        raise ValueError(f"the checkpoint does not hold a student: {problem}") from None
-    for name, tensor in checkpoint.model.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise ValueError(f"the checkpoint's {name} has values that are not finite")
-    return student.eval()
+    config = checkpoint.config
+    if (config.activation, config.pooling) != ("tanh", "average"):
+        raise ValueError(
+            "the engine runs students with tanh and average pooling, not"
+            f" {config.activation} and {config.pooling} pooling"
+        )
+    student = load_model(checkpoint)
+    if not isinstance(student, Student):
+        raise ValueError("the checkpoint holds a teacher; only students are exported")
+    return student
 
 
 def metadata(checkpoint: Checkpoint) -> dict[str, str]:
@@ -170,7 +173,6 @@ def golden(student: Student, weights: bytes) -> bytes:
 def card(checkpoint: Checkpoint, weights: bytes) -> str:
     """Write the model card: what the weights are, what they can do and what not."""
     config = checkpoint.config
-    last = checkpoint.log[-1]
     return f"""# Student weights
 
 | | |
@@ -184,18 +186,13 @@ deviation ({checkpoint.label_std:.6g}) |
 | Training data | {checkpoint.data} |
 | Config | `{config.to_json()}`, SHA-256 `{config.sha256()}` |
 | Steps | {checkpoint.step} of {config.steps}, batch {config.batch}, seed {config.seed} |
+| Began with | {_origin(checkpoint.start, "random weights")} |
+| Teacher | {_origin(checkpoint.teacher, "none")} |
 | Licence | MIT, like the code |
 
 ## On the validation clips
 
-{checkpoint.validation}; one heart rate for each clip.
-
-| Correlation of the changes | Heart rate MAE | Clips within 3 bpm | SNR at the true rate |
-|---|---|---|---|
-| {last["correlation"]:.3f} | {last["mae_bpm"]:.2f} bpm | {last["within_3_bpm"]:.1%} | \
-{last["snr_db"]:+.2f} dB |
-
-The mean error is ruled by the few clips that nobody could read.
+{_scores(checkpoint)}
 
 ## Limits
 
@@ -210,8 +207,27 @@ Made by `python -m training.export`; `training/README.md` has every command from
 """
 
 
-def export(checkpoint: Checkpoint, out: Path, golden_file: Path) -> None:
-    """Write the weights file, its card beside it, and the golden file.
+def _origin(fingerprint: str, nothing: str) -> str:
+    return f"weights with the fingerprint `{fingerprint}`" if fingerprint else nothing
+
+
+def _scores(checkpoint: Checkpoint) -> str:
+    scored = [row for row in checkpoint.log if "correlation" in row]
+    if not scored:
+        return "There were none."
+    last = scored[-1]
+    return f"""{checkpoint.validation}; one heart rate for each clip.
+
+| Correlation of the changes | Heart rate MAE | Clips within 3 bpm | SNR at the true rate |
+|---|---|---|---|
+| {last["correlation"]:.3f} | {last["mae_bpm"]:.2f} bpm | {last["within_3_bpm"]:.1%} | \
+{last["snr_db"]:+.2f} dB |
+
+The mean error is ruled by the few clips that nobody could read."""
+
+
+def export(checkpoint: Checkpoint, out: Path, golden_file: Path | None) -> None:
+    """Write the weights file, its card beside it, and the golden file if one is wanted.
 
     Raises
     ------
@@ -229,7 +245,8 @@ def export(checkpoint: Checkpoint, out: Path, golden_file: Path) -> None:
     weights = safetensors(fold(student).state_dict(), metadata(checkpoint))
     replace_file(out, weights)
     replace_file(out.with_suffix(".md"), card(checkpoint, weights).encode())
-    replace_file(golden_file, golden(student, weights))
+    if golden_file is not None:
+        replace_file(golden_file, golden(student, weights))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -237,7 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="made by training.train")
     parser.add_argument("--out", type=Path, required=True, help="weights file; the card: .md")
-    parser.add_argument("--golden", type=Path, required=True, help="golden file, .npz")
+    parser.add_argument("--golden", type=Path, help="golden file, .npz")
     given = parser.parse_args(arguments)
     try:
         export(Checkpoint.load(given.checkpoint), given.out, given.golden)

@@ -1,4 +1,4 @@
-"""What the student is to predict."""
+"""What a network is to predict."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ def labels(clips: Clips, power: float) -> tuple[NDArray[np.float32], float]:
 
     Returns
     -------
-    label : float32, shape (steps,)
-        Of unit standard deviation over all clips.
+    label : float32, shape (frames,)
+        Of unit standard deviation over all frame steps of the clips; entry i is the step from
+        frame i to the next. NaN where no step begins, and outside the clips.
     deviation : float
         What the scaled changes were divided by.
 
@@ -33,18 +34,19 @@ def labels(clips: Clips, power: float) -> tuple[NDArray[np.float32], float]:
     ValueError
         If the power is not 0 and a clip does not say its amplitude, or no clip has a pulse.
     """
-    scaled = clips.change.astype(np.float64)
-    if power:
-        for clip in clips.clips:
+    label = np.full(len(clips.pulse), np.nan)
+    for i, clip in enumerate(clips.clips):
+        scale = 1.0
+        if power:
             try:
-                amplitude = float(clip.scene["pulse"]["amplitude"])
+                scale = float(clip.scene["pulse"]["amplitude"]) ** power
             except KeyError:
                 raise ValueError(
-                    f"{clips.folder}: clip {clip.index} does not say its pulse's amplitude,"
+                    f"{clips.folder}: clip {clip.name} does not say its pulse's amplitude,"
                     " which label_power needs; set it to 0"
                 ) from None
-            scaled[clip.start : clip.stop] *= amplitude**power
-    deviation = float(scaled.std())
+        label[clip.start : clip.stop - 1] = scale * clips[i].change
+    deviation = float(np.nanstd(label))
     if not deviation > 0:
         raise ValueError(f"{clips.folder}: no clip has a pulse to learn")
-    return (scaled / deviation).astype(np.float32), deviation
+    return (label / deviation).astype(np.float32), deviation

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Callable
 
 import numpy as np
 import torch
@@ -11,10 +13,9 @@ from torch import nn
 from tqdm import tqdm
 
 import rppg_fast as rf
-from training.data.clips import Clips
+from training.data.clips import Clips, Frames, as_float
+from training.metrics import PULSE, mae, mean, peak_rate, pearson, snr_db, within
 
-PULSE = rf.PulseSettings()  # band and sampling rate: the ones that readings use
-PEAK = 0.1  # half-width of a peak in the spectrum, Hz
 CLOSE = 3.0  # bpm
 PREDICT_BATCH = 128  # larger ones are slower on a CPU: they leave its cache
 
@@ -42,84 +43,128 @@ class Score:
     snr_db: float
 
 
-def predict(model: nn.Module, clips: Clips, device: torch.device) -> NDArray[np.float32]:
+Floats = NDArray[np.float32]
+Network = Callable[[Floats, Floats], Floats]
+"""From motion and appearance, (N, 3, 36, 36) each, to changes (N,)."""
+
+
+def predict(model: nn.Module, clips: Clips, kind: str, device: torch.device) -> list[Floats]:
     """Predict the change of every frame step of all clips.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Called as ``model(motion, appearance)``, two float32 (N, 3, 36, 36), it gives (N,);
+        left in the mode, training or evaluation, in which it came.
+    clips : Clips
+        What to predict.
+    kind : str
+        Of motion, as in ``rppg_fast.motion``.
+    device : torch.device
+        Where the model lies.
 
     Returns
     -------
-    NDArray[np.float32]
-        Shape (frames,).
+    list of float32 (frames - 1,)
+        One array for each clip.
     """
     training = model.training
     model.eval()
-    parts = []
-    with torch.inference_mode():
-        for start in tqdm(range(0, len(clips.motion), PREDICT_BATCH), "validate", leave=False):
-            motion = np.asarray(clips.motion[start : start + PREDICT_BATCH], np.float32)
-            parts.append(model(torch.from_numpy(motion).to(device)).float().cpu().numpy())
+    run = as_network(model, device)
+    changes = [
+        predict_clip(run, clips[i], kind)
+        for i in tqdm(range(len(clips)), "predict", unit="clip", leave=False)
+    ]
     model.train(training)
+    return changes
+
+
+def as_network(model: nn.Module, device: torch.device) -> Network:
+    """Wrap a PyTorch model, which lies on a device, for arrays."""
+
+    def run(motion: Floats, appearance: Floats) -> Floats:
+        with torch.inference_mode():
+            given = (torch.from_numpy(array).to(device) for array in (motion, appearance))
+            return np.asarray(model(*given).float().cpu().numpy())
+
+    return run
+
+
+def predict_clip(network: Network, frames: Frames, kind: str) -> Floats:
+    """Predict the changes of one clip, some steps at a time, so that any length fits memory.
+
+    Parameters
+    ----------
+    network : callable
+        What predicts; it is given each step's motion and the appearance of its earlier frame.
+    frames : Frames
+        The clip, of at least two frames.
+    kind : str
+        Of motion, as in ``rppg_fast.motion``.
+
+    Returns
+    -------
+    float32 (frames - 1,)
+    """
+    parts = []
+    for start in range(0, len(frames.times) - 1, PREDICT_BATCH):
+        seen = as_float(frames.appearance[start : start + PREDICT_BATCH + 1])
+        parts.append(network(rf.motion(seen[:-1], seen[1:], kind=kind), seen[:-1]))
     return np.concatenate(parts)
 
 
-def score(clips: Clips, change: NDArray[np.float32]) -> Score:
+def score(clips: Clips, changes: Sequence[Floats]) -> Score:
     """Score predicted changes on every clip that has a pulse.
 
     Parameters
     ----------
     clips : Clips
-        The clips, with their true changes and heart rates.
-    change : NDArray[np.float32]
-        Predicted changes, shape (steps,), in any unit.
+        The clips, with their true pulse and heart rates.
+    changes : sequence of float32 (frames - 1,)
+        Predicted changes of each clip, in any unit.
 
     Raises
     ------
     ValueError
-        If no clip has a pulse.
+        If there is not one array for each clip, of its length, or no clip has a pulse.
     """
-    rows = []
-    for clip in clips.clips:
+    if len(changes) != len(clips):
+        raise ValueError(f"{clips.folder}: {len(changes)} predictions for {len(clips)} clips")
+    correlations, errors, ratios = [], [], []
+    for i, (clip, change) in enumerate(zip(clips.clips, changes)):
         if clip.heart_rate is None:
             continue
-        steps = slice(clip.start, clip.stop)
-        correlation = np.corrcoef(change[steps], clips.change[steps])[0, 1]
-        heart_rate, snr_db = read(change[steps], clips.times[steps], clip.heart_rate)
-        error = abs(heart_rate - clip.heart_rate)
-        rows.append((correlation, error, error <= CLOSE, snr_db))
-    if not rows:
+        frames = clips[i]
+        if len(change) != len(frames.times) - 1:
+            raise ValueError(
+                f"clip {clip.name}: {len(change)} changes for {len(frames.times)} frames"
+            )
+        spectrum = whole(change, frames.times)
+        correlations.append(pearson(change, frames.change))
+        errors.append(peak_rate(spectrum) - clip.heart_rate)
+        ratios.append(snr_db(spectrum, clip.heart_rate))
+    if not errors:
         raise ValueError(f"{clips.folder}: no clip has a pulse to score")
-    return Score(*(float(mean) for mean in np.mean(rows, axis=0)))
+    return Score(
+        correlation=mean(correlations),
+        mae_bpm=mae(errors),
+        within_3_bpm=within(errors, CLOSE),
+        snr_db=mean(ratios),
+    )
 
 
-def read(
-    change: NDArray[np.float32], times: NDArray[np.float64], true_rate: float
-) -> tuple[float, float]:
-    """Read the heart rate of a whole clip, and the SNR at the true rate.
-
-    The steps of the paper: cumulative sum, band-pass, spectrum.
+def whole(change: Floats, times: NDArray[np.float64]) -> rf.Spectrum:
+    """Give the spectrum of a whole clip: cumulative sum, band-pass, transform.
 
     Parameters
     ----------
-    change : NDArray[np.float32]
-        Predicted changes, shape (steps,).
-    times : NDArray[np.float64]
-        Time of each step's later frame, s.
-    true_rate : float
-        In bpm.
-
-    Returns
-    -------
-    heart_rate, snr_db : float
-        In bpm and dB.
+    change : float32 (frames - 1,)
+        Predicted changes.
+    times : float64 (frames,)
+        Times of the frames, s.
     """
     level = np.cumsum(change - change.mean(), dtype=np.float64)
     resampler = rf.Resampler(PULSE.rate, max_gap=float(times[-1] - times[0]))
-    uniform = [resampler.push(time, [value])[1] for time, value in zip(times, level)]
+    uniform = [resampler.push(time, [value])[1] for time, value in zip(times[1:], level)]
     pulse = rf.BandPass(PULSE.low, PULSE.high, PULSE.rate)(np.concatenate(uniform)[:, 0])
-    spectrum = rf.spectrum(pulse, PULSE.rate, PULSE.low, PULSE.high)
-    frequency, power = spectrum.frequencies, spectrum.power
-    band = (PULSE.low <= frequency) & (frequency <= PULSE.high)
-    near = np.zeros_like(band)
-    for harmonic in (1, 2):
-        near |= np.abs(frequency - harmonic * true_rate / 60) <= PEAK
-    snr_db = 10 * np.log10(power[band & near].sum() / power[band & ~near].sum())
-    return spectrum.heart_rate, float(snr_db)
+    return rf.spectrum(pulse, PULSE.rate, PULSE.low, PULSE.high)

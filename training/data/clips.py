@@ -1,23 +1,33 @@
-"""The training cache: 36 x 36 motion and labels of many clips in a few flat arrays.
+"""The training cache: 36 x 36 faces and the pulse of many clips in a few flat arrays.
 
-A folder of ``motion.npy``, ``change.npy``, ``times.npy``, ``heart_rate.npy`` and ``clips.json``.
-One entry of the arrays is one frame step, from a frame of a clip to the next; the steps of a clip
-lie together. While a cache is being made the description is called ``unfinished.json`` and
-``done.npy`` marks the clips that are complete, so that a run that was killed can go on.
+A folder of ``appearance.npy``, ``pulse.npy``, ``times.npy``, ``heart_rate.npy`` and ``clips.json``.
+One entry of the arrays is one frame; the frames of a clip lie together. While a cache is being made
+the description is called ``unfinished.json`` and ``done.npy`` marks the clips that are complete, so
+that a run that was killed can go on.
+
+Motion is not stored: it is computed from the appearance by ``rppg_fast.motion`` when it is needed,
+in whatever form a config asks for.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-FORMAT = 1
+import rppg_fast as rf
+
+FORMAT = 2
+
+LEVELS = 65535
+"""Appearance is stored in this many steps from black to white: 1/257 of a grey level, far below
+the pulse, where float16 would round bright skin to 1/8."""
 
 _DESCRIPTION = "clips.json"
 _UNFINISHED = "unfinished.json"
@@ -30,77 +40,100 @@ class Clip:
 
     Attributes
     ----------
+    name : str
+        Its own in the cache, such as "subject12".
+    subject : str
+        Who is seen; several clips may share a subject.
     start, stop : int
-        Its frame steps are the entries ``start`` to ``stop - 1``.
-    index : int
-        Number of the scene; with the cache's seed and ranges it makes the clip again.
+        Its frames are the entries ``start`` to ``stop - 1``.
     fps : float
         Nominal frame rate in Hz; the times may be jittered.
-    first_time : float
-        Time in seconds of the first frame, which ends no step.
     heart_rate : float or None
         Mean true heart rate in bpm; None where the clip has no pulse.
+    stratum : str
+        The part of a benchmark that it belongs to; empty elsewhere.
     scene : dict
-        All parameters of the scene.
+        All parameters of a synthetic scene; empty for people.
     """
 
+    name: str
+    subject: str
     start: int
     stop: int
-    index: int
     fps: float
-    first_time: float
     heart_rate: float | None
+    stratum: str
     scene: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Steps:
-    """The frame steps of one clip.
+class Frames:
+    """The frames of one clip.
 
     Attributes
     ----------
-    motion : float16 (steps, 3, 36, 36)
-        ``rppg_fast.motion`` of adjacent ``rppg_fast.appearance`` images, RGB.
-    change : float32 (steps,)
-        Change of the PPG over each step. The PPG rises with blood volume (the skin's green falls),
-        is band-passed to 0.7-4 Hz with zero phase and has unit standard deviation over the clip;
-        all zero where the clip has no pulse.
-    times : float64 (steps,)
-        Time of each step's later frame in seconds.
-    heart_rate : float32 (steps,)
-        True heart rate in bpm at each step's later frame; NaN where the clip has no pulse.
+    appearance : uint16 (frames, 3, 36, 36)
+        RGB planes, 0 to 65535; see ``as_float``.
+    pulse : float32 (frames,)
+        True PPG at the frames' times: band-passed, of unit standard deviation over the clip;
+        zero where the clip has none.
+    times : float64 (frames,)
+        In seconds.
+    heart_rate : float32 (frames,)
+        True heart rate in bpm; NaN where the clip has no pulse.
     """
 
-    motion: NDArray[np.float16]
-    change: NDArray[np.float32]
+    appearance: NDArray[np.uint16]
+    pulse: NDArray[np.float32]
     times: NDArray[np.float64]
     heart_rate: NDArray[np.float32]
+
+    @property
+    def change(self) -> NDArray[np.float32]:
+        """What a network learns: the change of the pulse over each frame step, (frames - 1,)."""
+        return np.diff(self.pulse)
+
+    def motion(self, kind: str) -> NDArray[np.float32]:
+        """Motion of each frame step, (frames - 1, 3, 36, 36); kinds as of ``rppg_fast.motion``."""
+        seen = as_float(self.appearance)
+        return rf.motion(seen[:-1], seen[1:], kind=kind)
+
+
+def as_float(stored: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """Give stored appearance as float32 values from 0 to 1."""
+    return np.asarray(np.multiply(stored, np.float32(1 / LEVELS), dtype=np.float32))
+
+
+def as_stored(appearance: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Round appearance from 0 to 1 for storing."""
+    return np.asarray(np.rint(appearance * np.float32(LEVELS)), np.uint16)
 
 
 @dataclass(frozen=True)
 class Clips:
-    """A finished cache, opened for reading. The motion stays on disk until it is indexed.
+    """A finished cache, or some clips of it, opened for reading. The frames stay on disk.
 
     Attributes
     ----------
     folder : Path
         Where it lies.
-    input : str
-        Kind of motion: "normalized" or "difference", see ``rppg_fast.motion``.
     description : str
         One line on what the data are.
+    sha256 : str
+        Hash of the cache's description with all its clips, and of the selection: the version of
+        the data.
     clips : list of Clip
         One entry for each clip, in the order of the arrays.
-    motion, change, times, heart_rate
-        As in ``Steps``, over all clips.
+    appearance, pulse, times, heart_rate
+        As in ``Frames``, over all clips of the cache.
     """
 
     folder: Path
-    input: str
     description: str
+    sha256: str
     clips: list[Clip]
-    motion: NDArray[np.float16]
-    change: NDArray[np.float32]
+    appearance: NDArray[np.uint16]
+    pulse: NDArray[np.float32]
     times: NDArray[np.float64]
     heart_rate: NDArray[np.float32]
 
@@ -119,34 +152,68 @@ class Clips:
         if not (folder / _DESCRIPTION).is_file():
             state = "an unfinished" if (folder / _UNFINISHED).is_file() else "no"
             raise FileNotFoundError(f"{folder} holds {state} cache of clips")
-        about = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+        text = (folder / _DESCRIPTION).read_text(encoding="utf-8")
+        try:
+            about = json.loads(text)
+            about["format"]
+        except (ValueError, TypeError, KeyError):
+            raise ValueError(f"{folder / _DESCRIPTION} does not describe a cache") from None
         if about["format"] != FORMAT:
-            raise ValueError(f"{folder}: format {about['format']}, this code reads {FORMAT}")
+            raise ValueError(
+                f"{folder}: format {about['format']}, this code reads {FORMAT}; make it anew"
+            )
         clips = [Clip(**clip) for clip in about["clips"]]
         arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r" if name == "motion" else None)
-            for name in _ARRAYS
+            name: np.load(folder / f"{name}.npy", mmap_mode="r" if shape else None)
+            for name, (_, shape) in _ARRAYS.items()
         }
         for name, array in arrays.items():
             if len(array) != clips[-1].stop:
                 raise ValueError(
-                    f"{folder}: {name}.npy has {len(array)} steps, the clips {clips[-1].stop}"
+                    f"{folder}: {name}.npy has {len(array)} frames, the clips {clips[-1].stop}"
                 )
-        return cls(folder, about["input"], about["description"], clips, **arrays)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return cls(folder, about["description"], digest, clips, **arrays)
 
     def __len__(self) -> int:
         """Count the clips."""
         return len(self.clips)
 
-    def __getitem__(self, i: int) -> Steps:
-        """Give the frame steps of one clip."""
+    def __getitem__(self, i: int) -> Frames:
+        """Give the frames of one clip."""
         part = slice(self.clips[i].start, self.clips[i].stop)
-        return Steps(self.motion[part], self.change[part], self.times[part], self.heart_rate[part])
+        return Frames(*(getattr(self, name)[part] for name in _ARRAYS))
+
+    @property
+    def subjects(self) -> list[str]:
+        """Names of all subjects, each once, in the order of their first clips."""
+        return list(dict.fromkeys(clip.subject for clip in self.clips))
+
+    def select(self, subjects: Collection[str]) -> Clips:
+        """Keep the clips of some subjects.
+
+        Raises
+        ------
+        ValueError
+            If one of them is not in the cache, or none is named.
+        """
+        unknown = sorted(set(subjects) - set(self.subjects))
+        if unknown:
+            raise ValueError(f"{self.folder} has no subject {', '.join(unknown)}")
+        if not subjects:
+            raise ValueError(f"{self.folder}: no subject is selected")
+        wanted = set(subjects)
+        clips = [clip for clip in self.clips if clip.subject in wanted]
+        if len(clips) == len(self.clips):
+            return self
+        description = f"{self.description}; {len(wanted)} of {len(self.subjects)} subjects"
+        digest = hashlib.sha256("\n".join([self.sha256, *sorted(wanted)]).encode()).hexdigest()
+        return replace(self, clips=clips, description=description, sha256=digest)
 
 
 _ARRAYS: dict[str, tuple[str, tuple[int, ...]]] = {
-    "motion": ("<f2", (3, 36, 36)),
-    "change": ("<f4", ()),
+    "appearance": ("<u2", (3, 36, 36)),
+    "pulse": ("<f4", ()),
     "times": ("<f8", ()),
     "heart_rate": ("<f4", ()),
 }
@@ -160,8 +227,8 @@ class ClipWriter:
     folder
         Made if need be.
     about
-        What makes these clips these clips: generator version, seed, ranges, and so on, with
-        ``input`` and ``description``. A run goes on only with exactly the same.
+        What makes these clips these clips: generator version, seed, ranges, and so on, with a
+        ``description``. A run goes on only with exactly the same.
     clips
         Every clip of the finished cache, without its pixels.
 
@@ -212,22 +279,22 @@ class ClipWriter:
         """Give the positions of the clips that are still to be written."""
         return [] if self.finished else [int(i) for i in np.flatnonzero(~self._done)]
 
-    def write(self, i: int, steps: Steps) -> None:
+    def write(self, i: int, frames: Frames) -> None:
         """Write the clip at a position; it counts as done once its data are written.
 
         Raises
         ------
         ValueError
-            If the clip has another number of steps than was announced.
+            If the clip has another number of frames than was announced.
         OSError
             If the disk is full; the clips written before stay good.
         """
         clip = self._clips[i]
         for name in _ARRAYS:
-            values = getattr(steps, name)
+            values = getattr(frames, name)
             if len(values) != clip.stop - clip.start:
                 raise ValueError(
-                    f"clip {clip.index}: {len(values)} steps of {name},"
+                    f"clip {clip.name}: {len(values)} frames of {name},"
                     f" {clip.stop - clip.start} announced"
                 )
             self._store(name, clip.start, values)

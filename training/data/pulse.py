@@ -16,8 +16,8 @@ from training.data.scene import Pulse
 from training.data.trajectories import Times, Wander
 
 BAND = (0.7, 4.0)  # Hz, of the labels, as in the paper
-_LABEL_FS = 120.0  # Hz
-_LABEL_PAD = 8.0  # s on either side, so that the filter's ends lie outside the clip
+LABEL_FS = 120.0  # Hz
+LABEL_PAD = 8.0  # s on either side, so that the filter's ends lie outside the clip
 
 
 class PulseWave:
@@ -104,9 +104,6 @@ def beat_shape(pulse: Pulse) -> NDArray[np.complex128]:
 def label(wave: PulseWave, times: Times) -> Times:
     """Give the standard PPG at the frames' times, whose changes are what a network learns.
 
-    Band-passed to 0.7-4 Hz (Butterworth of order 2, zero phase) and divided by its standard
-    deviation over the clip.
-
     Parameters
     ----------
     wave
@@ -114,8 +111,28 @@ def label(wave: PulseWave, times: Times) -> Times:
     times
         Times of the frames in seconds, increasing.
     """
-    grid = np.arange(times[0] - _LABEL_PAD, times[-1] + _LABEL_PAD, 1 / _LABEL_FS)
-    sos = butter(2, BAND, "bandpass", fs=_LABEL_FS, output="sos")
-    band = sosfiltfilt(sos, wave.ppg(grid))
+    grid = np.arange(times[0] - LABEL_PAD, times[-1] + LABEL_PAD, 1 / LABEL_FS)
+    return standard_pulse(grid, band_pass(wave.ppg(grid)), times)
+
+
+def band_pass(ppg: Times) -> Times:
+    """Band-pass a PPG of ``LABEL_FS`` samples a second: 0.7-4 Hz, Butterworth, zero phase.
+
+    The order is 2, once forward and once backward.
+    """
+    sos = butter(2, BAND, "bandpass", fs=LABEL_FS, output="sos")
+    return np.asarray(sosfiltfilt(sos, ppg))
+
+
+def standard_pulse(grid: Times, band: Times, times: Times) -> Times:
+    """Give a band-passed PPG at the frames' times, over its standard deviation between them.
+
+    Parameters
+    ----------
+    grid, band : (samples,)
+        Times in seconds, evenly spaced, and the values there.
+    times : (frames,)
+        Increasing, within ``grid``.
+    """
     inside = (grid >= times[0]) & (grid <= times[-1])
     return np.asarray(CubicSpline(grid, band)(times) / band[inside].std())

@@ -3,8 +3,8 @@
     python -m training.data.synthetic --out DIR --clips 600 --seed 1
 
 The same seed and options give the same bits, whatever the number of workers; a run that was cut off
-goes on where it stopped. ``--set NAME=LAW`` changes the law of a parameter and leaves all others as
-they are, ``--list`` prints all parameters.
+goes on where it stopped. ``--preset broad`` makes harder clips; ``--set NAME=LAW`` changes the law
+of a parameter and leaves all others as they are; ``--list`` prints all parameters.
 """
 
 from __future__ import annotations
@@ -25,16 +25,34 @@ from tqdm import tqdm
 
 import rppg_fast as rf
 from training.data.camera import Frame
-from training.data.clips import Clip, ClipWriter, Steps
+from training.data.clips import Clip, ClipWriter, Frames, as_stored
 from training.data.codec import transcode
 from training.data.ingredients import Law, parse_law
+from training.data.presets import PRESETS
 from training.data.pulse import label
 from training.data.render import Placement, place_in_crop, render
 from training.data.scene import RANGES, VERSION, Scene, describe, sample_scene
 from training.data.timeline import frame_times, pulse_wave
 from training.data.trajectories import Times
 
-INPUTS = ("normalized", "difference")
+
+@dataclass(frozen=True)
+class Stratum:
+    """Some clips of one kind.
+
+    Attributes
+    ----------
+    name : str
+        What the clips are marked with.
+    clips : int
+        How many, at least one.
+    ranges : mapping of str to Law
+        Parameters with other laws than ``scene.RANGES``.
+    """
+
+    name: str
+    clips: int
+    ranges: Mapping[str, Law]
 
 
 @dataclass(frozen=True)
@@ -43,49 +61,68 @@ class Recipe:
 
     Attributes
     ----------
+    title : str
+        What the data are called.
     seed : int
         Of all scenes.
-    clips : int
-        How many; the scenes' indices are 0 to ``clips`` - 1.
     seconds : float
         Length of a clip, at least 1.
-    input : str
-        Kind of motion, see ``rppg_fast.motion``.
-    ranges : mapping of str to Law
-        Parameters with other laws than ``scene.RANGES``.
+    strata : sequence of Stratum
+        The kinds of clips, one after the other; the scenes' indices count through all of them.
     """
 
+    title: str
     seed: int
-    clips: int
     seconds: float
-    input: str
-    ranges: Mapping[str, Law]
+    strata: Sequence[Stratum]
 
     def __post_init__(self) -> None:
         """Check that there is something to make, and enough of it for a standard deviation."""
-        if self.clips < 1 or not self.seconds >= 1:
+        fewest = min((stratum.clips for stratum in self.strata), default=0)
+        if fewest < 1 or not self.seconds >= 1:
             raise ValueError(
-                f"need at least one clip of at least 1 s, got {self.clips} of {self.seconds:g} s"
+                f"need at least one clip of at least 1 s, got {fewest} of {self.seconds:g} s"
             )
+
+    @property
+    def clips(self) -> int:
+        """Number of clips."""
+        return sum(stratum.clips for stratum in self.strata)
+
+    def stratum(self, index: int) -> Stratum:
+        """Give the stratum of one of its scenes."""
+        ends = np.cumsum([stratum.clips for stratum in self.strata])
+        return self.strata[int(np.searchsorted(ends, index, side="right"))]
 
     def scene(self, index: int) -> Scene:
         """Draw one of its scenes."""
-        return sample_scene(self.seed, index, self.ranges)
+        return sample_scene(self.seed, index, self.stratum(index).ranges)
 
     def about(self) -> dict[str, object]:
         """Describe it for the cache."""
-        changed = "".join(f", {name}: {law}" for name, law in sorted(self.ranges.items()))
+        changed = [
+            f", {name}: {law}"
+            for stratum in self.strata
+            for name, law in sorted(stratum.ranges.items())
+        ]
         return {
             "description": (
-                f"synthetic clips, generator {VERSION}, seed {self.seed}, {self.clips} clips of"
-                f" {self.seconds:g} s{changed}"
+                f"{self.title}, generator {VERSION}, seed {self.seed}, {self.clips} clips of"
+                f" {self.seconds:g} s" + "".join(changed if len(self.strata) == 1 else [])
             ),
-            "input": self.input,
             "generator": VERSION,
             "seed": self.seed,
             "seconds": self.seconds,
-            "ranges": {name: asdict(law) for name, law in {**RANGES, **self.ranges}.items()},
-            # The bits also depend on who draws, encodes and computes the motion.
+            "ranges": {name: asdict(law) for name, law in RANGES.items()},
+            "strata": [
+                {
+                    "name": stratum.name,
+                    "clips": stratum.clips,
+                    "ranges": {name: asdict(law) for name, law in stratum.ranges.items()},
+                }
+                for stratum in self.strata
+            ],
+            # The bits also depend on who draws, encodes and averages.
             "made_with": {
                 "rppg_fast": rf.__version__,
                 "numpy": np.__version__,
@@ -109,23 +146,23 @@ def film(scene: Scene, placement: Placement, times: Times) -> Iterator[Frame]:
     return transcode(frames, camera.codec, camera.fps, camera.bits_per_pixel)
 
 
-def make_clip(recipe: Recipe, index: int) -> Steps:
-    """Render one clip and work out its motion and labels."""
+def make_clip(recipe: Recipe, index: int) -> Frames:
+    """Render one clip and work out what its pulse is."""
     scene = recipe.scene(index)
     times = clip_times(scene, recipe.seconds)
     placement, box = place_in_crop(scene)
     seen = np.stack([rf.appearance(frame, box) for frame in film(scene, placement, times)])
     if scene.has_pulse:
         wave = pulse_wave(scene)
-        change, rate = np.diff(label(wave, times)), wave.heart_rate(times[1:])
+        pulse, rate = label(wave, times), wave.heart_rate(times)
     else:
-        change, rate = np.zeros(len(times) - 1), np.full(len(times) - 1, np.nan)
-    return Steps(
-        motion=rf.motion(seen[:-1], seen[1:], kind=recipe.input).astype(np.float16),
-        change=change.astype(np.float32),
-        times=times[1:],
-        heart_rate=rate.astype(np.float32),
-    )
+        pulse, rate = np.zeros(len(times)), np.full(len(times), np.nan)
+    return Frames(as_stored(seen), pulse.astype(np.float32), times, rate.astype(np.float32))
+
+
+def subject(scene: Scene) -> str:
+    """Name the person of a scene: the same head never has two names, nor two heads one."""
+    return f"synthetic-{scene.seed}-{scene.index}"
 
 
 def plan(recipe: Recipe) -> list[Clip]:
@@ -135,10 +172,20 @@ def plan(recipe: Recipe) -> list[Clip]:
     for index in tqdm(range(recipe.clips), desc="plan", unit="clip", leave=False):
         scene = recipe.scene(index)
         times = clip_times(scene, recipe.seconds)
-        rate = float(pulse_wave(scene).heart_rate(times).mean()) if scene.has_pulse else None
-        stop = start + len(times) - 1
-        clips.append(Clip(start, stop, index, scene.camera.fps, times[0], rate, scene.to_json()))
-        start = stop
+        clip = Clip(
+            name=subject(scene),
+            subject=subject(scene),
+            start=start,
+            stop=start + len(times),
+            fps=scene.camera.fps,
+            heart_rate=float(pulse_wave(scene).heart_rate(times).mean())
+            if scene.has_pulse
+            else None,
+            stratum=recipe.stratum(index).name,
+            scene=scene.to_json(),
+        )
+        clips.append(clip)
+        start = clip.stop
     return clips
 
 
@@ -163,13 +210,13 @@ def make_cache(recipe: Recipe, folder: Path, workers: int = 1) -> None:
     missing = writer.missing()
     done = recipe.clips - len(missing)
     with tqdm(total=recipe.clips, initial=done, desc=folder.name, unit="clip") as bar:
-        for i, steps in zip(missing, _made(recipe, missing, workers)):
-            writer.write(i, steps)
+        for i, frames in zip(missing, _made(recipe, missing, workers)):
+            writer.write(i, frames)
             bar.update()
     writer.finish()
 
 
-def _made(recipe: Recipe, indices: Sequence[int], workers: int) -> Iterator[Steps]:
+def _made(recipe: Recipe, indices: Sequence[int], workers: int) -> Iterator[Frames]:
     make = partial(make_clip, recipe)
     _one_thread()
     if workers == 1:
@@ -210,22 +257,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--clips", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--input", choices=INPUTS, default="normalized")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--preset", choices=PRESETS, default="default")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=LAW")
     args = parser.parse_args(arguments)
     if args.list:
         print(describe())
         return
     try:
-        ranges = parse_ranges(args.set)
-        recipe = Recipe(args.seed, args.clips, args.seconds, args.input, ranges)
+        ranges = {**PRESETS[args.preset], **parse_ranges(args.set)}
+        stratum = Stratum("", args.clips, ranges)
+        recipe = Recipe("synthetic clips", args.seed, args.seconds, (stratum,))
     except ValueError as error:
         parser.error(str(error))
     try:
         make_cache(recipe, args.out, args.workers)
-    except FileExistsError as error:
-        parser.exit(1, f"{error}\n")
+    except OSError as error:  # another cache is there, or the disk is full
+        parser.exit(1, f"error: {error}\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,112 @@
+"""What tests of training share: a small config, a run that is killed, and every bit of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from training.checkpoint import Checkpoint
+from training.config import Config, Distillation
+from training.run import CHECKPOINT, LOG, Run
+
+CONFIG = Config(
+    network="student",
+    input="normalized",
+    activation="tanh",
+    pooling="average",
+    seed=3,
+    steps=40,
+    batch=32,
+    peak_learning_rate=3e-3,
+    weight_decay=1e-3,
+    label_power=0.0,
+    flip=0.5,
+    reverse=0.5,
+    precision="float32",
+    log_every=10,
+    validate_every=20,
+)
+SHORT = replace(CONFIG, steps=6, batch=8, log_every=1, validate_every=2)
+PAPER = Distillation(
+    task=1.0,
+    middle=1.0,
+    last=1.0,
+    output=0.0,
+    orientation="literal",
+    features="plain",
+    temperature=1.0,
+    projection=False,
+    distance="norm",
+    maps="pooled",
+)
+"""Equation 4 as the paper prints it."""
+
+
+class Killed(Exception):
+    """Stands for a signal."""
+
+
+@contextmanager
+def killed_at(step: int) -> Iterator[None]:
+    """Kill whatever run is started within, before it makes a step."""
+    advance = Run.advance
+
+    def advance_or_die(run: Run) -> torch.Tensor:
+        if run.step == step:
+            raise Killed
+        return advance(run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Run, "advance", advance_or_die)
+        with pytest.raises(Killed):
+            yield
+
+
+def flat(values: Any, path: str = "") -> dict[str, Any]:
+    """Flatten nested containers, tensors to their bytes, so that == compares every bit."""
+    if isinstance(values, dict):
+        values = values.items()
+    elif isinstance(values, (list, tuple)):
+        values = enumerate(values)
+    elif isinstance(values, torch.Tensor):
+        return {path: (values.dtype, values.shape, values.numpy().tobytes())}
+    else:
+        return {path: values}
+    parts = {}
+    for name, value in values:
+        parts.update(flat(value, f"{path}/{name}"))
+    return parts
+
+
+def bits(folder: Path) -> dict[str, Any]:
+    """Give every bit of a run: its log and its checkpoint."""
+    checkpoint = flat(vars(Checkpoint.load(folder / CHECKPOINT)))
+    return {"log": (folder / LOG).read_bytes(), **checkpoint}
+
+
+def toml(config: Config) -> str:
+    """Write a config as it stands in a file."""
+
+    def lines(values: dict[str, Any]) -> list[str]:  # a TOML value of these types is a JSON one
+        return [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+
+    values = dict(vars(config))
+    table = values.pop("distillation")
+    text = lines(values)
+    if table is not None:
+        text += ["[distillation]", *lines(vars(table))]
+    return "\n".join(text) + "\n"
+
+
+def write(folder: Path, config: Config, name: str = "config") -> Path:
+    """Write a config file into a folder."""
+    path = folder / f"{name}.toml"
+    path.write_text(toml(config), encoding="utf-8")
+    return path

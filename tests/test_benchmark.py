@@ -1,0 +1,199 @@
+"""The benchmark: fixed for good, wide enough, and seen by no training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+for module in ("scipy", "av", "tqdm", "skimage", "torch"):
+    pytest.importorskip(module, reason="the generator needs the extra 'train'")
+
+import rppg_fast as rf  # noqa: E402
+from training.data import benchmark as module_under_test  # noqa: E402
+from training.data.benchmark import EACH, SEED, STRATA, VERSION, benchmark  # noqa: E402
+from training.data.clips import Clips  # noqa: E402
+from training.data.ingredients import OneOf  # noqa: E402
+from training.data.render import place_in_crop, render  # noqa: E402
+from training.data.scene import RANGES, Scene  # noqa: E402
+from training.data.synthetic import clip_times, subject  # noqa: E402
+from training.splits import Split  # noqa: E402
+
+SPLIT = Path(__file__).parents[1] / "training" / "splits" / "benchmark.json"
+
+# SHA-256 of all scenes' parameters, by the benchmark's version. Numbers are taken to 12 digits:
+# the last ones of a power or a logarithm are the mathematical library's own.
+SCENES = {1: "17470da37648c8f99a716706217be6637299d4eb0fb367b9aabbb22f72737492"}
+# Mean red, green and blue (0 to 1) of the face as the network sees it, 1 s into some scenes.
+SEEN = {
+    1: {
+        0: (0.54167, 0.44582, 0.35689),
+        22: (0.41298, 0.34924, 0.33585),
+        31: (0.67814, 0.57957, 0.61824),
+        52: (0.38911, 0.34301, 0.24753),
+        57: (0.53887, 0.39486, 0.28578),
+        69: (0.56565, 0.37755, 0.26386),
+    }
+}
+# A tenth of a grey level: what other versions of OpenCV may round otherwise.
+SEEN_TOLERANCE = 0.1 / 255
+
+CHANGED = (
+    "seed, strata, ranges or generator have changed: results would no longer compare."
+    " Raise training.data.benchmark.VERSION and pin its numbers here"
+)
+TRAINING_SEEDS = (1, 2)  # of training and of validation clips, see training/README.md
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    recipe = benchmark()
+    return [recipe.scene(i) for i in range(recipe.clips)]
+
+
+def stratum(scenes: list[Scene], name: str) -> list[Scene]:
+    recipe = benchmark()
+    return [scene for i, scene in enumerate(scenes) if recipe.stratum(i).name == name]
+
+
+def digits(values: object) -> object:
+    """Round all numbers within to 12 digits."""
+    if isinstance(values, dict):
+        return {name: digits(value) for name, value in values.items()}
+    return float(f"{values:.11e}") if isinstance(values, float) else values
+
+
+def test_the_benchmark_never_changes(scenes: list[Scene]) -> None:
+    text = json.dumps([digits(scene.to_json()) for scene in scenes], sort_keys=True)
+    recipe = benchmark()
+    strata = [(stratum.name, stratum.clips) for stratum in recipe.strata]
+    about = [SEED, recipe.about()["generator"], recipe.seconds, strata, text]
+    found = hashlib.sha256(json.dumps(about).encode()).hexdigest()
+    assert found == SCENES[VERSION], CHANGED
+
+
+@pytest.mark.parametrize("index", SEEN[VERSION])
+def test_its_pictures_never_change(scenes: list[Scene], index: int) -> None:
+    placement, box = place_in_crop(scenes[index])
+    times = clip_times(scenes[index], 1.0)
+    *_, frame = render(scenes[index], placement, times)
+    colour = rf.appearance(frame, box).mean(axis=(1, 2))
+    assert colour.tolist() == pytest.approx(SEEN[VERSION][index], abs=SEEN_TOLERANCE), CHANGED
+
+
+def test_it_is_large_enough(scenes: list[Scene]) -> None:
+    recipe = benchmark()
+    assert recipe.seconds >= 30
+    assert recipe.clips == len(scenes) == len({subject(scene) for scene in scenes}) >= 40
+    assert {s.name: s.clips for s in recipe.strata} == dict.fromkeys(STRATA, EACH)
+
+
+def test_no_training_sees_its_people(scenes: list[Scene]) -> None:
+    assert SEED not in TRAINING_SEEDS
+    assert {scene.seed for scene in scenes} == {SEED}
+
+
+def test_everyone_has_a_pulse_and_rates_span_the_range(scenes: list[Scene]) -> None:
+    assert all(scene.has_pulse for scene in scenes)
+    rates = sorted(scene.pulse.heart_rate for scene in scenes)
+    assert 45 <= rates[0] < 55
+    assert 170 < rates[-1] <= 180
+    # No hole of more than 15 bpm between them.
+    assert max(b - a for a, b in zip(rates, rates[1:])) < 15
+
+
+CALM = ("clear", "still", "weak", "light skin", "dark skin", "low light", "frame rates")
+CODED = ("compressed", "weak, compressed", "heavy compression")
+
+
+@pytest.mark.parametrize("name", [*CALM, *CODED, "talking", "flicker"])
+def test_who_is_still_is_still(scenes: list[Scene], name: str) -> None:
+    for scene in stratum(scenes, name):
+        assert 0 < scene.motion.sway <= 0.01
+        assert scene.motion.moves == scene.motion.rhythm == 0
+        assert (scene.expression.talking == 0) == (name != "talking")
+        assert (scene.light.rhythm == scene.light.flicker == 0) == (name != "flicker")
+        assert (scene.camera.codec == "none") == (name not in CODED)
+
+
+def test_each_difficulty_is_there(scenes: list[Scene]) -> None:
+    assert all(s.expression.talking >= 0.4 for s in stratum(scenes, "talking"))
+    for scene in stratum(scenes, "moving"):
+        assert scene.motion.sway >= 0.015
+        assert scene.motion.moves > 0
+    for scene in stratum(scenes, "rhythmic motion"):
+        assert scene.motion.rhythm >= 0.005
+        assert 0.7 <= scene.motion.rhythm_rate <= 4, "in the heart's band"
+    for scene in stratum(scenes, "flicker"):
+        assert scene.light.rhythm >= 0.002
+        assert 0.7 <= scene.light.rhythm_rate <= 4, "in the heart's band"
+        assert scene.light.flicker > 0
+    assert all(s.skin.melanin >= 0.8 for s in stratum(scenes, "dark skin"))
+    assert all(s.skin.melanin <= 0.15 for s in stratum(scenes, "light skin"))
+    assert all(s.camera.exposure <= 0.4 for s in stratum(scenes, "low light"))
+    for name, bits in (("compressed", 0.4), ("heavy compression", 0.12)):
+        for scene in stratum(scenes, name):
+            assert scene.camera.codec == "h264"
+            assert scene.camera.bits_per_pixel <= bits
+
+
+def test_frame_rates_from_15_to_60(scenes: list[Scene]) -> None:
+    law = STRATA["frame rates"]["camera.fps"]
+    assert isinstance(law, OneOf)
+    assert (min(law.values), max(law.values)) == (15, 60)
+    drawn = {scene.camera.fps for scene in stratum(scenes, "frame rates")}
+    assert min(drawn) <= 20
+    assert max(drawn) == 60
+    assert len(drawn) >= 3
+
+
+def test_strength_of_the_pulse(scenes: list[Scene]) -> None:
+    for name in STRATA:
+        percent = {"clear": 1.2, "weak": 0.3, "weak, compressed": 0.3}.get(name, 0.6)
+        for scene in stratum(scenes, name):
+            assert scene.pulse.amplitude == pytest.approx(percent / 100)
+
+
+def test_every_named_parameter_exists() -> None:
+    for laws in STRATA.values():
+        for name, law in laws.items():
+            assert type(law) is type(RANGES[name]), name
+
+
+# --- Its folds
+
+
+def test_the_committed_folds_are_the_benchmarks(scenes: list[Scene]) -> None:
+    recipe, split = benchmark(), Split.load(SPLIT)
+    of = {subject(scene): recipe.stratum(i).name for i, scene in enumerate(scenes)}
+    assert split.name == f"benchmark-{VERSION}"
+    assert len(split.folds) == EACH
+    assert sorted(s for fold in split.folds for s in fold.test) == sorted(of)
+    for fold in split.folds:
+        assert Counter(of[name] for name in fold.test) == Counter(STRATA.keys())
+        for name in (*fold.train, *fold.validation):
+            assert name.startswith("synthetic-1-"), "trained on clips of the training seed alone"
+
+
+def test_the_command_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # One clip of one second stands for the whole, which takes an hour.
+    tiny = benchmark(each=1, seconds=1.0)
+    tiny = type(tiny)(tiny.title, tiny.seed, tiny.seconds, tiny.strata[:1])
+    monkeypatch.setattr(module_under_test, "benchmark", lambda: tiny)
+    out = tmp_path / "cache"
+    module_under_test.main(["--out", str(out)])
+    clips = Clips.open(out)
+    assert clips.description.startswith(f"benchmark {VERSION}, generator ")
+    assert [clip.stratum for clip in clips.clips] == ["clear"]
+    assert clips.subjects == [f"synthetic-{SEED}-0"]
+    assert Scene.from_json(clips.clips[0].scene) == benchmark().scene(0)
+    monkeypatch.setattr(module_under_test, "benchmark", lambda: benchmark(each=2))
+    with pytest.raises(SystemExit) as exit_:
+        module_under_test.main(["--out", str(out)])
+    assert exit_.value.code != 0
+    assert "made with other settings" in capsys.readouterr().err

@@ -1,0 +1,202 @@
+r"""Train and test configs over folds and seeds: the paper's protocol.
+
+    python -m training.crossvalidate --split training/splits/ubfc-rppg.json --data DIR --out DIR \
+        training/configs/teacher.toml training/configs/plain.toml training/configs/distilled.toml
+
+For each seed and fold every config is trained on the fold's training subjects and tested on its
+test subjects; a config with a [distillation] learns from the teacher of the same seed and fold.
+OUT/CONFIG/seedS-foldK holds each run with its `evaluation.json`; runs that are there are not made
+again, and one that was cut off goes on. `--sources pos,chrom` tests what needs no training on the
+same folds: classical methods, or weights files. `python -m training.tables` makes tables of OUT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from training.checkpoint import Checkpoint
+from training.config import Config
+from training.config import load as load_config
+from training.data.clips import Clips
+from training.distill import distill
+from training.evaluate import evaluate
+from training.files import replace_file
+from training.run import CHECKPOINT, execute
+from training.splits import Split
+
+EVALUATION = "evaluation.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a cross-validation trains, and on whom.
+
+    Attributes
+    ----------
+    configs : dict of str to Config
+        By the name of their file; the teacher, if any, comes first.
+    split : Split
+        The folds.
+    data, test_data : Path
+        Folders of clips; the second may be the first.
+    out : Path
+        Where the runs go.
+    sources : sequence of str
+        What is tested without training, see `training.sources.open_source`.
+    device : str
+        Where to compute, see `training.run.choose_device`.
+    """
+
+    configs: dict[str, Config]
+    split: Split
+    data: Path
+    test_data: Path
+    out: Path
+    sources: Sequence[str]
+    device: str
+
+    def run(self, name: str, seed: int, fold: int) -> Path:
+        """Give the folder of one run."""
+        return self.out / name / f"seed{seed}-fold{fold}"
+
+
+def read_configs(paths: Sequence[Path]) -> dict[str, Config]:
+    """Read configs by the names of their files, the teacher first.
+
+    Raises
+    ------
+    OSError
+        If one cannot be read.
+    ValueError
+        If one is wrong, two configs have one name, or distillation lacks its one teacher.
+    """
+    configs: dict[str, Config] = {}
+    for path in paths:
+        if path.stem in configs:
+            raise ValueError(f"{path}: there are two configs of that name")
+        configs[path.stem] = load_config(path)
+    teachers = [name for name, config in configs.items() if config.network == "teacher"]
+    pupils = [name for name, config in configs.items() if config.distillation is not None]
+    if pupils and len(teachers) != 1:
+        raise ValueError(f"{pupils[0]} needs exactly one teacher among the configs")
+    return {name: configs[name] for name in sorted(configs, key=lambda n: n not in teachers)}
+
+
+def run_fold(plan: Plan, seed: int, fold: int, threads: int) -> None:
+    """Train and test every config on one fold with one seed, or finish that."""
+    torch.set_num_threads(threads)
+    sides = plan.split.folds[fold]
+    data = Clips.open(plan.data)
+    training, test = data.select(sides.train), Clips.open(plan.test_data).select(sides.test)
+    teacher = None
+    for name, config in plan.configs.items():
+        config, out = replace(config, seed=seed), plan.run(name, seed, fold)
+        if not (out / EVALUATION).is_file():
+            resume = (out / CHECKPOINT).is_file()
+            if config.distillation is None:
+                execute(config, training, None, out, resume=resume, device=plan.device)
+            else:
+                assert teacher is not None  # read_configs has seen to it
+                distill(config, teacher, training, None, out, resume=resume, device=plan.device)
+            write_evaluation(f"{name}={out / CHECKPOINT}", test, out, plan)
+        if config.network == "teacher":
+            teacher = Checkpoint.load(out / CHECKPOINT)
+
+
+def run_sources(plan: Plan, fold: int) -> None:
+    """Test what needs no training on one fold."""
+    test = Clips.open(plan.test_data).select(plan.split.folds[fold].test)
+    for source in plan.sources:
+        out = plan.out / Path(source).stem / f"fold{fold}"
+        if not (out / EVALUATION).is_file():
+            out.mkdir(parents=True, exist_ok=True)
+            write_evaluation(f"{Path(source).stem}={source}", test, out, plan)
+
+
+def write_evaluation(source: str, test: Clips, out: Path, plan: Plan) -> None:
+    """Evaluate a source and keep what it reads."""
+    evaluation = evaluate(source, test, plan.device, {"split": plan.split.name})
+    replace_file(out / EVALUATION, evaluation.to_json().encode())
+
+
+def crossvalidate(
+    plan: Plan, seeds: Sequence[int], folds: Sequence[int], jobs: int, threads: int = 1
+) -> None:
+    """Train and test everything, `jobs` folds at a time.
+
+    Raises
+    ------
+    OSError, ValueError
+        As training and evaluation; what is finished by then stays.
+    """
+    for fold in tqdm(folds, "sources", unit="fold", disable=not plan.sources):
+        run_sources(plan, fold)
+    # Their bars would write over each other.
+    os.environ["TQDM_DISABLE"] = "1"
+    tasks = [(seed, fold) for seed in seeds for fold in folds]
+    with (
+        ProcessPoolExecutor(jobs, get_context("spawn")) as pool,
+        tqdm(total=len(tasks), desc="folds", unit="fold", disable=False) as bar,
+    ):
+        running = [pool.submit(run_fold, plan, *task, threads) for task in tasks]
+        try:
+            for done in as_completed(running):
+                done.result()
+                bar.update()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training.crossvalidate", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("configs", type=Path, nargs="+", metavar="CONFIG")
+    parser.add_argument("--split", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder of clips to train on")
+    parser.add_argument("--test-data", type=Path, help="folder of clips to test on, if another")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--sources", type=lambda text: text.split(","), default=[])
+    parser.add_argument("--seeds", type=_numbers, default=[0, 1, 2], help="such as 0,1,2")
+    parser.add_argument("--folds", type=_numbers, help="such as 0,1; all of them by default")
+    parser.add_argument("--jobs", type=int, default=1, help="folds at a time")
+    parser.add_argument("--threads", type=int, default=1, help="of each job")
+    parser.add_argument("--device", default="auto")
+    given = parser.parse_args(arguments)
+    try:
+        plan = Plan(
+            configs=read_configs(given.configs),
+            split=Split.load(given.split),
+            data=given.data,
+            test_data=given.test_data or given.data,
+            out=given.out,
+            sources=given.sources,
+            device=given.device,
+        )
+        count = len(plan.split.folds)
+        folds = given.folds or list(range(count))
+        if not set(folds) <= set(range(count)):
+            raise ValueError(f"{given.split} has folds 0 to {count - 1}, not {folds}")
+        crossvalidate(plan, given.seeds, folds, given.jobs, given.threads)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""Where predictions come from: weights for the engine, a checkpoint, or a classical method."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+import rppg_fast as rf
+from rppg_fast.methods import METHODS
+from rppg_fast.rgb_stream import RgbStream, face_colour
+from training.checkpoint import Checkpoint, fingerprint
+from training.data.clips import LEVELS, Frames, as_float
+from training.metrics import PULSE
+from training.models import Teacher, load_model
+from training.readout import LevelStream, Window, from_zero, read_windows
+from training.run import choose_device
+from training.score import Network, as_network, predict_clip
+
+
+@dataclass(frozen=True)
+class NetworkSource:
+    """A network.
+
+    Attributes
+    ----------
+    name : str
+        What tables call it.
+    about : dict
+        What it is, in plain values.
+    network : callable
+        From motion and appearance to changes.
+    kind : str
+        Of motion, as in ``rppg_fast.motion``.
+    teacher : Teacher or None
+        The model, where it has attention maps.
+    log : list of dict
+        Rows of the training's log, where they are known.
+    """
+
+    name: str
+    about: dict[str, Any]
+    network: Network
+    kind: str
+    teacher: Teacher | None
+    log: list[dict[str, float]]
+
+    def windows(self, frames: Frames, ends: Collection[int]) -> list[Window]:
+        """Read windows at some frames of a clip.
+
+        The level of the pulse is the sum of what the network says beyond what it says of no motion
+        at all.
+        """
+        change = predict_clip(self.network, frames, self.kind)
+        still = np.zeros((1, *frames.appearance.shape[1:]), np.float32)
+        rest = self.network(still, as_float(frames.appearance[:1]))
+        level = np.cumsum(np.concatenate([[0.0], change - rest]), dtype=np.float64)
+        return read_windows(LevelStream(), from_zero(level, frames.times), frames.times, ends)
+
+
+@dataclass(frozen=True)
+class MethodSource:
+    """One of the classical methods, on the mean colour of the face."""
+
+    name: str
+    method: str
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What it is, in plain values."""
+        return {"kind": "classical method", "method": self.method}
+
+    def windows(self, frames: Frames, ends: Collection[int]) -> list[Window]:
+        """Read windows at some frames of a clip."""
+        colour = face_colour(frames.appearance) / LEVELS
+        return read_windows(RgbStream(self.method, PULSE), colour, frames.times, ends)
+
+
+Source = Union[NetworkSource, MethodSource]
+
+
+def open_source(text: str, device: str = "auto") -> Source:
+    """Open what a text names.
+
+    Parameters
+    ----------
+    text
+        ``[NAME=]SOURCE``: a weights file (.safetensors), which the native student runs; a
+        checkpoint (.pt), which PyTorch runs; or "green", "ica", "chrom" or "pos".
+    device
+        Where PyTorch computes, see ``training.run.choose_device``.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    ValueError
+        If it is none of these.
+    """
+    label, _, what = text.rpartition("=")
+    name = label or what
+    if what in METHODS:
+        return MethodSource(name, what)
+    if what.endswith(".safetensors"):
+        return _weights(name, Path(what))
+    if what.endswith(".pt"):
+        return _checkpoint(name, Path(what), device)
+    raise ValueError(
+        f"{what!r} is no source: give weights (.safetensors), a checkpoint (.pt), or one of"
+        f" {', '.join(METHODS)}"
+    )
+
+
+def _weights(name: str, path: Path) -> NetworkSource:
+    student = rf.Student.load(path)
+    said = student.metadata
+    about = {
+        "kind": "weights",
+        "sha256": student.sha256,
+        "input": said["input"],
+        "training_data": said.get("training_data"),
+        "config": json.loads(said["config"]) if "config" in said else None,
+        "config_sha256": said.get("config_sha256"),
+    }
+
+    def network(motion: NDArray[np.float32], _: NDArray[np.float32]) -> NDArray[np.float32]:
+        return student(motion)
+
+    return NetworkSource(name, about, network, said["input"], None, [])
+
+
+def _checkpoint(name: str, path: Path, device: str) -> NetworkSource:
+    checkpoint = Checkpoint.load(path)
+    config = checkpoint.config
+    try:
+        model = load_model(checkpoint)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    where = choose_device(device)
+    about = {
+        "kind": f"checkpoint of a {config.network}",
+        "sha256": fingerprint(checkpoint.model),
+        "input": config.input,
+        "training_data": checkpoint.data,
+        "config": json.loads(config.to_json()),
+        "config_sha256": config.sha256(),
+        "step": checkpoint.step,
+    }
+    teacher = model if isinstance(model, Teacher) else None
+    network = as_network(model.to(where), where)
+    return NetworkSource(name, about, network, config.input, teacher, checkpoint.log)

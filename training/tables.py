@@ -1,0 +1,160 @@
+r"""Turn cross-validations into the tables of RESULTS.md.
+
+    python -m training.tables --runs OUT --out training/results/table2.json [--only NAME,NAME...]
+
+OUT is a folder of `training.crossvalidate`. The JSON holds every figure with what it was made of;
+the table is printed as Markdown. `python -m training.tables --show FILE` prints it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from training.crossvalidate import EVALUATION
+from training.evaluation import Evaluation
+from training.files import replace_file
+from training.report import merge
+
+FORMAT = "rppg_fast.table"
+COLUMNS = {
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "window_mae": "Window MAE",
+    "within_5": "Within 5 bpm",
+    "snr_db": "SNR, dB",
+    "coverage": "ok",
+    "ok_mae": "MAE of ok",
+}
+"""Measures of `training.report` in a table, with their headings."""
+
+_IN_PERCENT = {"within_5", "coverage"}
+_FOLDER = re.compile(r"(?:seed(?P<seed>\d+)-)?fold(?P<fold>\d+)")
+
+
+def collect(runs: Path, name: str) -> dict[int, list[Evaluation]]:
+    """Read the evaluations of one config: for each seed, its folds in order.
+
+    What has no seed, such as a classical method, counts as seed 0.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    ValueError
+        If there is none, or the seeds have different folds.
+    """
+    found: dict[int, dict[int, Evaluation]] = {}
+    for path in sorted((runs / name).glob(f"*/{EVALUATION}")):
+        match = _FOLDER.fullmatch(path.parent.name)
+        if match:
+            seed, fold = int(match["seed"] or 0), int(match["fold"])
+            text = path.read_text(encoding="utf-8")
+            found.setdefault(seed, {})[fold] = Evaluation.from_json(text)
+    if not found:
+        raise ValueError(f"{runs / name} holds no evaluation")
+    if len({tuple(sorted(folds)) for folds in found.values()}) > 1:
+        raise ValueError(f"{runs / name}: not every seed has every fold yet")
+    return {seed: [folds[k] for k in sorted(folds)] for seed, folds in sorted(found.items())}
+
+
+def summarise(name: str, seeds: Mapping[int, Sequence[Evaluation]]) -> dict[str, Any]:
+    """Work out one line of a table.
+
+    Returns
+    -------
+    dict
+        For each of ``COLUMNS`` the means over folds, one for each seed; and what was evaluated.
+    """
+    means = {seed: merge(folds)[-1].values for seed, folds in seeds.items()}
+    first = next(iter(seeds.values()))
+    return {
+        "name": name,
+        "seeds": list(seeds),
+        "folds": len(first),
+        "recordings": sum(len(evaluation.recordings) for evaluation in first),
+        "source": {k: v for k, v in first[0].source.items() if k not in ("sha256", "config")},
+        "config": {k: v for k, v in (first[0].source.get("config") or {}).items() if k != "seed"},
+        "weights_sha256": {
+            str(seed): [evaluation.source.get("sha256", "") for evaluation in folds]
+            for seed, folds in seeds.items()
+        },
+        "data_sha256": [evaluation.data["sha256"] for evaluation in first],
+        "data": first[0].data["description"],
+        "made_with": first[0].made_with,
+        "values": {c: [round(values[c], 4) for values in means.values()] for c in COLUMNS},
+    }
+
+
+def gap_closed(plain: float, distilled: float, teacher: float) -> float:
+    """Share of the way from the plain student to its teacher that distillation goes."""
+    return (plain - distilled) / (plain - teacher)
+
+
+def as_markdown(table: Mapping[str, Any]) -> str:
+    """Write a table as Markdown: mean over seeds, and their standard deviation where several."""
+    lines = [
+        "| | Seeds | " + " | ".join(COLUMNS.values()) + " |",
+        "| --- | ---: |" + " ---: |" * len(COLUMNS),
+    ]
+    for row in table["rows"]:
+        cells = [_cell(c, row["values"][c]) for c in COLUMNS]
+        lines.append(f"| {row['name']} | {len(row['seeds'])} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(column: str, values: Sequence[float]) -> str:
+    scale = 100 if column in _IN_PERCENT else 1
+    unit = " %" if column in _IN_PERCENT else ""
+    digits = 1 if column in _IN_PERCENT else 2
+    text = f"{scale * statistics.fmean(values):.{digits}f}"
+    if len(values) > 1:
+        text += f" ± {scale * statistics.stdev(values):.{digits}f}"
+    return text + unit
+
+
+def make_table(runs: Path, only: Sequence[str] | None = None) -> dict[str, Any]:
+    """Make the table of a cross-validation.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the folder lacks a run that is asked for, or is not finished.
+    """
+    names = only or sorted(path.name for path in runs.iterdir() if path.is_dir())
+    rows = [summarise(name, collect(runs, name)) for name in names]
+    return {"format": FORMAT, "rows": rows}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training.tables", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--runs", type=Path, help="folder of training.crossvalidate")
+    parser.add_argument("--only", type=lambda text: text.split(","), help="configs, in this order")
+    parser.add_argument("--out", type=Path, help="where the JSON goes")
+    parser.add_argument("--show", type=Path, help="print the table of such a JSON")
+    given = parser.parse_args(arguments)
+    if (given.runs is None) == (given.show is None) or (given.runs and given.out is None):
+        parser.error("give either --show, or --runs and --out")
+    try:
+        if given.show is not None:
+            table = json.loads(given.show.read_text(encoding="utf-8"))
+        else:
+            table = make_table(given.runs, given.only)
+            replace_file(given.out, (json.dumps(table, indent=1) + "\n").encode())
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(as_markdown(table), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
