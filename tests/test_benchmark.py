@@ -26,16 +26,16 @@ SPLIT = Path(__file__).parents[1] / "training" / "splits" / "benchmark.json"
 
 # SHA-256 of all scenes' parameters, by the benchmark's version. Numbers are taken to 12 digits:
 # the last ones of a power or a logarithm are the mathematical library's own.
-SCENES = {1: "17470da37648c8f99a716706217be6637299d4eb0fb367b9aabbb22f72737492"}
+SCENES = {1: "06892be2ce0b5356a4459f1d4ed6d1ea51641e9f5ed1d75533fa477ada426fa1"}
 # Mean red, green and blue (0 to 1) of the face as the network sees it, 1 s into some scenes.
 SEEN = {
     1: {
         0: (0.54167, 0.44582, 0.35689),
-        22: (0.41298, 0.34924, 0.33585),
-        31: (0.67814, 0.57957, 0.61824),
-        52: (0.38911, 0.34301, 0.24753),
-        57: (0.53887, 0.39486, 0.28578),
-        69: (0.56565, 0.37755, 0.26386),
+        22: (0.52381, 0.44717, 0.42437),
+        31: (0.10438, 0.08937, 0.09605),
+        52: (0.38838, 0.34219, 0.24705),
+        67: (0.28615, 0.25608, 0.26493),
+        83: (0.44061, 0.36903, 0.35243),
     }
 }
 # A tenth of a grey level: what other versions of OpenCV may round otherwise.
@@ -105,36 +105,42 @@ def test_everyone_has_a_pulse_and_rates_span_the_range(scenes: list[Scene]) -> N
     assert max(b - a for a, b in zip(rates, rates[1:])) < 15
 
 
-CALM = ("clear", "still", "weak", "light skin", "dark skin", "low light", "frame rates")
-CODED = ("compressed", "weak, compressed", "heavy compression")
+CODED = ("compressed", "heavy compression", "everything")
+TALKING = ("talking", "everything")
+FLICKERING = ("flicker", "everything")
+MOVING = ("moving", "everything")
+SWAYING = (*MOVING, "loose box")
 
 
-@pytest.mark.parametrize("name", [*CALM, *CODED, "talking", "flicker"])
-def test_who_is_still_is_still(scenes: list[Scene], name: str) -> None:
+@pytest.mark.parametrize("name", STRATA)
+def test_a_stratum_is_hard_in_its_own_way_alone(scenes: list[Scene], name: str) -> None:
     for scene in stratum(scenes, name):
-        assert 0 < scene.motion.sway <= 0.01
-        assert scene.motion.moves == scene.motion.rhythm == 0
-        assert (scene.expression.talking == 0) == (name != "talking")
-        assert (scene.light.rhythm == scene.light.flicker == 0) == (name != "flicker")
+        assert (0 < scene.motion.sway <= 0.01) == (name not in SWAYING)
+        assert (scene.motion.moves == 0) == (name not in MOVING)
+        assert (scene.motion.rhythm == 0) == (name != "rhythmic motion")
+        assert (scene.expression.talking == 0) == (name not in TALKING)
+        assert (scene.light.rhythm == scene.light.flicker == 0) == (name not in FLICKERING)
+        assert (scene.background.movement == 0) == (name != "moving background")
         assert (scene.camera.codec == "none") == (name not in CODED)
+        assert (scene.camera.exposure < 0.5) == (name == "low light")
+        assert scene.camera.fps == 30 or name == "frame rates"
+        assert scene.light.switching == scene.camera.drops == 0
 
 
 def test_each_difficulty_is_there(scenes: list[Scene]) -> None:
-    assert all(s.expression.talking >= 0.4 for s in stratum(scenes, "talking"))
-    for scene in stratum(scenes, "moving"):
-        assert scene.motion.sway >= 0.015
-        assert scene.motion.moves > 0
+    assert all(s.expression.talking >= 0.6 for s in stratum(scenes, "talking"))
+    assert all(s.motion.sway >= 0.03 for s in stratum(scenes, "moving"))
     for scene in stratum(scenes, "rhythmic motion"):
-        assert scene.motion.rhythm >= 0.005
+        assert scene.motion.rhythm >= 0.03
         assert 0.7 <= scene.motion.rhythm_rate <= 4, "in the heart's band"
     for scene in stratum(scenes, "flicker"):
-        assert scene.light.rhythm >= 0.002
+        assert scene.light.rhythm >= 0.008
         assert 0.7 <= scene.light.rhythm_rate <= 4, "in the heart's band"
         assert scene.light.flicker > 0
     assert all(s.skin.melanin >= 0.8 for s in stratum(scenes, "dark skin"))
     assert all(s.skin.melanin <= 0.15 for s in stratum(scenes, "light skin"))
-    assert all(s.camera.exposure <= 0.4 for s in stratum(scenes, "low light"))
-    for name, bits in (("compressed", 0.4), ("heavy compression", 0.12)):
+    assert all(s.camera.exposure <= 0.2 for s in stratum(scenes, "low light"))
+    for name, bits in (("compressed", 0.2), ("heavy compression", 0.05)):
         for scene in stratum(scenes, name):
             assert scene.camera.codec == "h264"
             assert scene.camera.bits_per_pixel <= bits
@@ -145,16 +151,18 @@ def test_frame_rates_from_15_to_60(scenes: list[Scene]) -> None:
     assert isinstance(law, OneOf)
     assert (min(law.values), max(law.values)) == (15, 60)
     drawn = {scene.camera.fps for scene in stratum(scenes, "frame rates")}
-    assert min(drawn) <= 20
+    assert min(drawn) == 15
     assert max(drawn) == 60
     assert len(drawn) >= 3
 
 
 def test_strength_of_the_pulse(scenes: list[Scene]) -> None:
-    for name in STRATA:
-        percent = {"clear": 1.2, "weak": 0.3, "weak, compressed": 0.3}.get(name, 0.6)
-        for scene in stratum(scenes, name):
-            assert scene.pulse.amplitude == pytest.approx(percent / 100)
+    percent = {name: stratum(scenes, name)[0].pulse.amplitude * 100 for name in STRATA}
+    for name, value in percent.items():
+        assert {scene.pulse.amplitude * 100 for scene in stratum(scenes, name)} == {value}
+    levels = [percent[name] for name in ("clear", "still", "weak", "very weak")]
+    assert levels == pytest.approx([1.2, 0.6, 0.3, 0.1])
+    assert all(0.1 <= value <= 1.2 for value in percent.values())
 
 
 def test_every_named_parameter_exists() -> None:
@@ -169,7 +177,7 @@ def test_every_named_parameter_exists() -> None:
 def test_the_committed_folds_are_the_benchmarks(scenes: list[Scene]) -> None:
     recipe, split = benchmark(), Split.load(SPLIT)
     of = {subject(scene): recipe.stratum(i).name for i, scene in enumerate(scenes)}
-    assert split.name == f"benchmark-{VERSION}"
+    assert split.name == f"benchmark {VERSION}"
     assert len(split.folds) == EACH
     assert sorted(s for fold in split.folds for s in fold.test) == sorted(of)
     for fold in split.folds:

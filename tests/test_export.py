@@ -18,7 +18,7 @@ from tests.weights import SHAPES  # noqa: E402
 from training import config as config_module  # noqa: E402
 from training.checkpoint import Checkpoint  # noqa: E402
 from training.export import export, fold, golden_motion, load_student, main  # noqa: E402
-from training.models import Student  # noqa: E402
+from training.models import Student, Teacher  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,9 +46,13 @@ def checkpoint() -> Checkpoint:
         step=config.steps,
         config=config,
         data='made-up "clips", skin in \u00e9bony and ivory',
+        data_sha256="",
         validation="other made-up clips",
+        start="",
+        teacher="",
         label_std=0.25,
         model=student.state_dict(),
+        helper={},
         optimizer={},
         schedule={},
         log=[row],
@@ -155,8 +159,8 @@ def test_the_native_student_loads_and_agrees(checkpoint: Checkpoint, tmp_path: P
         (b"steps = 8000\n", "not a checkpoint"),
         ({"weights": torch.zeros(3)}, "not a checkpoint of rppg_fast"),
         (torch.zeros(3), "not a checkpoint of rppg_fast"),
-        ({"format": "rppg_fast.checkpoint", "version": 99}, "version 99"),
-        ({"format": "rppg_fast.checkpoint", "version": 1, "step": 3}, "lacks"),
+        ({"format": "rppg_fast.checkpoint", "version": 1, "step": 3}, "version 1, expected 2"),
+        ({"format": "rppg_fast.checkpoint", "version": 2, "step": 3}, "lacks config, data"),
         ({"format": Path}, "not a checkpoint"),  # an arbitrary object: refused, not run
     ],
 )
@@ -191,6 +195,46 @@ def test_an_unfinished_or_broken_model_is_not_exported(
     with pytest.raises(ValueError, match=r"does not hold a student.*fc\.bias"):
         export(replace(checkpoint, model=lacking), *files)
     assert not list(tmp_path.iterdir())
+
+
+def test_only_students_that_the_engine_runs_are_exported(
+    checkpoint: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = checkpoint.config
+    teacher = replace(config, network="teacher")
+    for wrong, model, message in (
+        (teacher, Teacher().state_dict(), "holds a teacher; only students are exported"),
+        (teacher, checkpoint.model, "does not hold a teacher"),
+        (config, Teacher().state_dict(), "does not hold a student"),
+        (replace(config, activation="relu"), checkpoint.model, "not relu and average pooling"),
+        (replace(config, pooling="max"), checkpoint.model, "not tanh and max pooling"),
+    ):
+        path = tmp_path / "wrong.pt"
+        replace(checkpoint, config=wrong, model=model).save(path)
+        out = ["--out", str(tmp_path / "s.safetensors"), "--golden", str(tmp_path / "g.npz")]
+        assert main(["--checkpoint", str(path), *out]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: ")
+        assert error.count("\n") == 1
+        assert message in error
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_student_that_nobody_validated_says_so(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    row = {"step": float(checkpoint.step), "loss": 0.5, "learning_rate": 1e-8}
+    bare = replace(checkpoint, validation="", log=[row])
+    export(bare, tmp_path / "s.safetensors", tmp_path / "g.npz")
+    card = (tmp_path / "s.md").read_text(encoding="utf-8")
+    assert "There were none." in card
+    assert "MAE" not in card
+
+
+def test_what_helped_in_training_is_not_exported(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    helped = replace(checkpoint, helper={"middle.weight": torch.eye(32)}, teacher="0" * 64)
+    for name, each in (("plain", checkpoint), ("helped", helped)):
+        export(each, tmp_path / f"{name}.safetensors", tmp_path / f"{name}.npz")
+    plain, other = (tmp_path / f"{name}.safetensors" for name in ("plain", "helped"))
+    assert plain.read_bytes() == other.read_bytes()
 
 
 def test_the_shipped_student_gives_the_golden_numbers(backend: str) -> None:

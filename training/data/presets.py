@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from training.data.ingredients import Between, Choice, Law
+from training.data.ingredients import Between, Choice, Law, OneOf
 
 BROAD: Mapping[str, Law] = {
     "pulse.amplitude": Between(0.001, 0.012, log=True),
@@ -32,4 +32,15 @@ BROAD: Mapping[str, Law] = {
 """Weaker pulses, stronger movement and light, and a face that need not be in the box's middle: as
 wide as the benchmark, which knows nothing of these ranges."""
 
-PRESETS: Mapping[str, Mapping[str, Law]] = {"default": {}, "broad": BROAD}
+LOOSE: Mapping[str, Law] = {
+    "background.movement": Between(0.02, 0.3, log=True, share=0.5),
+    "camera.fps": OneOf((20.0, 25.0, 30.0)),
+    "camera.codec": Choice({"none": 0.8, "h264": 0.1, "mjpeg": 0.1}),
+    "framing.box_scale": Between(1.1, 2.2),
+    "framing.box_x": Between(-0.25, 0.25),
+    "framing.box_y": Between(-0.2, 0.2),
+}
+"""A face anywhere in a loose box, often before a moving background: it takes attention to find the
+skin, which a teacher has and a student has not. For trying out distillation at a small scale."""
+
+PRESETS: Mapping[str, Mapping[str, Law]] = {"default": {}, "broad": BROAD, "loose": LOOSE}

@@ -118,7 +118,7 @@ class Recipe:
                 {
                     "name": stratum.name,
                     "clips": stratum.clips,
-                    "ranges": {name: asdict(law) for name, law in stratum.ranges.items()},
+                    "ranges": {n: asdict(law) for n, law in sorted(stratum.ranges.items())},
                 }
                 for stratum in self.strata
             ],
