@@ -500,6 +500,9 @@ def test_the_command_writes_all_there_is_to_know(faces: Path, tmp_path: Path) ->
     text = (out / "results.md").read_text()
     for words in ("fold 0", "## By stratum", "## By skin", "| shipped | pos |", "2 subjects"):
         assert words in text
+    for version in (shipped.source["sha256"], shipped.source["config_sha256"]):
+        assert version in text
+    assert shipped.data["sha256"] in text
     assert str(tmp_path) not in text + json.dumps(results)
     pictures = {path.name for path in out.glob("*.png")}
     assert pictures == {"errors.png", "pulses-shipped.png", "pulses-pos.png",

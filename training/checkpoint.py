@@ -85,8 +85,9 @@ class Checkpoint:
         ValueError
             If it is no checkpoint of this version.
         """
-        if not zipfile.is_zipfile(path):
-            raise ValueError(f"{path}: not a checkpoint")
+        with path.open("rb") as file:  # given a path, is_zipfile takes a missing file for no zip
+            if not zipfile.is_zipfile(file):
+                raise ValueError(f"{path}: not a checkpoint")
         try:
             values = torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, pickle.UnpicklingError) as error:

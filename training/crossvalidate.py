@@ -178,8 +178,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="auto")
     given = parser.parse_args(arguments)
     try:
+        configs = read_configs(given.configs)
+        names = [*configs, *(Path(source).stem for source in given.sources)]
+        if len(set(names)) < len(names):
+            raise ValueError("two of the configs and sources have one name, and so one folder")
         plan = Plan(
-            configs=read_configs(given.configs),
+            configs=configs,
             split=Split.load(given.split),
             data=given.data,
             test_data=given.test_data or given.data,

@@ -27,7 +27,7 @@ from training.evaluation import WINDOW, Evaluation, Recording, rounded
 from training.files import replace_file
 from training.metrics import peak_rate, snr_db
 from training.readout import true_windows, window_ends
-from training.report import as_csv, as_markdown, merge, rows
+from training.report import as_csv, as_markdown, merge, provenance, rows
 from training.sources import Source, open_source
 from training.splits import Split
 
@@ -175,7 +175,8 @@ def write_results(evaluations: Sequence[Evaluation], seed: int, out: Path) -> No
     text = json.dumps(values, separators=(",", ":"), allow_nan=False)
     replace_file(out / "results.json", text.encode())
     replace_file(out / "results.csv", as_csv(table).encode())
-    replace_file(out / "results.md", as_markdown(table, evaluations[0].data).encode())
+    tables = as_markdown(table, evaluations[0].data)
+    replace_file(out / "results.md", f"{tables}\n{provenance(evaluations, seed)}".encode())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -286,6 +286,32 @@ def as_markdown(table: Sequence[Row], data: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def provenance(evaluations: Sequence[Evaluation], seed: int) -> str:
+    """Write as Markdown what tables were made of.
+
+    Parameters
+    ----------
+    evaluations
+        Of one or more sources on the same clips.
+    seed
+        Of the bootstrap.
+    """
+    cells = [
+        [
+            e.name,
+            e.source["kind"],
+            e.source.get("sha256") or "",
+            e.source.get("config_sha256") or "",
+            str((e.source.get("config") or {}).get("seed", "")),
+        ]
+        for e in evaluations
+    ]
+    header = ["Source", "Kind", "Weights, SHA-256", "Config, SHA-256", "Seed"]
+    clips = f"Clips: SHA-256 {evaluations[0].data['sha256']}."
+    drawn = f"The confidence intervals were drawn with seed {seed}."
+    return "\n".join(["## Sources", "", *_table(header, cells), "", clips, drawn]) + "\n"
+
+
 def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
     rule = ["---", *("---:" for _ in header[1:])]
     return [f"| {' | '.join(cells)} |" for cells in (header, rule, *lines)]

@@ -102,8 +102,9 @@ def open_source(text: str, device: str = "auto") -> Source:
     ValueError
         If it is none of these.
     """
-    label, _, what = text.rpartition("=")
-    name = label or what
+    label, named, rest = text.partition("=")
+    # A path may hold a "=", too; a name has no "/".
+    name, what = (label, rest) if named and "/" not in label else (text, text)
     if what in METHODS:
         return MethodSource(name, what)
     if what.endswith(".safetensors"):

@@ -48,7 +48,8 @@ def collect(runs: Path, name: str) -> dict[int, list[Evaluation]]:
     OSError
         If a file cannot be read.
     ValueError
-        If there is none, or the seeds have different folds.
+        If there is none, the seeds have different folds, or the runs are not of one config, of
+        one file of weights, and of the same test clips for each fold.
     """
     found: dict[int, dict[int, Evaluation]] = {}
     for path in sorted((runs / name).glob(f"*/{EVALUATION}")):
@@ -61,7 +62,19 @@ def collect(runs: Path, name: str) -> dict[int, list[Evaluation]]:
         raise ValueError(f"{runs / name} holds no evaluation")
     if len({tuple(sorted(folds)) for folds in found.values()}) > 1:
         raise ValueError(f"{runs / name}: not every seed has every fold yet")
+    if len({_made_of(one) for folds in found.values() for one in folds.values()}) > 1:
+        raise ValueError(f"{runs / name}: its runs are not all of one config")
+    if len({tuple(folds[k].data["sha256"] for k in sorted(folds)) for folds in found.values()}) > 1:
+        raise ValueError(f"{runs / name}: its seeds were tested on other clips")
     return {seed: [folds[k] for k in sorted(folds)] for seed, folds in sorted(found.items())}
+
+
+def _made_of(evaluation: Evaluation) -> str:
+    """Say what all seeds and folds of a row share: crossvalidate keeps runs that are there."""
+    source = evaluation.source
+    config = {k: v for k, v in (source.get("config") or {}).items() if k != "seed"}
+    weights = source["sha256"] if source["kind"] == "weights" else ""
+    return json.dumps([source["kind"], config, weights], sort_keys=True)
 
 
 def summarise(name: str, seeds: Mapping[int, Sequence[Evaluation]]) -> dict[str, Any]:

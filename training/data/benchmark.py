@@ -125,8 +125,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     try:
         make_cache(benchmark(), args.out, args.workers)
-    except OSError as error:  # another cache is there, or the disk is full
-        parser.exit(1, f"error: {error}\n")
+    except (OSError, ValueError) as error:  # another cache is there, or the disk is full
+        parser.exit(2, f"error: {error}\n")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rppg_fast as rf
+from training.files import replace_file
 
 FORMAT = 2
 
@@ -162,18 +163,22 @@ class Clips:
             raise ValueError(
                 f"{folder}: format {about['format']}, this code reads {FORMAT}; make it anew"
             )
-        clips = [Clip(**clip) for clip in about["clips"]]
+        try:
+            clips = [Clip(**clip) for clip in about["clips"]]
+            description, frames = about["description"], clips[-1].stop
+        except (TypeError, KeyError, IndexError):
+            raise ValueError(f"{folder / _DESCRIPTION} does not describe a cache") from None
         arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r" if shape else None)
+            name: _load(folder / f"{name}.npy", mapped=bool(shape))
             for name, (_, shape) in _ARRAYS.items()
         }
         for name, array in arrays.items():
-            if len(array) != clips[-1].stop:
+            if len(array) != frames:
                 raise ValueError(
-                    f"{folder}: {name}.npy has {len(array)} frames, the clips {clips[-1].stop}"
+                    f"{folder}: {name}.npy has {len(array)} frames, the clips {frames}"
                 )
         digest = hashlib.sha256(text.encode()).hexdigest()
-        return cls(folder, about["description"], digest, clips, **arrays)
+        return cls(folder, description, digest, clips, **arrays)
 
     def __len__(self) -> int:
         """Count the clips."""
@@ -209,6 +214,13 @@ class Clips:
         description = f"{self.description}; {len(wanted)} of {len(self.subjects)} subjects"
         digest = hashlib.sha256("\n".join([self.sha256, *sorted(wanted)]).encode()).hexdigest()
         return replace(self, clips=clips, description=description, sha256=digest)
+
+
+def _load(path: Path, mapped: bool) -> NDArray[Any]:
+    try:
+        return np.asanyarray(np.load(path, "r" if mapped else None))
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path}: not a whole array ({error})") from None
 
 
 _ARRAYS: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -260,7 +272,7 @@ class ClipWriter:
                 self._new(name, dtype, (self._clips[-1].stop, *shape))
             self._new("done", "|b1", (len(self._clips),))
             # Last: from here on the arrays are known to be whole.
-            (self.folder / _UNFINISHED).write_text(self._text, encoding="utf-8")
+            replace_file(self.folder / _UNFINISHED, self._text.encode())
         self._done = np.load(self.folder / _DONE)
 
     def _new(self, name: str, dtype: str, shape: tuple[int, ...]) -> None:

@@ -283,7 +283,8 @@ def _claim(work: Work) -> None:
         if path.read_text(encoding="utf-8") != text:
             raise FileExistsError(f"{work.out} holds recordings reduced with other settings")
         return
-    if work.out.exists() and any(work.out.iterdir()):
+    # A run that was killed right here has left the settings half written.
+    if work.out.exists() and any(place.name != f"{SETTINGS}.part" for place in work.out.iterdir()):
         raise FileExistsError(f"{work.out} holds something else")
     work.out.mkdir(parents=True, exist_ok=True)
     replace_file(path, text.encode())

@@ -78,6 +78,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Check that there is something to make, and enough of it for a standard deviation."""
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")
         fewest = min((stratum.clips for stratum in self.strata), default=0)
         if fewest < 1 or not self.seconds >= 1:
             raise ValueError(
@@ -205,7 +207,13 @@ def make_cache(recipe: Recipe, folder: Path, workers: int = 1) -> None:
     ------
     FileExistsError
         If the folder holds a cache of another recipe.
+    OSError
+        If the disk is full; the clips written before stay good.
+    ValueError
+        If there is no worker.
     """
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
     writer = ClipWriter(folder, recipe.about(), plan(recipe))
     missing = writer.missing()
     done = recipe.clips - len(missing)
@@ -272,8 +280,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(str(error))
     try:
         make_cache(recipe, args.out, args.workers)
-    except OSError as error:  # another cache is there, or the disk is full
-        parser.exit(1, f"error: {error}\n")
+    except (OSError, ValueError) as error:  # another cache is there, or the disk is full
+        parser.exit(2, f"error: {error}\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,64 @@
+"""One training step, and what gathering its batch takes of it: data must not be the bottleneck."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.made_up_clips import make_clips
+from training.batches import Batches
+from training.config import load
+from training.data.clips import Clips
+from training.distill import Distillation
+from training.labels import labels
+from training.models import Student, Teacher
+from training.objective import Objective
+from training.parallel import Processes
+from training.run import Run
+
+CONFIGS = Path(__file__).parents[1] / "training" / "configs"
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    """Return a small cache on disk."""
+    return make_clips(tmp_path_factory.mktemp("clips") / "cache", seed=1, with_silent=False)
+
+
+def make_run(name: str, clips: Clips) -> Run:
+    config = load(CONFIGS / f"{name}.toml")
+    settings = config.distillation
+    if settings is None:
+        return Run(config, clips, None, CPU)
+    torch.manual_seed(0)
+    teacher = Teacher().eval()
+
+    def make_objective(model: Student | Teacher, label_std: float) -> Objective:
+        assert isinstance(model, Student)
+        return Distillation(model, teacher, settings)
+
+    return Run(config, clips, None, CPU, make_objective)
+
+
+@pytest.mark.benchmark(group="training: a batch of 64")
+def test_gathering_a_batch(benchmark: Any, clips: Clips) -> None:
+    config = load(CONFIGS / "plain.toml")
+    label, _ = labels(clips, config.label_power)
+    batches = Batches(clips, config, label, CPU, Processes())
+    batch = benchmark.pedantic(batches, args=(7,), rounds=30, warmup_rounds=2)
+    assert batch.motion.shape == batch.appearance.shape == (64, 3, 36, 36)
+    np.testing.assert_array_equal(batch.motion, batches(7).motion)
+
+
+@pytest.mark.benchmark(group="training: a batch of 64")
+@pytest.mark.parametrize("name", ["plain", "teacher", "distilled", "literal"])
+def test_a_step(benchmark: Any, clips: Clips, name: str) -> None:
+    run = make_run(name, clips)
+    terms = benchmark.pedantic(run.advance, rounds=5, warmup_rounds=1)
+    assert torch.isfinite(terms).all()
+    assert run.step == 6 or benchmark.disabled
