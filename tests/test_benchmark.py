@@ -14,11 +14,11 @@ for module in ("scipy", "av", "tqdm", "skimage", "torch"):
 
 import rppg_fast as rf  # noqa: E402
 from training.data import benchmark as module_under_test  # noqa: E402
-from training.data.benchmark import EACH, SEED, STRATA, VERSION, benchmark  # noqa: E402
+from training.data.benchmark import EACH, STRATA, VERSION, benchmark  # noqa: E402
 from training.data.clips import Clips  # noqa: E402
 from training.data.ingredients import OneOf  # noqa: E402
 from training.data.render import place_in_crop, render  # noqa: E402
-from training.data.scene import RANGES, Scene  # noqa: E402
+from training.data.scene import BENCHMARK_SEED, RANGES, Scene  # noqa: E402
 from training.data.synthetic import clip_times, subject  # noqa: E402
 from training.splits import Split  # noqa: E402
 
@@ -70,7 +70,7 @@ def test_the_benchmark_never_changes(scenes: list[Scene]) -> None:
     text = json.dumps([digits(scene.to_json()) for scene in scenes], sort_keys=True)
     recipe = benchmark()
     strata = [(stratum.name, stratum.clips) for stratum in recipe.strata]
-    about = [SEED, recipe.about()["generator"], recipe.seconds, strata, text]
+    about = [BENCHMARK_SEED, recipe.about()["generator"], recipe.seconds, strata, text]
     found = hashlib.sha256(json.dumps(about).encode()).hexdigest()
     assert found == SCENES[VERSION], CHANGED
 
@@ -92,8 +92,8 @@ def test_it_is_large_enough(scenes: list[Scene]) -> None:
 
 
 def test_no_training_sees_its_people(scenes: list[Scene]) -> None:
-    assert SEED not in TRAINING_SEEDS
-    assert {scene.seed for scene in scenes} == {SEED}
+    assert BENCHMARK_SEED not in TRAINING_SEEDS
+    assert {scene.seed for scene in scenes} == {BENCHMARK_SEED}
 
 
 def test_everyone_has_a_pulse_and_rates_span_the_range(scenes: list[Scene]) -> None:
@@ -198,7 +198,7 @@ def test_the_command_makes_it(
     clips = Clips.open(out)
     assert clips.description.startswith(f"benchmark {VERSION}, generator ")
     assert [clip.stratum for clip in clips.clips] == ["clear"]
-    assert clips.subjects == [f"synthetic-{SEED}-0"]
+    assert clips.subjects == [f"synthetic-{BENCHMARK_SEED}-0"]
     assert Scene.from_json(clips.clips[0].scene) == benchmark().scene(0)
     monkeypatch.setattr(module_under_test, "benchmark", lambda: benchmark(each=2))
     with pytest.raises(SystemExit) as exit_:

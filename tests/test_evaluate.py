@@ -219,7 +219,7 @@ def test_a_constant_in_the_output_means_nothing(tmp_path: Path) -> None:
 def test_weights_and_checkpoint_of_a_student_read_the_same(tmp_path: Path) -> None:
     """The engine's student, and PyTorch's before it was exported."""
     clips = make_clips(tmp_path / "clips", seconds=11.0)
-    execute(SHORT, clips, None, tmp_path, device="cpu")
+    execute(SHORT, clips.select(clips.subjects[2:]), None, tmp_path, device="cpu")
     clips = clips.select(clips.subjects[:2])
     source = open_source(str(tmp_path / CHECKPOINT))
     assert isinstance(source, NetworkSource)

@@ -48,6 +48,8 @@ def checkpoint() -> Checkpoint:
         data='made-up "clips", skin in \u00e9bony and ivory',
         data_sha256="",
         validation="other made-up clips",
+        validation_sha256="",
+        subjects=["made-up"],
         start="",
         teacher="",
         label_std=0.25,

@@ -23,6 +23,7 @@ from training.batches import Batches  # noqa: E402
 from training.checkpoint import Checkpoint, fingerprint  # noqa: E402
 from training.config import Config  # noqa: E402
 from training.data.clips import Clips, as_float  # noqa: E402
+from training.data.scene import BENCHMARK_SEED  # noqa: E402
 from training.files import replace_file  # noqa: E402
 from training.labels import labels  # noqa: E402
 from training.models import Student, Teacher, load_model  # noqa: E402
@@ -359,9 +360,9 @@ def test_a_run_may_begin_with_given_weights(clips: Clips, tmp_path: Path) -> Non
     start = Student()
     given = fingerprint(start.state_dict())
     with killed_at(0):
-        execute(SHORT, clips, None, tmp_path, device="cpu", model=start)
+        execute(SHORT, clips, None, tmp_path, device="cpu", model=start, start="abc")
     checkpoint = Checkpoint.load(tmp_path / CHECKPOINT)
-    assert checkpoint.start == given
+    assert checkpoint.start == "abc"
     assert fingerprint(checkpoint.model) == given
     with pytest.raises(ValueError, match="other first weights"):
         execute(SHORT, clips, None, tmp_path, resume=True, device="cpu")
@@ -456,3 +457,12 @@ def test_the_command_line_trains(clips: Clips, validation: Clips, tmp_path: Path
     checkpoint = Checkpoint.load(tmp_path / "out" / CHECKPOINT)
     assert checkpoint.step == 2
     assert checkpoint.validation == "made-up clips, seed 2"
+
+
+def test_nobody_trains_on_the_benchmark(clips: Clips, tmp_path: Path) -> None:
+    first, *rest = clips.clips
+    scene = {**first.scene, "seed": BENCHMARK_SEED}
+    tempting = replace(clips, clips=[*rest, replace(first, scene=scene)])
+    with pytest.raises(ValueError, match=f"{first.name} is one of the benchmark's"):
+        execute(SHORT, tempting, None, tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()

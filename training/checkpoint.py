@@ -40,11 +40,13 @@ class Checkpoint:
     data, validation : str
         One line each that names the training data and the data of the log's scores; the second is
         empty where there are none.
-    data_sha256 : str
-        Version of the training data, see `training.data.clips`.
+    data_sha256, validation_sha256 : str
+        Versions of both, see `training.data.clips`.
+    subjects : list of str
+        Whom the network has learned from, by itself or through its teacher.
     start, teacher : str
-        Fingerprints of the weights that training began with and of the teacher; empty for random
-        weights, and where no one teaches.
+        SHA-256 of the weights file that training began with, and fingerprint of the teacher; empty
+        for random weights, and where no one teaches.
     label_std : float
         Standard deviation of the labels: the unit of the model's output.
     model, helper, optimizer, schedule : dict
@@ -58,6 +60,8 @@ class Checkpoint:
     data: str
     data_sha256: str
     validation: str
+    validation_sha256: str
+    subjects: list[str]
     start: str
     teacher: str
     label_std: float

@@ -5,9 +5,12 @@ r"""Train and test configs over folds and seeds: the paper's protocol.
 
 For each seed and fold every config is trained on the fold's training subjects and tested on its
 test subjects; a config with a [distillation] learns from the teacher of the same seed and fold.
-OUT/CONFIG/seedS-foldK holds each run with its `evaluation.json`; runs that are there are not made
-again, and one that was cut off goes on. `--sources pos,chrom` tests what needs no training on the
-same folds: classical methods, or weights files. `python -m training.tables` makes tables of OUT.
+OUT/CONFIG/seedS-foldK holds each run with its `test.json`; runs that are there are not made again,
+and one that was cut off goes on. `--sources pos,chrom` tests what needs no training on the same
+folds: classical methods, or weights files. `python -m training.tables` makes tables of OUT.
+
+To choose between configs, look at `--part validation`: it evaluates the folds' validation subjects,
+into `validation.json`, and leaves the test subjects alone.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,17 +28,20 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from training.checkpoint import Checkpoint
+from training.checkpoint import Checkpoint, fingerprint
 from training.config import Config
 from training.config import load as load_config
 from training.data.clips import Clips
 from training.distill import distill
 from training.evaluate import evaluate
+from training.evaluation import Evaluation
 from training.files import replace_file
 from training.run import CHECKPOINT, execute
+from training.sources import open_source
 from training.splits import Split
 
-EVALUATION = "evaluation.json"
+PARTS = ("test", "validation")
+"""Of a fold, what is evaluated; the results lie in files of these names."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,8 @@ class Plan:
         Folders of clips; the second may be the first.
     out : Path
         Where the runs go.
+    part : str
+        One of `PARTS`. Validation subjects are of `data`, test subjects of `test_data`.
     sources : sequence of str
         What is tested without training, see `training.sources.open_source`.
     device : str
@@ -62,12 +71,20 @@ class Plan:
     data: Path
     test_data: Path
     out: Path
+    part: str
     sources: Sequence[str]
     device: str
 
     def run(self, name: str, seed: int, fold: int) -> Path:
         """Give the folder of one run."""
         return self.out / name / f"seed{seed}-fold{fold}"
+
+    def clips(self, fold: int) -> Clips:
+        """Open what is evaluated on a fold."""
+        subjects = getattr(self.split.folds[fold], self.part)
+        if not subjects:
+            raise ValueError(f"split {self.split.name}: fold {fold} has nobody for {self.part}")
+        return Clips.open(self.test_data if self.part == "test" else self.data).select(subjects)
 
 
 def read_configs(paths: Sequence[Path]) -> dict[str, Config]:
@@ -93,40 +110,65 @@ def read_configs(paths: Sequence[Path]) -> dict[str, Config]:
 
 
 def run_fold(plan: Plan, seed: int, fold: int, threads: int) -> None:
-    """Train and test every config on one fold with one seed, or finish that."""
+    """Train and evaluate every config on one fold with one seed, or finish that."""
     torch.set_num_threads(threads)
-    sides = plan.split.folds[fold]
-    data = Clips.open(plan.data)
-    training, test = data.select(sides.train), Clips.open(plan.test_data).select(sides.test)
+    training = Clips.open(plan.data).select(plan.split.folds[fold].train)
+    clips = plan.clips(fold)
     teacher = None
     for name, config in plan.configs.items():
         config, out = replace(config, seed=seed), plan.run(name, seed, fold)
-        if not (out / EVALUATION).is_file():
-            resume = (out / CHECKPOINT).is_file()
+        checkpoint = out / CHECKPOINT
+        if not (checkpoint.is_file() and _is_finished(checkpoint, config, training, teacher)):
+            resume = checkpoint.is_file()
             if config.distillation is None:
                 execute(config, training, None, out, resume=resume, device=plan.device)
             else:
                 assert teacher is not None  # read_configs has seen to it
                 distill(config, teacher, training, None, out, resume=resume, device=plan.device)
-            write_evaluation(f"{name}={out / CHECKPOINT}", test, out, plan)
+        evaluate_into(out, f"{name}={checkpoint}", clips, plan, fold)
         if config.network == "teacher":
-            teacher = Checkpoint.load(out / CHECKPOINT)
+            teacher = Checkpoint.load(checkpoint)
+
+
+def _is_finished(path: Path, config: Config, training: Clips, teacher: Checkpoint | None) -> bool:
+    """Tell whether a run is at its end; what was made from something else is left to `resume`."""
+    there = Checkpoint.load(path)
+    taught = config.distillation is not None and teacher is not None
+    return (there.step, there.config, there.data_sha256, there.teacher) == (
+        config.steps,
+        config,
+        training.sha256,
+        fingerprint(teacher.model) if taught and teacher is not None else "",
+    )
 
 
 def run_sources(plan: Plan, fold: int) -> None:
-    """Test what needs no training on one fold."""
-    test = Clips.open(plan.test_data).select(plan.split.folds[fold].test)
+    """Evaluate what needs no training on one fold."""
     for source in plan.sources:
-        out = plan.out / Path(source).stem / f"fold{fold}"
-        if not (out / EVALUATION).is_file():
-            out.mkdir(parents=True, exist_ok=True)
-            write_evaluation(f"{Path(source).stem}={source}", test, out, plan)
+        name = Path(source).stem
+        evaluate_into(
+            plan.out / name / f"fold{fold}", f"{name}={source}", plan.clips(fold), plan, fold
+        )
 
 
-def write_evaluation(source: str, test: Clips, out: Path, plan: Plan) -> None:
-    """Evaluate a source and keep what it reads."""
-    evaluation = evaluate(source, test, plan.device, {"split": plan.split.name})
-    replace_file(out / EVALUATION, evaluation.to_json().encode())
+def evaluate_into(out: Path, source: str, clips: Clips, plan: Plan, fold: int) -> None:
+    """Evaluate a source into a folder, unless its result is there.
+
+    Raises
+    ------
+    ValueError
+        If a result of another source or of other clips is there.
+    """
+    opened = open_source(source, plan.device)
+    path = out / f"{plan.part}.json"
+    if path.is_file():
+        there = Evaluation.from_json(path.read_text(encoding="utf-8"))
+        if there.source != opened.about or there.data["sha256"] != clips.sha256:
+            raise ValueError(f"{path} was made with other weights or clips; remove it")
+        return
+    side: dict[str, str | int] = {"split": plan.split.name, "fold": fold, "part": plan.part}
+    out.mkdir(parents=True, exist_ok=True)
+    replace_file(path, evaluate(opened, clips, side=side).to_json().encode())
 
 
 def crossvalidate(
@@ -141,12 +183,11 @@ def crossvalidate(
     """
     for fold in tqdm(folds, "sources", unit="fold", disable=not plan.sources):
         run_sources(plan, fold)
-    # Their bars would write over each other.
-    os.environ["TQDM_DISABLE"] = "1"
-    tasks = [(seed, fold) for seed in seeds for fold in folds]
+    tasks = [(seed, fold) for seed in seeds for fold in folds] if plan.configs else []
     with (
+        _quiet_children(),
         ProcessPoolExecutor(jobs, get_context("spawn")) as pool,
-        tqdm(total=len(tasks), desc="folds", unit="fold", disable=False) as bar,
+        tqdm(total=len(tasks), desc="folds", unit="fold") as bar,
     ):
         running = [pool.submit(run_fold, plan, *task, threads) for task in tasks]
         try:
@@ -157,6 +198,19 @@ def crossvalidate(
             pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _quiet_children() -> Iterator[None]:
+    """Let processes that start here draw no bars: they would write over each other."""
+    before = os.environ.get("TQDM_DISABLE")
+    os.environ["TQDM_DISABLE"] = "1"  # read by tqdm where it is imported
+    try:
+        yield
+    finally:
+        del os.environ["TQDM_DISABLE"]
+        if before is not None:
+            os.environ["TQDM_DISABLE"] = before
+
+
 def _numbers(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
@@ -165,11 +219,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.crossvalidate", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("configs", type=Path, nargs="+", metavar="CONFIG")
+    parser.add_argument("configs", type=Path, nargs="*", metavar="CONFIG")
     parser.add_argument("--split", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder of clips to train on")
     parser.add_argument("--test-data", type=Path, help="folder of clips to test on, if another")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--part", choices=PARTS, default="test", help="what is evaluated")
     parser.add_argument("--sources", type=lambda text: text.split(","), default=[])
     parser.add_argument("--seeds", type=_numbers, default=[0, 1, 2], help="such as 0,1,2")
     parser.add_argument("--folds", type=_numbers, help="such as 0,1; all of them by default")
@@ -179,6 +234,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         configs = read_configs(given.configs)
+        if not configs and not given.sources:
+            raise ValueError("there is nothing to evaluate: give configs, or --sources")
         names = [*configs, *(Path(source).stem for source in given.sources)]
         if len(set(names)) < len(names):
             raise ValueError("two of the configs and sources have one name, and so one folder")
@@ -188,6 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             data=given.data,
             test_data=given.test_data or given.data,
             out=given.out,
+            part=given.part,
             sources=given.sources,
             device=given.device,
         )

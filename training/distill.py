@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from training import tat
 from training.batches import Batch
-from training.checkpoint import Checkpoint, fingerprint
+from training.checkpoint import Checkpoint
 from training.config import Config
 from training.config import Distillation as Settings
 from training.data.clips import Clips
@@ -94,7 +94,8 @@ class Distillation(Objective):
         teacher = tat.embed(getattr(theirs, which)).float()
         if name in self.helper:
             student = self.helper[name](student)
-        return tat.distance(student, teacher, self.settings)
+        with torch.autocast(student.device.type, enabled=False):  # sums over hundreds of positions
+            return tat.distance(student, teacher, self.settings)
 
 
 def distill(
@@ -140,7 +141,7 @@ def distill(
         resume=resume,
         device=device,
         make_objective=make_objective,
-        teacher=fingerprint(teacher.model),
+        teacher=teacher,
     )
 
 

@@ -111,9 +111,16 @@ def evaluate(
     OSError
         If a file cannot be read.
     ValueError
-        If the source or a clip is wrong, or no clip has a full window.
+        If the source or a clip is wrong, the source has learned from one of the subjects, or no
+        clip has a full window.
     """
     opened = open_source(source, device) if isinstance(source, str) else source
+    known = set(opened.learned_from).intersection(clips.subjects)
+    if known:
+        raise ValueError(
+            f"{opened.name} has learned from subject {min(known)}: what it reads there proves"
+            " nothing"
+        )
     recordings = tuple(
         read_recording(opened, clip, clips[i])
         for i, clip in enumerate(tqdm(clips.clips, opened.name, unit="clip", leave=False))

@@ -1,9 +1,15 @@
-"""Writing files so that a run that is killed leaves nothing half done."""
+"""Files: written so that a run that is killed leaves nothing half done, and hashed."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
+
+
+def file_sha256(path: Path) -> str:
+    """Hash a file's content, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -33,7 +33,7 @@ from training.data.recordings import LAYOUTS, find
 from training.evaluate import evaluate
 from training.evaluation import Evaluation
 from training.export import export
-from training.files import replace_file
+from training.files import file_sha256, replace_file
 from training.report import Row, as_markdown, rows
 from training.run import CHECKPOINT, execute
 from training.sources import Source, open_source
@@ -155,6 +155,7 @@ def finetune(
         resume=(run / CHECKPOINT).is_file(),
         device=device,
         model=unfold(weights, sides.training, config),
+        start=file_sha256(weights),
     )
     export(Checkpoint.load(run / CHECKPOINT), out / WEIGHTS, None)
     after = open_source(f"after={out / WEIGHTS}")

@@ -212,11 +212,13 @@ def merge(evaluations: Sequence[Evaluation], seed: int = 0) -> list[Row]:
         for number, evaluation in enumerate(evaluations)
     ]
     together = row(everything.name, "fold", "mean", everything.recordings, seed)
-    means = {
-        name: mean([f.values[name] for f in folds if not math.isnan(f.values[name])])
-        for name in MEASURES
-    }
-    return [*folds, replace(together, values=means)]
+    return [*folds, replace(together, values=mean_over_folds(evaluations))]
+
+
+def mean_over_folds(evaluations: Sequence[Evaluation]) -> dict[str, float]:
+    """Give the mean of each of ``MEASURES`` over the folds that have it."""
+    values = np.array([measure(evaluation.recordings) for evaluation in evaluations])
+    return {name: mean(column[~np.isnan(column)]) for name, column in zip(MEASURES, values.T)}
 
 
 def as_csv(table: Sequence[Row]) -> str:

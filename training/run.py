@@ -20,6 +20,7 @@ from training.checkpoint import Checkpoint, Row, fingerprint
 from training.config import Config
 from training.config import load as load_config
 from training.data.clips import Clips
+from training.data.scene import BENCHMARK_SEED
 from training.files import replace_file
 from training.labels import labels
 from training.models import Student, Teacher, new_model
@@ -53,13 +54,16 @@ class Run:
         What to begin with, in place of random weights.
     processes : Processes
         Which of how many processes we are; every one of them makes its own Run.
-    teacher : str
-        Fingerprint of who teaches, if anyone.
+    start : str
+        SHA-256 of the file that `model` comes from.
+    teacher : Checkpoint, optional
+        Who teaches, if anyone.
 
     Raises
     ------
     ValueError
-        If training and validation share a subject, or the processes cannot share a batch.
+        If validation shares a subject with what the run or its teacher learns from, a subject is
+        one of the benchmark's, or the processes cannot share a batch.
     """
 
     def __init__(
@@ -71,21 +75,28 @@ class Run:
         make_objective: MakeObjective | None = None,
         model: Student | Teacher | None = None,
         processes: Processes = Processes(),  # noqa: B008 (frozen)
-        teacher: str = "",
+        start: str = "",
+        teacher: Checkpoint | None = None,
     ) -> None:
-        if validation is not None:
-            both = set(training.subjects) & set(validation.subjects)
-            if both:
+        for clip in training.clips:
+            if clip.scene.get("seed") == BENCHMARK_SEED:
                 raise ValueError(
-                    f"{validation.folder}: subject {min(both)} is one of the training data, too"
+                    f"{training.folder}: clip {clip.name} is one of the benchmark's, which nobody"
+                    " trains on"
                 )
+        self.subjects = sorted({*training.subjects, *(teacher.subjects if teacher else ())})
+        both = set(self.subjects) & set(validation.subjects if validation else ())
+        if validation is not None and both:
+            raise ValueError(
+                f"{validation.folder}: subject {min(both)} is one of the training data, too"
+            )
         self.config = config
         self.training = training
         self.validation = validation
         self.device = device
         self.processes = processes
-        self.teacher = teacher
-        self.start = "" if model is None else fingerprint(model.state_dict())
+        self.teacher = "" if teacher is None else fingerprint(teacher.model)
+        self.start = start
         label, self.label_std = labels(training, config.label_power)
         self.batches = Batches(training, config, label, device, processes)
         self.model = new_model(config) if model is None else model
@@ -118,6 +129,8 @@ class Run:
             data=self.training.description,
             data_sha256=self.training.sha256,
             validation="" if self.validation is None else self.validation.description,
+            validation_sha256="" if self.validation is None else self.validation.sha256,
+            subjects=self.subjects,
             start=self.start,
             teacher=self.teacher,
             label_std=self.label_std,
@@ -142,6 +155,9 @@ class Run:
             raise ValueError(f"the checkpoint was made with another {', '.join(different)}")
         if checkpoint.data_sha256 != self.training.sha256:
             raise ValueError(f"the checkpoint was made with other data: {checkpoint.data}")
+        if checkpoint.validation_sha256 != (self.validation.sha256 if self.validation else ""):
+            theirs_text = checkpoint.validation or "none"
+            raise ValueError(f"the checkpoint was made with other validation data: {theirs_text}")
         if (checkpoint.start, checkpoint.teacher) != (self.start, self.teacher):
             raise ValueError("the checkpoint was made with other first weights or another teacher")
         self.model.load_state_dict(checkpoint.model)
@@ -237,7 +253,8 @@ def execute(
     device: str = "auto",
     make_objective: MakeObjective | None = None,
     model: Student | Teacher | None = None,
-    teacher: str = "",
+    start: str = "",
+    teacher: Checkpoint | None = None,
 ) -> None:
     """Train on `data`, reporting on `validation`, into the folder `out`.
 
@@ -260,7 +277,7 @@ def execute(
     where = choose_device(device)
     processes = parallel.start(where)
     try:
-        run = Run(config, data, validation, where, make_objective, model, processes, teacher)
+        run = Run(config, data, validation, where, make_objective, model, processes, start, teacher)
         if resume:
             try:
                 run.restore(Checkpoint.load(checkpoint))

@@ -41,6 +41,8 @@ class NetworkSource:
         The model, where it has attention maps.
     log : list of dict
         Rows of the training's log, where they are known.
+    learned_from : frozenset of str
+        The subjects that it has learned from, where they are known.
     """
 
     name: str
@@ -49,6 +51,7 @@ class NetworkSource:
     kind: str
     teacher: Teacher | None
     log: list[dict[str, float]]
+    learned_from: frozenset[str] = frozenset()
 
     def windows(self, frames: Frames, ends: Collection[int]) -> list[Window]:
         """Read windows at some frames of a clip.
@@ -65,10 +68,11 @@ class NetworkSource:
 
 @dataclass(frozen=True)
 class MethodSource:
-    """One of the classical methods, on the mean colour of the face."""
+    """One of the classical methods, on the mean colour of the face; it learns from nobody."""
 
     name: str
     method: str
+    learned_from: frozenset[str] = frozenset()
 
     @property
     def about(self) -> dict[str, Any]:
@@ -148,10 +152,13 @@ def _checkpoint(name: str, path: Path, device: str) -> NetworkSource:
         "sha256": fingerprint(checkpoint.model),
         "input": config.input,
         "training_data": checkpoint.data,
+        "training_data_sha256": checkpoint.data_sha256,
+        "teacher": checkpoint.teacher,
         "config": json.loads(config.to_json()),
         "config_sha256": config.sha256(),
         "step": checkpoint.step,
     }
     teacher = model if isinstance(model, Teacher) else None
     network = as_network(model.to(where), where)
-    return NetworkSource(name, about, network, config.input, teacher, checkpoint.log)
+    learned_from = frozenset(checkpoint.subjects)
+    return NetworkSource(name, about, network, config.input, teacher, checkpoint.log, learned_from)

@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.crossvalidate import EVALUATION
+from training.crossvalidate import PARTS
 from training.evaluation import Evaluation
 from training.files import replace_file
-from training.report import merge
+from training.report import mean_over_folds
 
 FORMAT = "rppg_fast.table"
 COLUMNS = {
@@ -34,11 +34,14 @@ COLUMNS = {
 }
 """Measures of `training.report` in a table, with their headings."""
 
+GAP_COLUMNS = ("mae", "rmse", "snr_db")
+"""Measures of which a table says how much of the gap distillation closes."""
+
 _IN_PERCENT = {"within_5", "coverage"}
 _FOLDER = re.compile(r"(?:seed(?P<seed>\d+)-)?fold(?P<fold>\d+)")
 
 
-def collect(runs: Path, name: str) -> dict[int, list[Evaluation]]:
+def collect(runs: Path, name: str, part: str) -> dict[int, list[Evaluation]]:
     """Read the evaluations of one config: for each seed, its folds in order.
 
     What has no seed, such as a classical method, counts as seed 0.
@@ -52,14 +55,14 @@ def collect(runs: Path, name: str) -> dict[int, list[Evaluation]]:
         one file of weights, and of the same test clips for each fold.
     """
     found: dict[int, dict[int, Evaluation]] = {}
-    for path in sorted((runs / name).glob(f"*/{EVALUATION}")):
+    for path in sorted((runs / name).glob(f"*/{part}.json")):
         match = _FOLDER.fullmatch(path.parent.name)
         if match:
             seed, fold = int(match["seed"] or 0), int(match["fold"])
             text = path.read_text(encoding="utf-8")
             found.setdefault(seed, {})[fold] = Evaluation.from_json(text)
     if not found:
-        raise ValueError(f"{runs / name} holds no evaluation")
+        raise ValueError(f"{runs / name} holds no {part}.json")
     if len({tuple(sorted(folds)) for folds in found.values()}) > 1:
         raise ValueError(f"{runs / name}: not every seed has every fold yet")
     if len({_made_of(one) for folds in found.values() for one in folds.values()}) > 1:
@@ -85,7 +88,7 @@ def summarise(name: str, seeds: Mapping[int, Sequence[Evaluation]]) -> dict[str,
     dict
         For each of ``COLUMNS`` the means over folds, one for each seed; and what was evaluated.
     """
-    means = {seed: merge(folds)[-1].values for seed, folds in seeds.items()}
+    means = {seed: mean_over_folds(folds) for seed, folds in seeds.items()}
     first = next(iter(seeds.values()))
     return {
         "name": name,
@@ -110,6 +113,40 @@ def gap_closed(plain: float, distilled: float, teacher: float) -> float:
     return (plain - distilled) / (plain - teacher)
 
 
+def gaps(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[float]]]:
+    """Work out the share of the gap that each distilled student closes, seed by seed.
+
+    Parameters
+    ----------
+    rows
+        Of a table. The teacher is the row of that network; the plain student is the one whose
+        config differs from the distilled student's in the distillation alone.
+
+    Returns
+    -------
+    dict of str to (dict of str to list of float)
+        For each distilled student, for ``GAP_COLUMNS``, one share for each seed.
+    """
+    found = {}
+    teachers = [row for row in rows if row["config"].get("network") == "teacher"]
+    for row in rows:
+        if not row["config"].get("distillation"):
+            continue
+        alone = {**row["config"], "distillation": None}
+        plain = [other for other in rows if other["config"] == alone]
+        if len(plain) == len(teachers) == 1:
+            found[str(row["name"])] = {
+                c: [
+                    round(gap_closed(*values), 4)
+                    for values in zip(
+                        plain[0]["values"][c], row["values"][c], teachers[0]["values"][c]
+                    )
+                ]
+                for c in GAP_COLUMNS
+            }
+    return found
+
+
 def as_markdown(table: Mapping[str, Any]) -> str:
     """Write a table as Markdown: mean over seeds, and their standard deviation where several."""
     lines = [
@@ -119,6 +156,12 @@ def as_markdown(table: Mapping[str, Any]) -> str:
     for row in table["rows"]:
         cells = [_cell(c, row["values"][c]) for c in COLUMNS]
         lines.append(f"| {row['name']} | {len(row['seeds'])} | {' | '.join(cells)} |")
+    for name, closed in table["gap_closed"].items():
+        shares = (
+            f"{COLUMNS[c]} " + ", ".join(f"{100 * share:.0f} %" for share in values)
+            for c, values in closed.items()
+        )
+        lines += ["", f"Gap closed by `{name}`, seed by seed: {'; '.join(shares)}."]
     return "\n".join(lines) + "\n"
 
 
@@ -132,17 +175,24 @@ def _cell(column: str, values: Sequence[float]) -> str:
     return text + unit
 
 
-def make_table(runs: Path, only: Sequence[str] | None = None) -> dict[str, Any]:
+def make_table(runs: Path, part: str, only: Sequence[str] | None = None) -> dict[str, Any]:
     """Make the table of a cross-validation.
 
     Raises
     ------
     OSError, ValueError
-        If the folder lacks a run that is asked for, or is not finished.
+        If the folder lacks a run that is asked for, or is not finished, or rows do not compare.
     """
     names = only or sorted(path.name for path in runs.iterdir() if path.is_dir())
-    rows = [summarise(name, collect(runs, name)) for name in names]
-    return {"format": FORMAT, "rows": rows}
+    rows = [summarise(name, collect(runs, name, part)) for name in names]
+    for row in rows:
+        if row["data_sha256"] != rows[0]["data_sha256"]:
+            raise ValueError(f"{row['name']} was evaluated on other clips than {rows[0]['name']}")
+        if len(row["seeds"]) > 1 and row["seeds"] != next(
+            other["seeds"] for other in rows if len(other["seeds"]) > 1
+        ):
+            raise ValueError(f"{row['name']} has other seeds than the rows before it")
+    return {"format": FORMAT, "part": part, "rows": rows, "gap_closed": gaps(rows)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -151,6 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--runs", type=Path, help="folder of training.crossvalidate")
     parser.add_argument("--only", type=lambda text: text.split(","), help="configs, in this order")
+    parser.add_argument("--part", choices=PARTS, default="test", help="of the folds")
     parser.add_argument("--out", type=Path, help="where the JSON goes")
     parser.add_argument("--show", type=Path, help="print the table of such a JSON")
     given = parser.parse_args(arguments)
@@ -160,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.show is not None:
             table = json.loads(given.show.read_text(encoding="utf-8"))
         else:
-            table = make_table(given.runs, given.only)
+            table = make_table(given.runs, given.part, given.only)
             replace_file(given.out, (json.dumps(table, indent=1) + "\n").encode())
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

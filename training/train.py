@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.files import file_sha256
 from training.run import add_arguments, execute, read_arguments
 from training.unfold import unfold
 
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             resume=given.resume,
             device=given.device,
             model=None if given.start is None else unfold(given.start, data, config),
+            start="" if given.start is None else file_sha256(given.start),
         )
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

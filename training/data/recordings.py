@@ -48,8 +48,9 @@ from rppg_fast.reference import Reference
 from rppg_fast.video import Frame
 from training.data.trajectories import Times
 
-MAX_GAP = 1.0
-"""A trace without a sample for longer, in seconds, does not tell the pulse: a beat is lost."""
+MAX_GAP = 2.0
+"""A trace without a sample for longer, in seconds, does not tell the pulse. Shorter gaps occur in
+published sets; a beat or two are then drawn through by a curve."""
 
 # A trace with a value for each frame of a video may have so many more or less: 0.1 s, a fraction of
 # a beat, by which the times may then be wrong.
