@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs PyTorch")
 
-from training.tables import FORMAT, as_markdown  # noqa: E402
+from training.tables import FORMAT, as_markdown
 
 TRAINING = Path(__file__).parents[1] / "training"
 RESULTS = sorted((TRAINING / "results").glob("*.json"))
