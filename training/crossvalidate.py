@@ -28,7 +28,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from training.checkpoint import Checkpoint, fingerprint
+from training.checkpoint import Checkpoint
 from training.config import Config
 from training.config import load as load_config
 from training.data.clips import Clips
@@ -118,28 +118,16 @@ def run_fold(plan: Plan, seed: int, fold: int, threads: int) -> None:
     for name, config in plan.configs.items():
         config, out = replace(config, seed=seed), plan.run(name, seed, fold)
         checkpoint = out / CHECKPOINT
-        if not (checkpoint.is_file() and _is_finished(checkpoint, config, training, teacher)):
-            resume = checkpoint.is_file()
-            if config.distillation is None:
-                execute(config, training, None, out, resume=resume, device=plan.device)
-            else:
-                assert teacher is not None  # read_configs has seen to it
-                distill(config, teacher, training, None, out, resume=resume, device=plan.device)
+        # Resuming a finished run makes no step, but refuses what was made from something else.
+        resume = checkpoint.is_file()
+        if config.distillation is None:
+            execute(config, training, None, out, resume=resume, device=plan.device)
+        else:
+            assert teacher is not None  # read_configs has seen to it
+            distill(config, teacher, training, None, out, resume=resume, device=plan.device)
         evaluate_into(out, f"{name}={checkpoint}", clips, plan, fold)
         if config.network == "teacher":
             teacher = Checkpoint.load(checkpoint)
-
-
-def _is_finished(path: Path, config: Config, training: Clips, teacher: Checkpoint | None) -> bool:
-    """Tell whether a run is at its end; what was made from something else is left to `resume`."""
-    there = Checkpoint.load(path)
-    taught = config.distillation is not None and teacher is not None
-    return (there.step, there.config, there.data_sha256, there.teacher) == (
-        config.steps,
-        config,
-        training.sha256,
-        fingerprint(teacher.model) if taught and teacher is not None else "",
-    )
 
 
 def run_sources(plan: Plan, fold: int) -> None:

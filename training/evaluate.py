@@ -27,11 +27,9 @@ from training.evaluation import WINDOW, Evaluation, Recording, rounded
 from training.files import replace_file
 from training.metrics import peak_rate, snr_db
 from training.readout import true_windows, window_ends
-from training.report import as_csv, as_markdown, merge, provenance, rows
+from training.report import as_csv, as_markdown, provenance, rows
 from training.sources import Source, open_source
 from training.splits import Split
-
-__all__ = ["Evaluation", "evaluate", "main", "merge"]
 
 SKINS = ("light", "medium", "dark")
 """Thirds of the melanin of synthetic skin."""
