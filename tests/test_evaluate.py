@@ -31,7 +31,7 @@ from training.evaluation import WINDOW, Evaluation, Recording  # noqa: E402
 from training.export import fold, load_student, metadata, safetensors  # noqa: E402
 from training.models import Student, Teacher  # noqa: E402
 from training.readout import true_windows, window_ends  # noqa: E402
-from training.report import MEASURES, groups, measure, merge, pool, rows  # noqa: E402
+from training.report import MEASURES, groups, mean_over_folds, measure, rows  # noqa: E402
 from training.run import CHECKPOINT, execute  # noqa: E402
 from training.score import PREDICT_BATCH, predict, predict_clip  # noqa: E402
 from training.sources import NetworkSource, open_source  # noqa: E402
@@ -350,18 +350,10 @@ def test_rows_count_what_they_rest_on() -> None:
 
 
 def test_folds_are_averaged_as_the_paper_does() -> None:
-    folds = [Evaluation("hand", {}, {}, {}, (r,)) for r in HAND[:2]]
-    *each, mean = merge(folds)
-    assert [r.group for r in each] == ["0", "1"]
-    assert [r.values["mae"] for r in each] == [3.0, 8.0]
-    assert mean.group == "mean"
-    assert mean.values["rmse"] == 5.5  # not the 6.04 of all recordings together
-    assert mean.values["ok_mae"] == pytest.approx((2.0 + 8.0) / 2)
-    assert [r.name for r in pool(folds).recordings] == ["a", "b"]
-    with pytest.raises(ValueError, match="recording a is in two folds"):
-        merge([folds[0], folds[0]])
-    with pytest.raises(ValueError, match="no evaluation"):
-        merge([])
+    mean = mean_over_folds([Evaluation("hand", {}, {}, {}, (r,)) for r in HAND[:2]])
+    assert mean["mae"] == pytest.approx((3.0 + 8.0) / 2)
+    assert mean["rmse"] == 5.5  # not the 6.04 of all recordings together
+    assert mean["ok_mae"] == pytest.approx((2.0 + 8.0) / 2)
 
 
 def test_groups_are_complete_and_disjoint(perfect: Evaluation) -> None:
@@ -517,6 +509,7 @@ def test_the_command_writes_all_there_is_to_know(faces: Path, tmp_path: Path) ->
         (["missing.safetensors"], "missing.safetensors"),
         (["pos", "a=pos", "a=green"], "one name"),
         (["pos", "--fold", "0"], "--split and --fold"),
+        (["pos", "--part", "validation"], "--part is of a fold"),
         (["pos", "--data", "nowhere"], "nowhere holds no cache"),
         (["pos", "--split", "SPLIT", "--fold", "7"], "folds 0 to 0, not 7"),
         (["pos", "--split", "SPLIT", "--fold", "-1"], "folds 0 to 0, not -1"),

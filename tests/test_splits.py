@@ -161,6 +161,22 @@ def test_two_data_sets_are_validated_and_tested_on_once(clips: tuple[Clips, Clip
         assert set(fold.train) == set(data.subjects) - set(fold.validation)
 
 
+def test_a_share_of_the_training_subjects_changes_nothing_else(clips: tuple[Clips, Clips]) -> None:
+    data, tests = clips
+    whole = make_split("s", data, tests, folds=4, seed=0)
+    assert make_split("s", data, tests, folds=4, seed=0, train_share=1.0) == whole
+    third = make_split("s", data, tests, folds=4, seed=0, train_share=0.34)
+    for fold, all_of_them in zip(third.folds, whole.folds):
+        assert len(all_of_them.train) == 3
+        assert len(fold.train) == 1
+        assert set(fold.train) < set(all_of_them.train)
+        assert (fold.validation, fold.test) == (all_of_them.validation, all_of_them.test)
+    assert all(fold.train for fold in make_split("s", data, tests, 4, 0, 0.01).folds)
+    for wrong in (0.0, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="share of training subjects"):
+            make_split("s", data, tests, folds=4, seed=0, train_share=wrong)
+
+
 def test_the_command_line_writes_what_it_says(
     clips: tuple[Clips, Clips], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -173,6 +189,9 @@ def test_the_command_line_writes_what_it_says(
     made_by = json.loads(out.read_text())["made_by"]
     for fact in ("--folds 2 --seed 3", "made-up clips, seed 1", "made-up clips, seed 2"):
         assert fact in made_by
+    assert main([*arguments, "2", "--train-share", "0.5"]) == 0
+    assert [len(fold.train) for fold in Split.load(out).folds] == [1, 1]
+    assert "--train-share 0.5" in json.loads(out.read_text())["made_by"]
     before = out.read_bytes()
     assert main([*arguments, "9"]) == 2
     error = capsys.readouterr().err

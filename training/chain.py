@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.checkpoint import Checkpoint
+from training.command import command
 from training.config import Config
 from training.config import load as load_config
 from training.data.benchmark import STRATA
@@ -126,6 +127,7 @@ def chain(
     return evaluations
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.chain", description=__doc__)
@@ -136,11 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="length of a clip")
     parser.add_argument("--workers", type=int, default=1, help="processes that make clips")
     given = parser.parse_args(arguments)
-    try:
-        chain(given.out, given.configs, given.clips, given.seconds, given.workers)
-    except (OSError, ValueError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    chain(given.out, given.configs, given.clips, given.seconds, given.workers)
     print((given.out / EVALUATION / TABLES).read_text(encoding="utf-8"))
     return 0
 

@@ -29,6 +29,7 @@ import torch
 from tqdm import tqdm
 
 from training.checkpoint import Checkpoint
+from training.command import command
 from training.config import Config
 from training.config import load as load_config
 from training.data.clips import Clips
@@ -38,10 +39,7 @@ from training.evaluation import Evaluation
 from training.files import replace_file
 from training.run import CHECKPOINT, execute
 from training.sources import open_source
-from training.splits import Split
-
-PARTS = ("test", "validation")
-"""Of a fold, what is evaluated; the results lie in files of these names."""
+from training.splits import PARTS, Split
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,8 @@ class Plan:
     out : Path
         Where the runs go.
     part : str
-        One of `PARTS`. Validation subjects are of `data`, test subjects of `test_data`.
+        One of `PARTS`; the results lie in files of that name. Validation subjects are of `data`,
+        test subjects of `test_data`.
     sources : sequence of str
         What is tested without training, see `training.sources.open_source`.
     device : str
@@ -203,6 +202,7 @@ def _numbers(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.crossvalidate", description=__doc__)
@@ -220,31 +220,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1, help="of each job")
     parser.add_argument("--device", default="auto")
     given = parser.parse_args(arguments)
-    try:
-        configs = read_configs(given.configs)
-        if not configs and not given.sources:
-            raise ValueError("there is nothing to evaluate: give configs, or --sources")
-        names = [*configs, *(Path(source).stem for source in given.sources)]
-        if len(set(names)) < len(names):
-            raise ValueError("two of the configs and sources have one name, and so one folder")
-        plan = Plan(
-            configs=configs,
-            split=Split.load(given.split),
-            data=given.data,
-            test_data=given.test_data or given.data,
-            out=given.out,
-            part=given.part,
-            sources=given.sources,
-            device=given.device,
-        )
-        count = len(plan.split.folds)
-        folds = given.folds or list(range(count))
-        if not set(folds) <= set(range(count)):
-            raise ValueError(f"{given.split} has folds 0 to {count - 1}, not {folds}")
-        crossvalidate(plan, given.seeds, folds, given.jobs, given.threads)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    configs = read_configs(given.configs)
+    if not configs and not given.sources:
+        raise ValueError("there is nothing to evaluate: give configs, or --sources")
+    names = [*configs, *(Path(source).stem for source in given.sources)]
+    if len(set(names)) < len(names):
+        raise ValueError("two of the configs and sources have one name, and so one folder")
+    plan = Plan(
+        configs=configs,
+        split=Split.load(given.split),
+        data=given.data,
+        test_data=given.test_data or given.data,
+        out=given.out,
+        part=given.part,
+        sources=given.sources,
+        device=given.device,
+    )
+    count = len(plan.split.folds)
+    folds = given.folds or list(range(count))
+    if not set(folds) <= set(range(count)):
+        raise ValueError(f"{given.split} has folds 0 to {count - 1}, not {folds}")
+    crossvalidate(plan, given.seeds, folds, given.jobs, given.threads)
     return 0
 
 

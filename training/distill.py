@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from training import tat
 from training.batches import Batch
 from training.checkpoint import Checkpoint
+from training.command import command
 from training.config import Config
 from training.config import Distillation as Settings
 from training.data.clips import Clips
@@ -145,6 +146,7 @@ def distill(
     )
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.distill", description=__doc__)
@@ -152,20 +154,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_arguments(parser)
     parser.add_argument("--teacher", type=Path, required=True, help="checkpoint of training.train")
     given = parser.parse_args(arguments)
-    try:
-        config, data, validation = read_arguments(given)
-        distill(
-            config,
-            Checkpoint.load(given.teacher),
-            data,
-            validation,
-            given.out,
-            resume=given.resume,
-            device=given.device,
-        )
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    config, data, validation = read_arguments(given)
+    distill(
+        config,
+        Checkpoint.load(given.teacher),
+        data,
+        validation,
+        given.out,
+        resume=given.resume,
+        device=given.device,
+    )
     return 0
 
 

@@ -22,6 +22,7 @@ import torch
 from tqdm import tqdm
 
 import rppg_fast as rf
+from training.command import command
 from training.data.clips import Clip, Clips, Frames
 from training.evaluation import WINDOW, Evaluation, Recording, rounded
 from training.files import replace_file
@@ -29,7 +30,7 @@ from training.metrics import peak_rate, snr_db
 from training.readout import true_windows, window_ends
 from training.report import as_csv, as_markdown, provenance, rows
 from training.sources import Source, open_source
-from training.splits import Split
+from training.splits import PARTS, Split
 
 SKINS = ("light", "medium", "dark")
 """Thirds of the melanin of synthetic skin."""
@@ -184,6 +185,7 @@ def write_results(evaluations: Sequence[Evaluation], seed: int, out: Path) -> No
     replace_file(out / "results.md", f"{tables}\n{provenance(evaluations, seed)}".encode())
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
@@ -192,29 +194,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of clips")
     parser.add_argument("--split", type=Path, help="file of folds; without it, all clips")
     parser.add_argument("--fold", type=int, help="number of the fold, from 0")
-    parser.add_argument("--part", choices=("test", "validation"), default="test")
+    parser.add_argument("--part", choices=PARTS, help="of the fold, test by default")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--figures", action="store_true", help="draw pictures, too")
     parser.add_argument("--seed", type=int, default=0, help="of the confidence intervals")
     parser.add_argument("--device", default="auto", help="where PyTorch computes")
     given = parser.parse_args(arguments)
-    try:
-        if (given.split is None) != (given.fold is None):
-            raise ValueError("--split and --fold belong together")
-        if given.figures:
-            from training import figures
-        sources = [open_source(text, given.device) for text in given.sources]
-        names = [source.name for source in sources]
-        if len(set(names)) < len(names):
-            raise ValueError("two sources have one name; call them NAME=SOURCE")
-        clips, side = choose_clips(given.data, given.split, given.fold, given.part)
-        evaluations = [evaluate(source, clips, side=side) for source in sources]
-        write_results(evaluations, given.seed, given.out)
-        if given.figures:
-            figures.draw_all(sources, evaluations, clips, given.out)
-    except (OSError, ValueError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if (given.split is None) != (given.fold is None):
+        raise ValueError("--split and --fold belong together")
+    if given.part and given.split is None:
+        raise ValueError("--part is of a fold: give --split and --fold")
+    if given.figures:
+        from training import figures
+    sources = [open_source(text, given.device) for text in given.sources]
+    names = [source.name for source in sources]
+    if len(set(names)) < len(names):
+        raise ValueError("two sources have one name; call them NAME=SOURCE")
+    clips, side = choose_clips(given.data, given.split, given.fold, given.part or PARTS[0])
+    evaluations = [evaluate(source, clips, side=side) for source in sources]
+    write_results(evaluations, given.seed, given.out)
+    if given.figures:
+        figures.draw_all(sources, evaluations, clips, given.out)
     return 0
 
 

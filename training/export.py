@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.checkpoint import Checkpoint
+from training.command import command
 from training.files import replace_file
 from training.models import Student, load_model
 
@@ -249,6 +250,7 @@ def export(checkpoint: Checkpoint, out: Path, golden_file: Path | None) -> None:
         replace_file(golden_file, golden(student, weights))
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
@@ -256,11 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="weights file; the card: .md")
     parser.add_argument("--golden", type=Path, help="golden file, .npz")
     given = parser.parse_args(arguments)
-    try:
-        export(Checkpoint.load(given.checkpoint), given.out, given.golden)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    export(Checkpoint.load(given.checkpoint), given.out, given.golden)
     print(f"{given.out}: SHA-256 {hashlib.sha256(given.out.read_bytes()).hexdigest()}")
     return 0
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from training.command import command
 from training.data.clips import Clips, as_float
 from training.evaluation import Evaluation, Recording
 from training.metrics import PULSE, in_band, mae, peak_rate
@@ -297,6 +298,7 @@ def errors(evaluations: Sequence[Evaluation], seed: int = 0) -> Figure:
     return figure
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.figures", description=__doc__)
@@ -304,12 +306,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
     parser.add_argument("--out", type=Path, required=True, help="picture to write")
     given = parser.parse_args(arguments)
-    try:
-        logs = {str(run): read_log(run / LOG) for run in given.runs}
-        losses(logs).savefig(given.out, dpi=_DPI)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    logs = {str(run): read_log(run / LOG) for run in given.runs}
+    losses(logs).savefig(given.out, dpi=_DPI)
     return 0
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 import rppg_fast as rf
 from rppg_fast.student import BUNDLED_WEIGHTS
 from training.checkpoint import Checkpoint
+from training.command import command
 from training.config import Config
 from training.config import load as load_config
 from training.data.clips import Clips
@@ -252,6 +253,7 @@ def _listed(clips: Clips) -> str:
     return f"{len(clips)} recording{'s' * (len(clips) > 1)} ({names})"
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.finetune", description=__doc__)
@@ -266,14 +268,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes that reduce recordings")
     parser.add_argument("--device", default="auto", help="where to train")
     given = parser.parse_args(arguments)
-    try:
-        found = find(given.layout, given.recordings)
-        work = Work(given.layout, given.recordings, given.out / "clips", BOX_SCALE, found)
-        config = load_config(given.config)
-        said = finetune(work, given.out, given.weights, config, given.workers, given.device)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    found = find(given.layout, given.recordings)
+    work = Work(given.layout, given.recordings, given.out / "clips", BOX_SCALE, found)
+    config = load_config(given.config)
+    said = finetune(work, given.out, given.weights, config, given.workers, given.device)
     print(f"{said}\nSee {given.out / REPORT}.")
     return 0
 

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -167,56 +167,8 @@ def rows(evaluation: Evaluation, seed: int) -> list[Row]:
     ]
 
 
-def pool(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Put the folds of a cross-validation together into one evaluation.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or a recording is in two of them.
-    """
-    if not evaluations:
-        raise ValueError("there is no evaluation to put together")
-    recordings = tuple(r for evaluation in evaluations for r in evaluation.recordings)
-    names = [r.name for r in recordings]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"recording {twice[0]} is in two folds")
-    return replace(evaluations[0], recordings=recordings)
-
-
-def merge(evaluations: Sequence[Evaluation], seed: int = 0) -> list[Row]:
-    """Measure the folds of a cross-validation as the paper does: one by one, and their mean.
-
-    Parameters
-    ----------
-    evaluations
-        One of each fold.
-    seed
-        Of the bootstrap.
-
-    Returns
-    -------
-    list of Row
-        One for each fold, of kind "fold", then one called "mean" with the mean of each measure over
-        the folds that have it and the interval of all folds' recordings put together.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or a recording is in two of them.
-    """
-    everything = pool(evaluations)
-    folds = [
-        row(evaluation.name, "fold", str(number), evaluation.recordings, seed)
-        for number, evaluation in enumerate(evaluations)
-    ]
-    together = row(everything.name, "fold", "mean", everything.recordings, seed)
-    return [*folds, replace(together, values=mean_over_folds(evaluations))]
-
-
 def mean_over_folds(evaluations: Sequence[Evaluation]) -> dict[str, float]:
-    """Give the mean of each of ``MEASURES`` over the folds that have it."""
+    """Give the mean of each of ``MEASURES`` over the folds that have it, as the paper does."""
     values = np.array([measure(evaluation.recordings) for evaluation in evaluations])
     return {name: mean(column[~np.isnan(column)]) for name, column in zip(MEASURES, values.T)}
 

@@ -17,10 +17,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.crossvalidate import PARTS
+from training.command import command
 from training.evaluation import Evaluation
 from training.files import replace_file
 from training.report import mean_over_folds
+from training.splits import PARTS
 
 FORMAT = "rppg_fast.table"
 COLUMNS = {
@@ -195,6 +196,7 @@ def make_table(runs: Path, part: str, only: Sequence[str] | None = None) -> dict
     return {"format": FORMAT, "part": part, "rows": rows, "gap_closed": gaps(rows)}
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.tables", description=__doc__)
@@ -207,15 +209,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if (given.runs is None) == (given.show is None) or (given.runs and given.out is None):
         parser.error("give either --show, or --runs and --out")
-    try:
-        if given.show is not None:
-            table = json.loads(given.show.read_text(encoding="utf-8"))
-        else:
-            table = make_table(given.runs, given.part, given.only)
-            replace_file(given.out, (json.dumps(table, indent=1) + "\n").encode())
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if given.show is not None:
+        table = json.loads(given.show.read_text(encoding="utf-8"))
+    else:
+        table = make_table(given.runs, given.part, given.only)
+        replace_file(given.out, (json.dumps(table, indent=1) + "\n").encode())
     print(as_markdown(table), end="")
     return 0
 

@@ -17,11 +17,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.command import command
 from training.files import file_sha256
 from training.run import add_arguments, execute, read_arguments
 from training.unfold import unfold
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
@@ -29,25 +31,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_arguments(parser)
     parser.add_argument("--start", type=Path, help="weights file to begin a student with")
     given = parser.parse_args(arguments)
-    try:
-        config, data, validation = read_arguments(given)
-        if config.distillation is not None:
-            raise ValueError(f"{given.config} has a [distillation]: use training.distill")
-        if given.start is not None and config.network != "student":
-            raise ValueError("--start is for students: weights files hold nothing else")
-        execute(
-            config,
-            data,
-            validation,
-            given.out,
-            resume=given.resume,
-            device=given.device,
-            model=None if given.start is None else unfold(given.start, data, config),
-            start="" if given.start is None else file_sha256(given.start),
-        )
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    config, data, validation = read_arguments(given)
+    if config.distillation is not None:
+        raise ValueError(f"{given.config} has a [distillation]: use training.distill")
+    if given.start is not None and config.network != "student":
+        raise ValueError("--start is for students: weights files hold nothing else")
+    execute(
+        config,
+        data,
+        validation,
+        given.out,
+        resume=given.resume,
+        device=given.device,
+        model=None if given.start is None else unfold(given.start, data, config),
+        start="" if given.start is None else file_sha256(given.start),
+    )
     return 0
 
 

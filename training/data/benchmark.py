@@ -10,9 +10,11 @@ stratum (``training/splits/benchmark.json``). Everything follows from ``BENCHMAR
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from training.command import command
 from training.data.ingredients import OFF, Between, Choice, Law, OneOf
 from training.data.scene import BENCHMARK_SEED
 from training.data.synthetic import Recipe, Stratum, make_cache
@@ -116,18 +118,17 @@ def benchmark(each: int = EACH, seconds: float = SECONDS) -> Recipe:
     return Recipe(f"benchmark {VERSION}", BENCHMARK_SEED, seconds, strata)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command."""
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.data.benchmark", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args(arguments)
-    try:
-        make_cache(benchmark(), args.out, args.workers)
-    except (OSError, ValueError) as error:  # another cache is there, or the disk is full
-        parser.exit(2, f"error: {error}\n")
+    make_cache(benchmark(), args.out, args.workers)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import rppg_fast as rf
+from training.command import command
 from training.data.clips import Clip, Clips, ClipWriter, Frames, as_stored
 from training.data.recordings import LAYOUTS, Recording, TimedFrame, Trace, find
 from training.data.trajectories import Times
@@ -366,6 +367,7 @@ def _read_failed(folder: Path) -> dict[str, str]:
         return {row["name"]: row["reason"] for row in csv.DictReader(file)}
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.data.preprocess", description=__doc__)
@@ -380,18 +382,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--box-scale", type=float, default=BOX_SCALE)
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args(arguments)
-    try:
-        if not (args.box_scale > 0 and math.isfinite(args.box_scale)):
-            raise ValueError(f"--box-scale must be a positive number, got {args.box_scale}")
-        if args.workers < 1:
-            raise ValueError(f"--workers must be at least 1, got {args.workers}")
-        found = find(args.layout, args.data)
-        failed = preprocess(
-            Work(args.layout, args.data, args.out, args.box_scale, found), args.workers
-        )
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if not (args.box_scale > 0 and math.isfinite(args.box_scale)):
+        raise ValueError(f"--box-scale must be a positive number, got {args.box_scale}")
+    if args.workers < 1:
+        raise ValueError(f"--workers must be at least 1, got {args.workers}")
+    found = find(args.layout, args.data)
+    failed = preprocess(Work(args.layout, args.data, args.out, args.box_scale, found), args.workers)
     if failed:
         print(f"{len(failed)} of {len(found)} recordings are not in the cache:", file=sys.stderr)
         for name, reason in failed.items():

@@ -24,6 +24,7 @@ import numpy as np
 from tqdm import tqdm
 
 import rppg_fast as rf
+from training.command import command
 from training.data.camera import Frame
 from training.data.clips import Clip, ClipWriter, Frames, as_stored
 from training.data.codec import transcode
@@ -256,8 +257,9 @@ def parse_ranges(settings: Sequence[str]) -> dict[str, Law]:
     return ranges
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command."""
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.data.synthetic", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--list", action="store_true", help="print all parameters and stop")
@@ -271,18 +273,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     if args.list:
         print(describe())
-        return
-    try:
-        ranges = {**PRESETS[args.preset], **parse_ranges(args.set)}
-        stratum = Stratum("", args.clips, ranges)
-        recipe = Recipe("synthetic clips", args.seed, args.seconds, (stratum,))
-    except ValueError as error:
-        parser.error(str(error))
-    try:
-        make_cache(recipe, args.out, args.workers)
-    except (OSError, ValueError) as error:  # another cache is there, or the disk is full
-        parser.exit(2, f"error: {error}\n")
+        return 0
+    stratum = Stratum("", args.clips, {**PRESETS[args.preset], **parse_ranges(args.set)})
+    recipe = Recipe("synthetic clips", args.seed, args.seconds, (stratum,))
+    make_cache(recipe, args.out, args.workers)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

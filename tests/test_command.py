@@ -1,0 +1,55 @@
+"""Command lines of training fail in one line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+
+pytest.importorskip("torch")
+from training.command import command
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed(capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    def main() -> int:
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            pool.submit(_die).result()
+        return 0
+
+    assert main() == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: a worker process was ended")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("5 is odd"), FileNotFoundError("x"), ImportError("y")]
+)
+def test_what_a_user_can_mend(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    def main(number: int) -> int:
+        if number:
+            raise error
+        return number
+
+    assert main(0) == 0
+    assert main(number=1) == 2
+    assert capsys.readouterr().err == f"error: {error}\n"
+
+
+def test_what_is_our_own_mistake_keeps_its_traceback() -> None:
+    @command
+    def main() -> int:
+        raise KeyError("bug")
+
+    with pytest.raises(KeyError):
+        main()
