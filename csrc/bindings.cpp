@@ -92,18 +92,21 @@ Floats as_floats(const py::object& object, const char* name) {
 }
 
 py::array_t<float> appearance(const py::object& frame, const py::object& box,
-                              const std::string& color) {
+                              const std::string& color, const std::string& backend) {
+  const Kernels& kernels = select_kernels(backend.c_str());
   const FrameView view = view_frame(frame, parse_order(color));
   const Box crop = box.is_none() ? Box{0, 0, view.width, view.height} : parse_box(box);
   check_box(crop, view);
   py::array_t<float> out({kColours, kSide, kSide});
   float* const pixels = out.mutable_data();
   py::gil_scoped_release release;
-  AreaResize(select_kernels("auto")).run(view, crop, pixels);
+  AreaResize(kernels).run(view, crop, pixels);
   return out;
 }
 
-py::array_t<float> motion(const py::object& a, const py::object& b, const std::string& kind) {
+py::array_t<float> motion(const py::object& a, const py::object& b, const std::string& kind,
+                          const std::string& backend) {
+  const Kernels& kernels = select_kernels(backend.c_str());
   const MotionKind parsed = parse_kind(kind);
   const Floats first = as_floats(a, "a"), second = as_floats(b, "b");
   const std::vector<py::ssize_t> shape(first.shape(), first.shape() + first.ndim());
@@ -115,7 +118,7 @@ py::array_t<float> motion(const py::object& a, const py::object& b, const std::s
   float* const result = out.mutable_data();
   const py::ssize_t count = out.size();
   py::gil_scoped_release release;
-  compute_motion(select_kernels("auto"), parsed, from, to, count, result);
+  compute_motion(kernels, parsed, from, to, count, result);
   return out;
 }
 
@@ -126,7 +129,9 @@ std::shared_ptr<const Student> make_student(const py::bytes& data, const std::st
   return std::make_shared<const Student>(read_weights(bytes.data(), bytes.size(), source), kernels);
 }
 
-py::array_t<float> predict(const Student& student, const py::object& object) {
+py::array_t<float> predict(const Student& student, const py::object& object, int threads) {
+  if (threads < 1)
+    throw py::value_error("threads must be at least 1, got " + std::to_string(threads));
   const Floats input = as_floats(object, "motion");
   if (input.ndim() != 4 || input.shape(1) != kColours || input.shape(2) != kSide ||
       input.shape(3) != kSide)
@@ -136,10 +141,7 @@ py::array_t<float> predict(const Student& student, const py::object& object) {
   const float* const frames = input.data();
   float* const changes = out.mutable_data();
   py::gil_scoped_release release;
-  StudentScratch scratch;
-  clear_borders(scratch);
-  for (py::ssize_t i = 0; i < count; ++i)
-    changes[i] = student.change(frames + i * kPixels, scratch);
+  student.changes(frames, count, threads, changes);
   return out;
 }
 
@@ -249,8 +251,9 @@ py::tuple resample(Resampler& resampler, double time, const Doubles& values, py:
 
 void bind_kernels(py::module_& module) {
   module.def("appearance", appearance, py::arg("frame"), py::arg("box") = py::none(),
-             py::arg("color") = "bgr");
-  module.def("motion", motion, py::arg("a"), py::arg("b"), py::arg("kind") = "normalized");
+             py::arg("color") = "bgr", py::arg("backend") = "auto");
+  module.def("motion", motion, py::arg("a"), py::arg("b"), py::arg("kind") = "normalized",
+             py::arg("backend") = "auto");
   module.def("backends", [] {
     std::vector<std::string> names;
     for (const char* const* name = available_backends(); *name != nullptr; ++name)
@@ -266,7 +269,7 @@ void bind_student(py::module_& module) {
                  return std::const_pointer_cast<Student>(make_student(data, source, backend));
                }),
            py::arg("data"), py::arg("source"), py::arg("backend") = "auto")
-      .def("__call__", predict, py::arg("motion"))
+      .def("__call__", predict, py::arg("motion"), py::arg("threads") = 1)
       .def_property_readonly("backend", [](const Student& s) { return s.kernels().name; })
       .def_property_readonly("metadata", [](const Student& s) { return s.weights().metadata; });
 }

@@ -20,61 +20,76 @@ void check_box(const Box& box, const FrameView& frame) {
                                 std::to_string(frame.height) + " high");
 }
 
-namespace {
-
-// Output cell `index` of kSide covers [low, high) of `length` input pixels.
-struct Cover {
-  double low, high;
-  int first, last;  // the pixels it touches, both inclusive
-  Cover(int index, int length)
-      : low(static_cast<double>(index) * length / kSide),
-        high(static_cast<double>(index + 1) * length / kSide),
-        first(static_cast<int>(low)),
-        last(std::min(static_cast<int>(std::ceil(high)), length) - 1) {}
-  float share(int pixel) const {
+AreaResize::Cover AreaResize::cover(int index, int length) {
+  const double low = static_cast<double>(index) * length / kSide;
+  const double high = static_cast<double>(index + 1) * length / kSide;
+  const int first = static_cast<int>(low);
+  const int last = std::min(static_cast<int>(std::ceil(high)), length) - 1;
+  const auto share = [&](int pixel) {
     return static_cast<float>(std::min(pixel + 1.0, high) - std::max<double>(pixel, low));
-  }
-};
+  };
+  return {first, last, share(first), share(last)};
+}
 
-}  // namespace
+void AreaResize::prepare(const Box& box) {
+  const std::size_t values = static_cast<std::size_t>(box.width()) * kColours;
+  if (sum_.size() < values + 1) sum_.resize(values + 1);
+  if (box.width() == width_) return;
+  width_ = box.width();
+  for (int x = 0; x < kSide; ++x) columns_[x] = cover(x, width_);
+}
 
 void AreaResize::run(const FrameView& frame, const Box& box, float* appearance) {
-  const int values = box.width() * kColours;
-  if (sum_.size() < static_cast<std::size_t>(values)) sum_.resize(values);
-  const bool packed = frame.pixel_stride == kColours && frame.channel_stride == 1;
-  if (!packed && row_.size() < static_cast<std::size_t>(values)) row_.resize(values);
-
+  prepare(box);
   const std::uint8_t* corner = frame.data + box.y0 * frame.row_stride + box.x0 * frame.pixel_stride;
+  const bool packed = frame.pixel_stride == kColours && frame.channel_stride == 1;
+  const double area = static_cast<double>(box.width()) * box.height() / (kSide * kSide);
+  const float scale = static_cast<float>(1.0 / (255.0 * area));
   for (int y = 0; y < kSide; ++y) {
-    const Cover rows(y, box.height());
-    std::fill_n(sum_.data(), values, 0.0f);
-    for (int r = rows.first; r <= rows.last; ++r) {
-      const std::uint8_t* row = corner + r * frame.row_stride;
-      if (!packed) {
-        for (int x = 0; x < box.width(); ++x)
-          for (int c = 0; c < kColours; ++c)
-            row_[x * kColours + c] = row[x * frame.pixel_stride + c * frame.channel_stride];
-        row = row_.data();
-      }
-      kernels_.add_row(row, rows.share(r), values, sum_.data());
+    const Cover rows = cover(y, box.height());
+    const int count = rows.last - rows.first + 1;
+    const std::uint8_t* first = corner + rows.first * frame.row_stride;
+    std::ptrdiff_t stride = frame.row_stride;
+    if (!packed) {
+      stride = gather(frame, first, count);
+      first = gathered_.data();
     }
-    average_columns(box.width(), rows.high - rows.low, frame.order, y, appearance);
+    kernels_.sum_rows(first, stride, count, rows.first_share, rows.last_share, width_ * kColours,
+                      sum_.data());
+    average_columns(scale, frame.order, y, appearance);
   }
 }
 
-void AreaResize::average_columns(int width, double rows, ColourOrder order, int y,
-                                 float* appearance) const {
+std::ptrdiff_t AreaResize::gather(const FrameView& frame, const std::uint8_t* first, int count) {
+  const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(width_) * kColours;
+  const std::size_t values = static_cast<std::size_t>(stride * count);
+  if (gathered_.size() < values) gathered_.resize(values);
+  for (int r = 0; r < count; ++r)
+    for (int x = 0; x < width_; ++x)
+      for (int c = 0; c < kColours; ++c)
+        gathered_[r * stride + x * kColours + c] =
+            first[r * frame.row_stride + x * frame.pixel_stride + c * frame.channel_stride];
+  return stride;
+}
+
+void AreaResize::average_columns(float scale, ColourOrder order, int y, float* appearance) const {
+  constexpr int kLanes = kColours + 1;  // a whole vector: the fourth value is not used
   for (int x = 0; x < kSide; ++x) {
-    const Cover columns(x, width);
-    float mean[kColours] = {};
-    for (int p = columns.first; p <= columns.last; ++p) {
-      const float share = columns.share(p);
-      for (int c = 0; c < kColours; ++c) mean[c] += share * sum_[p * kColours + c];
+    const Cover& columns = columns_[x];
+    const float* pixel = sum_.data() + columns.first * kColours;
+    float sum[kLanes];
+    for (int c = 0; c < kLanes; ++c) sum[c] = columns.first_share * pixel[c];
+    for (int p = columns.first + 1; p < columns.last; ++p) {
+      pixel += kColours;
+      for (int c = 0; c < kLanes; ++c) sum[c] += pixel[c];
     }
-    const float scale = static_cast<float>(1.0 / (255.0 * rows * (columns.high - columns.low)));
+    if (columns.last > columns.first) {
+      pixel += kColours;
+      for (int c = 0; c < kLanes; ++c) sum[c] += columns.last_share * pixel[c];
+    }
     for (int c = 0; c < kColours; ++c) {
       const int colour = order == ColourOrder::rgb ? c : kColours - 1 - c;
-      appearance[(colour * kSide + y) * kSide + x] = mean[c] * scale;
+      appearance[(colour * kSide + y) * kSide + x] = sum[c] * scale;
     }
   }
 }

@@ -43,11 +43,24 @@ class AreaResize {
   void run(const FrameView& frame, const Box& box, float* appearance);
 
  private:
-  void average_columns(int width, double rows, ColourOrder order, int y, float* appearance) const;
+  // The pixels of a row or column that an output pixel covers, both ends inclusive, and how much of
+  // the outermost ones; of a single pixel, the first share counts.
+  struct Cover {
+    int first, last;
+    float first_share, last_share;
+  };
+  static Cover cover(int index, int length);
+
+  void prepare(const Box& box);
+  // Copies rows whose pixels are not packed; returns the stride of the copies.
+  std::ptrdiff_t gather(const FrameView& frame, const std::uint8_t* first, int count);
+  void average_columns(float scale, ColourOrder order, int y, float* appearance) const;
 
   const Kernels& kernels_;
-  std::vector<float> sum_;         // one output row's weighted sum of input rows
-  std::vector<std::uint8_t> row_;  // a row gathered from a frame whose pixels are not packed
+  int width_ = 0;  // of the box that columns_ is for
+  Cover columns_[kSide];
+  std::vector<float> sum_;  // one output row's weighted sum of input rows
+  std::vector<std::uint8_t> gathered_;
 };
 
 enum class MotionKind { normalized, difference };

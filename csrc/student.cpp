@@ -1,18 +1,35 @@
 #include "student.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <future>
+#include <vector>
 
 namespace rppg {
 
 void clear_borders(StudentScratch& scratch) { std::memset(&scratch, 0, sizeof scratch); }
 
 float Student::change(const float* motion, StudentScratch& scratch) const {
-  for (int colour = 0; colour < kColours; ++colour)
-    for (int y = 0; y < kSide; ++y)
-      std::memcpy(scratch.motion + (colour * kPadded + y + 1) * kPadded + 1,
-                  motion + (colour * kSide + y) * kSide, kSide * sizeof(float));
-  kernels_.first_layer(weights_->packed, scratch);
-  return kernels_.second_layer(weights_->packed, scratch);
+  return kernels_.change(weights_->packed, motion, scratch);
+}
+
+void Student::changes(const float* motions, std::ptrdiff_t count, int threads, float* out) const {
+  const auto run = [=](std::ptrdiff_t from, std::ptrdiff_t to) {
+    // One for each thread that ever asks, so that calls with a single frame allocate nothing.
+    static thread_local std::unique_ptr<StudentScratch> scratch;
+    if (!scratch) {
+      scratch = std::make_unique<StudentScratch>();
+      clear_borders(*scratch);
+    }
+    for (std::ptrdiff_t i = from; i < to; ++i) out[i] = change(motions + i * kPixels, *scratch);
+  };
+  const std::ptrdiff_t workers = std::min<std::ptrdiff_t>(threads, count);
+  std::vector<std::future<void>> others;
+  for (std::ptrdiff_t k = 1; k < workers; ++k)
+    others.push_back(
+        std::async(std::launch::async, run, count * k / workers, count * (k + 1) / workers));
+  run(0, workers > 1 ? count / workers : count);
+  for (auto& other : others) other.get();
 }
 
 }  // namespace rppg

@@ -17,6 +17,10 @@ class Student {
   // The predicted change of the pulse over the step that `motion`, [colour][y][x], shows.
   float change(const float* motion, StudentScratch& scratch) const;
 
+  // The same for each of `count` motions, one after the other in memory; neighbouring ones go to
+  // one thread. Throws std::system_error where a thread cannot be had.
+  void changes(const float* motions, std::ptrdiff_t count, int threads, float* out) const;
+
   const StudentWeights& weights() const { return *weights_; }
   const Kernels& kernels() const { return kernels_; }
 

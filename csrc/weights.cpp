@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "pack.hpp"
 #include "safetensors.hpp"
 
 namespace rppg {
@@ -76,14 +77,6 @@ MotionKind check_metadata(const Metadata& metadata) {
                               "', neither 'normalized' nor 'difference'");
 }
 
-// PyTorch's [out][in][ky][kx] -> [ky][kx][in][out].
-void pack_convolution(const std::vector<float>& weight, int outputs, int inputs, float* packed) {
-  for (int out = 0; out < outputs; ++out)
-    for (int in = 0; in < inputs; ++in)
-      for (int k = 0; k < 9; ++k)
-        packed[(k * inputs + in) * outputs + out] = weight[(out * inputs + in) * 9 + k];
-}
-
 std::unique_ptr<const StudentWeights> build(const Safetensors& file) {
   if (file.tensors.size() > expected_tensors().size())
     for (const auto& [name, tensor] : file.tensors) {
@@ -97,16 +90,9 @@ std::unique_ptr<const StudentWeights> build(const Safetensors& file) {
   auto weights = std::make_unique<StudentWeights>();
   weights->input = check_metadata(file.metadata);
   weights->metadata = file.metadata;
-  PackedWeights& packed = weights->packed;
-  pack_convolution(tensors[0], kMaps1, kColours, packed.conv1);
-  std::memcpy(packed.conv1_bias, tensors[1].data(), sizeof packed.conv1_bias);
-  pack_convolution(tensors[2], kMaps2, kMaps1, packed.conv2);
-  std::memcpy(packed.conv2_bias, tensors[3].data(), sizeof packed.conv2_bias);
-  constexpr int kCells = kSide2 * kSide2;
-  for (int map = 0; map < kMaps2; ++map)
-    for (int cell = 0; cell < kCells; ++cell)
-      packed.fully_connected[cell * kMaps2 + map] = tensors[4][map * kCells + cell];
-  packed.fully_connected_bias = tensors[5][0];
+  pack({tensors[0].data(), tensors[1].data(), tensors[2].data(), tensors[3].data(),
+        tensors[4].data(), tensors[5].data()},
+       weights->packed);
   return weights;
 }
 

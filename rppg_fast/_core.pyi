@@ -10,10 +10,13 @@ flags: str
 """The flags it was given."""
 
 def backends() -> list[str]:
-    """Return the names of the kernel backends that this processor can run."""
+    """Return the names of the kernel backends that this processor can run, the fastest first."""
 
 def appearance(
-    frame: NDArray[np.uint8], box: Iterable[int] | None = None, color: str = "bgr"
+    frame: NDArray[np.uint8],
+    box: Iterable[int] | None = None,
+    color: str = "bgr",
+    backend: str = "auto",
 ) -> NDArray[np.float32]:
     """Average a box of a frame down to 36x36 pixels, exactly and without rounding to 8 bits.
 
@@ -25,6 +28,8 @@ def appearance(
         x0, y0, x1, y1 in pixels, x1 and y1 exclusive; the whole frame by default.
     color
         Order of the frame's channels, "bgr" or "rgb".
+    backend
+        "auto", or one of ``backends()``.
 
     Returns
     -------
@@ -35,11 +40,15 @@ def appearance(
     TypeError
         If the frame is no array or the box is not four whole numbers.
     ValueError
-        If the frame has another dtype or shape, or the box is empty or leaves the frame.
+        If the frame has another dtype or shape, the box is empty or leaves the frame, or the
+        backend is not available.
     """
 
 def motion(
-    a: NDArray[np.float32], b: NDArray[np.float32], kind: str = "normalized"
+    a: NDArray[np.float32],
+    b: NDArray[np.float32],
+    kind: str = "normalized",
+    backend: str = "auto",
 ) -> NDArray[np.float32]:
     """Return the motion from appearance a to the next one, b: the network's input.
 
@@ -50,6 +59,8 @@ def motion(
     kind
         "normalized": ``clamp((b - a) / (a + b + 0.3), -0.2, 0.2) * 50``, which hardly minds
         exposure; "difference": ``b - a``, the paper's.
+    backend
+        "auto", or one of ``backends()``.
 
     Returns
     -------
@@ -60,12 +71,12 @@ def motion(
     TypeError
         If one of them is no array.
     ValueError
-        If they are not float32, differ in shape, or there is no such kind.
+        If they are not float32, differ in shape, or there is no such kind or backend.
     """
 
 class Student:
     def __init__(self, data: bytes, source: str, backend: str = "auto") -> None: ...
-    def __call__(self, motion: NDArray[np.float32]) -> NDArray[np.float32]: ...
+    def __call__(self, motion: NDArray[np.float32], threads: int = 1) -> NDArray[np.float32]: ...
     @property
     def backend(self) -> str: ...
     @property

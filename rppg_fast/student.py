@@ -17,7 +17,8 @@ class Student(_core.Student):
 
     Calling it takes motion, float32 of shape (N, 3, 36, 36) as ``rppg_fast.motion`` makes it, and
     returns the predicted change of the pulse over each of the N frame steps, float32 of shape
-    (N,), in standard deviations of the training label.
+    (N,), in standard deviations of the training label. It runs in the caller's thread, unless
+    ``threads`` asks for more; the bits are the same.
 
     Attributes
     ----------
@@ -48,7 +49,8 @@ class Student(_core.Student):
         path
             A file written by ``training/export.py``.
         backend
-            "auto", or one of ``rppg_fast.backends()``.
+            One of ``rppg_fast.backends()``, or "auto": the one that the environment variable
+            ``RPPG_BACKEND`` names when it is first needed, else the fastest.
 
         Raises
         ------

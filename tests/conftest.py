@@ -17,7 +17,7 @@ def data() -> Path:
     return Path(folder)
 
 
-@pytest.fixture(params=rf.backends())
+@pytest.fixture(scope="session", params=rf.backends())
 def backend(request: pytest.FixtureRequest) -> str:
     """Every kernel backend that this machine can run."""
     return str(request.param)

@@ -39,17 +39,35 @@ def exact_area(image: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 @given(height=st.integers(1, 120), width=st.integers(1, 120), seed=st.integers(0, 99))
 def test_appearance_is_the_exact_area_average_at_any_size(
-    height: int, width: int, seed: int
+    backend: str, height: int, width: int, seed: int
 ) -> None:
     frame = random_frame(height, width, seed)
-    assert np.abs(rf.appearance(frame) - exact_area(frame)).max() <= APPEARANCE_TOLERANCE
+    found = rf.appearance(frame, backend=backend)
+    assert np.abs(found - exact_area(frame)).max() <= APPEARANCE_TOLERANCE
+
+
+@pytest.mark.parametrize(
+    "box", [(0, 0, 3840, 2160), (1, 3, 3838, 2160), (700, 0, 702, 2), (5, 9, 6, 10)]
+)
+def test_boxes_from_one_pixel_to_all_of_4k(backend: str, box: tuple[int, int, int, int]) -> None:
+    frame = random_frame(2160, 3840)
+    x0, y0, x1, y1 = box
+    found = rf.appearance(frame, box, backend=backend)
+    assert np.abs(found - exact_area(frame[y0:y1, x0:x1])).max() <= APPEARANCE_TOLERANCE
+
+
+def test_sums_of_many_bright_rows_do_not_overflow(backend: str) -> None:
+    """A cell of more than 257 white rows: their sum needs more than 16 bits."""
+    frame = np.full((36 * 600 + 5, 40, 3), 255, np.uint8)
+    found = rf.appearance(frame, backend=backend)
+    assert np.abs(found - 1.0).max() <= APPEARANCE_TOLERANCE
 
 
 @pytest.mark.parametrize("size", [(36, 36), (72, 108), (480, 640), (481, 643), (37, 2161)])
-def test_appearance_is_opencv_area_resize(size: tuple[int, int]) -> None:
+def test_appearance_is_opencv_area_resize(backend: str, size: tuple[int, int]) -> None:
     frame = random_frame(*size)
     expected = cv2.resize(frame.astype(np.float64), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    found = rf.appearance(frame).transpose(1, 2, 0)[..., ::-1]
+    found = rf.appearance(frame, backend=backend).transpose(1, 2, 0)[..., ::-1]
     assert np.abs(found - expected / 255.0).max() <= APPEARANCE_TOLERANCE
 
 
@@ -169,20 +187,28 @@ def random_appearances(*shape: int) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize("shape", [(3, 36, 36), (5, 3, 36, 36), (1,), (7, 13), (0, 3, 36, 36)])
-def test_motion_is_the_clamped_normalised_difference(shape: tuple[int, ...]) -> None:
+def test_motion_is_the_clamped_normalised_difference(backend: str, shape: tuple[int, ...]) -> None:
     a, b = random_appearances(2, *shape)
     wide = (b.astype(np.float64) - a) / (a.astype(np.float64) + b + 0.3)
     expected = np.clip(wide, -0.2, 0.2) * 50.0
-    found = rf.motion(a, b)
+    found = rf.motion(a, b, backend=backend)
     assert found.shape == shape
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=MOTION_TOLERANCE)
     np.testing.assert_array_equal(rf.motion(a, b, "difference"), b - a)
 
 
-def test_motion_reversed_in_time_is_negated() -> None:
+def test_motion_reversed_in_time_is_negated(backend: str) -> None:
     a, b = random_appearances(2, 3, 36, 36)
-    np.testing.assert_array_equal(rf.motion(b, a), -rf.motion(a, b))
+    forwards, backwards = rf.motion(a, b, backend=backend), rf.motion(b, a, backend=backend)
+    np.testing.assert_array_equal(backwards, -forwards)
+
+
+def test_no_number_stays_no_number(backend: str) -> None:
+    a, b = random_appearances(2, 3, 36, 36)
+    a[1, 2, 3] = b[2, 35, 35] = np.nan
+    found = np.isnan(rf.motion(a, b, backend=backend))
+    assert np.argwhere(found).tolist() == [[1, 2, 3], [2, 35, 35]]
 
 
 def test_motion_hardly_minds_exposure() -> None:

@@ -1,138 +1,372 @@
-// Kernel bodies in plain C++, shaped so that a compiler vectorises them: the innermost loops run
-// over output maps or pixels, have constant length and no branches.
+// The kernels, written once for all instruction sets. `V` is a vector of floats, defined by the
+// backend's own file; since that type has internal linkage there, so has all that is made from it,
+// and code for one processor never ends up in the program of another.
+//
+// What a backend's V gives:
+//   V::kWidth                    floats in a vector: 4, 8 or 16
+//   V::kRows, V::kColumns        accumulators of the second convolution's product, and
+//   V::kColumns1                 those of the first one's: as many as the registers hold
+//   load, store, splat           from, to and of floats; `splat(p)` repeats *p
+//   +, -, *, /, fma(a, b, c)     a * b + c
+//   clamp(x, low, high)          of a NaN: that NaN
+//   power_of_two(x)              of x + 1.5 * 2^23 + 127, a vector whose integer stands in the bits
+//   V::Words                     2 * kWidth unsigned 16-bit sums: zero, add_bytes, floats
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "kernels.hpp"
 
-namespace rppg::body {
+namespace rppg {
 
-inline void add_row(const std::uint8_t* row, float weight, int count, float* sum) {
-  for (int i = 0; i < count; ++i) sum[i] += weight * static_cast<float>(row[i]);
-}
+template <class V>
+struct Body {
+  static constexpr int kWidth = V::kWidth;
+  static_assert(kBlock % kWidth == 0, "a block holds whole vectors");
 
-// By value: std::clamp returns references, which keep gcc from vectorising.
-inline float clamp(float x, float low, float high) {
-  x = x < low ? low : x;
-  return x > high ? high : x;
-}
+  // --- Frames
 
-inline void motion(const float* a, const float* b, std::ptrdiff_t count, float* out) {
-  for (std::ptrdiff_t i = 0; i < count; ++i) {
-    const float ratio = (b[i] - a[i]) / (a[i] + b[i] + kMotionOffset);
-    out[i] = clamp(ratio, -kMotionLimit, kMotionLimit) * kMotionGain;
+  static V bytes(const std::uint8_t* from, int part) {
+    V both[2];
+    V::Words::zero().add_bytes(from).floats(both[0], both[1]);
+    return both[part];
   }
-}
 
-// tanh(x) = 1 - 2 / (2^z + 1) with z = 2 x log2(e); 2^z by a polynomial on [-1/2, 1/2] and an
-// exponent shift. Absolute error below 3e-7.
-inline float tanh(float x) {
-  constexpr float kSaturation = 9.0f;  // tanh(9) rounds to 1
-  constexpr float kTwoLog2E = 2.885390081777927f;
-  constexpr float kRoundToInteger = 12582912.0f;  // 1.5 * 2^23: adding it drops the fraction
-  const float z = clamp(x, -kSaturation, kSaturation) * kTwoLog2E;
-  const float biased = z + kRoundToInteger;
-  const float f = z - (biased - kRoundToInteger);
-  // Taylor terms of 2^f; |f| <= 1/2 leaves 1.2e-7 after the sixth.
-  float power = 1.540353e-4f;
-  power = power * f + 1.333355815e-3f;
-  power = power * f + 9.618129108e-3f;
-  power = power * f + 5.550410866e-2f;
-  power = power * f + 2.402265070e-1f;
-  power = power * f + 6.931471806e-1f;
-  power = power * f + 1.0f;
-  // The integer stands in the low bits of `biased`; shifted, what is above it falls out.
-  std::uint32_t bits, whole;
-  std::memcpy(&bits, &power, sizeof bits);
-  std::memcpy(&whole, &biased, sizeof whole);
-  bits += whole << 23;
-  std::memcpy(&power, &bits, sizeof bits);
-  return 1.0f - 2.0f / (power + 1.0f);
-}
+  // `kCount` neighbouring pairs of vectors, so that their additions overlap.
+  template <int kCount>
+  static void sum_rows_chunk(const std::uint8_t* first, std::ptrdiff_t stride, int rows,
+                             float first_share, float last_share, float* sum) {
+    using Words = typename V::Words;
+    constexpr int kStep = 2 * kWidth;
+    constexpr int kMost = 257;  // rows whose sum fits 16 bits
+    V total[2 * kCount];
+    const auto add_row = [&](const std::uint8_t* row, float share) {
+      for (int i = 0; i < kCount; ++i) {
+        V low, high;
+        Words::zero().add_bytes(row + i * kStep).floats(low, high);
+        total[2 * i] = fma(low, V::splat(&share), total[2 * i]);
+        total[2 * i + 1] = fma(high, V::splat(&share), total[2 * i + 1]);
+      }
+    };
+    for (V& each : total) each = V::zero();
+    add_row(first, first_share);
+    if (rows > 1) add_row(first + (rows - 1) * stride, last_share);
+    for (int row = 1; row < rows - 1; row += kMost) {
+      Words words[kCount];
+      for (Words& each : words) each = Words::zero();
+      const int end = row + kMost < rows - 1 ? row + kMost : rows - 1;
+      const std::uint8_t* from = first + row * stride;
+      for (int r = row; r < end; ++r, from += stride)
+        for (int i = 0; i < kCount; ++i) words[i] = words[i].add_bytes(from + i * kStep);
+      for (int i = 0; i < kCount; ++i) {
+        V low, high;
+        words[i].floats(low, high);
+        total[2 * i] = total[2 * i] + low;
+        total[2 * i + 1] = total[2 * i + 1] + high;
+      }
+    }
+    for (int i = 0; i < 2 * kCount; ++i) total[i].store(sum + i * kWidth);
+  }
 
-// The sums of one pooling cell (four neighbouring pixels) for kGroup output maps.
-// The group is as wide as 16 vector registers of 4 floats can hold beside their operands.
-inline constexpr int kGroup = 8;
-inline constexpr int kCell = 4;
-
-template <int kInputs>
-inline void accumulate(const float* const (&pixel)[kCell], const float* weights, int weight_stride,
-                       int input_stride, float (&sum)[kCell][kGroup]) {
-  for (int input = 0; input < kInputs; ++input) {
-    const float* w = weights + input * weight_stride;
-    for (int p = 0; p < kCell; ++p) {
-      const float value = pixel[p][input * input_stride];
-      for (int m = 0; m < kGroup; ++m) sum[p][m] += value * w[m];
+  static void sum_rows(const std::uint8_t* first, std::ptrdiff_t stride, int rows,
+                       float first_share, float last_share, int count, float* sum) {
+    constexpr int kStep = 2 * kWidth, kMany = 4;
+    int i = 0;
+    const auto chunk = [&](auto many) {
+      constexpr int kCount = decltype(many)::value;
+      sum_rows_chunk<kCount>(first + i, stride, rows, first_share, last_share, sum + i);
+      i += kCount * kStep;
+    };
+    while (i + kMany * kStep <= count) chunk(Constant<kMany>());
+    while (i + kStep <= count) chunk(Constant<1>());
+    if (i < count && count >= kStep) {
+      i = count - kStep;  // sums that are there already are made again
+      chunk(Constant<1>());
+    }
+    for (; i < count; ++i) {
+      float total = first_share * static_cast<float>(first[i]);
+      for (int row = 1; row < rows - 1; ++row) total += static_cast<float>(first[i + row * stride]);
+      if (rows > 1) total += last_share * static_cast<float>(first[i + (rows - 1) * stride]);
+      sum[i] = total;
     }
   }
-}
 
-inline void start(const float* bias, float (&sum)[kCell][kGroup]) {
-  for (int p = 0; p < kCell; ++p)
-    for (int m = 0; m < kGroup; ++m) sum[p][m] = bias[m];
-}
+  static V motion(V a, V b) {
+    const V ratio = (b - a) / (a + b + V::all(kMotionOffset));
+    return clamp(ratio, V::all(-kMotionLimit), V::all(kMotionLimit)) * V::all(kMotionGain);
+  }
 
-inline void tanh_pool(float (&sum)[kCell][kGroup], float (&pooled)[kGroup]) {
-  float* const values = sum[0];
-  for (int i = 0; i < kCell * kGroup; ++i) values[i] = tanh(values[i]);
-  for (int m = 0; m < kGroup; ++m)
-    pooled[m] = 0.25f * ((sum[0][m] + sum[1][m]) + (sum[2][m] + sum[3][m]));
-}
+  static void motion(const float* a, const float* b, std::ptrdiff_t count, float* out) {
+    std::ptrdiff_t i = 0;
+    for (; i + kWidth <= count; i += kWidth) motion(V::load(a + i), V::load(b + i)).store(out + i);
+    if (i == count) return;
+    float rest[3][kWidth] = {};
+    for (std::ptrdiff_t k = i; k < count; ++k) {
+      rest[0][k - i] = a[k];
+      rest[1][k - i] = b[k];
+    }
+    motion(V::load(rest[0]), V::load(rest[1])).store(rest[2]);
+    for (std::ptrdiff_t k = i; k < count; ++k) out[k] = rest[2][k - i];
+  }
 
-inline void first_layer(const PackedWeights& weights, StudentScratch& scratch) {
-  constexpr int kPlane = kPadded * kPadded;
-  for (int y = 0; y < kSide1; ++y) {
-    for (int x = 0; x < kSide1; ++x) {
-      float* out = scratch.maps1 + ((y + 1) * kPadded1 + x + 1) * kMaps1;
-      for (int map = 0; map < kMaps1; map += kGroup) {
-        float sum[kCell][kGroup];
-        start(weights.conv1_bias + map, sum);
-        for (int ky = 0; ky < 3; ++ky) {
-          for (int kx = 0; kx < 3; ++kx) {
-            const float* corner = scratch.motion + (2 * y + ky) * kPadded + 2 * x + kx;
-            const float* const pixel[kCell] = {corner, corner + 1, corner + kPadded,
-                                               corner + kPadded + 1};
-            accumulate<kColours>(pixel, weights.conv1 + (ky * 3 + kx) * kColours * kMaps1 + map,
-                                 kMaps1, kPlane, sum);
-          }
+  // --- tanh and pooling
+
+  // 2^z + 1 for z in [-26, 26], where tanh is 1 in float32: the product of four fits one float.
+  static V power_plus_one(V z) {
+    constexpr float kSaturation = 26.0f;
+    constexpr float kRound = 12582912.0f + 127.0f;  // drops the fraction, leaves an exponent
+    z = clamp(z, V::all(-kSaturation), V::all(kSaturation));
+    const V rounded = z + V::all(kRound);
+    const V f = z - (rounded - V::all(kRound));
+    // 2^f on [-1/2, 1/2]: least largest relative error, 8e-8.
+    V power = V::all(1.3276473e-3f);
+    power = fma(power, f, V::all(9.6755410e-3f));
+    power = fma(power, f, V::all(5.5507131e-2f));
+    power = fma(power, f, V::all(2.4022120e-1f));
+    power = fma(power, f, V::all(6.9314694e-1f));
+    power = fma(power, f, V::all(1.0000001f));
+    return fma(power, power_of_two(rounded), V::all(1.0f));
+  }
+
+  // The mean of tanh over a pooling cell. The arguments are multiplied by 2 log2(e) already, so
+  // tanh(x) = 1 - 2 / (2^z + 1); the four quotients share one division.
+  static V tanh_mean(V z0, V z1, V z2, V z3) {
+    const V a = power_plus_one(z0), b = power_plus_one(z1);
+    const V c = power_plus_one(z2), d = power_plus_one(z3);
+    const V ab = a * b, cd = c * d;
+    const V numerator = fma(a + b, cd, (c + d) * ab);
+    return fma(numerator / (ab * cd), V::all(-0.5f), V::all(1.0f));
+  }
+
+  // --- The matrix product
+
+  // out[r][m] = sum over o and i of a[r * a_row + o * outer_step + i] * b[o * kInner + i][m], for
+  // kR rows and kC vectors of maps; rows of b and out are b_row and out_row apart.
+  template <int kR, int kC, int kOuter, int kInner>
+  static void multiply(const float* a, int a_row, int outer_step, const float* b, int b_row,
+                       float* out, int out_row) {
+    V sum[kR][kC];
+    for (int r = 0; r < kR; ++r)
+      for (int c = 0; c < kC; ++c) sum[r][c] = V::zero();
+    for (int o = 0; o < kOuter; ++o) {
+      for (int i = 0; i < kInner; ++i, b += b_row) {
+        V weight[kC];
+        for (int c = 0; c < kC; ++c) weight[c] = V::load(b + c * kWidth);
+        for (int r = 0; r < kR; ++r) {
+          const V value = V::splat(a + r * a_row + i);
+          for (int c = 0; c < kC; ++c) sum[r][c] = fma(value, weight[c], sum[r][c]);
         }
-        float pooled[kGroup];
-        tanh_pool(sum, pooled);
-        for (int m = 0; m < kGroup; ++m) out[map + m] = pooled[m];
+      }
+      a += outer_step;
+    }
+    for (int r = 0; r < kR; ++r)
+      for (int c = 0; c < kC; ++c) sum[r][c].store(out + r * out_row + c * kWidth);
+  }
+
+  // --- First layer
+
+  // Six input rows -> the six points of Winograd's F(4, 3).
+  static void transform_input1(const V (&d)[kPoints1], V (&v)[kPoints1]) {
+    const V four = V::all(4), minus_five = V::all(-5);
+    v[0] = fma(d[0], four, fma(d[2], minus_five, d[4]));
+    const V even = fma(d[2], V::all(-4), d[4]), odd = fma(d[1], V::all(-4), d[3]);
+    v[1] = even + odd;
+    v[2] = even - odd;
+    const V near = d[4] - d[2], far = (d[3] - d[1]) * V::all(2);
+    v[3] = near + far;
+    v[4] = near - far;
+    v[5] = fma(d[1], four, fma(d[3], minus_five, d[5]));
+  }
+
+  // Six points -> four output rows.
+  static void transform_output1(const V (&m)[kPoints1], V bias, V (&y)[kRows1]) {
+    const V s1 = m[1] + m[2], d1 = m[1] - m[2], s2 = m[3] + m[4], d2 = m[3] - m[4];
+    const V s = s1 + bias, d = d1 + bias;
+    y[0] = m[0] + s + s2;
+    y[1] = fma(d2, V::all(2), d);
+    y[2] = fma(s2, V::all(4), s);
+    y[3] = fma(d2, V::all(8), d) + m[5];
+  }
+
+  // The transformed input of output rows 4 * group to 4 * group + 3.
+  static void transform_rows(const float* motion, int group, float* rows) {
+    for (int colour = 0; colour < kColours; ++colour) {
+      const float* plane = motion + colour * kSide * kSide;
+      for (int next = 0; next < kSide; next += kWidth) {
+        const int x = next < kSide - kWidth ? next : kSide - kWidth;  // the last ones overlap
+        V in[kPoints1], points[kPoints1];
+        for (int i = 0; i < kPoints1; ++i) {
+          const int y = kRows1 * group + i - 1;
+          in[i] = y < 0 || y >= kSide ? V::zero() : V::load(plane + y * kSide + x);
+        }
+        transform_input1(in, points);
+        for (int t = 0; t < kPoints1; ++t)
+          points[t].store(rows + (t * kColours + colour) * kRowStride + 1 + x);
       }
     }
   }
-}
 
-inline float second_layer(const PackedWeights& weights, const StudentScratch& scratch) {
-  alignas(kAlignment) float total[kMaps2] = {};
-  for (int map = 0; map < kMaps2; map += kGroup) {
-    for (int y = 0; y < kSide2; ++y) {
-      for (int x = 0; x < kSide2; ++x) {
-        float sum[kCell][kGroup];
-        start(weights.conv2_bias + map, sum);
-        for (int ky = 0; ky < 3; ++ky) {
-          for (int kx = 0; kx < 3; ++kx) {
-            const float* corner = scratch.maps1 + ((2 * y + ky) * kPadded1 + 2 * x + kx) * kMaps1;
-            const float* const pixel[kCell] = {corner, corner + kMaps1, corner + kPadded1 * kMaps1,
-                                               corner + (kPadded1 + 1) * kMaps1};
-            accumulate<kMaps1>(pixel, weights.conv2 + (ky * 3 + kx) * kMaps1 * kMaps2 + map, kMaps2,
-                               1, sum);
-          }
+  static void first_layer(const PackedWeights& weights, const float* motion, StudentScratch& s) {
+    constexpr int kC = V::kColumns1, kAtOnce = kC * kWidth;
+    static_assert(kMaps1 % kAtOnce == 0 && kAtOnce <= kMapsAtOnce, "blocks fill the product");
+    for (int group = 0; group < kSide / kRows1; ++group) {
+      transform_rows(motion, group, s.rows);
+      for (int map = 0; map < kMaps1; map += kAtOnce) {
+        for (int x = 0; x < kSide; x += kColumns1) {
+          for (int t = 0; t < kPoints1; ++t)
+            multiply<kColumns1, kC, kColours, 3>(
+                s.rows + t * kColours * kRowStride + x, 1, kRowStride,
+                weights.conv1 + t * kColours * 3 * kMaps1 + map, kMaps1,
+                s.products1 + t * kColumns1 * kAtOnce, kAtOnce);
+          for (int c = 0; c < kC; ++c)
+            for (int column = 0; column < kColumns1; column += 2)
+              pool_first(s, map + c * kWidth, V::load(weights.conv1_bias + map + c * kWidth),
+                         s.products1 + column * kAtOnce + c * kWidth, kAtOnce, 2 * group,
+                         (x + column) / 2);
         }
-        float pooled[kGroup];
-        tanh_pool(sum, pooled);
-        const float* w = weights.fully_connected + (y * kSide2 + x) * kMaps2 + map;
-        for (int m = 0; m < kGroup; ++m) total[map + m] += pooled[m] * w[m];
       }
     }
   }
-  double change = weights.fully_connected_bias;
-  for (const float part : total) change += part;
-  return static_cast<float>(change);
-}
 
-}  // namespace rppg::body
+  // Two columns of products -> two pooling cells, at (y, x) and (y + 1, x) of the first maps.
+  static void pool_first(StudentScratch& s, int map, V bias, const float* products, int stride,
+                         int y, int x) {
+    V out[2][kRows1];
+    for (int column = 0; column < 2; ++column) {
+      V m[kPoints1];
+      for (int t = 0; t < kPoints1; ++t)
+        m[t] = V::load(products + (t * kColumns1 + column) * stride);
+      transform_output1(m, bias, out[column]);
+    }
+    float* const maps = s.maps1[map / kBlock][(y + 1) * kPadded1 + x + 1] + map % kBlock;
+    tanh_mean(out[0][0], out[1][0], out[0][1], out[1][1]).store(maps);
+    tanh_mean(out[0][2], out[1][2], out[0][3], out[1][3]).store(maps + kPadded1 * kBlock);
+  }
+
+  // --- Second layer
+
+  // Eight inputs -> the eight points of Winograd's F(6, 3).
+  static void transform_input2(const V (&d)[kPoints2], V (&v)[kPoints2]) {
+    const V q = V::all(5.25f), r = V::all(-4.25f);
+    v[0] = fma(d[4] - d[2], q, d[0] - d[6]);
+    v[7] = fma(d[3] - d[5], q, d[7] - d[1]);
+    const V even1 = fma(d[4], r, d[2] + d[6]), odd1 = fma(d[3], r, d[1] + d[5]);
+    v[1] = even1 + odd1;
+    v[2] = even1 - odd1;
+    const V middle = d[3] * V::all(-2.5f);
+    const V even2 = fma(d[2], V::all(0.25f), fma(d[4], V::all(-1.25f), d[6]));
+    const V odd2 = fma(d[1], V::all(0.5f), fma(d[5], V::all(2), middle));
+    v[3] = even2 + odd2;
+    v[4] = even2 - odd2;
+    const V even3 = fma(d[2], V::all(4), fma(d[4], V::all(-5), d[6]));
+    const V odd3 = fma(d[1], V::all(2), fma(d[5], V::all(0.5f), middle));
+    v[5] = even3 + odd3;
+    v[6] = even3 - odd3;
+  }
+
+  // Eight points -> six outputs.
+  static void transform_output2(const V (&m)[kPoints2], V (&y)[kTile2]) {
+    const V s1 = m[1] + m[2], d1 = m[1] - m[2];
+    const V s2 = m[3] + m[4], d2 = m[3] - m[4];
+    const V s3 = m[5] + m[6], d3 = m[5] - m[6];
+    y[0] = (m[0] + s1) + (s2 + s3);
+    y[1] = fma(d2, V::all(2), fma(d3, V::all(0.5f), d1));
+    y[2] = fma(s2, V::all(4), fma(s3, V::all(0.25f), s1));
+    y[3] = fma(d2, V::all(8), fma(d3, V::all(0.125f), d1));
+    y[4] = fma(s2, V::all(16), fma(s3, V::all(0.0625f), s1));
+    y[5] = fma(d2, V::all(32), fma(d3, V::all(0.03125f), d1 + m[7]));
+  }
+
+  static void transform_tiles(StudentScratch& s) {
+    V in[kPoints2], points[kPoints2];
+    for (int map = 0; map < kMaps1; map += kWidth) {
+      for (int down = 0; down < kTilesAcross; ++down) {
+        const float* maps = s.maps1[map / kBlock][kTile2 * down * kPadded1] + map % kBlock;
+        for (int x = 0; x < kPadded1; ++x) {
+          for (int i = 0; i < kPoints2; ++i) in[i] = V::load(maps + (i * kPadded1 + x) * kBlock);
+          transform_input2(in, points);
+          for (int i = 0; i < kPoints2; ++i) points[i].store(s.band + (i * kPadded1 + x) * kWidth);
+        }
+        for (int across = 0; across < kTilesAcross; ++across) {
+          for (int row = 0; row < kPoints2; ++row) {
+            const float* from = s.band + (row * kPadded1 + kTile2 * across) * kWidth;
+            for (int i = 0; i < kPoints2; ++i) in[i] = V::load(from + i * kWidth);
+            transform_input2(in, points);
+            for (int i = 0; i < kPoints2; ++i)
+              points[i].store(s.tiles[row * kPoints2 + i][kTilesAcross * down + across] + map);
+          }
+        }
+      }
+    }
+  }
+
+  static void multiply_tiles(const PackedWeights& weights, int half, StudentScratch& s) {
+    constexpr int kR = V::kRows, kC = V::kColumns;
+    static_assert(kTiles % kR == 0 && kHalf % (kC * kWidth) == 0, "blocks fill the product");
+    for (int point = 0; point < kPoints2 * kPoints2; ++point)
+      for (int map = 0; map < kHalf; map += kC * kWidth)
+        for (int tile = 0; tile < kTiles; tile += kR)
+          multiply<kR, kC, 1, kMaps1>(
+              s.tiles[point][tile], kMaps1, 0, weights.conv2[half][point] + map, kHalf,
+              s.products2 + tile * kTileStride + point * kHalf + map, kTileStride);
+  }
+
+  // One tile's products of one vector of maps -> its part of the fully connected layer.
+  static V pool_second(const float* products, V bias, const float* fully_connected, V sum) {
+    V rows[kTile2][kPoints2];
+    for (int x = 0; x < kPoints2; ++x) {
+      V m[kPoints2], y[kTile2];
+      for (int i = 0; i < kPoints2; ++i) m[i] = V::load(products + (i * kPoints2 + x) * kHalf);
+      transform_output2(m, y);
+      for (int i = 0; i < kTile2; ++i) rows[i][x] = y[i];
+    }
+    for (int y = 0; y < kTile2; y += 2) {
+      V upper[kTile2], lower[kTile2];
+      transform_output2(rows[y], upper);
+      transform_output2(rows[y + 1], lower);
+      for (int x = 0; x < kTile2; x += 2) {
+        const V pooled =
+            tanh_mean(upper[x] + bias, upper[x + 1] + bias, lower[x] + bias, lower[x + 1] + bias);
+        sum = fma(pooled, V::load(fully_connected + (y / 2 * kSide2 + x / 2) * kMaps2), sum);
+      }
+    }
+    return sum;
+  }
+
+  static float second_layer(const PackedWeights& weights, StudentScratch& s) {
+    transform_tiles(s);
+    alignas(kAlignment) float sums[kMaps2] = {};
+    for (int half = 0; half < kMaps2 / kHalf; ++half) {
+      multiply_tiles(weights, half, s);
+      for (int tile = 0; tile < kTiles; ++tile) {
+        const int cell =
+            tile / kTilesAcross * (kTile2 / 2) * kSide2 + tile % kTilesAcross * (kTile2 / 2);
+        for (int i = 0; i < kHalf; i += kWidth) {
+          const int map = half * kHalf + i;
+          pool_second(s.products2 + tile * kTileStride + i, V::load(weights.conv2_bias + map),
+                      weights.fully_connected + cell * kMaps2 + map, V::load(sums + map))
+              .store(sums + map);
+        }
+      }
+    }
+    double change = static_cast<double>(weights.fully_connected_bias);
+    for (const float sum : sums) change += static_cast<double>(sum);
+    return static_cast<float>(change);
+  }
+
+  static float change(const PackedWeights& weights, const float* motion, StudentScratch& s) {
+    first_layer(weights, motion, s);
+    return second_layer(weights, s);
+  }
+
+  static constexpr Kernels kernels(const char* name) { return {name, sum_rows, motion, change}; }
+
+ private:
+  template <int kValue>
+  struct Constant {
+    static constexpr int value = kValue;
+  };
+};
+
+}  // namespace rppg

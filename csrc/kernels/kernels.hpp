@@ -4,7 +4,7 @@
 // and no kernel allocates, locks or keeps state: the same input gives the same bits in any thread.
 //
 // Tolerances of every float32 backend against float64 arithmetic, on inputs of the sizes below:
-//   add_row, motion     1e-6 relative to the largest magnitude
+//   sum_rows, motion    1e-6 relative to the largest magnitude
 //   the student network 1e-5 of the standard deviation of its output on real motion
 #pragma once
 
@@ -23,11 +23,19 @@ inline constexpr int kMaps2 = 64;
 inline constexpr int kSide2 = kSide1 / 2;
 inline constexpr int kFeatures = kMaps2 * kSide2 * kSide2;
 
-// Convolution inputs carry a border of one zero pixel, so that no kernel has an edge case.
-inline constexpr int kPadded = kSide + 2;
+// The first maps carry a border of one zero pixel, so that the second convolution has no edge.
 inline constexpr int kPadded1 = kSide1 + 2;
-inline constexpr int kPaddedPixels = kColours * kPadded * kPadded;
-inline constexpr int kPaddedMaps1 = kPadded1 * kPadded1 * kMaps1;
+
+// Both convolutions are computed by Winograd's minimal filtering, which trades multiplications for
+// additions (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
+// First: down the columns only, 4 output rows from 6 input rows by 6 products in place of 12.
+inline constexpr int kRows1 = 4;
+inline constexpr int kPoints1 = kRows1 + 2;
+// Second: 6x6 outputs from 8x8 inputs by 64 products in place of 324; 18 = 3 * 6 leaves no rest.
+inline constexpr int kTile2 = 6;
+inline constexpr int kPoints2 = kTile2 + 2;
+inline constexpr int kTilesAcross = kSide1 / kTile2;
+inline constexpr int kTiles = kTilesAcross * kTilesAcross;
 
 inline constexpr int kAlignment = 64;
 
@@ -37,46 +45,64 @@ inline constexpr float kMotionOffset = 0.3f;
 inline constexpr float kMotionLimit = 0.2f;
 inline constexpr float kMotionGain = 50.0f;
 
-// Weights in the order in which the kernels read them: the output map runs fastest.
+// Maps are kept in blocks of 16, a cache line and the widest vector; the products of the second
+// convolution are made for 32 maps at a time, so that they and their inputs stay in the cache.
+inline constexpr int kBlock = 16;
+inline constexpr int kHalf = kMaps2 / 2;
+
+// Weights as the kernels read them: transformed for Winograd, the output map fastest, and
+// multiplied by 2 log2(e), so that tanh begins with a power of two.
 struct alignas(kAlignment) PackedWeights {
-  float conv1[9 * kColours * kMaps1];               // [ky][kx][colour][map]
-  float conv1_bias[kMaps1];                         // [map]
-  float conv2[9 * kMaps1 * kMaps2];                 // [ky][kx][map1][map2]
-  float conv2_bias[kMaps2];                         // [map2]
-  float fully_connected[kSide2 * kSide2 * kMaps2];  // [y][x][map2]
+  float conv1[kPoints1 * kColours * 3 * kMaps1];                     // [point][colour][kx][map]
+  float conv1_bias[kMaps1];                                          // [map]
+  float conv2[kMaps2 / kHalf][kPoints2 * kPoints2][kMaps1 * kHalf];  // [half][point][map1][map2]
+  float conv2_bias[kMaps2];                                          // [map2]
+  float fully_connected[kSide2 * kSide2 * kMaps2];                   // [y][x][map2]
   float fully_connected_bias;
 };
 
+// Rows of the first convolution's input, with a zero pixel on either side.
+inline constexpr int kRowStride = kSide + 4;
+// Of the first products: columns and maps at a time.
+inline constexpr int kColumns1 = 6;
+inline constexpr int kMapsAtOnce = 2 * kBlock;
+// From one tile's products to the next; odd in cache lines, lest they fall into the same ones.
+inline constexpr int kTileStride = kPoints2 * kPoints2 * kHalf + kBlock;
+
 // Working memory of one forward pass. The zero borders are written once, by `clear_borders`.
 struct alignas(kAlignment) StudentScratch {
-  float motion[kPaddedPixels];  // [colour][y][x], padded
-  float maps1[kPaddedMaps1];    // [y][x][map], padded
+  float rows[kPoints1 * kColours * kRowStride];               // [point][colour][x], padded
+  float products1[kPoints1 * kColumns1 * kMapsAtOnce];        // [point][x][map of the block]
+  float maps1[kMaps1 / kBlock][kPadded1 * kPadded1][kBlock];  // [block][y][x][map], padded
+  float band[kPoints2 * kPadded1 * kBlock];                   // [point][x][map of the vector]
+  float tiles[kPoints2 * kPoints2][kTiles][kMaps1];           // [point][tile][map1]
+  float products2[kTiles * kTileStride];                      // [tile][point][map2 of the half]
 };
 
 struct Kernels {
   const char* name;
 
-  // sum[i] += weight * row[i] for i < count. Neither buffer need be aligned.
-  void (*add_row)(const std::uint8_t* row, float weight, int count, float* sum);
+  // sum[i] = first_share * row_0[i] + row_1[i] + ... + last_share * row_(rows - 1)[i] for
+  // i < count; of a single row the last share is ignored. Buffers need not be aligned.
+  void (*sum_rows)(const std::uint8_t* first, std::ptrdiff_t stride, int rows, float first_share,
+                   float last_share, int count, float* sum);
 
   // The normalised motion of `count` pixel values. Buffers need not be aligned.
   void (*motion)(const float* a, const float* b, std::ptrdiff_t count, float* out);
 
-  // First convolution, tanh and 2x2 average pooling: scratch.motion -> scratch.maps1.
-  void (*first_layer)(const PackedWeights& weights, StudentScratch& scratch);
-
-  // Second convolution, tanh, 2x2 average pooling and the fully connected layer:
-  // scratch.maps1 -> the predicted change of the pulse.
-  float (*second_layer)(const PackedWeights& weights, const StudentScratch& scratch);
+  // The student network: motion, [colour][y][x], not necessarily aligned, -> change of the pulse.
+  float (*change)(const PackedWeights& weights, const float* motion, StudentScratch& scratch);
 };
 
-extern const Kernels kPortableKernels;
+extern const Kernels kPortableKernels, kAvx2Kernels, kAvx512Kernels, kNeonKernels;
 
-// The backend called `name`; "auto" picks the fastest one that this processor runs.
+// The backend called `name`. "auto" is the one that the environment variable RPPG_BACKEND names at
+// the first use, else the fastest one that this processor runs.
 // Throws std::invalid_argument, naming the backends there are, for any other name.
 const Kernels& select_kernels(const char* name);
 
-// Names of the backends that this build holds and this processor runs, ended by nullptr.
+// Names of the backends that this build holds and this processor runs, the fastest first, ended by
+// nullptr.
 const char* const* available_backends();
 
 }  // namespace rppg

@@ -1,9 +1,66 @@
-// The portable backend: the bodies as the compiler's baseline instruction set makes them.
+// For any processor: vectors of 4 floats, without its instructions by name.
+#include <cstring>
+
 #include "body.hpp"
 
 namespace rppg {
+namespace {
 
-const Kernels kPortableKernels = {"portable", body::add_row, body::motion, body::first_layer,
-                                  body::second_layer};
+// gcc and clang know vectors of this size on every processor, if need be as four plain floats.
+using Floats = float __attribute__((vector_size(16)));
+using Bits = std::uint32_t __attribute__((vector_size(16)));
+
+struct V {
+  static constexpr int kWidth = 4;
+  static constexpr int kRows = 3, kColumns = 4, kColumns1 = 2;
+  Floats v;
+
+  static V all(float x) { return {Floats{x, x, x, x}}; }
+  static V zero() { return all(0); }
+  static V splat(const float* from) { return all(*from); }
+  static V load(const float* from) {
+    V out;
+    std::memcpy(&out.v, from, sizeof out.v);
+    return out;
+  }
+  void store(float* to) const { std::memcpy(to, &v, sizeof v); }
+
+  friend V operator+(V a, V b) { return {a.v + b.v}; }
+  friend V operator-(V a, V b) { return {a.v - b.v}; }
+  friend V operator*(V a, V b) { return {a.v * b.v}; }
+  friend V operator/(V a, V b) { return {a.v / b.v}; }
+  friend V fma(V a, V b, V c) { return {a.v * b.v + c.v}; }
+  friend V clamp(V x, V low, V high) {
+    x.v = x.v < low.v ? low.v : x.v;
+    return {x.v > high.v ? high.v : x.v};
+  }
+  friend V power_of_two(V x) {
+    Bits bits;
+    std::memcpy(&bits, &x.v, sizeof bits);
+    bits <<= 23;
+    std::memcpy(&x.v, &bits, sizeof bits);
+    return x;
+  }
+
+  struct Words {
+    std::uint16_t v[2 * kWidth];
+    static Words zero() { return {}; }
+    Words add_bytes(const std::uint8_t* from) const {
+      Words out;
+      for (int i = 0; i < 2 * kWidth; ++i) out.v[i] = static_cast<std::uint16_t>(v[i] + from[i]);
+      return out;
+    }
+    void floats(V& low, V& high) const {
+      for (int i = 0; i < kWidth; ++i) {
+        low.v[i] = static_cast<float>(v[i]);
+        high.v[i] = static_cast<float>(v[kWidth + i]);
+      }
+    }
+  };
+};
+
+}  // namespace
+
+const Kernels kPortableKernels = Body<V>::kernels("portable");
 
 }  // namespace rppg

@@ -1,0 +1,49 @@
+// x86-64 with AVX2 and FMA: 16 registers of 8 floats.
+#include <immintrin.h>
+
+#include "body.hpp"
+
+namespace rppg {
+namespace {
+
+struct V {
+  static constexpr int kWidth = 8;
+  static constexpr int kRows = 3, kColumns = 4, kColumns1 = 2;
+  __m256 v;
+
+  static V zero() { return {_mm256_setzero_ps()}; }
+  static V all(float x) { return {_mm256_set1_ps(x)}; }
+  static V splat(const float* from) { return {_mm256_broadcast_ss(from)}; }
+  static V load(const float* from) { return {_mm256_loadu_ps(from)}; }
+  void store(float* to) const { _mm256_storeu_ps(to, v); }
+
+  friend V operator+(V a, V b) { return {_mm256_add_ps(a.v, b.v)}; }
+  friend V operator-(V a, V b) { return {_mm256_sub_ps(a.v, b.v)}; }
+  friend V operator*(V a, V b) { return {_mm256_mul_ps(a.v, b.v)}; }
+  friend V operator/(V a, V b) { return {_mm256_div_ps(a.v, b.v)}; }
+  friend V fma(V a, V b, V c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+  // The second operand is what comes out where one is no number.
+  friend V clamp(V x, V low, V high) { return {_mm256_min_ps(high.v, _mm256_max_ps(low.v, x.v))}; }
+  friend V power_of_two(V x) {
+    return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x.v), 23))};
+  }
+
+  struct Words {
+    __m256i v;
+    static Words zero() { return {_mm256_setzero_si256()}; }
+    Words add_bytes(const std::uint8_t* from) const {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+      return {_mm256_add_epi16(v, _mm256_cvtepu8_epi16(bytes))};
+    }
+    void floats(V& low, V& high) const {
+      low.v = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm256_castsi256_si128(v)));
+      high.v = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm256_extracti128_si256(v, 1)));
+    }
+  };
+};
+
+}  // namespace
+
+const Kernels kAvx2Kernels = Body<V>::kernels("avx2");
+
+}  // namespace rppg

@@ -1,0 +1,51 @@
+// 64-bit Arm (ARMv8.0, as of the Cortex-A57): 32 registers of 4 floats.
+#include <arm_neon.h>
+
+#include "body.hpp"
+
+namespace rppg {
+namespace {
+
+struct V {
+  static constexpr int kWidth = 4;
+  static constexpr int kRows = 3, kColumns = 8, kColumns1 = 4;
+  float32x4_t v;
+
+  static V zero() { return {vdupq_n_f32(0)}; }
+  static V all(float x) { return {vdupq_n_f32(x)}; }
+  static V splat(const float* from) { return {vld1q_dup_f32(from)}; }
+  static V load(const float* from) { return {vld1q_f32(from)}; }
+  void store(float* to) const { vst1q_f32(to, v); }
+
+  friend V operator+(V a, V b) { return {vaddq_f32(a.v, b.v)}; }
+  friend V operator-(V a, V b) { return {vsubq_f32(a.v, b.v)}; }
+  friend V operator*(V a, V b) { return {vmulq_f32(a.v, b.v)}; }
+  // Two Newton steps from the estimate: the Cortex-A57 takes several times as long to divide.
+  friend V operator/(V a, V b) {
+    float32x4_t inverse = vrecpeq_f32(b.v);
+    inverse = vmulq_f32(inverse, vrecpsq_f32(b.v, inverse));
+    inverse = vmulq_f32(inverse, vrecpsq_f32(b.v, inverse));
+    return {vmulq_f32(a.v, inverse)};
+  }
+  friend V fma(V a, V b, V c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
+  friend V clamp(V x, V low, V high) { return {vminq_f32(high.v, vmaxq_f32(low.v, x.v))}; }
+  friend V power_of_two(V x) {
+    return {vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(x.v), 23))};
+  }
+
+  struct Words {
+    uint16x8_t v;
+    static Words zero() { return {vdupq_n_u16(0)}; }
+    Words add_bytes(const std::uint8_t* from) const { return {vaddw_u8(v, vld1_u8(from))}; }
+    void floats(V& low, V& high) const {
+      low.v = vcvtq_f32_u32(vmovl_u16(vget_low_u16(v)));
+      high.v = vcvtq_f32_u32(vmovl_u16(vget_high_u16(v)));
+    }
+  };
+};
+
+}  // namespace
+
+const Kernels kNeonKernels = Body<V>::kernels("neon");
+
+}  // namespace rppg
