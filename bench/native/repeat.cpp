@@ -1,0 +1,37 @@
+// Does one thing again and again, for an emulator to count instructions.
+// Usage: repeat WEIGHTS forward|frame TIMES
+//   forward: motion -> change of the pulse; frame: 340x440 pixels of a 640x480 frame -> reading
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <vector>
+
+#include "stream.hpp"
+
+int main(int, char** arguments) {
+  std::ifstream file(arguments[1], std::ios::binary);
+  const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
+  const auto student = std::make_shared<const rppg::Student>(
+      rppg::read_weights(bytes.data(), bytes.size(), arguments[1]), rppg::select_kernels("auto"));
+  const int times = std::atoi(arguments[3]);
+  double sum = 0;
+  if (std::strcmp(arguments[2], "forward") == 0) {
+    const auto scratch = std::make_unique<rppg::StudentScratch>();
+    rppg::clear_borders(*scratch);
+    std::vector<float> motion(rppg::kPixels, 0.5f);
+    for (int i = 0; i < times; ++i)
+      sum += static_cast<double>(student->change(motion.data(), *scratch));
+  } else {
+    constexpr int kHeight = 480, kWidth = 640;
+    std::vector<std::uint8_t> pixels(kHeight * kWidth * 3, 120);
+    const rppg::FrameView frame{pixels.data(),         kHeight, kWidth, kWidth * 3, 3, 1,
+                                rppg::ColourOrder::bgr};
+    const auto stream = std::make_unique<rppg::Stream>(student, rppg::PulseOptions{});
+    for (int i = 0; i < times; ++i)
+      sum += stream->push(frame, {150, 20, 490, 460}, i / 30.0).snr_db;
+  }
+  std::printf("%f\n", sum);
+}

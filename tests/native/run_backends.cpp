@@ -1,0 +1,37 @@
+// The changes that every available backend predicts, one line each: its name, then hexadecimal
+// floats. Usage: run_backends WEIGHTS MOTIONS, the second a file of float32, [frame][colour][y][x].
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <vector>
+
+#include "student.hpp"
+
+namespace {
+
+std::vector<char> read(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+int main(int, char** arguments) {
+  const std::vector<char> weights = read(arguments[1]), bytes = read(arguments[2]);
+  std::vector<float> motions(bytes.size() / sizeof(float));
+  std::memcpy(motions.data(), bytes.data(), bytes.size());
+  const std::size_t count = motions.size() / rppg::kPixels;
+  const auto scratch = std::make_unique<rppg::StudentScratch>();
+  rppg::clear_borders(*scratch);
+  for (const char* const* name = rppg::available_backends(); *name; ++name) {
+    const rppg::Student student(rppg::read_weights(weights.data(), weights.size(), arguments[1]),
+                                rppg::select_kernels(*name));
+    std::printf("%s", *name);
+    for (std::size_t i = 0; i < count; ++i)
+      std::printf(
+          " %a", static_cast<double>(student.change(motions.data() + i * rppg::kPixels, *scratch)));
+    std::printf("\n");
+  }
+}
