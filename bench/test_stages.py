@@ -1,8 +1,12 @@
-"""Every stage of one frame, beside what a user would otherwise write; each asserts its answer."""
+"""Every stage of one frame by every backend, beside what a user would otherwise write.
+
+Each benchmark asserts its answer. Peers that are not installed are skipped.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import count, cycle
 from typing import Any, Callable
 
@@ -13,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 import rppg_fast as rf
-from bench.conftest import BOX
+from bench.conftest import BOX, Run, peer_student
 from rppg_fast import _core
 
 Frame = NDArray[np.uint8]
@@ -51,21 +55,22 @@ def rotating(
 
 
 @pytest.mark.benchmark(group="appearance: 340x440 pixels to 36x36")
-@pytest.mark.parametrize("who", ["rppg_fast", "OpenCV"])
+@pytest.mark.parametrize("who", [*rf.backends(), "OpenCV"])
 def test_appearance(benchmark: Any, frames: list[Frame], who: str) -> None:
-    run = {
-        "rppg_fast": lambda a, _: rf.appearance(a, BOX),
-        "OpenCV": lambda a, _: opencv_appearance(a),
-    }
-    benchmark.pedantic(run[who], setup=rotating(frames), rounds=300, warmup_rounds=20)
-    found = run[who](frames[3], None)
+    def run(frame: Frame, _: Frame) -> Floats:
+        return (
+            opencv_appearance(frame) if who == "OpenCV" else rf.appearance(frame, BOX, backend=who)
+        )
+
+    benchmark.pedantic(run, setup=rotating(frames), rounds=300, warmup_rounds=20)
+    found = run(frames[3], frames[4])
     np.testing.assert_allclose(found, opencv_appearance(frames[3]), atol=APPEARANCE_TOLERANCE)
 
 
 @pytest.mark.benchmark(group="motion")
-@pytest.mark.parametrize("who", ["rppg_fast", "NumPy"])
+@pytest.mark.parametrize("who", [*rf.backends(), "NumPy"])
 def test_motion(benchmark: Any, appearances: Floats, who: str) -> None:
-    run = {"rppg_fast": rf.motion, "NumPy": numpy_motion}[who]
+    run = numpy_motion if who == "NumPy" else partial(rf.motion, backend=who)
     benchmark.pedantic(run, setup=rotating(appearances), rounds=1000, warmup_rounds=50)
     np.testing.assert_allclose(
         run(appearances[0], appearances[1]),
@@ -74,24 +79,38 @@ def test_motion(benchmark: Any, appearances: Floats, who: str) -> None:
     )
 
 
+PEERS = ["PyTorch eager", "TorchScript", "ONNX Runtime", "OpenVINO"]
+
+
+@pytest.fixture
+def network(who: str, torch_student: torch.nn.Module) -> Run:
+    """Return the student as one contender runs it."""
+    if who in rf.backends():
+        return rf.Student.load(backend=who)
+    return peer_student(who, torch_student)
+
+
 @pytest.mark.benchmark(group="student: one frame")
-@pytest.mark.parametrize("who", ["rppg_fast", "PyTorch eager"])
+@pytest.mark.parametrize("who", [*rf.backends(), *PEERS])
 def test_student(
-    benchmark: Any,
-    appearances: Floats,
-    student: rf.Student,
-    torch_student: torch.nn.Module,
-    who: str,
+    benchmark: Any, appearances: Floats, network: Run, torch_student: torch.nn.Module
 ) -> None:
     motion = rf.motion(appearances[:1], appearances[1:2])
+    found = benchmark.pedantic(network, args=(motion,), rounds=1000, warmup_rounds=50)
+    expected = peer_student("PyTorch eager", torch_student)(motion)
+    np.testing.assert_allclose(found, expected, atol=CHANGE_TOLERANCE)
 
-    @torch.inference_mode()
-    def run_torch(motion: Floats) -> Floats:
-        return np.asarray(torch_student(torch.from_numpy(motion)).numpy()[:, 0])
 
-    run: Callable[[Floats], Floats] = student if who == "rppg_fast" else run_torch
-    found = benchmark.pedantic(run, args=(motion,), rounds=500, warmup_rounds=20)
-    np.testing.assert_allclose(found, run_torch(motion), atol=CHANGE_TOLERANCE)
+@pytest.mark.benchmark(group="student: a batch of 256 frames")
+@pytest.mark.parametrize("who", [*rf.backends(), *PEERS])
+def test_batch(
+    benchmark: Any, appearances: Floats, network: Run, torch_student: torch.nn.Module
+) -> None:
+    pairs = rf.motion(appearances[:-1], appearances[1:])
+    motion = np.tile(pairs, (18, 1, 1, 1))[:256]
+    found = benchmark.pedantic(network, args=(motion,), rounds=10, warmup_rounds=1)
+    expected = peer_student("PyTorch eager", torch_student)(motion)
+    np.testing.assert_allclose(found, expected, atol=CHANGE_TOLERANCE)
 
 
 @pytest.mark.benchmark(group="spectrum: 300 samples to a heart rate")
@@ -116,11 +135,15 @@ def test_spectrum(benchmark: Any, who: str) -> None:
 
 
 @pytest.mark.benchmark(group="frame: 640x480 pixels to a new heart rate")
-@pytest.mark.parametrize("who", ["rppg_fast", "OpenCV + NumPy + PyTorch"])
+@pytest.mark.parametrize("who", [*rf.backends(), "OpenCV + NumPy + ONNX Runtime"])
 def test_frame(
     benchmark: Any, frames: list[Frame], torch_student: torch.nn.Module, who: str
 ) -> None:
-    monitor = rf.HeartRateMonitor(box=BOX)
+    ours_it_is = who in rf.backends()
+    monitor = rf.HeartRateMonitor(
+        student=rf.Student.load(backend=who if ours_it_is else "auto"), box=BOX
+    )
+    network = None if ours_it_is else peer_student("ONNX Runtime", torch_student)
     clock = count()
     frequencies = np.fft.rfftfreq(4096, 1 / 30.0)
     band = np.flatnonzero((frequencies >= 0.7) & (frequencies <= 4.0))
@@ -130,20 +153,20 @@ def test_frame(
     def ours(_: Frame, frame: Frame) -> rf.Reading:
         return monitor.push(frame, next(clock) / 30.0)
 
-    @torch.inference_mode()
     def theirs(before: Frame, frame: Frame) -> float:
         # The peer gets the band-pass for free: it only sums, transforms and finds the peak. It
         # resizes one frame, as a stream would.
         motion = numpy_motion(previous[0], now := opencv_appearance(frame))
         previous[0] = now
         changes[:-1] = changes[1:]
-        changes[-1] = torch_student(torch.from_numpy(motion[None]))[0, 0]
+        assert network is not None
+        changes[-1] = network(motion[None])[0]
         pulse = np.cumsum(changes)
         power = np.abs(np.fft.rfft((pulse - pulse.mean()) * hann, 4096)) ** 2
         return float(60.0 * frequencies[band[np.argmax(power[band])]])
 
     previous = [opencv_appearance(frames[0])]
-    run: Callable[[Frame, Frame], Any] = ours if who == "rppg_fast" else theirs
+    run: Callable[[Frame, Frame], Any] = ours if ours_it_is else theirs
     next_pair = rotating(frames)
     for _ in range(310):  # until the window is full
         run(*next_pair()[0])

@@ -38,6 +38,11 @@ void require_positive(double value, const char* what) {
                                 std::to_string(value));
 }
 
+// Above it, Hz, no line is looked for of which a peak could be the alias.
+double highest_line(const PulseOptions& options) {
+  return std::min(2.0 * options.high, 0.45 * options.rate);
+}
+
 std::size_t window_samples(const PulseOptions& options) {
   if (options.high - options.low < kNarrowestBand)
     throw std::invalid_argument("the band " + std::to_string(options.low) + " to " +
@@ -180,7 +185,7 @@ PulseWindow::PulseWindow(const PulseOptions& options)
       ordered_(ring_.size()),
       needed_(ring_.size() - std::min(ring_.size() / 2, static_cast<std::size_t>(std::round(
                                                             kWindowSlack * options.rate)))),
-      spectrum_(options.rate, options.low, options.high, ring_.size()),
+      spectrum_(options.rate, options.low, options.high, ring_.size(), highest_line(options)),
       undo_(spectrum_.power().size()) {
   for (std::size_t k = 0; k < undo_.size(); ++k)
     undo_[k] =
@@ -204,7 +209,7 @@ bool PulseWindow::is_echo(double frequency) const {
     if (frequency / divisor < options_.low && line(frequency / divisor) > kOvertoneRatio * peak)
       return true;
   const double above = options_.high + 2.0 * kLineWidth;
-  return strongest(above, std::min(2.0 * options_.high, 0.45 * options_.rate)) > kAliasRatio * peak;
+  return strongest(above, highest_line(options_)) > kAliasRatio * peak;
 }
 
 void PulseWindow::restart(double start, bool after_gap) {

@@ -44,6 +44,7 @@ RealFft::RealFft(std::size_t length) : half_(length / 2) {
     cosine.push_back(std::cos(angle));
     sine.push_back(std::sin(angle));
   };
+  // The factors of the pass of a span begin at index span - 1.
   for (std::size_t span = 1; span < half_; span *= 2)
     for (std::size_t k = 0; k < span; ++k) add_factor(k, 2 * span, pass_cosine_, pass_sine_);
   for (std::size_t k = 0; k <= half_; ++k) add_factor(k, length, cosine_, sine_);
@@ -56,11 +57,19 @@ RealFft::RealFft(std::size_t length) : half_(length / 2) {
 
 namespace {
 
+// The neighbours of one pass: the loops below go over blocks that never overlap.
+#if defined(__clang__)
+#define RPPG_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define RPPG_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 // One pair of blocks of a pass: (a, b) -> (a + w b, a - w b).
 void butterflies(std::size_t span, const double* cosine, const double* sine, double* real,
                  double* imaginary) {
   double* const upper_real = real + span;
   double* const upper_imaginary = imaginary + span;
+  RPPG_INDEPENDENT
   for (std::size_t k = 0; k < span; ++k) {
     const double re = cosine[k] * upper_real[k] - sine[k] * upper_imaginary[k];
     const double im = cosine[k] * upper_imaginary[k] + sine[k] * upper_real[k];
@@ -71,33 +80,96 @@ void butterflies(std::size_t span, const double* cosine, const double* sine, dou
   }
 }
 
+// The passes of `span` and 2 * span on four blocks at once: half the trips to memory. Factors of
+// the second pass's upper half are those of the lower half, turned by a quarter.
+void double_butterflies(std::size_t span, const double* cosine, const double* sine,
+                        const double* cosine2, const double* sine2, double* real,
+                        double* imaginary) {
+  double *const real1 = real + span, *const real2 = real1 + span, *const real3 = real2 + span;
+  double* const imaginary1 = imaginary + span;
+  double* const imaginary2 = imaginary1 + span;
+  double* const imaginary3 = imaginary2 + span;
+  RPPG_INDEPENDENT
+  for (std::size_t k = 0; k < span; ++k) {
+    const double re1 = cosine[k] * real1[k] - sine[k] * imaginary1[k];
+    const double im1 = cosine[k] * imaginary1[k] + sine[k] * real1[k];
+    const double re3 = cosine[k] * real3[k] - sine[k] * imaginary3[k];
+    const double im3 = cosine[k] * imaginary3[k] + sine[k] * real3[k];
+    const double sum_re = real[k] + re1, sum_im = imaginary[k] + im1;
+    const double difference_re = real[k] - re1, difference_im = imaginary[k] - im1;
+    const double even_re = real2[k] + re3, even_im = imaginary2[k] + im3;
+    const double odd_re = real2[k] - re3, odd_im = imaginary2[k] - im3;
+    const double low_re = cosine2[k] * even_re - sine2[k] * even_im;
+    const double low_im = cosine2[k] * even_im + sine2[k] * even_re;
+    const double high_re = cosine2[k] * odd_im + sine2[k] * odd_re;
+    const double high_im = sine2[k] * odd_im - cosine2[k] * odd_re;
+    real[k] = sum_re + low_re;
+    imaginary[k] = sum_im + low_im;
+    real2[k] = sum_re - low_re;
+    imaginary2[k] = sum_im - low_im;
+    real1[k] = difference_re + high_re;
+    imaginary1[k] = difference_im + high_im;
+    real3[k] = difference_re - high_re;
+    imaginary3[k] = difference_im - high_im;
+  }
+}
+
 }  // namespace
 
-void RealFft::power(const double* samples, double* power) {
-  for (std::size_t i = 0; i < half_; ++i) {
-    real_[i] = samples[2 * reversed_[i]];
-    imaginary_[i] = samples[2 * reversed_[i] + 1];
+std::size_t RealFft::scatter(const double* samples, std::size_t count) {
+  const std::size_t pairs = (count + 1) / 2;
+  std::size_t filled = 1;
+  while (filled < pairs) filled *= 2;
+  // In the order of reversed bits every value is followed by so many zeros, and the passes over
+  // those only repeat it.
+  const std::size_t repeats = half_ / filled;
+  for (std::size_t i = 0; i < filled; ++i) {
+    const double re = 2 * i < count ? samples[2 * i] : 0.0;
+    const double im = 2 * i + 1 < count ? samples[2 * i + 1] : 0.0;
+    std::fill_n(real_.data() + reversed_[i], repeats, re);
+    std::fill_n(imaginary_.data() + reversed_[i], repeats, im);
   }
-  const double *cosine = pass_cosine_.data(), *sine = pass_sine_.data();
-  for (std::size_t span = 1; span < half_; span *= 2) {
-    for (std::size_t block = 0; block < half_; block += 2 * span)
-      butterflies(span, cosine, sine, real_.data() + block, imaginary_.data() + block);
-    cosine += span;
-    sine += span;
-  }
-  for (std::size_t k = 0; k <= half_; ++k) {
-    const std::size_t here = k % half_, mirror = (half_ - k) % half_;
-    const double even_re = 0.5 * (real_[here] + real_[mirror]);
-    const double even_im = 0.5 * (imaginary_[here] - imaginary_[mirror]);
-    const double odd_re = 0.5 * (imaginary_[here] + imaginary_[mirror]);
-    const double odd_im = 0.5 * (real_[mirror] - real_[here]);
+  return repeats;
+}
+
+void RealFft::power(const double* samples, std::size_t count, double* power, std::size_t bins) {
+  std::size_t span = scatter(samples, count);
+  const auto pass = [&](std::size_t width, auto&& run) {
+    const double *cosine = pass_cosine_.data() + span - 1, *sine = pass_sine_.data() + span - 1;
+    for (std::size_t block = 0; block < half_; block += width * span)
+      run(cosine, sine, real_.data() + block, imaginary_.data() + block);
+    span *= width;
+  };
+  while (4 * span <= half_)
+    pass(4, [&](const double* cosine, const double* sine, double* real, double* imaginary) {
+      double_butterflies(span, cosine, sine, cosine + span, sine + span, real, imaginary);
+    });
+  if (span < half_)
+    pass(2, [&](const double* cosine, const double* sine, double* real, double* imaginary) {
+      butterflies(span, cosine, sine, real, imaginary);
+    });
+  untangle(power, bins);
+}
+
+void RealFft::untangle(double* power, std::size_t bins) const {
+  const double sum = real_[0] + imaginary_[0], difference = real_[0] - imaginary_[0];
+  power[0] = sum * sum;
+  if (bins > half_) power[half_] = difference * difference;
+  const double *mirror_real = real_.data() + half_, *mirror_imaginary = imaginary_.data() + half_;
+  const auto end = static_cast<std::ptrdiff_t>(std::min(bins, half_));
+  RPPG_INDEPENDENT
+  for (std::ptrdiff_t k = 1; k < end; ++k) {
+    const double even_re = 0.5 * (real_[k] + mirror_real[-k]);
+    const double even_im = 0.5 * (imaginary_[k] - mirror_imaginary[-k]);
+    const double odd_re = 0.5 * (imaginary_[k] + mirror_imaginary[-k]);
+    const double odd_im = 0.5 * (mirror_real[-k] - real_[k]);
     const double re = even_re + cosine_[k] * odd_re - sine_[k] * odd_im;
     const double im = even_im + cosine_[k] * odd_im + sine_[k] * odd_re;
     power[k] = re * re + im * im;
   }
 }
 
-Spectrum::Spectrum(double rate, double low, double high, std::size_t max_samples)
+Spectrum::Spectrum(double rate, double low, double high, std::size_t max_samples, double highest)
     : length_((check_band(low, high, rate), padded_length(rate, max_samples))),
       max_samples_(max_samples),
       fft_(length_) {
@@ -108,8 +180,10 @@ Spectrum::Spectrum(double rate, double low, double high, std::size_t max_samples
   first_ = std::max<std::size_t>(1, static_cast<std::size_t>(std::ceil(low / bin_hz_)));
   last_ = std::min(length_ / 2 - 1, static_cast<std::size_t>(std::floor(high / bin_hz_)));
   hann_.resize(max_samples);
-  buffer_.resize(length_);
-  power_.resize(length_ / 2 + 1);
+  buffer_.resize(max_samples);
+  const double bins = std::ceil(std::max(highest, high) / bin_hz_) + 2.0;
+  power_.resize(bins < static_cast<double>(length_ / 2 + 1) ? static_cast<std::size_t>(bins)
+                                                            : length_ / 2 + 1);
 }
 
 Peak Spectrum::analyse(const double* samples, std::size_t count) {
@@ -132,8 +206,7 @@ Peak Spectrum::analyse(const double* samples, std::size_t count) {
   }
   // What is left of a constant is rounding errors: they have peaks, but mean nothing.
   if (!(largest > kRounding * std::abs(mean))) std::fill_n(buffer_.data(), count, 0.0);
-  std::fill(buffer_.begin() + static_cast<std::ptrdiff_t>(count), buffer_.end(), 0.0);
-  fft_.power(buffer_.data(), power_.data());
+  fft_.power(buffer_.data(), count, power_.data(), power_.size());
   return find_peak();
 }
 

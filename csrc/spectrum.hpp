@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 namespace rppg {
@@ -11,10 +12,15 @@ class RealFft {
  public:
   explicit RealFft(std::size_t length);
 
-  // Reads `length` samples and writes length / 2 + 1 values of |X|^2. Allocates nothing.
-  void power(const double* samples, double* power);
+  // Writes the first `bins` of the length / 2 + 1 values of |X|^2 of `count` <= length samples,
+  // continued with zeros. Allocates nothing.
+  void power(const double* samples, std::size_t count, double* power, std::size_t bins);
 
  private:
+  // Spreads the samples in the order of reversed bits; returns the span of the first pass to do.
+  std::size_t scatter(const double* samples, std::size_t count);
+  void untangle(double* power, std::size_t bins) const;
+
   // Even samples as real and odd ones as imaginary parts: one complex transform of half the length.
   // Real and imaginary parts lie apart, and each pass has its own factors, so that loops vectorise.
   std::size_t half_;
@@ -34,8 +40,10 @@ struct Peak {
 class Spectrum {
  public:
   // `rate` and the band in Hz. Throws std::invalid_argument unless 0 < low < high < rate / 2 and
-  // max_samples >= 2. The transform is padded with zeros until a bin is finer than 0.5 bpm.
-  Spectrum(double rate, double low, double high, std::size_t max_samples);
+  // max_samples >= 2. The transform is padded with zeros until a bin is finer than 0.5 bpm. Bins
+  // above `highest` and the band are not worked out.
+  Spectrum(double rate, double low, double high, std::size_t max_samples,
+           double highest = std::numeric_limits<double>::infinity());
 
   // The spectrum of the last `count` <= max_samples samples: mean removed, Hann window, transform.
   // Allocates nothing.

@@ -1,6 +1,5 @@
 // Does one thing again and again, for an emulator to count instructions.
-// Usage: repeat WEIGHTS forward|frame TIMES
-//   forward: motion -> change of the pulse; frame: 340x440 pixels of a 640x480 frame -> reading
+// Usage: repeat WEIGHTS forward|frame|reading TIMES
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -24,6 +23,11 @@ int main(int, char** arguments) {
     std::vector<float> motion(rppg::kPixels, 0.5f);
     for (int i = 0; i < times; ++i)
       sum += static_cast<double>(student->change(motion.data(), *scratch));
+  } else if (std::strcmp(arguments[2], "reading") == 0) {
+    rppg::PulseWindow window{rppg::PulseOptions{}};
+    window.restart(0, false);
+    for (int i = 0; i < 300; ++i) window.push(i % 25, false);
+    for (int i = 0; i < times; ++i) sum += window.read().heart_rate;
   } else {
     constexpr int kHeight = 480, kWidth = 640;
     std::vector<std::uint8_t> pixels(kHeight * kWidth * 3, 120);
