@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         runs = [json.loads(path.read_text(encoding="utf-8")) for path in given.runs]
         printed = table(medians(runs), rf.Student.load().backend)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     cpu, when = runs[0]["machine_info"]["cpu"].get("brand_raw", "?"), runs[0]["datetime"][:10]
