@@ -132,7 +132,9 @@ class HeartRateMonitor:
             self._search(frame, time)
         if self.box is None:
             return Reading(float(time), Status.NO_FACE, None, None, float(time), float(time))
-        native = self._stream.push(frame, tuple(self.box), time, self._color)
+        box = self.box
+        sides = (box.x0, box.y0, box.x1, box.y1)
+        native = self._stream.push(frame, sides, time, self._color)
         return Reading.from_native(float(time), native)
 
     def _search(self, frame: NDArray[np.uint8], time: float) -> None:

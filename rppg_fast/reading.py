@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import math
 import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -111,11 +110,15 @@ class Reading:
     def from_native(cls, time: float, values: tuple[int, float, float, float, float]) -> Reading:
         """Build from what a native stream returns, in which NaN stands for nothing."""
         status, heart_rate, snr_db, start, end = values
-        return cls(time, _STATUSES[status], _known(heart_rate), _known(snr_db), start, end)
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
+        # NaN alone differs from itself: the cheapest test there is, once for every frame.
+        return cls(
+            time,
+            _STATUSES[status],
+            heart_rate if heart_rate == heart_rate else None,
+            snr_db if snr_db == snr_db else None,
+            start,
+            end,
+        )
 
 
 @dataclass(frozen=True)

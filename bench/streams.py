@@ -1,0 +1,103 @@
+r"""Many streams at once, what each takes of memory, and a day in one of them.
+
+    python -m bench.streams --streams 1,2,8 --day
+
+Prints frames per second of all streams together and of one core, the resident memory that one more
+stream takes, and, with --day, the memory before and after a day of 30 frames per second, pushed as
+fast as they go. Linux only: memory is read from /proc.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import trange
+
+import rppg_fast as rf
+from bench.conftest import BOX
+
+Frame = NDArray[np.uint8]
+FPS = 30
+DAY = 24 * 3600 * FPS
+
+
+def resident() -> float:
+    """Return the memory that this process has in use, MB."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def push_all(monitor: rf.HeartRateMonitor, frames: Sequence[Frame], first: int, count: int) -> None:
+    """Push `count` frames, the first of which has the number `first`."""
+    for i in range(first, first + count):
+        monitor.push(frames[i % len(frames)], i / FPS)
+
+
+def throughput(streams: int, frames: Sequence[Frame], count: int) -> tuple[float, float]:
+    """Return frames per second of all streams, one thread each, and per second of CPU time."""
+    student = rf.Student.load()
+    monitors = [rf.HeartRateMonitor(student=student, box=BOX) for _ in range(streams)]
+    for monitor in monitors:
+        push_all(monitor, frames, 0, 10 * FPS)  # until the window is full
+    with ThreadPoolExecutor(streams) as pool:
+        begin, used = time.perf_counter(), time.process_time()
+        list(pool.map(lambda m: push_all(m, frames, 10 * FPS, count), monitors))
+        seconds, cpu = time.perf_counter() - begin, time.process_time() - used
+    return streams * count / seconds, streams * count / cpu
+
+
+def memory_of_a_stream(frames: Sequence[Frame], streams: int = 50) -> float:
+    """Return the resident memory that one more stream takes, MB."""
+    student = rf.Student.load()
+    first = rf.HeartRateMonitor(student=student, box=BOX)
+    push_all(first, frames, 0, 11 * FPS)
+    before, monitors = resident(), []
+    for _ in range(streams):
+        monitors.append(rf.HeartRateMonitor(student=student, box=BOX))
+        push_all(monitors[-1], frames, 0, 11 * FPS)
+    return (resident() - before) / streams
+
+
+def day(frames: Sequence[Frame]) -> tuple[float, float]:
+    """Push a day; return the resident memory after its first minute and at its end, MB."""
+    monitor = rf.HeartRateMonitor(box=BOX)
+    push_all(monitor, frames, 0, 60 * FPS)
+    before = resident()
+    minute = 60 * FPS
+    for start in trange(minute, DAY, minute, desc="a day", unit="min"):
+        push_all(monitor, frames, start, minute)
+    return before, resident()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench.streams", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--streams", default="1,2,8", help="how many at once, such as 1,2,8")
+    parser.add_argument("--frames", type=int, default=2000, help="of each stream")
+    parser.add_argument("--day", action="store_true", help="push a day of frames as well")
+    given = parser.parse_args(arguments)
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 256, (480, 640, 3), dtype=np.uint8) for _ in range(16)]
+    print(f"{rf.Student.load().backend}, {os.cpu_count()} cores, 640x480 frames")
+    for streams in map(int, given.streams.split(",")):
+        total, core = throughput(streams, frames, given.frames)
+        print(f"{streams} streams: {total:.0f} frames/s, {core:.0f} per second of one core")
+    print(f"one more stream: {memory_of_a_stream(frames):.2f} MB")
+    if given.day:
+        before, after = day(frames)
+        print(f"a day: {before:.1f} MB after a minute, {after:.1f} MB at its end")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
