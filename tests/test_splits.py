@@ -224,3 +224,18 @@ def test_every_committed_split_is_a_split(path: Path) -> None:
     everyone = {s for fold in split.folds for s in getattr(fold, held_out)}
     for fold in split.folds:
         assert set(fold.train) == everyone - set(getattr(fold, held_out))
+
+
+def test_the_split_of_ubfc_rppg_tests_each_subject_once() -> None:
+    split = Split.load(SPLITS / "ubfc-rppg.json")
+    numbers = [1, 3, 4, 5, *range(8, 19), 20, *range(22, 28), *range(30, 50)]
+    subjects = [f"subject{number}" for number in numbers]
+    assert len(subjects) == 42
+    tested = [subject for fold in split.folds for subject in fold.test]
+    assert sorted(tested) == sorted(subjects)
+    assert sorted(len(fold.test) for fold in split.folds) == [8, 8, 8, 9, 9]
+    for fold in split.folds:
+        assert not fold.validation
+        assert sorted((*fold.train, *fold.test)) == sorted(subjects)
+    # As the file says that it was made.
+    assert [fold.test for fold in split.folds] == deal(subjects, 5, 0)
