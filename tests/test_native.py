@@ -20,6 +20,13 @@ LIBRARY = "librppg_core.a"
 
 # What a forward pass may differ by from PyTorch in float64, as for every float32 backend.
 FLOAT32_TIER = 1e-5
+TRUE_RATE = 97.0  # bpm
+# A window of 10 s, and dither in place of the pulse's fractions of a grey level.
+RATE_TOLERANCE = 0.5
+# Of backends among each other: they differ by rounding alone.
+SAME_RATE = 0.01  # bpm
+SAME_SNR = 0.01  # dB
+OK = list(rf.Status).index(rf.Status.OK)
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,17 @@ def test_every_processor_runs_its_backends_and_they_are_right(
     assert list(changes) == known
     for found in changes.values():
         assert np.abs(found - expected).max() <= FLOAT32_TIER * expected.std()
+
+
+def test_every_processor_reads_the_same_heart_rate(engine: Engine) -> None:
+    lines = engine.run("run_stream", BUNDLED_WEIGHTS, TRUE_RATE, 11).splitlines()
+    readings = [[float(x) for x in line.split()[1:]] for line in lines]
+    for status, heart_rate, _ in readings:
+        assert status == OK
+        assert heart_rate == pytest.approx(TRUE_RATE, abs=RATE_TOLERANCE)
+    _, rates, snrs = zip(*readings)
+    assert max(rates) - min(rates) <= SAME_RATE
+    assert max(snrs) - min(snrs) <= SAME_SNR
 
 
 @pytest.mark.parametrize("engine", ["here"], indirect=True)

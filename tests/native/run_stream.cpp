@@ -1,0 +1,64 @@
+// A made-up patch of skin with a pulse, pushed through a stream by every available backend: one
+// line each with its name and the last reading: status, bpm, dB. Usage: run_stream WEIGHTS BPM
+// SECONDS
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <vector>
+
+#include "stream.hpp"
+
+namespace {
+
+constexpr int kHeight = 101, kWidth = 87;
+constexpr double kFps = 30.0;
+constexpr double kPi = 3.14159265358979323846;
+
+// Blue, green and red of skin; green pulses most.
+constexpr double kSkin[rppg::kColours] = {110, 130, 180};
+constexpr double kPulse[rppg::kColours] = {0.004, 0.01, 0.003};
+
+class Camera {
+ public:
+  rppg::FrameView frame(double time, double bpm) {
+    const double beat = std::sin(2 * kPi * bpm / 60.0 * time);
+    for (std::size_t i = 0; i < pixels_.size(); ++i) {
+      const std::size_t colour = i % rppg::kColours;
+      const double value = kSkin[colour] * (1 + kPulse[colour] * beat);
+      pixels_[i] = static_cast<std::uint8_t>(value + dither());
+    }
+    return {pixels_.data(), kHeight, kWidth, kWidth * 3, 3, 1, rppg::ColourOrder::bgr};
+  }
+
+ private:
+  // In [0, 1): the pulse lies below one grey level.
+  double dither() {
+    state_ = state_ * 1664525u + 1013904223u;
+    return (state_ >> 8) / 16777216.0;
+  }
+
+  std::uint32_t state_ = 1;
+  std::vector<std::uint8_t> pixels_ = std::vector<std::uint8_t>(kHeight * kWidth * 3);
+};
+
+}  // namespace
+
+int main(int, char** arguments) {
+  std::ifstream file(arguments[1], std::ios::binary);
+  const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
+  const double bpm = std::atof(arguments[2]), seconds = std::atof(arguments[3]);
+  for (const char* const* name = rppg::available_backends(); *name; ++name) {
+    const auto student = std::make_shared<const rppg::Student>(
+        rppg::read_weights(bytes.data(), bytes.size(), arguments[1]), rppg::select_kernels(*name));
+    const auto stream = std::make_unique<rppg::Stream>(student, rppg::PulseOptions{});
+    Camera camera;
+    rppg::Reading last{};
+    for (int i = 0; i < seconds * kFps; ++i)
+      last = stream->push(camera.frame(i / kFps, bpm), {3, 5, 84, 100}, i / kFps);
+    std::printf("%s %d %.6f %.6f\n", *name, static_cast<int>(last.status), last.heart_rate,
+                last.snr_db);
+  }
+}
