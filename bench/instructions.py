@@ -2,23 +2,34 @@ r"""Count the instructions that a Cortex-A57, the processor of a Jetson Nano, ta
 
     python -m bench.instructions
 
-cross-compiles the engine, runs it in QEMU one instruction at a time and counts them: the difference
-between doing a thing twice and once. Needs CMake, ninja, aarch64-linux-gnu-g++ and qemu-aarch64
-(Debian: g++-aarch64-linux-gnu, qemu-user). A count is exact; what it takes in time is not known
-from it.
+cross-compiles the engine, runs it in QEMU one instruction at a time and counts them: the
+difference between doing a thing twice and once. Needs CMake, ninja, qemu-aarch64 and the cross
+compiler (Debian: qemu-user, g++-aarch64-linux-gnu). A count is exact; what it takes in time is not
+known from it.
+
+Where llvm-mca is installed, its model of the core adds an estimate of the cycles: every run of
+instructions without a branch, by itself and as often as it was executed. The model knows no cache
+and takes every branch for foreseen.
 """
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from rppg_fast.student import BUNDLED_WEIGHTS
 
 ROOT = Path(__file__).parent.parent
 COMPILER = "aarch64-linux-gnu-g++"
+DISASSEMBLER = "aarch64-linux-gnu-objdump"
+MODEL = ("llvm-mca", "-mtriple=aarch64-linux-gnu", "-mcpu=cortex-a57", "-iterations=100")
+CLOCK = 1.43e9
+"""Of a Jetson Nano's cores, Hz."""
 WHAT = {
     "forward": "motion to the change of the pulse",
     "frame": "340x440 pixels of a 640x480 frame to a sample of the pulse, forward included",
@@ -44,18 +55,58 @@ def build(folder: Path) -> Path:
     return program
 
 
-def executed(program: Path, what: str, times: int) -> int:
-    """Return the number of instructions that the whole program executes."""
+def executed(program: Path, what: str, times: int) -> Counter[int]:
+    """Return how often the whole program executes the instruction at each address."""
     emulator = ["qemu-aarch64", "-cpu", "cortex-a57", "-singlestep", "-d", "exec,nochain"]
     command = [*emulator, str(program), str(BUNDLED_WEIGHTS), what, str(times)]
-    count = 0
+    addresses: Counter[int] = Counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as emulated:
         assert emulated.stderr is not None
         for line in emulated.stderr:
-            count += line.startswith(b"Trace")
+            if line.startswith(b"Trace"):  # Trace 0: 0x... [flags/address/flags/flags] symbol
+                addresses[int(line.split(b"/", 2)[1], 16)] += 1
     if emulated.returncode:
         raise RuntimeError(f"{program} {what} ended with {emulated.returncode}")
-    return count
+    return addresses
+
+
+def straight_runs(program: Path, counts: Counter[int]) -> list[tuple[list[str], int]]:
+    """Split what was executed at branches; return each run's instructions and how often it was."""
+    listing = subprocess.run(
+        [DISASSEMBLER, "-d", "--no-show-raw-insn", str(program)],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    runs: list[tuple[list[str], int]] = []
+    last = (0, 0)  # address and count of the instruction before
+    for found in re.finditer(r"^\s*([0-9a-f]+):\t([^\n<]*)", listing, re.MULTILINE):
+        address, instruction = int(found[1], 16), found[2].strip()
+        count = counts[address]
+        if count <= 0:
+            continue
+        if last != (address - 4, count):
+            runs.append(([], count))
+        last = (address, count)
+        if re.match(r"(b|b\.\w+|bl|blr|br|ret|cbn?z|tbn?z|adrp?)\b", instruction):
+            if not instruction.startswith("adr"):
+                last = (0, 0)
+            continue
+        runs[-1][0].append(instruction)
+    return [run for run in runs if run[0]]
+
+
+def estimated_cycles(program: Path, counts: Counter[int]) -> float:
+    """Return the cycles that llvm-mca's model of the core takes for what was executed."""
+    cycles = 0.0
+    for instructions, count in straight_runs(program, counts):
+        told = subprocess.run(
+            MODEL, input="\n".join(instructions), check=True, capture_output=True, text=True
+        ).stdout
+        total = re.search(r"^Total Cycles:\s+(\d+)", told, re.MULTILINE)
+        assert total is not None
+        cycles += count * int(total[1]) / 100
+    return cycles
 
 
 def main() -> int:
@@ -63,8 +114,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         program = build(Path(folder))
         for what, meaning in WHAT.items():
-            count = executed(program, what, 2) - executed(program, what, 1)
-            print(f"{what}: {count / 1e6:.3f} million instructions ({meaning})")
+            counts = executed(program, what, 2)
+            counts.subtract(executed(program, what, 1))
+            print(f"{what}: {sum(counts.values()) / 1e6:.3f} million instructions ({meaning})")
+            if shutil.which(MODEL[0]):
+                cycles = estimated_cycles(program, counts)
+                print(
+                    f"  estimate: {cycles / 1e6:.2f} million cycles,"
+                    f" {1e3 * cycles / CLOCK:.2f} ms at {CLOCK / 1e9} GHz"
+                )
     return 0
 
 
