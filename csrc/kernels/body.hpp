@@ -27,12 +27,6 @@ struct Body {
 
   // --- Frames
 
-  static V bytes(const std::uint8_t* from, int part) {
-    V both[2];
-    V::Words::zero().add_bytes(from).floats(both[0], both[1]);
-    return both[part];
-  }
-
   // `kCount` neighbouring pairs of vectors, so that their additions overlap.
   template <int kCount>
   static void sum_rows_chunk(const std::uint8_t* first, std::ptrdiff_t stride, int rows,
