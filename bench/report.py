@@ -1,7 +1,7 @@
 r"""Turn runs of the benchmarks into a table.
 
-    for i in 1 2 3; do python -m pytest bench/test_stages.py --benchmark-json run$i.json; done
-    python -m bench.report run1.json run2.json run3.json
+    for i in 1 2 3; do python -m pytest bench/test_stages.py --benchmark-json runs/bench$i.json; done
+    python -m bench.report runs/bench?.json
 
 Each contender runs once in each run, beside the others; its time is the median over the runs of its
 medians, since other users of a machine slow down now one run, now another. Ratios are to the

@@ -39,7 +39,7 @@ class AreaResize {
   explicit AreaResize(const Kernels& kernels) : kernels_(kernels) {}
 
   // Writes the appearance, [colour][y][x] in red-green-blue order, values in [0, 1].
-  // Allocates only where the box is wider than any before. The box must have passed check_box.
+  // Allocates only where the box is larger than any before. The box must have passed check_box.
   void run(const FrameView& frame, const Box& box, float* appearance);
 
  private:
