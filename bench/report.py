@@ -1,6 +1,6 @@
 r"""Turn runs of the benchmarks into a table.
 
-    for i in 1 2 3; do python -m pytest bench/test_stages.py --benchmark-json runs/bench$i.json; done
+    for i in 1 2 3; do pytest bench/test_stages.py --benchmark-json runs/bench$i.json; done
     python -m bench.report runs/bench?.json
 
 Each contender runs once in each run, beside the others; its time is the median over the runs of its
