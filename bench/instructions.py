@@ -88,6 +88,7 @@ def straight_runs(program: Path, counts: Counter[int]) -> list[tuple[list[str], 
         if last != (address - 4, count):
             runs.append(([], count))
         last = (address, count)
+        # Branches end a run; the model cannot read them, nor addresses relative to the program.
         if re.match(r"(b|b\.\w+|bl|blr|br|ret|cbn?z|tbn?z|adrp?)\b", instruction):
             if not instruction.startswith("adr"):
                 last = (0, 0)
@@ -111,6 +112,11 @@ def estimated_cycles(program: Path, counts: Counter[int]) -> float:
 
 def main() -> int:
     """Command line; returns the exit code."""
+    tools = ("cmake", "ninja", COMPILER, DISASSEMBLER, "qemu-aarch64")
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    if missing:
+        print(f"error: there is no {', no '.join(missing)} here", file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory() as folder:
         program = build(Path(folder))
         for what, meaning in WHAT.items():
