@@ -82,9 +82,9 @@ void butterflies(std::size_t span, const double* cosine, const double* sine, dou
 
 // The passes of `span` and 2 * span on four blocks at once: half the trips to memory. Factors of
 // the second pass's upper half are those of the lower half, turned by a quarter.
-void double_butterflies(std::size_t span, const double* cosine, const double* sine,
-                        const double* cosine2, const double* sine2, double* real,
+void double_butterflies(std::size_t span, const double* cosine, const double* sine, double* real,
                         double* imaginary) {
+  const double *const cosine2 = cosine + span, *const sine2 = sine + span;  // of the second pass
   double *const real1 = real + span, *const real2 = real1 + span, *const real3 = real2 + span;
   double* const imaginary1 = imaginary + span;
   double* const imaginary2 = imaginary1 + span;
@@ -137,17 +137,11 @@ void RealFft::power(const double* samples, std::size_t count, double* power, std
   const auto pass = [&](std::size_t width, auto&& run) {
     const double *cosine = pass_cosine_.data() + span - 1, *sine = pass_sine_.data() + span - 1;
     for (std::size_t block = 0; block < half_; block += width * span)
-      run(cosine, sine, real_.data() + block, imaginary_.data() + block);
+      run(span, cosine, sine, real_.data() + block, imaginary_.data() + block);
     span *= width;
   };
-  while (4 * span <= half_)
-    pass(4, [&](const double* cosine, const double* sine, double* real, double* imaginary) {
-      double_butterflies(span, cosine, sine, cosine + span, sine + span, real, imaginary);
-    });
-  if (span < half_)
-    pass(2, [&](const double* cosine, const double* sine, double* real, double* imaginary) {
-      butterflies(span, cosine, sine, real, imaginary);
-    });
+  while (4 * span <= half_) pass(4, double_butterflies);
+  if (span < half_) pass(2, butterflies);
   untangle(power, bins);
 }
 

@@ -23,12 +23,13 @@ void Student::changes(const float* motions, std::ptrdiff_t count, int threads, f
     }
     for (std::ptrdiff_t i = from; i < to; ++i) out[i] = change(motions + i * kPixels, *scratch);
   };
-  const std::ptrdiff_t workers = std::min<std::ptrdiff_t>(threads, count);
+  const std::ptrdiff_t workers =
+      std::max<std::ptrdiff_t>(1, std::min<std::ptrdiff_t>(threads, count));
   std::vector<std::future<void>> others;
   for (std::ptrdiff_t k = 1; k < workers; ++k)
     others.push_back(
         std::async(std::launch::async, run, count * k / workers, count * (k + 1) / workers));
-  run(0, workers > 1 ? count / workers : count);
+  run(0, count / workers);
   for (auto& other : others) other.get();
 }
 

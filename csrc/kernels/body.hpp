@@ -207,14 +207,14 @@ struct Body {
     for (int group = 0; group < kSide / kRows1; ++group) {
       transform_rows(motion, group, s.rows);
       for (int map = 0; map < kMaps1; map += kAtOnce) {
-        for (int x = 0; x < kSide; x += kColumns1) {
+        for (int x = 0; x < kSide; x += kAcross1) {
           for (int t = 0; t < kPoints1; ++t)
-            multiply<kColumns1, kC, kColours, 3>(
+            multiply<kAcross1, kC, kColours, 3>(
                 s.rows + t * kColours * kRowStride + x, 1, kRowStride,
                 weights.conv1 + t * kColours * 3 * kMaps1 + map, kMaps1,
-                s.products1 + t * kColumns1 * kAtOnce, kAtOnce);
+                s.products1 + t * kAcross1 * kAtOnce, kAtOnce);
           for (int c = 0; c < kC; ++c)
-            for (int column = 0; column < kColumns1; column += 2)
+            for (int column = 0; column < kAcross1; column += 2)
               pool_first(s, map + c * kWidth, V::load(weights.conv1_bias + map + c * kWidth),
                          s.products1 + column * kAtOnce + c * kWidth, kAtOnce, 2 * group,
                          (x + column) / 2);
@@ -230,7 +230,7 @@ struct Body {
     for (int column = 0; column < 2; ++column) {
       V m[kPoints1];
       for (int t = 0; t < kPoints1; ++t)
-        m[t] = V::load(products + (t * kColumns1 + column) * stride);
+        m[t] = V::load(products + (t * kAcross1 + column) * stride);
       transform_output1(m, bias, out[column]);
     }
     float* const maps = s.maps1[map / kBlock][(y + 1) * kPadded1 + x + 1] + map % kBlock;

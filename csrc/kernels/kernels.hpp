@@ -64,7 +64,7 @@ struct alignas(kAlignment) PackedWeights {
 // Rows of the first convolution's input, with a zero pixel on either side.
 inline constexpr int kRowStride = kSide + 4;
 // Of the first products: columns and maps at a time.
-inline constexpr int kColumns1 = 6;
+inline constexpr int kAcross1 = 6;
 inline constexpr int kMapsAtOnce = 2 * kBlock;
 // From one tile's products to the next; odd in cache lines, lest they fall into the same ones.
 inline constexpr int kTileStride = kPoints2 * kPoints2 * kHalf + kBlock;
@@ -72,7 +72,7 @@ inline constexpr int kTileStride = kPoints2 * kPoints2 * kHalf + kBlock;
 // Working memory of one forward pass. The zero borders are written once, by `clear_borders`.
 struct alignas(kAlignment) StudentScratch {
   float rows[kPoints1 * kColours * kRowStride];               // [point][colour][x], padded
-  float products1[kPoints1 * kColumns1 * kMapsAtOnce];        // [point][x][map of the block]
+  float products1[kPoints1 * kAcross1 * kMapsAtOnce];         // [point][x][map of the block]
   float maps1[kMaps1 / kBlock][kPadded1 * kPadded1][kBlock];  // [block][y][x][map], padded
   float band[kPoints2 * kPadded1 * kBlock];                   // [point][x][map of the vector]
   float tiles[kPoints2 * kPoints2][kTiles][kMaps1];           // [point][tile][map1]
