@@ -3,7 +3,7 @@ r"""Count the instructions that a Cortex-A57, the processor of a Jetson Nano, ta
     python -m bench.instructions
 
 cross-compiles the engine, runs it in QEMU one instruction at a time and counts them: the
-difference between doing a thing twice and once. Needs CMake, ninja, qemu-aarch64 and the cross
+difference between doing a thing twice and once. Needs CMake, qemu-aarch64 and the cross
 compiler (Debian: qemu-user, g++-aarch64-linux-gnu). A count is exact; what it takes in time is not
 known from it.
 
@@ -22,10 +22,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from bench.engine import ARM, ARM_COMPILER, ROOT, build, link, run
 from rppg_fast.student import BUNDLED_WEIGHTS
 
-ROOT = Path(__file__).parent.parent
-COMPILER = "aarch64-linux-gnu-g++"
 DISASSEMBLER = "aarch64-linux-gnu-objdump"
 MODEL = ("llvm-mca", "-mtriple=aarch64-linux-gnu", "-mcpu=cortex-a57", "-iterations=100")
 CLOCK = 1.43e9
@@ -35,24 +34,6 @@ WHAT = {
     "frame": "340x440 pixels of a 640x480 frame to a sample of the pulse, forward included",
     "reading": "a full window to its heart rate",
 }
-
-
-def run(*command: object) -> None:
-    """Run a command silently."""
-    subprocess.run([*map(str, command)], check=True, stdout=subprocess.DEVNULL)
-
-
-def build(folder: Path) -> Path:
-    """Cross-compile the engine and the program that repeats; return its path."""
-    arm = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"]
-    options = ["-DRPPG_PYTHON=OFF", f"-DCMAKE_CXX_COMPILER={COMPILER}", *arm]
-    run("cmake", "-G", "Ninja", "-S", ROOT, "-B", folder, *options)
-    run("cmake", "--build", folder)
-    program = folder / "repeat"
-    source, library = ROOT / "bench" / "native" / "repeat.cpp", folder / "librppg_core.a"
-    flags = ["-std=c++17", "-O2", "-static", "-pthread", f"-I{ROOT / 'csrc'}"]
-    run(COMPILER, *flags, source, library, "-o", program)
-    return program
 
 
 def executed(program: Path, what: str, times: int) -> Counter[int]:
@@ -72,12 +53,7 @@ def executed(program: Path, what: str, times: int) -> Counter[int]:
 
 def straight_runs(program: Path, counts: Counter[int]) -> list[tuple[list[str], int]]:
     """Split what was executed at branches; return each run's instructions and how often it was."""
-    listing = subprocess.run(
-        [DISASSEMBLER, "-d", "--no-show-raw-insn", str(program)],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    listing = run(DISASSEMBLER, "-d", "--no-show-raw-insn", program)
     runs: list[tuple[list[str], int]] = []
     last = (0, 0)  # address and count of the instruction before
     for found in re.finditer(r"^\s*([0-9a-f]+):\t([^\n<]*)", listing, re.MULTILINE):
@@ -112,13 +88,14 @@ def estimated_cycles(program: Path, counts: Counter[int]) -> float:
 
 def main() -> int:
     """Command line; returns the exit code."""
-    tools = ("cmake", "ninja", COMPILER, DISASSEMBLER, "qemu-aarch64")
+    tools = ("cmake", ARM_COMPILER, DISASSEMBLER, "qemu-aarch64")
     missing = [tool for tool in tools if shutil.which(tool) is None]
     if missing:
         print(f"error: there is no {', no '.join(missing)} here", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
-        program = build(Path(folder))
+        build(Path(folder), ARM_COMPILER, ARM)
+        program = link(Path(folder), ARM_COMPILER, ROOT / "bench" / "native" / "repeat.cpp")
         for what, meaning in WHAT.items():
             counts = executed(program, what, 2)
             counts.subtract(executed(program, what, 1))

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import rppg_fast as rf
+from bench.engine import ARM, ARM_COMPILER, ROOT, build, link, run
 from rppg_fast.student import BUNDLED_WEIGHTS
-
-ROOT = Path(__file__).parent.parent
-LIBRARY = "librppg_core.a"
-
 
 # What a forward pass may differ by from PyTorch in float64, as for every float32 backend.
 FLOAT32_TIER = 1e-5
@@ -43,12 +41,11 @@ class Target:
         return [tool for tool in tools if shutil.which(tool) is None]
 
 
-ARM = ("-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64")
 HERE = Target(os.environ.get("CXX", "c++"))
 TARGETS = {
     "here": HERE,
     "clang": Target("clang++"),
-    "Cortex-A57": Target("aarch64-linux-gnu-g++", ARM, ("qemu-aarch64", "-cpu", "cortex-a57")),
+    "Cortex-A57": Target(ARM_COMPILER, ARM, ("qemu-aarch64", "-cpu", "cortex-a57")),
     "Nehalem": Target(HERE.compiler, (), ("qemu-x86_64", "-cpu", "Nehalem")),
     "Haswell": Target(HERE.compiler, (), ("qemu-x86_64", "-cpu", "Haswell")),
 }
@@ -60,39 +57,38 @@ BACKENDS = {
 
 
 class Engine:
-    """The engine, built without Python, and programs linked with it."""
+    """The engine as built for a target, and programs linked with it."""
 
     def __init__(self, target: Target, folder: Path) -> None:
-        if target.missing:
-            pytest.skip(f"there is no {' and no '.join(target.missing)}")
         self.target, self.folder = target, folder
-        generator = ["-G", "Ninja"] if shutil.which("ninja") else []
-        switches = ["-DRPPG_PYTHON=OFF", "-DRPPG_WERROR=ON", "-DCMAKE_BUILD_TYPE=Release"]
-        compiler = f"-DCMAKE_CXX_COMPILER={target.compiler}"
-        self._run(
-            "cmake", "-S", ROOT, "-B", folder, *generator, *switches, compiler, *target.options
-        )
-        self._run("cmake", "--build", folder)
-
-    @staticmethod
-    def _run(*command: object) -> str:
-        done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=600)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
     def run(self, program: str, *arguments: object) -> str:
         """Build a program of tests/native, run it and return what it prints."""
-        built = self.folder / program
-        # Static: an emulated program finds no libraries.
-        options = ["-std=c++17", "-O2", "-static", f"-I{ROOT / 'csrc'}", "-pthread"]
-        source, library = ROOT / "tests" / "native" / f"{program}.cpp", self.folder / LIBRARY
-        self._run(self.target.compiler, *options, source, library, "-o", built)
-        return self._run(*self.target.emulator, built, *arguments)
+        source = ROOT / "tests" / "native" / f"{program}.cpp"
+        return run(
+            *self.target.emulator, link(self.folder, self.target.compiler, source), *arguments
+        )
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Target], Path]:
+    """Return a function that builds for a target; those with one compiler share its engine."""
+
+    @cache
+    def make(compiler: str, options: tuple[str, ...]) -> Path:
+        folder = tmp_path_factory.mktemp("engine")
+        build(folder, compiler, options)
+        return folder
+
+    return lambda target: make(target.compiler, target.options)
 
 
 @pytest.fixture(scope="module", params=TARGETS)
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    return Engine(TARGETS[request.param], tmp_path_factory.mktemp("engine"))
+def engine(request: pytest.FixtureRequest, built: Callable[[Target], Path]) -> Engine:
+    target = TARGETS[request.param]
+    if target.missing:
+        pytest.skip(f"there is no {' and no '.join(target.missing)}")
+    return Engine(target, built(target))
 
 
 def test_every_processor_runs_its_backends_and_they_are_right(

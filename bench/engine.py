@@ -1,0 +1,45 @@
+"""The engine without Python, built for some processor, and programs linked with it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ARM_COMPILER = "aarch64-linux-gnu-g++"
+ARM = ("-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64")
+"""Options of CMake that go with it."""
+
+
+def run(*command: object) -> str:
+    """Run a command and return what it prints.
+
+    Raises
+    ------
+    RuntimeError
+        If it fails; says what it printed.
+    """
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=600)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def build(folder: Path, compiler: str, options: Sequence[str] = ()) -> None:
+    """Build the engine into a folder, warnings as errors; `options` are CMake's."""
+    generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+    switches = ["-DRPPG_PYTHON=OFF", "-DRPPG_WERROR=ON", "-DCMAKE_BUILD_TYPE=Release"]
+    named = f"-DCMAKE_CXX_COMPILER={compiler}"
+    run("cmake", "-S", ROOT, "-B", folder, *generator, *switches, named, *options)
+    run("cmake", "--build", folder)
+
+
+def link(folder: Path, compiler: str, source: Path) -> Path:
+    """Compile a program and link it with the engine of a folder; return the program's path."""
+    program = folder / source.stem
+    # Static: an emulated program finds no libraries.
+    flags = ["-std=c++17", "-O2", "-static", "-pthread", f"-I{ROOT / 'csrc'}"]
+    run(compiler, *flags, source, folder / "librppg_core.a", "-o", program)
+    return program
