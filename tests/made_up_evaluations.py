@@ -1,0 +1,104 @@
+"""Evaluations to test with: clips whose pulse is known, seen by a source that sees it perfectly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.clips import Clip, Clips, ClipWriter, Frames, as_stored
+from training.data.ingredients import OFF
+from training.data.synthetic import Recipe, Stratum, make_cache
+from training.evaluate import evaluate
+from training.evaluation import WINDOW, Evaluation, Recording
+from training.sources import NetworkSource
+
+Floats = NDArray[np.float32]
+
+PERFECT_BPM = 0.05  # 16 bits of appearance
+
+
+def write_clips(folder: Path, clips: list[tuple[Clip, Frames]]) -> Clips:
+    start, placed = 0, []
+    for clip, frames in clips:
+        placed.append(replace(clip, start=start, stop=start + len(frames.times)))
+        start += len(frames.times)
+    writer = ClipWriter(folder, {"description": "for a test"}, placed)
+    for i, (_, frames) in enumerate(clips):
+        writer.write(i, frames)
+    writer.finish()
+    return Clips.open(folder)
+
+
+def seen_pulse(
+    name: str,
+    seen_bpm: float,
+    true_bpm: float | None,
+    seconds: float = 13.0,
+    subject: str | None = None,
+    stratum: str = "",
+    noise: bool = False,
+    pause: float = 0.0,
+) -> tuple[Clip, Frames]:
+    """Make a clip whose whole brightness is a sine, of the true pulse's rate or another."""
+    times = np.arange(round(30 * seconds)) / 30.0 + 2.0
+    times[len(times) // 2 :] += pause
+    level = np.sin(2 * np.pi * seen_bpm / 60 * times)
+    if noise:
+        level = np.random.default_rng(len(name)).normal(size=times.size)
+    appearance = np.broadcast_to(
+        (0.5 + 0.1 * level)[:, None, None, None].astype(np.float32), (times.size, 3, 36, 36)
+    )
+    rate = true_bpm or 0.0
+    pulse = np.sqrt(2) * np.sin(2 * np.pi * rate / 60 * times).astype(np.float32)
+    frames = Frames(
+        as_stored(appearance), pulse, times, np.full(times.size, true_bpm or np.nan, np.float32)
+    )
+    return Clip(name, subject or name, 0, 0, 30.0, true_bpm, stratum, {}), frames
+
+
+def brightness(motion: Floats, _: Floats) -> Floats:
+    """Predict the change of the whole brightness: perfect for ``seen_pulse``."""
+    return np.asarray(motion.mean(axis=(1, 2, 3)))
+
+
+PERFECT = NetworkSource("perfect", {}, brightness, "difference", None, [])
+
+
+def perfect_evaluation(folder: Path) -> Evaluation:
+    """Two people, two strata, and a source that is right."""
+    clips = [
+        seen_pulse("a", 55.0, 55.0, subject="one", stratum="slow"),
+        seen_pulse("b", 72.0, 72.0, subject="one", stratum="slow"),
+        seen_pulse("c", 150.0, 150.0, subject="two", stratum="fast"),
+    ]
+    return evaluate(PERFECT, write_clips(folder, clips))
+
+
+def recording(name: str, subject: str, *windows: tuple[float, float, float, bool]) -> Recording:
+    """Build one from (heart rate, true rate, SNR, ok); a true rate of 0 is none."""
+    table = np.zeros(len(windows), WINDOW)
+    for row, (rate, true, snr, ok) in zip(table, windows):
+        row["heart_rate"], row["true_rate"], row["true_snr_db"] = rate, true or np.nan, snr
+        row["ok"] = ok
+    has_pulse = not windows or bool(windows[0][1])
+    return Recording(name, subject, {}, has_pulse, table)
+
+
+HAND = (
+    recording("a", "x", (70.0, 72.0, 5.0, True), (80.0, 72.0, 1.0, False)),
+    recording("b", "y", (90.0, 80.0, -6.0, True), (86.0, 80.0, 0.0, True)),
+    recording("c", "z", (60.0, 0.0, 0.0, True), (61.0, 0.0, 0.0, False)),
+    recording("d", "z"),
+)
+
+
+def tiny_benchmark(folder: Path) -> Path:
+    """Render a benchmark of three clips, one of them without pulse."""
+    silent = {"pulse.amplitude": OFF}
+    make_cache(
+        Recipe("tiny", 4711, 11.0, (Stratum("any", 2, {}), Stratum("no pulse", 1, silent))), folder
+    )
+    return folder

@@ -1,0 +1,95 @@
+"""The windows of a clip are the engine's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import rppg_fast as rf
+from rppg_fast.student import BUNDLED_WEIGHTS
+from tests.clips import BOX, frame_times, skin
+
+pytest.importorskip("torch")
+from scipy import signal
+
+from tests.made_up_evaluations import seen_pulse, write_clips
+from training.data.clips import Frames, as_stored
+from training.readout import true_windows, window_ends
+from training.sources import open_source
+
+# Appearance is stored in steps of 1/257 of a grey level, so a level of a pulse differs a little
+# from the live one; a rate then differs by some 1e-3 bpm.
+LIVE_TOLERANCE_BPM = 0.02
+LIVE_TOLERANCE_DB = 0.05
+SCIPY_BPM = 0.5  # points picked, in place of averages over cells of the grid
+
+
+@pytest.mark.parametrize("method", ["student", "pos", "green"])
+@pytest.mark.parametrize("amplitude", [0.02, 0.0])
+def test_windows_are_those_of_a_live_measurement(
+    method: str, amplitude: float, tmp_path: Path
+) -> None:
+    """Uneven frames with a pause of a second: the same windows, rates and status."""
+    times = [t + (1.0 if t > 12.5 else 0.0) for t in frame_times(29.97, 24.0, jitter=0.4)]
+    video = list(skin(times, 84.0, amplitude))
+    live = rf.measure_frames(video, rf.HeartRateMonitor(method=method, box=BOX)).windows
+    assert len(live) >= 4
+    assert {w.status for w in live} == {rf.Status.OK if amplitude else rf.Status.LOW_SIGNAL}
+
+    seen = np.stack([rf.appearance(frame, BOX) for frame, _ in video])
+    clip, frames = seen_pulse("skin", 84.0, 84.0)
+    nothing = np.zeros(len(times), np.float32)
+    frames = Frames(as_stored(seen), nothing, np.array(times), nothing)
+    source = open_source(str(BUNDLED_WEIGHTS) if method == "student" else method)
+    ends = window_ends(frames.times)
+    windows = source.windows(write_clips(tmp_path / "c", [(clip, frames)])[0], ends)
+
+    assert len(windows) == len(live)
+    for ours, theirs in zip(windows, live):
+        assert ours.reading.status == theirs.status
+        assert ours.reading.end == pytest.approx(theirs.end, abs=1e-9)
+        assert ours.reading.start == pytest.approx(theirs.start, abs=1e-9)
+        assert ours.times[-1] < theirs.end
+        if amplitude:
+            assert ours.reading.heart_rate == pytest.approx(
+                theirs.heart_rate, abs=LIVE_TOLERANCE_BPM
+            )
+            assert ours.reading.snr_db == pytest.approx(theirs.snr_db, abs=LIVE_TOLERANCE_DB)
+
+
+def test_no_window_spans_a_pause() -> None:
+    _, frames = seen_pulse("paused", 72.0, 72.0, seconds=26.0, pause=0.6)
+    middle = float(frames.times[len(frames.times) // 2])
+    windows = true_windows(frames, window_ends(frames.times))
+    before = [w for w in windows if w.reading.end < middle]
+    after = [w for w in windows if w.reading.start >= middle]
+    assert len(before) >= 3
+    assert len(after) >= 3
+    assert len(before) + len(after) == len(windows)
+
+
+def test_frames_too_slow_for_the_band_leave_no_window() -> None:
+    assert window_ends(np.arange(150) / 7.0) == []
+    assert len(window_ends(np.arange(150) / 9.0)) >= 6
+
+
+def test_rates_of_windows_are_those_of_scipy() -> None:
+    """Band-pass of the paper and the largest line of a window of 10 s, every second."""
+    random = np.random.default_rng(5)
+    times = np.arange(900) / 30.0
+    phase = 2 * np.pi * np.cumsum(1.3 + 0.1 * np.sin(times / 4)) / 30
+    pulse = np.sin(phase) + 0.2 * random.normal(size=times.size)
+    nothing = np.zeros((times.size, 3, 36, 36), np.uint16)
+    frames = Frames(nothing, pulse.astype(np.float32), times, np.zeros(times.size, np.float32))
+    windows = true_windows(frames, window_ends(times))
+    assert len(windows) == 21
+    sections = signal.butter(2, (0.7, 4.0), "bandpass", fs=30, output="sos")
+    filtered = signal.sosfilt(sections, pulse - pulse[0])
+    for window in windows:
+        last = int(np.searchsorted(times, window.reading.end))
+        part = filtered[max(0, last - 300) : last]
+        frequencies, power = signal.periodogram(part, 30, "hann", nfft=1 << 15)
+        expected = 60 * frequencies[np.argmax(power * (frequencies > 0.7) * (frequencies < 4))]
+        assert window.spectrum.heart_rate == pytest.approx(expected, abs=SCIPY_BPM)
