@@ -239,13 +239,8 @@ def test_what_helped_in_training_is_not_exported(checkpoint: Checkpoint, tmp_pat
     assert plain.read_bytes() == other.read_bytes()
 
 
-def test_the_shipped_student_gives_the_golden_numbers(backend: str) -> None:
-    student = rf.Student.load(backend=backend)
-    with np.load(ROOT / "tests" / "fixtures" / "student_golden.npz") as values:
-        assert str(values["weights_sha256"]) == student.sha256
-        change = values["change"]
-        error = student(values["motion"]) - change
-    assert np.abs(error).max() <= NATIVE_TOLERANCE * change.std()
+def test_the_shipped_student_names_its_data_and_its_config() -> None:
+    student = rf.Student.load()
     config = student.metadata["config"]
     assert student.metadata["config_sha256"] == hashlib.sha256(config.encode()).hexdigest()
     assert student.metadata["training_data"]
