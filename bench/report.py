@@ -3,9 +3,9 @@ r"""Turn runs of the benchmarks into a table.
     for i in 1 2 3; do pytest bench/test_stages.py --benchmark-json runs/bench$i.json; done
     python -m bench.report runs/bench?.json
 
-Each contender runs once in each run, beside the others; its time is the median over the runs of its
-medians, since other users of a machine slow down now one run, now another. Ratios are to the
-backend that is chosen by itself.
+Each contender runs once in each run, beside the others; its p50 and p99 are the medians over the
+runs of its own, since other users of a machine slow down now one run, now another. Ratios are of
+p50, to the backend that is chosen by itself.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,40 +23,57 @@ import rppg_fast as rf
 from rppg_fast import _core
 
 OURS = "rppg_fast"
+PEERS = ("numpy", "opencv-python", "torch", "onnxruntime", "openvino", "ncnn")
+Times = Mapping[str, Mapping[str, tuple[float, float]]]
+"""For each group and contender, p50 and p99 in seconds."""
 
 
-def medians(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+def medians(runs: Sequence[Mapping[str, Any]]) -> Times:
     """Collect times.
 
     Parameters
     ----------
     runs
-        Files of pytest-benchmark, parsed.
+        Files of pytest-benchmark, parsed, with the `p99` that bench/conftest.py adds.
 
     Returns
     -------
-    dict of str to (dict of str to float)
-        For each group and contender, seconds.
+    Times
+        Medians over the runs.
 
     Raises
     ------
     ValueError
         If a contender is missing in one of the runs.
     """
-    found: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for run in runs:
         for one in run["benchmarks"]:
             who = (one["params"] or {}).get("who", OURS)
             times = found.setdefault(one["group"] or one["name"], {}).setdefault(who, [])
-            times.append(one["stats"]["median"])
+            times.append((one["stats"]["median"], one["stats"]["p99"]))
     for group, contenders in found.items():
         for who, times in contenders.items():
             if len(times) != len(runs):
                 raise ValueError(f"{who} is in {len(times)} of {len(runs)} runs of {group!r}")
     return {
-        group: {who: statistics.median(times) for who, times in contenders.items()}
+        group: {
+            who: (
+                statistics.median(p50 for p50, _ in times),
+                statistics.median(p99 for _, p99 in times),
+            )
+            for who, times in contenders.items()
+        }
         for group, contenders in found.items()
     }
+
+
+def installed(package: str) -> str:
+    """Return the version of a package that is installed here, or nothing."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def text(seconds: float) -> str:
@@ -66,7 +84,7 @@ def text(seconds: float) -> str:
     return f"{seconds * 1e6:.3g} µs"
 
 
-def table(times: Mapping[str, Mapping[str, float]], auto: str) -> str:
+def table(times: Times, auto: str) -> str:
     """Write a Markdown table: one row for each contender, the fastest of a group first.
 
     Parameters
@@ -76,12 +94,13 @@ def table(times: Mapping[str, Mapping[str, float]], auto: str) -> str:
     auto
         Name of the backend that ratios are to; without it in a group, they are to rppg_fast.
     """
-    lines = ["| Stage | Who | Median | Ratio |", "| --- | --- | ---: | ---: |"]
+    lines = ["| Stage | Who | p50 | p99 | Ratio |", "| --- | --- | ---: | ---: | ---: |"]
     for group, contenders in times.items():
         ours = contenders.get(auto, contenders.get(OURS))
         for who in sorted(contenders, key=lambda name: contenders[name]):
-            ratio = "" if ours is None else f"{contenders[who] / ours:.2f}"
-            lines.append(f"| {group} | {who} | {text(contenders[who])} | {ratio} |")
+            p50, p99 = contenders[who]
+            ratio = "" if ours is None else f"{p50 / ours[0]:.2f}"
+            lines.append(f"| {group} | {who} | {text(p50)} | {text(p99)} | {ratio} |")
     return "\n".join(lines)
 
 
@@ -99,7 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     cpu, when = runs[0]["machine_info"]["cpu"].get("brand_raw", "?"), runs[0]["datetime"][:10]
     print(printed)
-    print(f"\n{cpu}, {_core.compiler}, {len(runs)} runs, {when}.")
+    peers = [f"{name} {found}" for name in PEERS if (found := installed(name))]
+    print(f"\n{cpu}, {_core.compiler}, {len(runs)} runs, {when}; {', '.join(peers)}.")
     return 0
 
 

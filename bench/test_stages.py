@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 import rppg_fast as rf
-from bench.conftest import BOX, Run, peer_student
+from bench.conftest import BOX
+from bench.peers import Run, peer_student
 from rppg_fast import _core
 
 Frame = NDArray[np.uint8]
@@ -79,7 +80,7 @@ def test_motion(benchmark: Any, appearances: Floats, who: str) -> None:
     )
 
 
-PEERS = ["PyTorch eager", "TorchScript", "ONNX Runtime", "OpenVINO"]
+PEERS = ["PyTorch eager", "TorchScript", "ONNX Runtime", "OpenVINO", "ncnn"]
 
 
 @pytest.fixture

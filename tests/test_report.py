@@ -14,7 +14,12 @@ from bench.report import main, medians, table, text
 def run(**times: float) -> dict[str, Any]:
     return {
         "benchmarks": [
-            {"group": "student", "name": who, "params": {"who": who}, "stats": {"median": seconds}}
+            {
+                "group": "student",
+                "name": who,
+                "params": {"who": who},
+                "stats": {"median": seconds, "p99": 2 * seconds},
+            }
             for who, seconds in times.items()
         ]
     }
@@ -22,17 +27,17 @@ def run(**times: float) -> dict[str, Any]:
 
 def test_a_time_is_the_median_over_runs() -> None:
     runs = [run(fast=1e-4, peer=3e-4), run(fast=9e-4, peer=2e-4), run(fast=2e-4, peer=4e-4)]
-    assert medians(runs) == {"student": {"fast": 2e-4, "peer": 3e-4}}
+    assert medians(runs) == {"student": {"fast": (2e-4, 4e-4), "peer": (3e-4, 6e-4)}}
 
 
 def test_ratios_are_to_the_chosen_backend_and_the_fastest_comes_first() -> None:
-    rows = table({"student": {"peer": 3e-4, "fast": 2e-4, "slow": 4e-3}}, "fast").splitlines()
-    assert rows[2:] == [
-        "| student | fast | 200 µs | 1.00 |",
-        "| student | peer | 300 µs | 1.50 |",
-        "| student | slow | 4 ms | 20.00 |",
+    times = {"peer": (3e-4, 9e-4), "fast": (2e-4, 5e-3), "slow": (4e-3, 5e-3)}
+    assert table({"student": times}, "fast").splitlines()[2:] == [
+        "| student | fast | 200 µs | 5 ms | 1.00 |",
+        "| student | peer | 300 µs | 900 µs | 1.50 |",
+        "| student | slow | 4 ms | 5 ms | 20.00 |",
     ]
-    assert table({"x": {"peer": 1.0}}, "fast").endswith("| x | peer | 1 s |  |")
+    assert table({"x": {"peer": (1.0, 2.0)}}, "fast").endswith("| x | peer | 1 s | 2 s |  |")
 
 
 def test_a_contender_that_missed_a_run_is_named() -> None:

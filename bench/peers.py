@@ -1,0 +1,120 @@
+"""The student as other inference engines run it, in one thread and in float32."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+# In ncnn's own format. Of a layer: its kind, name, how many blobs it takes and gives, and which.
+NCNN = """7767517
+8 8
+Input          input   0 1 motion        0=36 1=36 2=3
+Convolution    conv1   1 1 motion a      0=32 1=3 4=1 5=1 6=864
+TanH           tanh1   1 1 a b
+Pooling        pool1   1 1 b c           0=1 1=2 2=2
+Convolution    conv2   1 1 c d           0=64 1=3 4=1 5=1 6=18432
+TanH           tanh2   1 1 d e
+Pooling        pool2   1 1 e f           0=1 1=2 2=2
+InnerProduct   fc      1 1 f change      0=1 1=1 2=5184
+"""
+
+
+def as_onnx(student: torch.nn.Module) -> bytes:
+    """Return the same network as an ONNX file, for any number of frames."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    tensors = {name: value.numpy() for name, value in student.state_dict().items()}
+    convolution: dict[str, Any] = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+    pooling: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    nodes = [
+        helper.make_node("Conv", ["motion", "0.weight", "0.bias"], ["a"], **convolution),
+        helper.make_node("Tanh", ["a"], ["b"]),
+        helper.make_node("AveragePool", ["b"], ["c"], **pooling),
+        helper.make_node("Conv", ["c", "3.weight", "3.bias"], ["d"], **convolution),
+        helper.make_node("Tanh", ["d"], ["e"]),
+        helper.make_node("AveragePool", ["e"], ["f"], **pooling),
+        helper.make_node("Flatten", ["f"], ["g"]),
+        helper.make_node("Gemm", ["g", "7.weight", "7.bias"], ["change"], transB=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "student",
+        [helper.make_tensor_value_info("motion", TensorProto.FLOAT, ["n", 3, 36, 36])],
+        [helper.make_tensor_value_info("change", TensorProto.FLOAT, ["n", 1])],
+        [numpy_helper.from_array(value, name) for name, value in tensors.items()],
+    )
+    # An old format, which every runtime of the last years reads.
+    opset = [helper.make_opsetid("", 13)]
+    made: bytes = helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+    return made
+
+
+def ncnn_weights(student: torch.nn.Module) -> bytes:
+    """Return its weights as ncnn reads them: each layer's after a zero, which says float32."""
+    parts = []
+    for name, value in student.state_dict().items():
+        parts += [bytes(4)] if name.endswith("weight") else []
+        parts.append(value.numpy().tobytes())
+    return b"".join(parts)
+
+
+def peer_student(who: str, student: torch.nn.Module) -> Run:
+    """Return the student as an inference engine runs it, or skip where that is not installed."""
+    if who in ("PyTorch eager", "TorchScript"):
+        network: Any = student
+        if who == "TorchScript":
+            with warnings.catch_warnings():  # that it is deprecated
+                warnings.simplefilter("ignore")
+                traced = torch.jit.trace(student, torch.zeros(1, 3, 36, 36))  # type: ignore[no-untyped-call]
+                network = torch.jit.optimize_for_inference(traced)
+
+        @torch.inference_mode()
+        def run_torch(motion: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.asarray(network(torch.from_numpy(motion)).numpy()[:, 0])
+
+        return run_torch
+    if who == "ONNX Runtime":
+        runtime = pytest.importorskip("onnxruntime")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        session = runtime.InferenceSession(
+            as_onnx(student), options, providers=["CPUExecutionProvider"]
+        )
+        return lambda motion: np.asarray(session.run(None, {"motion": motion})[0][:, 0])
+    if who == "OpenVINO":
+        vino = pytest.importorskip("openvino")
+        core = vino.Core()
+        settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        compiled = core.compile_model(core.read_model(as_onnx(student)), "CPU", settings)
+        request = compiled.create_infer_request()
+        return lambda motion: np.array(request.infer({0: motion})[0][:, 0])
+    if who == "ncnn":
+        ncnn = pytest.importorskip("ncnn")
+        net = ncnn.Net()
+        net.opt.num_threads = 1
+        net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
+        net.load_param_mem(NCNN)
+        with tempfile.NamedTemporaryFile() as file:  # from memory it would not keep them
+            file.write(ncnn_weights(student))
+            file.flush()
+            net.load_model(file.name)
+
+        def run_ncnn(motion: NDArray[np.float32]) -> NDArray[np.float32]:
+            changes = np.empty(len(motion), np.float32)
+            for index, one in enumerate(motion):  # it knows no batches
+                extractor = net.create_extractor()
+                extractor.input("motion", ncnn.Mat(one))
+                changes[index] = extractor.extract("change")[1][0]
+            return changes
+
+        return run_ncnn
+    raise ValueError(f"there is no {who}")
