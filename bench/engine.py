@@ -36,10 +36,21 @@ def build(folder: Path, compiler: str, options: Sequence[str] = ()) -> None:
     run("cmake", "--build", folder)
 
 
-def link(folder: Path, compiler: str, source: Path) -> Path:
-    """Compile a program and link it with the engine of a folder; return the program's path."""
+def link(
+    folder: Path,
+    compiler: str,
+    source: Path,
+    anew: Sequence[object] = (),
+    shared: bool = False,
+) -> Path:
+    """Compile a program and link it with the engine of a folder; return the program's path.
+
+    ``anew`` are sources that take the place of the engine's own, and options of the compiler.
+    ``shared`` makes a library in place of a program.
+    """
     program = folder / source.stem
     # Static: an emulated program finds no libraries.
-    flags = ["-std=c++17", "-O2", "-static", "-pthread", f"-I{ROOT / 'csrc'}"]
-    run(compiler, *flags, source, folder / "librppg_core.a", "-o", program)
+    kind = ["-shared", "-fPIC"] if shared else ["-static"]
+    flags = ["-std=c++17", "-O2", *kind, "-pthread", f"-I{ROOT / 'csrc'}"]
+    run(compiler, *flags, *anew, source, folder / "librppg_core.a", "-o", program)
     return program

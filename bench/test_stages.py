@@ -28,6 +28,8 @@ Floats = NDArray[np.float32]
 APPEARANCE_TOLERANCE = 1e-5
 MOTION_TOLERANCE = 1e-4
 CHANGE_TOLERANCE = 1e-4
+# Of noise, which moves far more than a face; in bf16.
+BF16_TOLERANCE = 2e-2
 
 
 def opencv_appearance(frame: Frame) -> Floats:
@@ -94,24 +96,26 @@ def network(who: str, torch_student: torch.nn.Module) -> Run:
 @pytest.mark.benchmark(group="student: one frame")
 @pytest.mark.parametrize("who", [*rf.backends(), *PEERS])
 def test_student(
-    benchmark: Any, appearances: Floats, network: Run, torch_student: torch.nn.Module
+    benchmark: Any, appearances: Floats, network: Run, torch_student: torch.nn.Module, who: str
 ) -> None:
     motion = rf.motion(appearances[:1], appearances[1:2])
     found = benchmark.pedantic(network, args=(motion,), rounds=1000, warmup_rounds=50)
     expected = peer_student("PyTorch eager", torch_student)(motion)
-    np.testing.assert_allclose(found, expected, atol=CHANGE_TOLERANCE)
+    tolerance = BF16_TOLERANCE if who == "amx" else CHANGE_TOLERANCE
+    np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
 @pytest.mark.benchmark(group="student: a batch of 256 frames")
 @pytest.mark.parametrize("who", [*rf.backends(), *PEERS])
 def test_batch(
-    benchmark: Any, appearances: Floats, network: Run, torch_student: torch.nn.Module
+    benchmark: Any, appearances: Floats, network: Run, torch_student: torch.nn.Module, who: str
 ) -> None:
     pairs = rf.motion(appearances[:-1], appearances[1:])
     motion = np.tile(pairs, (18, 1, 1, 1))[:256]
     found = benchmark.pedantic(network, args=(motion,), rounds=10, warmup_rounds=1)
     expected = peer_student("PyTorch eager", torch_student)(motion)
-    np.testing.assert_allclose(found, expected, atol=CHANGE_TOLERANCE)
+    tolerance = BF16_TOLERANCE if who == "amx" else CHANGE_TOLERANCE
+    np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
 @pytest.mark.benchmark(group="spectrum: 300 samples to a heart rate")

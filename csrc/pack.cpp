@@ -1,5 +1,10 @@
 #include "pack.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
 namespace rppg {
 namespace {
 
@@ -56,6 +61,66 @@ void pack_conv2(const float* weight, PackedWeights& packed) {
     }
 }
 
+// The nearest bf16, of two the even one.
+std::uint16_t to_bf16(double value) {
+  const float single = static_cast<float>(value);
+  std::uint32_t bits;
+  std::memcpy(&bits, &single, sizeof bits);
+  return static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+double from_bf16(std::uint16_t half) {
+  const std::uint32_t bits = std::uint32_t{half} << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return static_cast<double>(value);
+}
+
+// Neighbouring inputs are much alike, so that it is the sum of a filter's taps that must be right:
+// what rounding takes from one tap the next smaller one gets. A quarter of the error at the output.
+void round_filter(const float* filter, std::uint16_t (&rounded)[9]) {
+  int order[9];
+  std::iota(order, order + 9, 0);
+  std::sort(order, order + 9,
+            [&](int a, int b) { return std::abs(filter[a]) > std::abs(filter[b]); });
+  double rest = 0;
+  for (const int tap : order) {
+    const double wanted = kTwoLog2E * static_cast<double>(filter[tap]) + rest;
+    rounded[tap] = to_bf16(wanted);
+    rest = wanted - from_bf16(rounded[tap]);
+  }
+}
+
+void pack_bf16(const StudentTensors& tensors, PackedWeights& packed) {
+  for (int map1 = 0; map1 < kMaps1; ++map1)
+    packed.rest1[map1] = std::tanh(tensors.conv1_bias[map1]);
+  for (int map2 = 0; map2 < kMaps2; ++map2) {
+    // Of every tap, the sum over the first maps at rest.
+    double rest[9] = {};
+    for (int map1 = 0; map1 < kMaps1; ++map1) {
+      const float* const filter = tensors.conv2 + (map2 * kMaps1 + map1) * 9;
+      std::uint16_t rounded[9];
+      round_filter(filter, rounded);
+      for (int tap = 0; tap < 9; ++tap) {
+        packed.conv2_bf16[map2 / kBlock][tap][map1 / 2][map2 % kBlock * 2 + map1 % 2] =
+            rounded[tap];
+        rest[tap] += static_cast<double>(filter[tap]) * static_cast<double>(packed.rest1[map1]);
+      }
+    }
+    constexpr int kFirstRow[3] = {0, 2, kSide1 - 2};
+    for (int pair = 0; pair < 3; ++pair)
+      for (int pixel = 0; pixel < kPairPixels; ++pixel) {
+        const int y = kFirstRow[pair] + pixel / kPadded1, x = pixel % kPadded1;
+        double sum = static_cast<double>(tensors.conv2_bias[map2]);
+        for (int tap = 0; tap < 9; ++tap) {
+          const int from_y = y + tap / 3 - 1, from_x = x + tap % 3 - 1;
+          if (from_y >= 0 && from_y < kSide1 && from_x >= 0 && from_x < kSide1) sum += rest[tap];
+        }
+        packed.rest2[pair][pixel][map2] = static_cast<float>(kTwoLog2E * sum);
+      }
+  }
+}
+
 }  // namespace
 
 void pack(const StudentTensors& tensors, PackedWeights& packed) {
@@ -70,6 +135,7 @@ void pack(const StudentTensors& tensors, PackedWeights& packed) {
     for (int cell = 0; cell < kCells; ++cell)
       packed.fully_connected[cell * kMaps2 + map] = tensors.fully_connected[map * kCells + cell];
   packed.fully_connected_bias = *tensors.fully_connected_bias;
+  pack_bf16(tensors, packed);
 }
 
 }  // namespace rppg

@@ -10,7 +10,10 @@ flags: str
 """The flags it was given."""
 
 def backends() -> list[str]:
-    """Return the names of the kernel backends that this processor can run, the fastest first."""
+    """Return the names of the kernel backends that this processor can run, the fastest first.
+
+    "amx", which computes in bf16 and never runs unless asked for, comes last.
+    """
 
 def appearance(
     frame: NDArray[np.uint8],

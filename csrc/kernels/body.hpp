@@ -51,8 +51,10 @@ struct Body {
       for (Words& each : words) each = Words::zero();
       const int end = row + kMost < rows - 1 ? row + kMost : rows - 1;
       const std::uint8_t* from = first + row * stride;
-      for (int r = row; r < end; ++r, from += stride)
+      for (int r = row; r < end; ++r, from += stride) {
+        __builtin_prefetch(from + rows * stride);  // what the next output row sums
         for (int i = 0; i < kCount; ++i) words[i] = words[i].add_bytes(from + i * kStep);
+      }
       for (int i = 0; i < kCount; ++i) {
         V low, high;
         words[i].floats(low, high);
@@ -344,6 +346,10 @@ struct Body {
         }
       }
     }
+    return total(weights, sums);
+  }
+
+  static float total(const PackedWeights& weights, const float (&sums)[kMaps2]) {
     double change = static_cast<double>(weights.fully_connected_bias);
     for (const float sum : sums) change += static_cast<double>(sum);
     return static_cast<float>(change);

@@ -1,47 +1,85 @@
 // The only file that names every backend; which ones there are is the build's to say.
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 
 #include "kernels.hpp"
+#if defined(RPPG_AMX)
+#include "amx_support.hpp"
+#endif
 
 namespace rppg {
 namespace {
 
-struct Backend {
-  const Kernels* kernels;
-  bool (*runs_here)();
+struct Need {
+  const char* name;
+  bool met;
 };
 
-// The fastest first.
+// What is not met, as a list of names; empty if nothing is missing.
+std::string missing_of(std::initializer_list<Need> needs) {
+  std::string names;
+  for (const Need& need : needs)
+    if (!need.met) names += (names.empty() ? "" : ", ") + std::string(need.name);
+  return names;
+}
+
+struct Backend {
+  const Kernels* kernels;
+  std::string (*missing)();  // what this processor lacks for it
+
+  bool runs_here() const { return missing().empty(); }
+};
+
+#define RPPG_CPU(feature) {feature, __builtin_cpu_supports(feature) != 0}
+
+// The fastest first; below `portable`, which runs everywhere, what is never chosen by itself.
 constexpr Backend kBackends[] = {
 #if defined(RPPG_AVX512)
     {&kAvx512Kernels,
      [] {
-       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
+       return missing_of(
+           {RPPG_CPU("avx512f"), RPPG_CPU("avx512bw"), RPPG_CPU("avx512vl"), RPPG_CPU("fma")});
      }},
 #endif
 #if defined(RPPG_AVX2)
-    {&kAvx2Kernels, [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }},
+    {&kAvx2Kernels, [] { return missing_of({RPPG_CPU("avx2"), RPPG_CPU("fma")}); }},
 #endif
 #if defined(RPPG_NEON)
-    {&kNeonKernels, [] { return true; }},  // part of every 64-bit Arm processor
+    {&kNeonKernels, [] { return std::string(); }},  // part of every 64-bit Arm processor
 #endif
-    {&kPortableKernels, [] { return true; }},
+    {&kPortableKernels, [] { return std::string(); }},
+#if defined(RPPG_AMX)
+    {&kAmxKernels,
+     [] {
+       const AmxSupport amx = amx_support();
+       return missing_of({RPPG_CPU("avx512f"),
+                          RPPG_CPU("avx512bw"),
+                          RPPG_CPU("avx512vl"),
+                          RPPG_CPU("fma"),
+                          {"avx512_bf16", amx.avx512_bf16},
+                          {"amx-tile", amx.tile},
+                          {"amx-bf16", amx.bf16},
+                          {"the kernel's permission to use tiles", amx.permitted}});
+     }},
+#endif
 };
 
 const Kernels& find(const char* name, const char* asked_by) {
-  std::string names = "auto";
+  std::string names = "auto", missing;
   for (const Backend& backend : kBackends) {
-    if (!backend.runs_here()) continue;
-    if (std::strcmp(name, backend.kernels->name) == 0 || std::strcmp(name, "auto") == 0)
-      return *backend.kernels;
+    const bool wanted = std::strcmp(name, backend.kernels->name) == 0;
+    if (!backend.runs_here()) {
+      if (wanted) missing = " (missing: " + backend.missing() + ")";
+      continue;
+    }
+    if (wanted || std::strcmp(name, "auto") == 0) return *backend.kernels;
     names += std::string(", ") + backend.kernels->name;
   }
   throw std::invalid_argument("backend '" + std::string(name) + "'" + asked_by +
-                              " is not available here; there are: " + names);
+                              " is not available here" + missing + "; there are: " + names);
 }
 
 }  // namespace

@@ -6,6 +6,9 @@
 // Tolerances of every float32 backend against float64 arithmetic, on inputs of the sizes below:
 //   sum_rows, motion    1e-6 relative to the largest magnitude
 //   the student network 1e-5 of the standard deviation of its output on real motion
+// `amx` rounds the inputs and weights of the second convolution to bf16: 2e-3 at the output of the
+// weights that ship, which is in standard deviations of the label. It never ran on a processor that
+// has AMX; it was tested with its instructions carried out in software.
 #pragma once
 
 #include <cstddef>
@@ -50,6 +53,11 @@ inline constexpr float kMotionGain = 50.0f;
 inline constexpr int kBlock = 16;
 inline constexpr int kHalf = kMaps2 / 2;
 
+// Pixels in a tile of `amx`, and those that a pair of output rows of the second convolution takes.
+inline constexpr int kTileRows = 13;
+inline constexpr int kPairPixels = 3 * kTileRows;
+static_assert(kPairPixels >= kPadded1 + kSide1, "three tiles hold two rows");
+
 // Weights as the kernels read them: transformed for Winograd, the output map fastest, and
 // multiplied by 2 log2(e), so that tanh begins with a power of two.
 struct alignas(kAlignment) PackedWeights {
@@ -59,6 +67,13 @@ struct alignas(kAlignment) PackedWeights {
   float conv2_bias[kMaps2];                                          // [map2]
   float fully_connected[kSide2 * kSide2 * kMaps2];                   // [y][x][map2]
   float fully_connected_bias;
+
+  // For `amx`. The second convolution's weights by pairs of first maps, [block][tap][pair][map2][of
+  // the pair]; the first maps as they are without motion; and what the second convolution makes of
+  // these, its bias included: two rows of outputs, uppermost, further down, lowest.
+  alignas(kAlignment) std::uint16_t conv2_bf16[kMaps2 / kBlock][9][kMaps1 / 2][kBlock * 2];
+  alignas(kAlignment) float rest1[kMaps1];                  // [map1]
+  alignas(kAlignment) float rest2[3][kPairPixels][kMaps2];  // [rows][pixel][map2]
 };
 
 // Rows of the first convolution's input, with a zero pixel on either side.
@@ -77,7 +92,11 @@ struct alignas(kAlignment) StudentScratch {
   float band[kPoints2 * kPadded1 * kBlock];                   // [point][x][map of the vector]
   float tiles[kPoints2 * kPoints2][kTiles][kMaps1];           // [point][tile][map1]
   float products2[kTiles * kTileStride];                      // [tile][point][map2 of the half]
+  // `amx`: the first maps as bf16, padded; the last pixel is read for a sum that nobody uses. Of
+  // the products, it uses [pair of rows][pixel][map2].
+  alignas(kAlignment) std::uint16_t rounded1[kPadded1 * kPadded1 + 1][kMaps1];  // [y][x][map]
 };
+static_assert(2 * kPairPixels * kMaps2 <= kTiles * kTileStride, "two pairs of rows fit");
 
 struct Kernels {
   const char* name;
@@ -94,15 +113,16 @@ struct Kernels {
   float (*change)(const PackedWeights& weights, const float* motion, StudentScratch& scratch);
 };
 
-extern const Kernels kPortableKernels, kAvx2Kernels, kAvx512Kernels, kNeonKernels;
+extern const Kernels kPortableKernels, kAvx2Kernels, kAvx512Kernels, kAmxKernels, kNeonKernels;
 
 // The backend called `name`. "auto" is the one that the environment variable RPPG_BACKEND names at
-// the first use, else the fastest one that this processor runs.
-// Throws std::invalid_argument, naming the backends there are, for any other name.
+// the first use, else the fastest float32 one that this processor runs.
+// Throws std::invalid_argument, naming the backends there are, for any other name; for one that
+// does not run here, it says what is missing.
 const Kernels& select_kernels(const char* name);
 
-// Names of the backends that this build holds and this processor runs, the fastest first, ended by
-// nullptr.
+// Names of the backends that this build holds and this processor runs, the fastest first, those
+// that are never chosen by themselves last, ended by nullptr.
 const char* const* available_backends();
 
 }  // namespace rppg

@@ -1,5 +1,6 @@
 // The changes that every available backend predicts, one line each: its name, then hexadecimal
-// floats. Usage: run_backends WEIGHTS MOTIONS, the second a file of float32, [frame][colour][y][x].
+// floats. Usage: run_backends WEIGHTS MOTIONS [BACKEND], the second a file of float32,
+// [frame][colour][y][x]; the third if only one backend is wanted.
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -18,7 +19,7 @@ std::vector<char> read(const char* path) {
 
 }  // namespace
 
-int main(int, char** arguments) {
+int main(int given, char** arguments) {
   const std::vector<char> weights = read(arguments[1]), bytes = read(arguments[2]);
   std::vector<float> motions(bytes.size() / sizeof(float));
   std::memcpy(motions.data(), bytes.data(), bytes.size());
@@ -26,6 +27,7 @@ int main(int, char** arguments) {
   const auto scratch = std::make_unique<rppg::StudentScratch>();
   rppg::clear_borders(*scratch);
   for (const char* const* name = rppg::available_backends(); *name; ++name) {
+    if (given > 3 && std::strcmp(*name, arguments[3]) != 0) continue;
     const rppg::Student student(rppg::read_weights(weights.data(), weights.size(), arguments[1]),
                                 rppg::select_kernels(*name));
     std::printf("%s", *name);

@@ -1,0 +1,49 @@
+// The vector of x86-64 with AVX-512 (F, BW, VL): 32 registers of 16 floats. A backend's file alone
+// includes this, compiled for such processors.
+#pragma once
+
+#include <immintrin.h>
+
+#include "body.hpp"
+
+namespace rppg {
+namespace {
+
+struct V {
+  static constexpr int kWidth = 16;
+  static constexpr int kRows = 9, kColumns = 2, kColumns1 = 2;
+  __m512 v;
+
+  static V zero() { return {_mm512_setzero_ps()}; }
+  static V all(float x) { return {_mm512_set1_ps(x)}; }
+  static V splat(const float* from) { return {_mm512_set1_ps(*from)}; }
+  static V load(const float* from) { return {_mm512_loadu_ps(from)}; }
+  void store(float* to) const { _mm512_storeu_ps(to, v); }
+
+  friend V operator+(V a, V b) { return {_mm512_add_ps(a.v, b.v)}; }
+  friend V operator-(V a, V b) { return {_mm512_sub_ps(a.v, b.v)}; }
+  friend V operator*(V a, V b) { return {_mm512_mul_ps(a.v, b.v)}; }
+  friend V operator/(V a, V b) { return {_mm512_div_ps(a.v, b.v)}; }
+  friend V fma(V a, V b, V c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+  // The second operand is what comes out where one is no number.
+  friend V clamp(V x, V low, V high) { return {_mm512_min_ps(high.v, _mm512_max_ps(low.v, x.v))}; }
+  friend V power_of_two(V x) {
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x.v), 23))};
+  }
+
+  struct Words {
+    __m512i v;
+    static Words zero() { return {_mm512_setzero_si512()}; }
+    Words add_bytes(const std::uint8_t* from) const {
+      const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+      return {_mm512_add_epi16(v, _mm512_cvtepu8_epi16(bytes))};
+    }
+    void floats(V& low, V& high) const {
+      low.v = _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(v)));
+      high.v = _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(v, 1)));
+    }
+  };
+};
+
+}  // namespace
+}  // namespace rppg
