@@ -88,6 +88,8 @@ Floats as_floats(const py::object& object, const char* name) {
   const py::array array = require_array(object, name, "a float32 array");
   if (!py::isinstance<py::array_t<float>>(array))
     throw py::value_error(std::string(name) + " must be a float32 array, got " + describe(array));
+  // NumPy takes its time to find out that nothing need be copied.
+  if (Floats::check_(array)) return py::reinterpret_borrow<Floats>(array);
   return Floats::ensure(array);
 }
 

@@ -130,9 +130,9 @@ class HeartRateMonitor:
         """
         if self.box is None:
             self._search(frame, time)
-        if self.box is None:
-            return Reading(float(time), Status.NO_FACE, None, None, float(time), float(time))
         box = self.box
+        if box is None:
+            return Reading(float(time), Status.NO_FACE, None, None, float(time), float(time))
         sides = (box.x0, box.y0, box.x1, box.y1)
         native = self._stream.push(frame, sides, time, self._color)
         return Reading.from_native(float(time), native)

@@ -1,0 +1,47 @@
+// What Python calls one by one, in a loop without it: seconds for one time, for bench/calls.py.
+#include <chrono>
+#include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <vector>
+
+#include "stream.hpp"
+
+namespace {
+
+std::shared_ptr<const rppg::Student> load(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
+  return std::make_shared<const rppg::Student>(rppg::read_weights(bytes.data(), bytes.size(), path),
+                                               rppg::select_kernels("auto"));
+}
+
+template <typename Work>
+double seconds_each(int times, Work&& work) {
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < times; ++i) work(i);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / times;
+}
+
+}  // namespace
+
+extern "C" {
+
+__attribute__((visibility("default"))) double student_loop(const char* weights, int times) {
+  static const auto student = load(weights);
+  static const std::vector<float> motion(rppg::kPixels, 0.5f);
+  float change = 0;
+  return seconds_each(times, [&](int) { student->changes(motion.data(), 1, 1, &change); });
+}
+
+// Frames of a stream that has just begun: no spectrum yet.
+__attribute__((visibility("default"))) double push_loop(const char* weights,
+                                                        const std::uint8_t* frame, int height,
+                                                        int width, int times) {
+  static const auto stream = std::make_unique<rppg::Stream>(load(weights), rppg::PulseOptions{});
+  stream->reset();
+  const rppg::FrameView view{frame, height, width, width * 3, 3, 1, rppg::ColourOrder::bgr};
+  return seconds_each(times, [&](int i) { stream->push(view, {0, 0, width, height}, i / 30.0); });
+}
+}
