@@ -277,6 +277,15 @@ void bind_student(py::module_& module) {
 }
 
 void bind_pulse(py::module_& module) {
+  py::register_exception<TimeError>(module, "TimeError", PyExc_ValueError);
+
+  py::class_<Clock>(module, "Clock")
+      .def(py::init<double>(), py::arg("max_gap"))
+      .def(
+          "push", [](Clock& clock, double time) { return static_cast<int>(clock.push(time)); },
+          py::arg("time"))
+      .def("reset", &Clock::reset);
+
   py::class_<PulseOptions>(module, "PulseOptions")
       .def(py::init([](double rate, double low, double high, int order, double window,
                        double min_snr_db, double max_gap) {

@@ -32,6 +32,10 @@ constexpr double kRateTolerance = 0.98;
 // Root mean square below which a window holds rounding errors only.
 constexpr double kSilence = 1e-9;
 
+// Of a window, or of a gap that is bridged, and how many signals: more is a slip of the user's.
+constexpr double kMostSamples = 1e6;
+constexpr int kMostChannels = 1000;
+
 void require_positive(double value, const char* what) {
   if (!(std::isfinite(value) && value > 0))
     throw std::invalid_argument(std::string(what) + " must be positive, is " +
@@ -57,8 +61,7 @@ std::size_t window_samples(const PulseOptions& options) {
     throw std::invalid_argument("a window of " + std::to_string(options.window) +
                                 " s holds fewer than two beats at the band's lower edge of " +
                                 std::to_string(options.low) + " Hz");
-  constexpr double kMost = 1e6;
-  if (samples > kMost)
+  if (samples > kMostSamples)
     throw std::invalid_argument("a window of " + std::to_string(options.window) + " s is too long");
   return static_cast<std::size_t>(samples);
 }
@@ -73,38 +76,30 @@ Section make_section(std::complex<double> p, std::complex<double> q, double cent
 
 }  // namespace
 
-Resampler::Resampler(double rate, int channels, double max_gap) : rate_(rate), max_gap_(max_gap) {
+Resampler::Resampler(double rate, int channels, double max_gap) : rate_(rate), clock_(max_gap) {
   require_positive(rate, "the sampling rate");
-  require_positive(channels, "the number of channels");
-  require_positive(max_gap, "the longest gap");
+  if (channels < 1 || channels > kMostChannels)
+    throw std::invalid_argument("the number of channels must be from 1 to " +
+                                std::to_string(kMostChannels) + ", is " + std::to_string(channels));
+  if (rate * max_gap > kMostSamples)
+    throw std::invalid_argument("a gap of " + std::to_string(max_gap) +
+                                " s is too long to be bridged at " + std::to_string(rate) + " Hz");
   last_.resize(static_cast<std::size_t>(channels));
   integral_.resize(static_cast<std::size_t>(channels));
 }
 
-Resampler::Step Resampler::classify(double time) const {
-  if (!std::isfinite(time))
-    throw std::invalid_argument("a frame's time must be a finite number of seconds");
-  if (!started_) return Step::first;
-  if (time <= time_)
-    throw std::invalid_argument(
-        "a frame's time must be later than that of the frame before: " + std::to_string(time) +
-        " s came after " + std::to_string(time_) + " s");
-  return time - time_ > max_gap_ ? Step::gap : Step::next;
-}
-
 void Resampler::restart(double time, const double* values) {
-  reset();
-  started_ = true;
-  origin_ = time_ = cursor_ = time;
+  mean_step_ = 0;
+  origin_ = cursor_ = time;
   cells_ = 0;
   last_.assign(values, values + last_.size());
   std::fill(integral_.begin(), integral_.end(), 0.0);
 }
 
-void Resampler::integrate(double time, const double* values, double end) {
+void Resampler::integrate(double last, double time, const double* values, double end) {
   const double until = std::min(end, time);
   if (until > cursor_) {
-    const double share = (0.5 * (cursor_ + until) - time_) / (time - time_);
+    const double share = (0.5 * (cursor_ + until) - last) / (time - last);
     for (std::size_t c = 0; c < last_.size(); ++c)
       integral_[c] += (until - cursor_) * (last_[c] + share * (values[c] - last_[c]));
     cursor_ = until;
@@ -116,7 +111,7 @@ void Resampler::integrate(double time, const double* values, double end) {
 }
 
 void Resampler::reset() {
-  started_ = false;
+  clock_.reset();
   mean_step_ = 0;
 }
 

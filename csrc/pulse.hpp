@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "clock.hpp"
 #include "spectrum.hpp"
 
 namespace rppg {
@@ -15,35 +16,34 @@ namespace rppg {
 // of fast cameras from folding into the heart's band.
 class Resampler {
  public:
-  enum class Step { first, next, gap };
+  using Step = Clock::Step;
 
   // `rate` in Hz, `channels` signals that share their times, `max_gap` in seconds.
-  // Throws std::invalid_argument unless all are positive.
+  // Throws std::invalid_argument unless all are positive and small enough to be meant.
   Resampler(double rate, int channels, double max_gap);
 
-  // What a value at `time` (s) would be: the first one, the next one, or the first one after a gap.
-  // Throws std::invalid_argument where the time is not finite or not later than the last one.
-  Step classify(double time) const;
+  // What a value at `time` (s) would be, as Clock has it.
+  Step classify(double time) { return clock_.classify(time); }
 
   // Takes `channels` values at `time` and calls emit(const double* averages) for every cell that
   // they complete. A first value, or one after a gap, starts the grid anew at its time.
   template <typename Emit>
   Step push(double time, const double* values, Emit&& emit) {
-    const Step step = classify(time);
+    const double last = clock_.last();
+    const Step step = clock_.push(time);
     if (step != Step::next) {
       restart(time, values);
       return step;
     }
-    count_step(time - time_);
+    count_step(time - last);
     while (cell_end() <= time + kSlack / rate_) {
-      integrate(time, values, cell_end());
+      integrate(last, time, values, cell_end());
       for (double& sum : integral_) sum *= rate_;
       emit(static_cast<const double*>(integral_.data()));
       for (double& sum : integral_) sum = 0.0;
       ++cells_;
     }
-    integrate(time, values, time);
-    time_ = time;
+    integrate(last, time, values, time);
     last_.assign(values, values + last_.size());
     return step;
   }
@@ -62,12 +62,12 @@ class Resampler {
   double cell_end() const { return origin_ + static_cast<double>(cells_ + 1) / rate_; }
   void restart(double time, const double* values);
   void count_step(double step);
-  // Adds the integral from the cursor up to `end` of the segment that ends in (time, values).
-  void integrate(double time, const double* values, double end);
+  // Adds the integral from the cursor up to `end` of the segment from the last values to these.
+  void integrate(double last, double time, const double* values, double end);
 
-  double rate_, max_gap_;
-  bool started_ = false;
-  double origin_ = 0, time_ = 0, cursor_ = 0;
+  double rate_;
+  Clock clock_;
+  double origin_ = 0, cursor_ = 0;
   std::uint64_t cells_ = 0;
   double mean_step_ = 0;
   std::vector<double> last_, integral_;

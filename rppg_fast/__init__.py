@@ -22,6 +22,7 @@ __path__ = extend_path(__path__, __name__)
 from rppg_fast._core import (
     BandPass,
     Resampler,
+    TimeError,
     __version__,
     appearance,
     backends,
@@ -51,6 +52,7 @@ __all__ = [
     "Spectrum",
     "Status",
     "Student",
+    "TimeError",
     "VideoError",
     "VideoFile",
     "__version__",

@@ -85,6 +85,18 @@ class Student:
     @property
     def metadata(self) -> dict[str, str]: ...
 
+class TimeError(ValueError):
+    """A frame's time is no finite number, or not later than that of the frame before.
+
+    One frame that is behind is refused so; when the next one goes on from there, the clock was set
+    back, and the stream starts anew.
+    """
+
+class Clock:
+    def __init__(self, max_gap: float) -> None: ...
+    def push(self, time: float) -> int: ...
+    def reset(self) -> None: ...
+
 class PulseOptions:
     def __init__(
         self,
@@ -146,7 +158,7 @@ class Resampler:
     Raises
     ------
     ValueError
-        If one of them is not positive.
+        If one of them is not positive, or a gap holds more than a million cells.
     """
 
     def __init__(self, rate: float, channels: int = 1, max_gap: float = 0.5) -> None: ...
@@ -162,8 +174,11 @@ class Resampler:
 
         Raises
         ------
+        TimeError
+            If the time is not finite or not later than the last one. When the next one goes on
+            from there, the clock was set back: that one is the first after a gap.
         ValueError
-            If the time is not finite or not later than the last one, or the shape is wrong.
+            If the shape is wrong.
         """
     def reset(self) -> None:
         """Forget everything."""

@@ -134,12 +134,13 @@ def face_box(face: Face, width: int, height: int, scale: float = 1.6) -> Box:
         raise ValueError(f"scale must be a positive number, got {scale}")
     if width < 1 or height < 1:
         raise ValueError(f"frame of {width}x{height} pixels is empty")
-    if not all(math.isfinite(edge) for edge in (face.x0, face.y0, face.x1, face.y1)):
-        raise ValueError(f"face box is not finite: {face}")
 
     def edges(low: float, high: float, size: int) -> tuple[int, int]:
         centre, half = (low + high) / 2, scale * (high - low) / 2
-        first, last = (math.floor(edge + 0.5) for edge in (centre - half, centre + half))
+        enlarged = centre - half, centre + half
+        if not all(map(math.isfinite, enlarged)):
+            raise ValueError(f"face box is not finite: {face}")
+        first, last = (math.floor(edge + 0.5) for edge in enlarged)
         return max(first, 0), min(last, size)
 
     x0, x1 = edges(face.x0, face.x1, width)
@@ -257,7 +258,7 @@ class MTCNN:
         ValueError
             If it is not uint8 of shape (H, W, 3), or is empty.
         """
-        _check_frame(frame)
+        check_frame(frame)
         height, width = frame.shape[:2]
         if min(height, width) < _WINDOW:
             return []
@@ -414,7 +415,8 @@ def _face(box: NDArray[np.float32], score: np.float32, points: NDArray[np.float3
     return Face(x0, y0, x1, y1, float(score), tuple((float(x), float(y)) for x, y in points))
 
 
-def _check_frame(frame: NDArray[np.uint8]) -> None:
+def check_frame(frame: NDArray[np.uint8]) -> None:
+    """Raise TypeError or ValueError unless a frame is uint8 of shape (H, W, 3) and not empty."""
     if not isinstance(frame, np.ndarray):
         raise TypeError(f"frame must be a NumPy array, got {type(frame).__name__}")
     if frame.dtype != np.uint8:

@@ -11,6 +11,7 @@ from typing import Any, Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from rppg_fast._core import TimeError
 from rppg_fast.monitor import HeartRateMonitor
 from rppg_fast.reading import Measurement, Reading, Status
 from rppg_fast.video import Frame, VideoFile
@@ -78,7 +79,7 @@ def measure_frames(
 ) -> Measurement:
     """Measure the heart rate in a sequence of (frame, time).
 
-    Frames whose time is not later than the last one's are left out and counted.
+    Frames that ``push`` refuses for their time are left out and counted.
 
     Parameters
     ----------
@@ -100,8 +101,9 @@ def measure_frames(
     """
     if not (math.isfinite(step) and step > 0):
         raise ValueError(f"step must be a positive number of seconds, got {step}")
-    first = last = math.nan
-    count = skipped = 0
+    first = last = math.nan  # of the frames since the last gap
+    covered = 0.0  # by the frames before it, s
+    count = skipped = steps = 0
     windows: list[Reading] = []
     due = -math.inf
     latest: Reading | None = None
@@ -109,18 +111,24 @@ def measure_frames(
     for frame, time in frames:
         if progress is not None:
             progress(count + skipped + 1)
-        if count and not time > last:
+        try:
+            latest = monitor.push(frame, time)
+        except TimeError:
             skipped += 1
             continue
-        latest = monitor.push(frame, time)
         pieces.append(monitor.fetch_pulse())
-        first, last = (time if count == 0 else first), time
+        if 0 < time - last <= monitor.settings.max_gap:
+            steps += 1
+        else:
+            covered += last - first if count else 0.0
+            first, due = time, -math.inf
+        last = time
         count += 1
         if _is_window(latest) and latest.end >= due - _TIME_TOLERANCE:
             windows.append(latest)
             due = due + step if due + step > latest.end else latest.end + step
     status, heart_rate, snr_db = _summarise(windows, latest)
-    duration = last - first if count else 0.0
+    duration = covered + last - first if count else 0.0
     empty = np.empty(0)
     return Measurement(
         video=name,
@@ -131,7 +139,7 @@ def measure_frames(
         frames=count,
         skipped=skipped,
         duration=duration,
-        fps=(count - 1) / duration if duration > 0 else 0.0,
+        fps=steps / duration if duration > 0 else 0.0,
         box=monitor.box,
         windows=tuple(windows),
         times=np.concatenate([times for times, _ in pieces] or [empty]),

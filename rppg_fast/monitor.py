@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rppg_fast import _core
-from rppg_fast.face import MTCNN, FaceDetector, face_box, largest_face
+from rppg_fast.face import MTCNN, FaceDetector, check_frame, face_box, largest_face
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import Box, Reading, Status
-from rppg_fast.rgb_stream import RgbStream
+from rppg_fast.rgb_stream import NEXT, RgbStream
 from rppg_fast.student import Student
 
 #: How much larger than the detected face the measured box is (the paper's value).
@@ -58,6 +58,8 @@ class HeartRateMonitor:
         The pixels that are measured; None until a face is found.
     method
         As given.
+    settings
+        As they are in force.
 
     Raises
     ------
@@ -88,19 +90,20 @@ class HeartRateMonitor:
             )
         single = {"window": window, "low": low, "high": high, "min_snr_db": min_snr_db}
         given: dict[str, Any] = {k: value for k, value in single.items() if value is not None}
-        self._settings = replace(settings or PulseSettings(), **given)
+        self.settings = replace(settings or PulseSettings(), **given)
         self._stream: _core.Stream | RgbStream
         if method == "student":
-            self._stream = _core.Stream(student or Student.load(), self._settings.to_native())
+            self._stream = _core.Stream(student or Student.load(), self.settings.to_native())
         elif student is not None:
             raise ValueError(f"a student is of no use to method {method!r}")
         else:
-            self._stream = RgbStream(method, self._settings)
+            self._stream = RgbStream(method, self.settings)
         self.method = method
         self._color = color
         self._box_scale = box_scale
         self._fixed_box = None if box is None else Box.of(box)
         self._detector = detector
+        self._clock = _core.Clock(self.settings.max_gap)  # of the frames without a face
         if detector is None and self._fixed_box is None:
             self._detector = MTCNN()
         self.reset()
@@ -108,8 +111,9 @@ class HeartRateMonitor:
     def reset(self) -> None:
         """Forget face, pulse and time, as if no frame had been pushed yet."""
         self._stream.reset()
+        self._clock.reset()
         self.box = self._fixed_box
-        self._searched = self._next_search = -math.inf
+        self._next_search = -math.inf
         self._fetched = (0.0, 0)
 
     def push(self, frame: NDArray[np.uint8], time: float) -> Reading:
@@ -120,34 +124,33 @@ class HeartRateMonitor:
         frame
             uint8 of shape (height, width, 3); any strides.
         time
-            Seconds, on any clock that only goes forward.
+            Seconds, on any clock that goes forward.
 
         Raises
         ------
         TypeError, ValueError
-            If the frame is not such an array, the box leaves it, or the time is not later than
-            the last one. Nothing is changed then.
+            If the frame is not such an array or the box leaves it. Nothing is changed then.
+        TimeError
+            If the time is not later than the last one: leave the frame out. When the next one goes
+            on from there, the clock was set back, and that one is taken as the first after a gap.
         """
+        time = _seconds(time)
         if self.box is None:
             self._search(frame, time)
         box = self.box
         if box is None:
-            return Reading(float(time), Status.NO_FACE, None, None, float(time), float(time))
+            return Reading(time, Status.NO_FACE, None, None, time, time)
         sides = (box.x0, box.y0, box.x1, box.y1)
         native = self._stream.push(frame, sides, time, self._color)
-        return Reading.from_native(float(time), native)
+        return Reading.from_native(time, native)
 
     def _search(self, frame: NDArray[np.uint8], time: float) -> None:
-        if not self._searched < time < math.inf:
-            raise ValueError(
-                "a frame's time must be a finite number of seconds, later than that of the frame "
-                f"before: {time} s came after {self._searched} s"
-            )
-        self._searched = time
+        check_frame(frame)
+        if self._clock.push(time) != NEXT:
+            self._next_search = time
         if time < self._next_search or self._detector is None:
             return
-        swap = self._color == "rgb" and isinstance(frame, np.ndarray)  # else the detector complains
-        bgr = np.ascontiguousarray(frame[..., ::-1]) if swap else frame
+        bgr = np.ascontiguousarray(frame[..., ::-1]) if self._color == "rgb" else frame
         face = largest_face(self._detector(bgr))
         if face is None:
             self._next_search = time + SEARCH_INTERVAL
@@ -167,11 +170,20 @@ class HeartRateMonitor:
         """
         stream = self._stream
         start, seen = self._fetched
-        fresh = stream.total - seen if start == stream.start else stream.total
+        same = start == stream.start and seen <= stream.total
+        fresh = stream.total - seen if same else stream.total
         self._fetched = (stream.start, stream.total)
         return self._newest(min(fresh, stream.size))
 
     def _newest(self, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         stream = self._stream
         cells = np.arange(stream.total - count, stream.total, dtype=np.float64)
-        return stream.start + (cells + 0.5) / self._settings.rate, stream.newest(count)
+        return stream.start + (cells + 0.5) / self.settings.rate, stream.newest(count)
+
+
+def _seconds(time: float) -> float:
+    """Return any real number as a float."""
+    try:
+        return math.ldexp(time, 0)  # unlike float(), it takes no text
+    except (TypeError, OverflowError) as error:
+        raise TypeError(f"time must be a number of seconds: {error}") from error

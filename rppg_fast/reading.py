@@ -146,7 +146,7 @@ class Measurement:
     frames, skipped
         Frames measured, and frames left out because their time was not later than the last one's.
     duration, fps
-        Time from first to last frame, s, and the mean frame rate over it, Hz.
+        Time from first to last frame without the gaps, s, and the mean frame rate over it, Hz.
     box
         The pixels that were measured; None where no face was found.
     windows

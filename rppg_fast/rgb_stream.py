@@ -85,8 +85,10 @@ class RgbStream:
 
         Raises
         ------
+        TimeError
+            As ``_core.Resampler.push`` has it.
         ValueError
-            If the time is not finite or not later than the last one, or the shape is wrong.
+            If the shape is wrong.
         """
         step, samples = self._resampler.push(time, rgb)
         if step != NEXT:
