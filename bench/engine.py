@@ -42,15 +42,16 @@ def link(
     source: Path,
     anew: Sequence[object] = (),
     shared: bool = False,
+    static: bool = True,
 ) -> Path:
     """Compile a program and link it with the engine of a folder; return the program's path.
 
     ``anew`` are sources that take the place of the engine's own, and options of the compiler.
-    ``shared`` makes a library in place of a program.
+    ``shared`` makes a library in place of a program. That is static unless it says otherwise: an
+    emulated program finds no libraries.
     """
     program = folder / source.stem
-    # Static: an emulated program finds no libraries.
-    kind = ["-shared", "-fPIC"] if shared else ["-static"]
+    kind = ["-shared", "-fPIC"] if shared else ["-static"] * static
     flags = ["-std=c++17", "-O2", *kind, "-pthread", f"-I{ROOT / 'csrc'}"]
     run(compiler, *flags, *anew, source, folder / "librppg_core.a", "-o", program)
     return program

@@ -93,6 +93,19 @@ Floats as_floats(const py::object& object, const char* name) {
   return Floats::ensure(array);
 }
 
+// Real numbers of one dimension, converted to float64.
+Doubles as_doubles(const py::object& object, const char* name) {
+  const auto array = py::array::ensure(object);
+  if (!array || std::string_view("biuf").find(array.dtype().kind()) == std::string_view::npos) {
+    PyErr_Clear();  // of a list of lists of different lengths
+    throw py::type_error(std::string(name) + " must be real numbers, got " +
+                         describe(array ? static_cast<py::object>(array) : object));
+  }
+  if (array.ndim() != 1)
+    throw py::value_error(std::string(name) + " must have one dimension, got " + describe(array));
+  return Doubles::ensure(array);
+}
+
 py::array_t<float> appearance(const py::object& frame, const py::object& box,
                               const std::string& color, const std::string& backend) {
   const Kernels& kernels = select_kernels(backend.c_str());
@@ -238,8 +251,10 @@ void add_pulse_window(Class& python_class) {
       });
 }
 
-py::tuple resample(Resampler& resampler, double time, const Doubles& values, py::ssize_t channels) {
-  if (values.ndim() != 1 || values.shape(0) != channels)
+py::tuple resample(Resampler& resampler, double time, const py::object& object) {
+  const py::ssize_t channels = resampler.channels();
+  const Doubles values = as_doubles(object, "values");
+  if (values.shape(0) != channels)
     throw py::value_error("values must have shape (" + std::to_string(channels) + ",), got " +
                           describe(values));
   std::vector<double> samples;
@@ -299,9 +314,8 @@ void bind_pulse(py::module_& module) {
            py::arg("order") = 2)
       .def(
           "__call__",
-          [](BandPass& filter, const Doubles& samples) {
-            if (samples.ndim() != 1)
-              throw py::value_error("samples must have one dimension, got " + describe(samples));
+          [](BandPass& filter, const py::object& object) {
+            const Doubles samples = as_doubles(object, "samples");
             Doubles out(samples.shape(0));
             for (py::ssize_t i = 0; i < samples.shape(0); ++i)
               out.mutable_at(i) = filter.step(samples.at(i));
@@ -320,12 +334,7 @@ void bind_pulse(py::module_& module) {
   py::class_<Resampler>(module, "Resampler")
       .def(py::init<double, int, double>(), py::arg("rate"), py::arg("channels") = 1,
            py::arg("max_gap") = PulseOptions{}.max_gap)
-      .def(
-          "push",
-          [](Resampler& self, double time, const Doubles& values) {
-            return resample(self, time, values, self.channels());
-          },
-          py::arg("time"), py::arg("values"))
+      .def("push", resample, py::arg("time"), py::arg("values"))
       .def("reset", &Resampler::reset)
       .def_property_readonly("value_rate", &Resampler::value_rate);
 
@@ -334,9 +343,8 @@ void bind_pulse(py::module_& module) {
       .def("restart", &PulseWindow::restart, py::arg("start"), py::arg("after_gap"))
       .def(
           "push",
-          [](PulseWindow& self, const Doubles& samples, bool too_slow) {
-            if (samples.ndim() != 1)
-              throw py::value_error("samples must have one dimension, got " + describe(samples));
+          [](PulseWindow& self, const py::object& object, bool too_slow) {
+            const Doubles samples = as_doubles(object, "samples");
             for (py::ssize_t i = 0; i < samples.shape(0); ++i) self.push(samples.at(i), too_slow);
           },
           py::arg("samples"), py::arg("too_slow") = false)
@@ -358,9 +366,8 @@ void bind_pulse(py::module_& module) {
 
   module.def(
       "spectrum",
-      [](const Doubles& pulse, double fs, double low, double high) {
-        if (pulse.ndim() != 1)
-          throw py::value_error("pulse must have one dimension, got " + describe(pulse));
+      [](const py::object& object, double fs, double low, double high) {
+        const Doubles pulse = as_doubles(object, "pulse");
         const auto count = static_cast<std::size_t>(pulse.shape(0));
         Spectrum spectrum(fs, low, high, count);
         const Peak peak = spectrum.analyse(pulse.data(), count);

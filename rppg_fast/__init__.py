@@ -29,7 +29,7 @@ from rppg_fast._core import (
     motion,
 )
 from rppg_fast.face import MTCNN, Face, FaceDetector, face_box, largest_face
-from rppg_fast.measure import measure, measure_frames
+from rppg_fast.measure import MeasurementInterrupted, measure, measure_frames
 from rppg_fast.monitor import HeartRateMonitor
 from rppg_fast.pulse import PulseSettings, Spectrum, spectrum
 from rppg_fast.reading import Box, Measurement, Reading, Status
@@ -46,6 +46,7 @@ __all__ = [
     "FaceDetector",
     "HeartRateMonitor",
     "Measurement",
+    "MeasurementInterrupted",
     "PulseSettings",
     "Reading",
     "Resampler",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import os
 import platform
 import sys
@@ -15,12 +14,13 @@ import cv2
 import numpy as np
 
 from rppg_fast import _core
-from rppg_fast.measure import measure
+from rppg_fast.measure import MeasurementInterrupted, measure
 from rppg_fast.methods import METHODS
 from rppg_fast.monitor import BOX_SCALE
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import Measurement, Status
 from rppg_fast.reference import Reference
+from rppg_fast.results import naming, open_results
 from rppg_fast.student import BUNDLED_WEIGHTS, Student
 from rppg_fast.video import VideoFile
 
@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = int(options.run(options))
         if sys.stdout is not None:
-            sys.stdout.flush()  # here, where what goes wrong can still be said
+            with naming("standard output"):
+                sys.stdout.flush()  # here, where what goes wrong can still be said
         return code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -161,55 +162,77 @@ def _measure(options: argparse.Namespace) -> int:
     if options.method == "student":
         student = Student.load(options.weights or BUNDLED_WEIGHTS)
 
-    code, results = OK, []
+    code = OK
+    report = open_results(options.json) if options.json else None
+    result: Measurement | None = None
     for name in options.videos:
-        try:
-            video = VideoFile(name, options.fps)
-            with _ProgressBar(video) as bar:
-                result = measure(
-                    video,
-                    step=options.step,
-                    progress=bar,
-                    method=options.method,
-                    student=student,
-                    box=options.box,
-                    box_scale=options.box_scale,
-                    settings=settings,
-                )
-        except (ValueError, TypeError, OSError) as error:
-            code = _complain(error)
+        result, own_code = _measure_file(name, options, student, settings)
+        code = own_code if code == OK or own_code == BAD_INPUT else code
+        if result is None:
             continue
-        results.append(result)
-        seen = result.frames + result.skipped
-        if seen < _MIN_SHARE_DECODED * video.frame_count:
-            print(
-                f"rppg-fast: {name}: only {seen} of {video.frame_count} frames could be decoded",
-                file=sys.stderr,
-            )
+        if report is not None:
+            try:
+                report.add(result)
+            except BrokenPipeError:
+                raise
+            except OSError as error:  # what comes can still be printed
+                code, report = _complain(error), None
         if options.json != "-":
-            print(_describe(result, settings))
-        if result.status is not Status.OK and code == OK:
-            code = NO_HEART_RATE
-    if options.json:
-        _write_json(results, options.json)
-    if options.plot and results:
-        from rppg_fast.plot import plot_measurement
-
-        if results[0].windows:
-            plot_measurement(results[0], options.plot, reference, settings)
-        else:
-            print(f"rppg-fast: {options.plot}: there is no window to plot", file=sys.stderr)
+            _say(_describe(result, settings))
+    if report is not None:
+        report.finish()
+    if options.plot and result is not None:
+        _plot(result, options.plot, reference, settings)
     return code
 
 
-def _write_json(results: list[Measurement], target: str) -> None:
-    text = json.dumps([result.to_json() for result in results], indent=2, allow_nan=False) + "\n"
-    if target == "-":
-        if sys.stdout is None:
-            raise OSError("standard output is closed")
-        sys.stdout.write(text)
+def _measure_file(
+    name: str, options: argparse.Namespace, student: Student | None, settings: PulseSettings
+) -> tuple[Measurement | None, int]:
+    """Measure one file and say what is wrong with it; return its result and its exit code."""
+    try:
+        video = VideoFile(name, options.fps)
+        with _ProgressBar(video) as bar:
+            result = measure(
+                video,
+                step=options.step,
+                progress=bar,
+                method=options.method,
+                student=student,
+                box=options.box,
+                box_scale=options.box_scale,
+                settings=settings,
+            )
+    except MeasurementInterrupted as interrupted:
+        return interrupted.measurement, _complain(interrupted)
+    except (ValueError, TypeError, OSError) as error:
+        return None, _complain(error)
+    seen = result.frames + result.skipped
+    if seen < _MIN_SHARE_DECODED * video.frame_count:
+        print(
+            f"rppg-fast: {name}: only {seen} of {video.frame_count} frames could be decoded",
+            file=sys.stderr,
+        )
+    return result, OK if result.status is Status.OK else NO_HEART_RATE
+
+
+def _plot(
+    result: Measurement, target: str, reference: Reference | None, settings: PulseSettings
+) -> None:
+    from rppg_fast.plot import plot_measurement
+
+    if result.windows:
+        with naming(target):
+            plot_measurement(result, target, reference, settings)
     else:
-        Path(target).write_text(text, "utf-8")
+        print(f"rppg-fast: {target}: there is no window to plot", file=sys.stderr)
+
+
+def _say(text: str) -> None:
+    """Print a line at once, whatever characters a file's name has."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    with naming("standard output"):
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def _describe(result: Measurement, settings: PulseSettings) -> str:

@@ -275,6 +275,9 @@ class MTCNN:
         kept = suppress(boxes, scores, 0.7, relative_to="smaller")
         return [_face(boxes[i], scores[i], points[i]) for i in kept]
 
+    def __getstate__(self) -> dict[str, object]:
+        return {**vars(self), "_networks": {}}  # loaded anew where they are needed
+
     def _scales(self, height: int, width: int) -> Iterator[float]:
         """Yield the pyramid's scales: a face at P-Net's window from the smallest to the largest."""
         side = min(height, width)

@@ -26,6 +26,23 @@ _TIME_TOLERANCE = 1e-6
 Progress = Callable[[int], None]
 
 
+class MeasurementInterrupted(RuntimeError):
+    """A recording that failed on the way: its source raised, or gave what is no frame.
+
+    Attributes
+    ----------
+    measurement
+        What had been measured until then. What went wrong is the exception's ``__cause__``.
+    """
+
+    def __init__(self, reason: str, measurement: Measurement) -> None:
+        super().__init__(reason, measurement)  # both, so that it can be pickled
+        self.measurement = measurement
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 def measure(
     video: str | os.PathLike[str] | VideoFile,
     *,
@@ -56,6 +73,8 @@ def measure(
     ------
     FileNotFoundError, VideoError
         If the file cannot be read as a video.
+    MeasurementInterrupted
+        If it could be read in part only; holds what that part showed.
     ValueError
         If an option makes no sense.
     """
@@ -96,8 +115,11 @@ def measure_frames(
 
     Raises
     ------
-    ValueError
-        If ``step`` is not positive or a frame is not such an array.
+    MeasurementInterrupted
+        If, after the first frame, ``frames`` raises or gives something else; holds what was
+        measured until then.
+    TypeError, ValueError
+        If ``step`` is not positive or the first frame is not such an array.
     """
     if not (math.isfinite(step) and step > 0):
         raise ValueError(f"step must be a positive number of seconds, got {step}")
@@ -108,29 +130,35 @@ def measure_frames(
     due = -math.inf
     latest: Reading | None = None
     pieces: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
-    for frame, time in frames:
-        if progress is not None:
-            progress(count + skipped + 1)
-        try:
-            latest = monitor.push(frame, time)
-        except TimeError:
-            skipped += 1
-            continue
-        pieces.append(monitor.fetch_pulse())
-        if 0 < time - last <= monitor.settings.max_gap:
-            steps += 1
-        else:
-            covered += last - first if count else 0.0
-            first, due = time, -math.inf
-        last = time
-        count += 1
-        if _is_window(latest) and latest.end >= due - _TIME_TOLERANCE:
-            windows.append(latest)
-            due = due + step if due + step > latest.end else latest.end + step
+    failure: Exception | None = None
+    try:
+        for frame, time in frames:
+            if progress is not None:
+                progress(count + skipped + 1)
+            try:
+                latest = monitor.push(frame, time)
+            except TimeError:
+                skipped += 1
+                continue
+            pieces.append(monitor.fetch_pulse())
+            if 0 < time - last <= monitor.settings.max_gap:
+                steps += 1
+            else:
+                covered += last - first if count else 0.0
+                first, due = time, -math.inf
+            last = time
+            count += 1
+            if _is_window(latest) and latest.end >= due - _TIME_TOLERANCE:
+                windows.append(latest)
+                due = due + step if due + step > latest.end else latest.end + step
+    except Exception as error:
+        if count == 0:
+            raise
+        failure = error
     status, heart_rate, snr_db = _summarise(windows, latest)
     duration = covered + last - first if count else 0.0
     empty = np.empty(0)
-    return Measurement(
+    found = Measurement(
         video=name,
         method=monitor.method,
         status=status,
@@ -145,6 +173,11 @@ def measure_frames(
         times=np.concatenate([times for times, _ in pieces] or [empty]),
         pulse=np.concatenate([values for _, values in pieces] or [empty]),
     )
+    if failure is not None:
+        raise MeasurementInterrupted(
+            f"{name}: ended after {count} frames: {failure}", found
+        ) from failure
+    return found
 
 
 def _is_window(reading: Reading) -> bool:

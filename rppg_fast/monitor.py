@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class HeartRateMonitor:
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If an argument makes no sense; the message names it.
     """
 
@@ -84,14 +84,20 @@ class HeartRateMonitor:
     ) -> None:
         if color not in ("bgr", "rgb"):
             raise ValueError(f"color must be 'bgr' or 'rgb', got {color!r}")
-        if not 0 < box_scale <= _LARGEST_BOX_SCALE:
+        if not 0 < _number(box_scale, "box_scale") <= _LARGEST_BOX_SCALE:
             raise ValueError(
                 f"box_scale must lie between 0 and {_LARGEST_BOX_SCALE:g}, got {box_scale}"
             )
+        if settings is not None and not isinstance(settings, PulseSettings):
+            raise TypeError(f"settings must be PulseSettings, got {settings!r}")
         single = {"window": window, "low": low, "high": high, "min_snr_db": min_snr_db}
         given: dict[str, Any] = {k: value for k, value in single.items() if value is not None}
         self.settings = replace(settings or PulseSettings(), **given)
         self._stream: _core.Stream | RgbStream
+        if student is not None and not isinstance(student, Student):
+            raise TypeError(f"student must be a Student, got {student!r}")
+        if detector is not None and not callable(detector):
+            raise TypeError(f"detector must be callable, got {detector!r}")
         if method == "student":
             self._stream = _core.Stream(student or Student.load(), self.settings.to_native())
         elif student is not None:
@@ -107,6 +113,11 @@ class HeartRateMonitor:
         if detector is None and self._fixed_box is None:
             self._detector = MTCNN()
         self.reset()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a HeartRateMonitor is a running stream: it can be neither copied nor pickled"
+        )
 
     def reset(self) -> None:
         """Forget face, pulse and time, as if no frame had been pushed yet."""
@@ -134,7 +145,7 @@ class HeartRateMonitor:
             If the time is not later than the last one: leave the frame out. When the next one goes
             on from there, the clock was set back, and that one is taken as the first after a gap.
         """
-        time = _seconds(time)
+        time = _number(time, "time")
         if self.box is None:
             self._search(frame, time)
         box = self.box
@@ -181,9 +192,9 @@ class HeartRateMonitor:
         return stream.start + (cells + 0.5) / self.settings.rate, stream.newest(count)
 
 
-def _seconds(time: float) -> float:
+def _number(value: float, name: str) -> float:
     """Return any real number as a float."""
     try:
-        return math.ldexp(time, 0)  # unlike float(), it takes no text
+        return math.ldexp(value, 0)  # unlike float(), it takes no text
     except (TypeError, OverflowError) as error:
-        raise TypeError(f"time must be a number of seconds: {error}") from error
+        raise TypeError(f"{name} must be a number: {error}") from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +29,12 @@ class PulseSettings:
         A spectral peak below this signal-to-noise ratio is no heart rate, dB.
     max_gap
         A longer pause between two frames starts the window anew, s.
+
+    Raises
+    ------
+    TypeError
+        If one of them is no number. Whether they make sense together is checked where they are
+        used.
     """
 
     window: float = 10.0
@@ -37,6 +44,14 @@ class PulseSettings:
     rate: float = 30.0
     min_snr_db: float = 1.0
     max_gap: float = 0.5
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            whole = field.name == "order"
+            if not isinstance(value, Integral if whole else Real):
+                kind = "a whole number" if whole else "a number"
+                raise TypeError(f"{field.name} must be {kind}, got {value!r}")
 
     def to_native(self) -> _core.PulseOptions:
         """Return the native form of these settings, which is checked where it is used."""

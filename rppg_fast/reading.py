@@ -44,9 +44,13 @@ class Box:
     @classmethod
     def of(cls, sides: Iterable[int]) -> Box:
         """Build from any four whole numbers x0, y0, x1, y1; raises as the constructor does."""
-        given = tuple(sides)
+        wanted = "box must be four whole numbers x0, y0, x1, y1, got"
+        try:
+            given = tuple(map(operator.index, sides))
+        except TypeError as error:
+            raise TypeError(f"{wanted} {sides!r}") from error
         if len(given) != 4:
-            raise ValueError(f"box must be four whole numbers x0, y0, x1, y1, got {given}")
+            raise ValueError(f"{wanted} {given}")
         return cls(*given)
 
     def __iter__(self) -> Iterator[int]:

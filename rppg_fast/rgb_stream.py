@@ -45,7 +45,7 @@ class RgbStream:
     """
 
     def __init__(self, method: str, settings: PulseSettings) -> None:
-        if method not in METHODS:
+        if not isinstance(method, str) or method not in METHODS:
             raise ValueError(f"method must be 'student' or one of {list(METHODS)}, got {method!r}")
         self._method = METHODS[method]
         self._rate = settings.rate

@@ -18,7 +18,7 @@ class Student(_core.Student):
     Calling it takes motion, float32 of shape (N, 3, 36, 36) as ``rppg_fast.motion`` makes it, and
     returns the predicted change of the pulse over each of the N frame steps, float32 of shape
     (N,), in standard deviations of the training label. It runs in the caller's thread, unless
-    ``threads`` asks for more; the bits are the same.
+    ``threads`` asks for more; the bits are the same. It can be copied and pickled.
 
     Attributes
     ----------
@@ -37,8 +37,12 @@ class Student(_core.Student):
 
     def __init__(self, data: bytes, source: str, backend: str = "auto") -> None:
         super().__init__(data, source, backend)
+        self._arguments = data, source, backend
         self.source = source
         self.sha256 = hashlib.sha256(data).hexdigest()
+
+    def __reduce__(self) -> tuple[type[Student], tuple[bytes, str, str]]:
+        return type(self), self._arguments
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] = BUNDLED_WEIGHTS, backend: str = "auto") -> Student:
@@ -60,4 +64,4 @@ class Student(_core.Student):
         ValueError
             If it is not exactly the student's weights, or the backend is not available.
         """
-        return cls(Path(path).read_bytes(), os.fspath(path), backend)
+        return cls(Path(os.fsdecode(path)).read_bytes(), os.fsdecode(path), backend)

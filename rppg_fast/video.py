@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 Frame = NDArray[np.uint8]
 
 
+# Half-read files in a process that was forked meanwhile. Their decoder's threads stayed with the
+# parent: to release them would wait for those for ever.
+_OF_THE_PARENT: list[cv2.VideoCapture] = []
+
+
 class VideoError(ValueError):
     """A file that is no readable video; the message names it and says why."""
 
@@ -49,7 +54,7 @@ class VideoFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], fps: float | None = None) -> None:
-        self.path = os.fspath(path)
+        self.path = os.fsdecode(path)
         if fps is not None and not 0 < fps < float("inf"):
             raise ValueError(f"fps must be a positive number of frames per second, got {fps}")
         if not os.path.exists(self.path):
@@ -60,6 +65,12 @@ class VideoFile:
             raise VideoError(f"{self.path}: the file is empty")
         with open(self.path, "rb"):  # says why where it cannot be read
             pass
+        try:
+            self.path.encode()
+        except UnicodeEncodeError:  # OpenCV would crash
+            raise VideoError(
+                f"{self.path!a}: OpenCV reads no file whose name is not UTF-8"
+            ) from None
         capture = self._open()
         self.frame_count = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self._container_fps = float(capture.get(cv2.CAP_PROP_FPS))
@@ -73,9 +84,9 @@ class VideoFile:
         return capture
 
     def __iter__(self) -> Iterator[tuple[Frame, float]]:
-        capture = self._open()
+        capture, process = self._open(), os.getpid()
         try:
-            stamped = self._stamped(capture)
+            stamped = self._stamped(capture, process)
             first = next(stamped, None)
             if first is None:
                 raise VideoError(f"{self.path}: not one frame can be decoded")
@@ -94,13 +105,22 @@ class VideoFile:
                 index += 1
                 first, second = second, next(stamped, None)
         finally:
-            capture.release()
+            if os.getpid() == process:
+                capture.release()
+            else:
+                _OF_THE_PARENT.append(capture)
 
-    @staticmethod
-    def _stamped(capture: cv2.VideoCapture) -> Iterator[tuple[Frame, float]]:
+    def _stamped(self, capture: cv2.VideoCapture, process: int) -> Iterator[tuple[Frame, float]]:
         """Yield every frame with the container's time stamp in seconds."""
         while True:
-            found, frame = capture.read()
+            if os.getpid() != process:
+                raise RuntimeError(
+                    f"{self.path}: began to be read before a fork; begin anew after it"
+                )
+            try:
+                found, frame = capture.read()
+            except cv2.error as error:
+                raise VideoError(f"{self.path}: cannot be decoded: {error}") from error
             if not found:
                 return
             yield np.asarray(frame, np.uint8), capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0

@@ -1,0 +1,110 @@
+"""Results of the command line as JSON, written so that nothing measured is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from rppg_fast.reading import Measurement
+
+
+class ResultsFile:
+    """A JSON list in a file that is whole at every moment, however the program ends.
+
+    Parameters
+    ----------
+    path
+        The file; what it held is replaced with the first result.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._entries: list[str] = []
+
+    def add(self, result: Measurement) -> None:
+        """Write the file anew with one more result; raises OSError, naming it."""
+        self._entries.append(_entry(result))
+        self._write()
+
+    def finish(self) -> None:
+        """Write an empty list where there was no result."""
+        if not self._entries:
+            self._write()
+
+    def _write(self) -> None:
+        path = Path(os.path.realpath(self._path))
+        partial = path.with_name(f"{path.name}.partial")
+        with naming(self._path):
+            try:
+                with partial.open("w", encoding="utf-8") as file:
+                    file.write("[" + ",".join(self._entries) + "\n]\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                partial.replace(path)
+            except OSError:
+                with suppress(OSError):
+                    partial.unlink()
+                raise
+
+
+class ResultsStream:
+    """A JSON list written entry by entry to what cannot be rewritten: a pipe, a terminal.
+
+    Parameters
+    ----------
+    stream
+        An open text file.
+    name
+        What errors call it.
+    """
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self._stream = stream
+        self._name = name
+        self._before = "["
+
+    def add(self, result: Measurement) -> None:
+        """Write one more result; raises OSError, naming the stream."""
+        self._print(self._before + _entry(result))
+        self._before = ","
+
+    def finish(self) -> None:
+        """Close the list."""
+        self._print(("[" if self._before == "[" else "") + "\n]\n")
+
+    def _print(self, text: str) -> None:
+        with naming(self._name):
+            self._stream.write(text)
+            self._stream.flush()
+
+
+def open_results(target: str) -> ResultsFile | ResultsStream:
+    """Return where results go: "-" is standard output; raises OSError if it cannot be."""
+    if target == "-":
+        if sys.stdout is None:
+            raise OSError("standard output is closed")
+        return ResultsStream(sys.stdout, "standard output")
+    if os.path.exists(target) and not os.path.isfile(target):
+        return ResultsStream(open(target, "w", encoding="utf-8"), target)
+    return ResultsFile(target)
+
+
+def _entry(result: Measurement) -> str:
+    text = json.dumps(result.to_json(), indent=2, allow_nan=False)
+    return "\n" + "\n".join("  " + line for line in text.splitlines())
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Let an OSError from within name a file, as it comes without one where a disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), name) from error

@@ -1,0 +1,99 @@
+// Any settings, and any values at any times, through clock, resampler, band-pass and window.
+#include <fuzzer/FuzzedDataProvider.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <optional>
+#include <stdexcept>
+
+#include "pulse.hpp"
+
+namespace {
+
+constexpr double kMostSamples = 1000;  // of a window: more is only slower
+
+// Every double there is, or one that means something.
+double number(FuzzedDataProvider& given, double usual, double low, double high) {
+  switch (given.ConsumeIntegralInRange(0, 3)) {
+    case 0: {
+      double value = usual;
+      given.ConsumeData(&value, sizeof value);
+      return value;
+    }
+    case 1:
+      return given.ConsumeFloatingPointInRange(low, high);
+    default:
+      return usual;
+  }
+}
+
+void check(const rppg::Reading& reading, const rppg::PulseOptions& options) {
+  if (std::isnan(reading.heart_rate) == (reading.status == rppg::Status::ok)) std::abort();
+  if (!(reading.start <= reading.end)) std::abort();
+  if (reading.status != rppg::Status::ok) return;
+  // Between bins the peak lies at most one half from the band's edge.
+  if (!(reading.heart_rate > 60 * options.low - 1 && reading.heart_rate < 60 * options.high + 1))
+    std::abort();
+  if (!(reading.snr_db >= options.min_snr_db)) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  FuzzedDataProvider given(data, size);
+  rppg::PulseOptions options;
+  options.rate = number(given, options.rate, 5, 250);
+  options.low = number(given, options.low, 0.1, 3);
+  options.high = number(given, options.high, 1, 20);
+  options.order = given.ConsumeIntegralInRange(-1, 10);
+  options.window = number(given, options.window, 0.5, 60);
+  options.min_snr_db = number(given, options.min_snr_db, -20, 20);
+  options.max_gap = number(given, options.max_gap, 0.01, 2);
+  if (options.window * options.rate > kMostSamples) return 0;
+  std::optional<rppg::Resampler> resampler;
+  std::optional<rppg::PulseWindow> window;
+  try {
+    resampler.emplace(options.rate, 1, options.max_gap);
+    window.emplace(options);
+  } catch (const std::invalid_argument&) {
+    return 0;
+  }
+
+  double time = 0, value = 0;
+  std::size_t most = static_cast<std::size_t>(options.rate * options.max_gap) + 2;
+  const auto push = [&] {
+    try {
+      std::size_t cells = 0;
+      if (resampler->classify(time) != rppg::Resampler::Step::next) window->restart(time, true);
+      resampler->push(time, &value, [&](const double* sample) {
+        window->push(*sample, window->is_too_slow(resampler->value_rate()));
+        if (++cells > most) std::abort();
+      });
+    } catch (const rppg::TimeError&) {
+      return false;
+    }
+    return true;
+  };
+  while (given.remaining_bytes() > 0) {
+    // Runs of regular frames, so that windows fill; the last one may be anything.
+    const double step = number(given, 1 / 30.0, -1, 2), beat = given.ConsumeIntegralInRange(0, 60);
+    const int count = given.ConsumeIntegralInRange(1, 200);
+    const double next = number(given, time + step, time - 2, time + 2);
+    for (int i = 0; i < count; ++i) {
+      push();
+      time += step;
+      value = std::sin(beat * time);
+    }
+    check(window->read(), options);
+    time = next;
+    value = number(given, value, -1e3, 1e3);
+  }
+  // Whatever came before, a camera that goes on is followed from its second frame on.
+  time = 1000;
+  value = 0;
+  push();
+  time += 0.5 * std::fmin(options.max_gap, 1.0);
+  if (time > 1000 && !push()) std::abort();
+  return 0;
+}

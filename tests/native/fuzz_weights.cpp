@@ -1,0 +1,44 @@
+// Any bytes as a weights file, and any bytes as the header of one whose tensors are all there.
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "student.hpp"
+
+namespace {
+
+constexpr std::size_t kTensorBytes = 4 * (32 * 27 + 32 + 64 * 32 * 9 + 64 + rppg::kFeatures + 1);
+
+void read(const void* data, std::size_t size) {
+  std::unique_ptr<const rppg::StudentWeights> weights;
+  try {
+    weights = rppg::read_weights(data, size, "fuzz");
+  } catch (const std::invalid_argument& error) {
+    if (std::string(error.what()).rfind("fuzz: ", 0) != 0) std::abort();  // names the file
+    return;
+  }
+  if (weights->metadata.at("version") != "1") std::abort();
+  const rppg::Student student(std::move(weights), rppg::select_kernels("auto"));
+  static const auto scratch = [] {
+    auto clean = std::make_unique<rppg::StudentScratch>();
+    rppg::clear_borders(*clean);
+    return clean;
+  }();
+  alignas(rppg::kAlignment) static const float motion[rppg::kPixels] = {1.0f, -2.0f};
+  student.change(motion, *scratch);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  read(data, size);
+  std::vector<unsigned char> file(8 + size + kTensorBytes);
+  for (std::size_t i = 0; i < 8; ++i) file[i] = static_cast<unsigned char>(size >> (8 * i));
+  if (size > 0) std::memcpy(file.data() + 8, data, size);
+  read(file.data(), file.size());
+  return 0;
+}
