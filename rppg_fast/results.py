@@ -32,7 +32,7 @@ class ResultsFile:
         self._write()
 
     def finish(self) -> None:
-        """Write an empty list where there was no result."""
+        """Write an empty list where there is no result."""
         if not self._entries:
             self._write()
 
@@ -76,6 +76,8 @@ class ResultsStream:
     def finish(self) -> None:
         """Close the list."""
         self._print(("[" if self._before == "[" else "") + "\n]\n")
+        if self._stream is not sys.stdout:
+            self._stream.close()
 
     def _print(self, text: str) -> None:
         with naming(self._name):

@@ -10,6 +10,7 @@ libclang-rt-14-dev).
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -43,11 +44,16 @@ def missing() -> str | None:
     return f"there is no libFuzzer for {COMPILER}" if done.returncode else None
 
 
-def build_engine(folder: Path) -> None:
-    """Build the engine so that a fuzzer sees which branches are taken."""
+def debug(flags: str) -> list[str]:
+    """Return options of CMake: quick to build, and what is found names its line."""
+    return ["-DCMAKE_BUILD_TYPE=Debug", f"-DCMAKE_CXX_FLAGS={flags} -O1 -g1"]
+
+
+def build_engine(folder: Path) -> Path:
+    """Build the engine so that a fuzzer sees which branches are taken; return its folder."""
     # Checks keep loops from being vectorised, of which clang would warn.
-    flags = f"{SANITIZERS} -fsanitize=fuzzer-no-link -Wno-pass-failed -O1 -g1"
-    build(folder, COMPILER, ["-DCMAKE_BUILD_TYPE=Debug", f"-DCMAKE_CXX_FLAGS={flags}"])
+    build(folder, COMPILER, debug(f"{SANITIZERS} -fsanitize=fuzzer-no-link -Wno-pass-failed"))
+    return folder
 
 
 def seeds(target: str) -> Iterator[bytes]:

@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import rppg_fast as rf
-from rppg_fast.cli import BAD_INPUT, NO_HEART_RATE, OK, main
-from tests.clips import BOX, frame_times, skin, write_video
+from rppg_fast.cli import BAD_INPUT, INTERRUPTED, NO_HEART_RATE, OK, main
+from rppg_fast.results import ResultsFile, ResultsStream, open_results
+from tests.clips import BOX, Frame, frame_times, skin, write_video
 
 BOX_TEXT = ",".join(map(str, BOX))
 
@@ -227,3 +233,211 @@ def test_progress_is_shown_to_people_only(folder: Path) -> None:
     assert done.returncode == OK
     assert "skin.avi [##" in shown
     assert shown.endswith("\r\033[K")
+
+
+needs_full_disk = pytest.mark.skipif(
+    not os.path.exists("/dev/full"), reason="needs /dev/full, a disk that is always full"
+)
+
+
+@needs_full_disk
+def test_a_full_disk_loses_no_other_result(folder: Path, tmp_path: Path) -> None:
+    full, picture = tmp_path / "full.png", tmp_path / "p.png"
+    full.symlink_to("/dev/full")
+    video = ("measure", folder / "skin.avi", "--box", BOX_TEXT)
+    done = run(*video, "--json", "/dev/full", "--plot", picture)
+    assert done.returncode == BAD_INPUT
+    assert "bpm" in done.stdout
+    assert picture.stat().st_size > 5000
+    assert done.stderr == "rppg-fast: /dev/full: No space left on device\n"
+    done = run(*video, "--json", tmp_path / "out.json", "--plot", full)
+    assert done.returncode == BAD_INPUT
+    assert "bpm" in done.stdout
+    assert json.loads((tmp_path / "out.json").read_text())[0]["status"] == "ok"
+    assert done.stderr == f"rppg-fast: {full}: No space left on device\n"
+
+
+@needs_full_disk
+@pytest.mark.parametrize("options", [[], ["--json", "-"]])
+def test_a_full_standard_output_is_named(folder: Path, options: list[str]) -> None:
+    command = [sys.executable, "-m", "rppg_fast.cli", "measure", str(folder / "still.avi")]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*command, "--box", BOX_TEXT, *options], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == BAD_INPUT
+    assert done.stderr == "rppg-fast: standard output: No space left on device\n"
+
+
+def test_results_are_whole_after_every_video_and_replace_old_ones_at_once(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed program leaves: the state between two writes, none of them by halves."""
+    target = tmp_path / "out.json"
+    target.write_text("what was there")
+    seen: list[str] = []
+
+    def watched(video: rf.VideoFile, **options: object) -> rf.Measurement:
+        seen.append(target.read_text())
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return rf.measure(video, box=BOX)
+
+    monkeypatch.setattr("rppg_fast.cli.measure", watched)
+    names = [str(folder / "still.avi")] * 3
+    assert main(["measure", *names, "--json", str(target)]) == INTERRUPTED
+    assert seen[0] == "what was there"
+    assert [len(json.loads(text)) for text in seen[1:]] == [1, 2]
+    assert len(json.loads(target.read_text())) == 2
+    assert os.listdir(tmp_path) == ["out.json"]
+
+
+def test_a_write_that_fails_leaves_the_results_before_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = ResultsFile(str(tmp_path / "out.json"))
+    one = rf.measure(folder / "one.avi", box=BOX)
+    results.add(one)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*out\.json'"):
+        results.add(one)
+    assert len(json.loads((tmp_path / "out.json").read_text())) == 1
+    assert os.listdir(tmp_path) == ["out.json"]
+
+
+def test_results_go_through_links_and_into_pipes(folder: Path, tmp_path: Path) -> None:
+    one = rf.measure(folder / "one.avi", box=BOX)
+    (tmp_path / "link.json").symlink_to(tmp_path / "real.json")
+    results = open_results(str(tmp_path / "link.json"))
+    results.add(one)
+    results.finish()
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "real.json").read_text()) == [one.to_json()]
+
+    os.mkfifo(tmp_path / "pipe")
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append((tmp_path / "pipe").read_text()))
+    reader.start()
+    results = open_results(str(tmp_path / "pipe"))
+    results.add(one)
+    results.add(one)
+    results.finish()
+    reader.join()
+    assert json.loads(read[0]) == [one.to_json()] * 2
+
+
+def test_no_result_is_an_empty_list(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    for where in (str(target), "-"):
+        done = run("measure", folder / "empty.mp4", "--json", where)
+        assert done.returncode == BAD_INPUT
+        assert json.loads(done.stdout or target.read_text()) == []
+
+
+def test_a_video_that_ends_in_an_error_keeps_what_was_measured(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    whole = rf.VideoFile.__iter__
+
+    def broken(self: rf.VideoFile) -> Iterator[tuple[Frame, float]]:
+        for index, pair in enumerate(whole(self)):
+            if index == 340:
+                raise rf.VideoError("the disk is gone")
+            yield pair
+
+    monkeypatch.setattr(rf.VideoFile, "__iter__", broken)
+    target = tmp_path / "out.json"
+    arguments = ["measure", str(folder / "skin.avi"), "--box", BOX_TEXT, "--json", str(target)]
+    assert main(arguments) == BAD_INPUT
+    said = capsys.readouterr()
+    assert "340 frames" in said.out
+    assert said.err.endswith("skin.avi: ended after 340 frames: the disk is gone\n")
+    assert json.loads(target.read_text())[0]["heart_rate_bpm"] == pytest.approx(72.0, abs=1.0)
+
+
+def test_names_that_standard_output_cannot_show(folder: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "h\u00e4nd\u2620.avi"
+    odd.symlink_to(folder / "short.avi")
+    done = subprocess.run(
+        [sys.executable, "-m", "rppg_fast.cli", "measure", str(odd), "--box", BOX_TEXT],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+    )
+    assert done.returncode == NO_HEART_RATE
+    assert b"h\\xe4nd\\u2620.avi: no heart rate" in done.stdout
+
+
+NUMBER = st.floats() | st.sampled_from([0.0, 1e-300, 1e-9, 1e9, 1e300]) | st.floats(0.1, 60.0)
+OPTIONS = ("fps", "window", "low", "high", "min-snr-db", "step", "box-scale")
+
+
+@settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    numbers=st.dictionaries(st.sampled_from(OPTIONS), NUMBER, max_size=4),
+    box=st.none() | st.lists(st.integers(-10, 90), min_size=4, max_size=4),
+    method=st.sampled_from(["student", "pos", "green"]),
+)
+def test_any_options_give_json_or_one_line_that_says_why(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    numbers: dict[str, float],
+    box: list[int] | None,
+    method: str,
+) -> None:
+    arguments = ["measure", str(folder / "short.avi"), "--json", "-", "--method", method]
+    arguments += [f"--{name}={value!r}" for name, value in numbers.items()]
+    arguments += [] if box is None else [f"--box={','.join(map(str, box))}"]
+    code = main(arguments)
+    said = capsys.readouterr()
+    if code == BAD_INPUT:
+        assert len(said.err.splitlines()) == 1
+        assert said.err.startswith("rppg-fast: ")
+    entries = json.loads(said.out or "[]", parse_constant=pytest.fail)  # no NaN, no Infinity
+    assert len(entries) == (code != BAD_INPUT)
+    for entry in entries:
+        assert (entry["status"] == "ok") == (code == OK) == (entry["heart_rate_bpm"] is not None)
+        assert entry["frames"] + entry["skipped_frames"] == 91
+
+
+READING = st.builds(
+    rf.Reading,
+    time=st.floats(allow_nan=False, allow_infinity=False),
+    status=st.sampled_from(rf.Status),
+    heart_rate=st.none() | st.floats(1.0, 300.0),
+    snr_db=st.none() | st.floats(-60.0, 60.0),
+    start=st.floats(-1e9, 1e9),
+    end=st.floats(-1e9, 1e9),
+)
+
+
+@settings(max_examples=30)
+@given(name=st.text(), windows=st.lists(READING, max_size=4), count=st.integers(0, 2**53))
+def test_any_measurement_comes_back_from_json(
+    name: str, windows: list[rf.Reading], count: int
+) -> None:
+    empty = np.empty(0)
+    measured = rf.Measurement(
+        name, "student", rf.Status.GAP, None, None, count, 0, 0.0, 0.0, rf.Box(0, 1, 2, 3),
+        tuple(windows), empty, empty,
+    )  # fmt: skip
+    stream = io.StringIO()
+    results = ResultsStream(stream, "text")
+    for _ in range(2):
+        results.add(measured)
+    first, second = json.loads(stream.getvalue() + "]", parse_constant=pytest.fail)
+    assert first == second == measured.to_json()
+    assert first["video"] == name
+    for entry, window in zip(first["windows"], windows):
+        assert (entry["start_s"], entry["end_s"]) == (window.start, window.end)
+        assert entry["heart_rate_bpm"] == window.heart_rate
