@@ -3,8 +3,8 @@ r"""Many streams at once, what each takes of memory, and a day in one of them.
     python -m bench.streams --streams 1,2,8 --day
 
 Prints frames per second of all streams together and of one core, the resident memory that one more
-stream takes, and, with --day, the memory before and after a day of 30 frames per second, pushed as
-fast as they go. Linux only: memory is read from /proc.
+stream takes, and, with --day, the memory before and after a day of 30 frames per second with random
+faults of their times, pushed as fast as they go. Linux only: memory is read from /proc.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import trange
+from tqdm import tqdm
 
 import rppg_fast as rf
 from bench.conftest import BOX
+from bench.soak import faulty_times
 
 Frame = NDArray[np.uint8]
 FPS = 30
-DAY = 24 * 3600 * FPS
+DAY = 24 * 3600
+"""s."""
 
 
 def resident() -> float:
@@ -67,14 +69,24 @@ def memory_of_a_stream(frames: Sequence[Frame], streams: int = 50) -> float:
     return (resident() - before) / streams
 
 
-def day(frames: Sequence[Frame]) -> tuple[float, float]:
-    """Push a day; return the resident memory after its first minute and at its end, MB."""
+def long_run(frames: Sequence[Frame], seconds: float) -> tuple[float, float]:
+    """Push so much simulated time, faults included.
+
+    Returns
+    -------
+    Resident memory after the first minute and at the end, MB.
+    """
     monitor = rf.HeartRateMonitor(box=BOX)
-    push_all(monitor, frames, 0, 60 * FPS)
     before = resident()
-    minute = 60 * FPS
-    for start in trange(minute, DAY, minute, desc="a day", unit="min"):
-        push_all(monitor, frames, start, minute)
+    shown_so_far = tqdm(total=round(seconds), unit="s", disable=seconds < DAY)
+    for index, (shown, true) in enumerate(faulty_times(seconds)):
+        try:
+            monitor.push(frames[index % len(frames)], shown)
+        except rf.TimeError:
+            continue
+        if true < 60:
+            before = resident()
+        shown_so_far.update(int(true) - shown_so_far.n)
     return before, resident()
 
 
@@ -94,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{streams} streams: {total:.0f} frames/s, {core:.0f} per second of one core")
     print(f"one more stream: {memory_of_a_stream(frames):.2f} MB")
     if given.day:
-        before, after = day(frames)
+        before, after = long_run(frames, DAY)
         print(f"a day: {before:.1f} MB after a minute, {after:.1f} MB at its end")
     return 0
 

@@ -10,7 +10,6 @@ libclang-rt-14-dev).
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
 import tempfile
