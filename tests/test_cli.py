@@ -378,11 +378,7 @@ NUMBER = st.floats() | st.sampled_from([0.0, 1e-300, 1e-9, 1e9, 1e300]) | st.flo
 OPTIONS = ("fps", "window", "low", "high", "min-snr-db", "step", "box-scale")
 
 
-@settings(
-    deadline=None,
-    max_examples=60,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     numbers=st.dictionaries(st.sampled_from(OPTIONS), NUMBER, max_size=4),
     box=st.none() | st.lists(st.integers(-10, 90), min_size=4, max_size=4),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.signal
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -183,3 +183,74 @@ def test_bad_resampling_is_named() -> None:
         rf.Resampler(30.0, max_gap=-1.0)
     with pytest.raises(ValueError, match=r"shape \(3,\), got float64 \(2,\)"):
         rf.Resampler(30.0, channels=3).push(0.0, [1.0, 2.0])
+
+
+SETTINGS = {
+    "low": st.floats(0.05, 5.0),
+    "width": st.floats(0.2, 8.0),
+    "fs": st.floats(5.0, 250.0),
+    "order": st.integers(1, 4),
+}
+
+
+@given(**SETTINGS, frequency=st.floats(0.0, 1.0), scale=st.floats(1e-100, 1e100))
+def test_any_filter_is_stable_linear_and_scipys(
+    low: float, width: float, fs: float, order: int, frequency: float, scale: float
+) -> None:
+    assume(low + width < 0.45 * fs)
+    samples = np.cos(np.pi * frequency * np.arange(400)) + noise(400)
+    band_pass = rf.BandPass(low, low + width, fs, order)
+    poles = np.concatenate([np.roots(section[3:]) for section in band_pass.sections])
+    assert np.abs(poles).max() < 1
+    found = band_pass(samples)
+    band_pass.reset()
+    largest = np.abs(found).max()
+    np.testing.assert_allclose(
+        band_pass(scale * samples), scale * found, atol=1e-9 * scale * largest
+    )
+    sections = scipy.signal.butter(order, (low, low + width), "bandpass", fs=fs, output="sos")
+    expected = scipy.signal.sosfilt(sections, samples)
+    # Poles close to 1 amplify the rounding of the sections themselves.
+    closest = 1 - np.abs(poles).max()
+    assert np.abs(found - expected).max() <= FILTER_TOLERANCE / closest**2 * largest
+
+
+@given(
+    steps=st.lists(st.floats(1e-9, 0.5), min_size=1, max_size=80),
+    level=st.floats(-1e6, 1e6),
+    slope=st.floats(-1e3, 1e3),
+    rate=st.floats(5.0, 120.0),
+)
+def test_resampling_keeps_a_straight_line(
+    steps: list[float], level: float, slope: float, rate: float
+) -> None:
+    """Whatever the times: the mean of a line over a cell is its value in the middle."""
+    times = np.concatenate([[0.0], np.cumsum(steps)])
+    found = resample(times, level + slope * times, rate)
+    middles = (np.arange(found.size) + 0.5) / rate
+    # A cell that is closed up to a hundredth before its end holds the last value there.
+    np.testing.assert_allclose(
+        found, level + slope * middles, atol=1e-9 * (1 + abs(level)) + 1e-4 * abs(slope) / rate
+    )
+
+
+@given(
+    st.lists(st.tuples(st.floats(1e-6, 2.0), st.floats(-1e3, 1e3)), min_size=1, max_size=100),
+    st.integers(0, 99),
+)
+def test_after_a_reset_nothing_is_left_of_what_was(
+    values: list[tuple[float, float]], before: int
+) -> None:
+    used, fresh = rf.Resampler(30.0), rf.Resampler(30.0)
+    time = 5.0
+    for step, value in values[:before]:
+        time += step
+        used.push(time, [value])
+    used.reset()
+    time = 0.0
+    for step, value in values:
+        time += step
+        ours, theirs = used.push(time, [value]), fresh.push(time, [value])
+        assert ours[0] == theirs[0]
+        np.testing.assert_array_equal(ours[1], theirs[1])
+    assert used.value_rate == fresh.value_rate

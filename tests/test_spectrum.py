@@ -87,3 +87,40 @@ def test_a_constant_has_no_peak(level: float) -> None:
 def test_bad_spectra_are_named(samples: object, fs: float, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         rf.spectrum(samples, fs)  # type: ignore[arg-type]
+
+
+SIGNALS = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=300).map(np.array)
+
+
+@given(samples=SIGNALS, fs=st.floats(9.0, 200.0))
+def test_any_signal_has_its_peak_in_the_band_or_none(
+    samples: NDArray[np.float64], fs: float
+) -> None:
+    found = rf.spectrum(samples, fs)
+    assert np.all(found.power >= 0)
+    if np.isnan(found.heart_rate):
+        assert np.isnan(found.snr_db)
+        return
+    half_bin = 0.5 * found.frequencies[1]
+    assert 0.7 - half_bin <= found.heart_rate / 60.0 <= 4.0 + half_bin
+    inside = (found.frequencies >= 0.7) & (found.frequencies <= 4.0)
+    nearest = np.argmin(np.abs(found.frequencies - found.heart_rate / 60.0))
+    assert found.power[nearest - 1 : nearest + 2].max() > 0
+    assert inside[max(nearest - 1, 0) : nearest + 2].any()
+
+
+@given(
+    bpm=st.floats(50.0, 200.0),
+    scale=st.floats(1e-6, 1e6),
+    offset=st.floats(-1e3, 1e3),
+    seed=st.integers(0, 99),
+)
+def test_size_offset_and_direction_do_not_matter(
+    bpm: float, scale: float, offset: float, seed: int
+) -> None:
+    samples = sine(bpm) + 0.3 * np.random.default_rng(seed).standard_normal(300)
+    found = rf.spectrum(samples, 30.0)
+    for other in (scale * samples, -samples, samples + offset, samples[::-1]):
+        again = rf.spectrum(other, 30.0)
+        assert again.heart_rate == pytest.approx(found.heart_rate, abs=1e-6)
+        assert again.snr_db == pytest.approx(found.snr_db, abs=1e-6)
