@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -39,32 +38,27 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
     return fuzz.build_engine(tmp_path_factory.mktemp("fuzz"))
 
 
-def run_programs(folder: Path, compiler: str, flags: str) -> None:
-    """Run programs of tests/native; what a sanitizer finds ends them with an error."""
-
-    @cache
-    def program(name: str) -> Path:
-        return link(folder, compiler, ROOT / "tests" / "native" / f"{name}.cpp", flags.split())
-
-    with np.load(ROOT / "tests" / "fixtures" / "student_golden.npz") as golden:
-        golden["motion"][:MOTIONS].tofile(folder / "motions")
-    run(program("run_backends"), BUNDLED_WEIGHTS, folder / "motions")
-    assert "portable 1" in run(program("run_stream"), BUNDLED_WEIGHTS, 80, SECONDS)
-    threads = run(program("run_threads"), BUNDLED_WEIGHTS, THREADS, SECONDS)
-    assert threads == "different 0\n"
+def run_under(folder: Path, compiler: str, flags: str, name: str, *arguments: object) -> str:
+    """Run a program of tests/native; what a sanitizer finds ends it with an error."""
+    source = ROOT / "tests" / "native" / f"{name}.cpp"
+    return run(link(folder, compiler, source, flags.split()), BUNDLED_WEIGHTS, *arguments)
 
 
 def test_no_address_is_wrong_and_no_behaviour_undefined(
     fuzzed: Path | None, tmp_path: Path
 ) -> None:
     compiler = fuzz.COMPILER if fuzzed else HERE.compiler
-    folder = fuzzed or engine(tmp_path, compiler, fuzz.SANITIZERS)
-    run_programs(folder, compiler, fuzz.SANITIZERS)
+    built = (fuzzed or engine(tmp_path, compiler, fuzz.SANITIZERS), compiler, fuzz.SANITIZERS)
+    with np.load(ROOT / "tests" / "fixtures" / "student_golden.npz") as golden:
+        golden["motion"][:MOTIONS].tofile(tmp_path / "motions")
+    run_under(*built, "run_backends", tmp_path / "motions")
+    assert "portable 1" in run_under(*built, "run_stream", 80, SECONDS)
 
 
 def test_many_streams_in_many_threads_do_not_race(tmp_path: Path) -> None:
     flags = "-fsanitize=thread"
-    run_programs(engine(tmp_path, HERE.compiler, flags), HERE.compiler, flags)
+    built = (engine(tmp_path, HERE.compiler, flags), HERE.compiler, flags)
+    assert run_under(*built, "run_threads", THREADS, SECONDS) == "different 0\n"
 
 
 @pytest.mark.parametrize("target", fuzz.TARGETS)

@@ -62,7 +62,7 @@ def stamped(bpm: float, times: list[float], stamps: list[float]) -> Clip:
 
 @pytest.mark.parametrize(
     ("method", "wrong"),
-    [("student", 1e6), ("student", 1e300), ("student", -1e300), ("pos", 1e6), ("pos", 0.0)],
+    [("student", 1e6), ("student", 1e300), ("student", 0.0), ("pos", 1e6)],
 )
 def test_one_wrong_time_costs_a_window_at_most(method: str, wrong: float) -> None:
     times = frame_times(30.0, 23.0)
