@@ -41,7 +41,8 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
 def run_under(folder: Path, compiler: str, flags: str, name: str, *arguments: object) -> str:
     """Run a program of tests/native; what a sanitizer finds ends it with an error."""
     source = ROOT / "tests" / "native" / f"{name}.cpp"
-    return run(link(folder, compiler, source, flags.split()), BUNDLED_WEIGHTS, *arguments)
+    program = link(folder, compiler, source, flags.split(), static=False)
+    return run(program, BUNDLED_WEIGHTS, *arguments)
 
 
 def test_no_address_is_wrong_and_no_behaviour_undefined(
