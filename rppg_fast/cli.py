@@ -17,7 +17,7 @@ import numpy as np
 from rppg_fast import _core
 from rppg_fast.measure import measure
 from rppg_fast.methods import METHODS
-from rppg_fast.monitor import BOX_SCALE
+from rppg_fast.monitor import BOX_SCALE, TRACKINGS
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import Measurement, Status
 from rppg_fast.reference import Reference
@@ -102,6 +102,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help=f"how much larger than the face the measured box is (default: {BOX_SCALE})",
     )
+    command.add_argument(
+        "--tracking",
+        choices=TRACKINGS,
+        default=TRACKINGS[0],
+        help="move the box after the face, or keep the first one as the paper does "
+        f"(default: {TRACKINGS[0]})",
+    )
+    command.add_argument(
+        "--faces",
+        choices=["one", "all"],
+        default="one",
+        help="measure the largest face, or each (default: one)",
+    )
     command.add_argument("--fps", type=float, help="frame rate, in place of the file's own times")
     for name, unit, text in (
         ("window", "S", "seconds of video that a heart rate is read from"),
@@ -147,6 +160,8 @@ def _complain(error: Exception) -> int:
 def _measure(options: argparse.Namespace) -> int:
     if len(options.videos) > 1 and options.plot:
         raise ValueError("--plot draws one video, not several")
+    if options.faces == "all" and options.plot:
+        raise ValueError("--plot draws one face, not all of them")
     if options.reference and not options.plot:
         raise ValueError("--reference is drawn into a plot: give --plot, too")
     if options.weights and options.method != "student":
@@ -161,34 +176,41 @@ def _measure(options: argparse.Namespace) -> int:
     if options.method == "student":
         student = Student.load(options.weights or BUNDLED_WEIGHTS)
 
-    code, results = OK, []
+    code = OK
+    results: list[Measurement] = []
     for name in options.videos:
         try:
             video = VideoFile(name, options.fps)
             with _ProgressBar(video) as bar:
-                result = measure(
+                found = measure(
                     video,
+                    faces=options.faces,
                     step=options.step,
                     progress=bar,
                     method=options.method,
                     student=student,
                     box=options.box,
                     box_scale=options.box_scale,
+                    tracking=options.tracking,
                     settings=settings,
                 )
         except (ValueError, TypeError, OSError) as error:
             code = _complain(error)
             continue
-        results.append(result)
-        seen = result.frames + result.skipped
-        if seen < _MIN_SHARE_DECODED * video.frame_count:
+        of_faces = found if isinstance(found, list) else [found]
+        results += of_faces
+        if bar.frames < _MIN_SHARE_DECODED * video.frame_count:
             print(
-                f"rppg-fast: {name}: only {seen} of {video.frame_count} frames could be decoded",
+                f"rppg-fast: {name}: only {bar.frames} of {video.frame_count} frames could be "
+                "decoded",
                 file=sys.stderr,
             )
         if options.json != "-":
-            print(_describe(result, settings))
-        if result.status is not Status.OK and code == OK:
+            for result in of_faces:
+                print(_describe(result, settings))
+            if not of_faces:
+                print(f"{name}: no heart rate, {Status.NO_FACE}: no face was found")
+        if not any(result.status is Status.OK for result in of_faces) and code == OK:
             code = NO_HEART_RATE
     if options.json:
         _write_json(results, options.json)
@@ -214,11 +236,12 @@ def _write_json(results: list[Measurement], target: str) -> None:
 
 def _describe(result: Measurement, settings: PulseSettings) -> str:
     """Say a result in one line."""
+    name = result.video if result.face is None else f"{result.video}, face {result.face}"
     if result.heart_rate is not None and result.snr_db is not None:
         skipped = f", {result.skipped} frames skipped" if result.skipped else ""
         right = sum(window.status is Status.OK for window in result.windows)
         return (
-            f"{result.video}: {result.heart_rate:.1f} bpm (SNR {result.snr_db:.1f} dB, "
+            f"{name}: {result.heart_rate:.1f} bpm (SNR {result.snr_db:.1f} dB, "
             f"{right} of {len(result.windows)} windows, {result.frames} frames at "
             f"{result.fps:.2f} fps{skipped})"
         )
@@ -231,7 +254,7 @@ def _describe(result: Measurement, settings: PulseSettings) -> str:
         f"{2 * settings.high:g} frames per second",
     }
     reason = reasons.get(result.status, f"no clear pulse in most windows{snr}")
-    return f"{result.video}: no heart rate, {result.status}: {reason}"
+    return f"{name}: no heart rate, {result.status}: {reason}"
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -273,12 +296,14 @@ class _ProgressBar:
         self._name = os.path.basename(video.path)
         self._total = video.frame_count
         self._shown = -1
+        self.frames = 0
         self._visible = sys.stderr.isatty()
 
     def __enter__(self) -> _ProgressBar:
         return self
 
     def __call__(self, frames: int) -> None:
+        self.frames = frames
         if not self._visible:
             return
         total = max(self._total, frames)  # the container may not know, or be wrong

@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rppg_fast import _core
-from rppg_fast.face import MTCNN, FaceDetector, face_box, largest_face
+from rppg_fast.face import MTCNN, FaceDetector, check_frame
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import Box, Reading, Status
 from rppg_fast.rgb_stream import RgbStream
 from rppg_fast.student import Student
+from rppg_fast.tracking import FaceTracker
 
 #: How much larger than the detected face the measured box is (the paper's value).
 BOX_SCALE = 1.6
 
-#: Time between two searches for a face while none has been found, s. A search costs far more than
-#: a measured frame.
-SEARCH_INTERVAL = 0.5
+#: What becomes of the box once a face has been found.
+TRACKINGS = ("follow", "paper")
 
 #: Beyond it every box is the whole frame.
 _LARGEST_BOX_SCALE = 1000.0
@@ -31,8 +31,10 @@ _LARGEST_BOX_SCALE = 1000.0
 class HeartRateMonitor:
     """Takes frames of a face with their times and says its heart rate.
 
-    As in the paper, the face is searched for until it is found once, and the same box is measured
-    from then on. A monitor is not for two threads at once; separate ones run in parallel.
+    The largest face is searched for until one is found. Then its box is measured, and moved after
+    the face once that has left its middle; nobody else takes its place while it is there. When it
+    has gone, which shows within a second, the search begins anew, and so does the window. A monitor
+    is not for two threads at once; separate ones run in parallel.
 
     Parameters
     ----------
@@ -46,6 +48,8 @@ class HeartRateMonitor:
         Maps a blue-green-red frame to faces; MTCNN by default.
     box_scale
         How much larger than the detected face the measured box is.
+    tracking
+        "follow", as said above, or "paper": the first box found is measured for ever.
     color
         Order of the frames' channels: "bgr", as OpenCV gives them, or "rgb".
     settings
@@ -55,7 +59,7 @@ class HeartRateMonitor:
     Attributes
     ----------
     box
-        The pixels that are measured; None until a face is found.
+        The pixels that are measured; None while there is no face.
     method
         As given.
 
@@ -73,6 +77,7 @@ class HeartRateMonitor:
         box: Iterable[int] | None = None,
         detector: FaceDetector | None = None,
         box_scale: float = BOX_SCALE,
+        tracking: str = "follow",
         color: str = "bgr",
         settings: PulseSettings | None = None,
         window: float | None = None,
@@ -86,6 +91,8 @@ class HeartRateMonitor:
             raise ValueError(
                 f"box_scale must lie between 0 and {_LARGEST_BOX_SCALE:g}, got {box_scale}"
             )
+        if tracking not in TRACKINGS:
+            raise ValueError(f"tracking must be 'follow' or 'paper', got {tracking!r}")
         single = {"window": window, "low": low, "high": high, "min_snr_db": min_snr_db}
         given: dict[str, Any] = {k: value for k, value in single.items() if value is not None}
         self._settings = replace(settings or PulseSettings(), **given)
@@ -98,18 +105,21 @@ class HeartRateMonitor:
             self._stream = RgbStream(method, self._settings)
         self.method = method
         self._color = color
-        self._box_scale = box_scale
         self._fixed_box = None if box is None else Box.of(box)
-        self._detector = detector
-        if detector is None and self._fixed_box is None:
-            self._detector = MTCNN()
+        self._follows = box is None and tracking == "follow"
+        self._tracker: FaceTracker | None = None
+        if box is None:
+            self._tracker = FaceTracker(detector or MTCNN(), box_scale, follow=self._follows)
         self.reset()
 
     def reset(self) -> None:
         """Forget face, pulse and time, as if no frame had been pushed yet."""
         self._stream.reset()
+        if self._tracker is not None:
+            self._tracker.reset()
         self.box = self._fixed_box
-        self._searched = self._next_search = -math.inf
+        self._time = -math.inf
+        self._size: tuple[int, ...] | None = None
         self._fetched = (0.0, 0)
 
     def push(self, frame: NDArray[np.uint8], time: float) -> Reading:
@@ -118,41 +128,74 @@ class HeartRateMonitor:
         Parameters
         ----------
         frame
-            uint8 of shape (height, width, 3); any strides.
+            uint8 of shape (height, width, 3); any strides. Where the size is another than before, a
+            monitor that follows searches for the face anew.
         time
             Seconds, on any clock that only goes forward.
 
         Raises
         ------
         TypeError, ValueError
-            If the frame is not such an array, the box leaves it, or the time is not later than
-            the last one. Nothing is changed then.
+            If the frame is not such an array, the box leaves it, its size has changed and the
+            monitor does not follow, or the time is not later than the last one. Nothing is changed
+            then.
         """
+        resized = self._size not in (None, np.shape(frame)[:2])
+        if resized or self.box is None:
+            self._check(frame, time)
+        if resized:
+            self._lose()
         if self.box is None:
-            self._search(frame, time)
+            self._track(frame, time)
+            reading = self._measure(frame, time)
+        else:
+            reading = self._measure(frame, time)
+            self._track(frame, time)
+            if self.box is None:
+                reading = _no_face(time)
+        self._time, self._size = time, frame.shape[:2]
+        return reading
+
+    def _check(self, frame: NDArray[np.uint8], time: float) -> None:
+        """Check what the stream is not given, or what it cannot know."""
+        check_time(time, self._time)
+        check_frame(frame)
+        if self.box is not None and not self._follows:
+            raise ValueError(
+                f"frame has the shape {frame.shape[:2]}, those before had {self._size}: the box is "
+                "not the same place in it; reset() starts anew"
+            )
+
+    def _measure(self, frame: NDArray[np.uint8], time: float) -> Reading:
+        """Push the frame through the stream, where there is something to measure."""
         box = self.box
         if box is None:
-            return Reading(float(time), Status.NO_FACE, None, None, float(time), float(time))
+            return _no_face(time)
         sides = (box.x0, box.y0, box.x1, box.y1)
-        native = self._stream.push(frame, sides, time, self._color)
-        return Reading.from_native(float(time), native)
+        return Reading.from_native(float(time), self._stream.push(frame, sides, time, self._color))
 
-    def _search(self, frame: NDArray[np.uint8], time: float) -> None:
-        if not self._searched < time < math.inf:
-            raise ValueError(
-                "a frame's time must be a finite number of seconds, later than that of the frame "
-                f"before: {time} s came after {self._searched} s"
-            )
-        self._searched = time
-        if time < self._next_search or self._detector is None:
+    def _track(self, frame: NDArray[np.uint8], time: float) -> None:
+        """Let the tracker look at the frame, and bring box and stream in line with it."""
+        if self._tracker is None:
             return
-        swap = self._color == "rgb" and isinstance(frame, np.ndarray)  # else the detector complains
-        bgr = np.ascontiguousarray(frame[..., ::-1]) if swap else frame
-        face = largest_face(self._detector(bgr))
-        if face is None:
-            self._next_search = time + SEARCH_INTERVAL
-        else:
-            self.box = face_box(face, frame.shape[1], frame.shape[0], self._box_scale)
+        self._tracker.update(frame[..., ::-1] if self._color == "rgb" else frame, time)
+        box = next((track.box for track in self._tracker.tracks), None)
+        if self.box is None:
+            self.box = box
+        elif box is None:
+            self._lose()
+        elif box != self.box:
+            self.rebox(frame, box)
+
+    def _lose(self) -> None:
+        self._stream.reset()
+        self._fetched = (0.0, 0)
+        self.box = None
+
+    def rebox(self, frame: NDArray[np.uint8], box: Box) -> None:
+        """Measure another box from the next frame on; ``frame`` is the last one pushed."""
+        self._stream.rebox(frame, box, self._color)
+        self.box = box
 
     @property
     def pulse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -175,3 +218,16 @@ class HeartRateMonitor:
         stream = self._stream
         cells = np.arange(stream.total - count, stream.total, dtype=np.float64)
         return stream.start + (cells + 0.5) / self._settings.rate, stream.newest(count)
+
+
+def _no_face(time: float) -> Reading:
+    return Reading(float(time), Status.NO_FACE, None, None, float(time), float(time))
+
+
+def check_time(time: float, last: float) -> None:
+    """Raise ValueError unless a time is finite and later than the last one, s."""
+    if not last < time < math.inf:
+        raise ValueError(
+            "a frame's time must be a finite number of seconds, later than that of the frame "
+            f"before: {time} s came after {last} s"
+        )

@@ -148,12 +148,14 @@ class Measurement:
     duration, fps
         Time from first to last frame, s, and the mean frame rate over it, Hz.
     box
-        The pixels that were measured; None where no face was found.
+        The pixels that were measured last; None where no face was found.
     windows
         One reading for every step, oldest first.
     times, pulse
         float64, shape (samples,): the band-passed pulse and its times, s, on a uniform grid that
         starts anew after each gap. In units of the training label's standard deviation.
+    face
+        Number of the face, 1 or more, where all faces were measured; else None.
     """
 
     video: str
@@ -169,11 +171,13 @@ class Measurement:
     windows: tuple[Reading, ...]
     times: NDArray[np.float64]
     pulse: NDArray[np.float64]
+    face: int | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Return what ``rppg-fast measure --json`` writes for one video."""
+        """Return what ``rppg-fast measure --json`` writes for one video, or for one face in it."""
         return {
             "video": self.video,
+            **({} if self.face is None else {"face": self.face}),
             "status": self.status.value,
             "heart_rate_bpm": self.heart_rate,
             "snr_db": self.snr_db,

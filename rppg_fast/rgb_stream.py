@@ -58,6 +58,7 @@ class RgbStream:
         """Forget everything."""
         self._resampler.reset()
         self._begin(0.0, after_gap=False)
+        self._gain, self._colour = np.ones(3), np.zeros(3)
 
     def _begin(self, start: float, after_gap: bool) -> None:
         self.start = start
@@ -70,8 +71,20 @@ class RgbStream:
         self, frame: NDArray[np.uint8], box: Iterable[int], time: float, color: str = "bgr"
     ) -> tuple[int, float, float, float, float]:
         """Take one frame; arguments, result and errors are those of ``_core.Stream.push``."""
-        self.take(face_colour(_core.appearance(frame, box, color)), time)
+        colour = face_colour(_core.appearance(frame, box, color))
+        self.take(self._gain * colour, time)
+        self._colour = self._gain * colour
         return self.read()
+
+    def rebox(self, frame: NDArray[np.uint8], box: Iterable[int], color: str = "bgr") -> None:
+        """Measure another box from the next frame on; as ``_core.Stream.rebox``.
+
+        The colour in the new box is scaled so that it goes on from that in the old one: a pulse is
+        a relative change.
+        """
+        colour = face_colour(_core.appearance(frame, box, color))
+        lit = (colour > 0) & (self._colour > 0)
+        self._gain = np.divide(self._colour, colour, out=np.ones(3), where=lit)
 
     def take(self, rgb: ArrayLike, time: float) -> None:
         """Take the mean colour of the face in one frame.

@@ -1,0 +1,201 @@
+"""Where the faces are, frame after frame.
+
+A face is measured inside a box that stays where it is, to the bit, as long as the face hardly
+moves: a box that follows every quiver of a detector puts that quiver into the pulse. Some times a
+second the face is looked at again; once it has left the middle of its box, the box is moved after
+it in one step. All that is decided depends on the frames and their times alone, never on how fast
+they come.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rppg_fast.face import (
+    MTCNN,
+    Face,
+    FaceDetector,
+    face_box,
+    face_distance,
+    nearest_face,
+    sure_faces,
+)
+from rppg_fast.reading import Box
+
+#: Time from one look at a face to the next, s.
+LOOK_INTERVAL = 0.25
+
+#: A face that was not seen for so long has left, s. Looks included, that is less than a second.
+LOST_AFTER = 0.6
+
+#: Time from one search of the whole frame to the next, s. It costs far more than a measured frame.
+SEARCH_INTERVAL = 0.5
+
+#: How far a face may be from the middle of its box, relative to the face, and how much larger or
+#: smaller than the one that the box was made for, before the box is moved.
+DEAD_ZONE = 0.25
+SIZE_ZONE = 1.3
+
+#: A face that comes back so soon, near where it was lost, is the same, s.
+REMEMBERED = 5.0
+
+# Two boxes nearer than this, relative to their size, show one face.
+_ONE_FACE = 0.5
+
+# Pixels of a frame's shorter side that are enough for a search: a larger frame is thinned out.
+_SEARCHED_SIDE = 480
+
+
+@dataclass
+class Track:
+    """A face that is followed.
+
+    Attributes
+    ----------
+    name
+        Its number: 1 for the first one found. No other face ever gets it.
+    face
+        Where it was when it was last seen.
+    box
+        The pixels to measure.
+    seen
+        When it was last seen, s.
+    boxed
+        Where it was when the box was made.
+    due
+        When it is to be looked at again, s.
+    """
+
+    name: int
+    face: Face
+    box: Box
+    seen: float
+    boxed: Face
+    due: float
+
+
+class FaceTracker:
+    """Finds faces and follows them.
+
+    At most one look or one search is spent on a frame.
+
+    Parameters
+    ----------
+    detector
+        Maps a blue-green-red frame to faces. MTCNN looks again at a face it knows at a fraction of
+        a search's cost; any other detector gets the whole frame each time.
+    box_scale
+        How much larger than the face its box is.
+    most
+        The most faces to follow at once, the largest ones first.
+    follow
+        Whether a face is looked at again; if not, the first box is kept for ever.
+    """
+
+    def __init__(
+        self, detector: FaceDetector, box_scale: float, most: int = 1, follow: bool = True
+    ) -> None:
+        self._detector = detector
+        self._box_scale = box_scale
+        self._most = most
+        self._follow = follow
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all faces."""
+        self._names = 0
+        self._forget((0, 0))
+
+    def _forget(self, size: tuple[int, ...]) -> None:
+        """Search anew, in frames of that size."""
+        self.tracks: list[Track] = []
+        self._lost: list[Track] = []
+        self._next_search = -math.inf
+        self._size = size
+
+    def update(self, frame: NDArray[np.uint8], time: float) -> None:
+        """Look at a frame, where a look is due: ``tracks`` may be others then.
+
+        Parameters
+        ----------
+        frame
+            (H, W, 3) uint8, BGR; any strides. In one of another size all faces are new.
+        time
+            Its time, s, later than those before.
+        """
+        if frame.shape[:2] != self._size:
+            self._forget(frame.shape[:2])
+        track = min(self.tracks, key=lambda track: track.due, default=None)
+        search_due = self._next_search if len(self.tracks) < self._most else math.inf
+        if track is not None and track.due <= min(time, search_due):
+            self._look(track, frame, time)
+        elif search_due <= time:
+            self._search(frame, time)
+
+    def _look(self, track: Track, frame: NDArray[np.uint8], time: float) -> None:
+        track.due = time + LOOK_INTERVAL
+        face = self._look_again(frame, track.face)
+        if face is not None and self._nearest_track(face) is track:
+            track.seen, track.face = time, face
+            if has_moved(face, track.boxed):
+                track.boxed, track.box = face, self._box(face, frame)
+        elif time - track.seen > LOST_AFTER:
+            self.tracks.remove(track)
+            self._lost.append(track)
+            self._next_search = time
+
+    def _search(self, frame: NDArray[np.uint8], time: float) -> None:
+        self._next_search = time + SEARCH_INTERVAL
+        self._lost = [track for track in self._lost if time - track.seen < REMEMBERED]
+        for face in sorted(self._find(frame), key=lambda face: -face.area):
+            nearest = self._nearest_track(face)
+            if nearest is not None and face_distance(face, nearest.face) < _ONE_FACE:
+                continue
+            due = time + LOOK_INTERVAL if self._follow else math.inf
+            box = self._box(face, frame)
+            self.tracks.append(Track(self._name(face), face, box, time, face, due))
+            if len(self.tracks) == self._most:
+                return
+
+    def _nearest_track(self, face: Face) -> Track | None:
+        return min(self.tracks, key=lambda t: face_distance(face, t.face), default=None)
+
+    def _name(self, face: Face) -> int:
+        for track in self._lost:
+            if nearest_face([track.face], face) is not None:
+                self._lost.remove(track)
+                return track.name
+        self._names += 1
+        return self._names
+
+    def _box(self, face: Face, frame: NDArray[np.uint8]) -> Box:
+        return face_box(face, frame.shape[1], frame.shape[0], self._box_scale)
+
+    def _find(self, frame: NDArray[np.uint8]) -> list[Face]:
+        thinned = self._follow and isinstance(self._detector, MTCNN)
+        step = max(1, min(frame.shape[:2]) // _SEARCHED_SIDE) if thinned else 1
+        found = sure_faces(self._detector(np.ascontiguousarray(frame[::step, ::step])))
+        return [face.scaled(step) for face in found if _is_inside(face.scaled(step), frame)]
+
+    def _look_again(self, frame: NDArray[np.uint8], face: Face) -> Face | None:
+        if isinstance(self._detector, MTCNN):
+            found = self._detector.look_again(frame, face)
+        else:
+            found = nearest_face(sure_faces(self._detector(np.ascontiguousarray(frame))), face)
+        return found if found is not None and _is_inside(found, frame) else None
+
+
+def has_moved(face: Face, boxed: Face) -> bool:
+    """Whether a face is no longer where a box was made for it, nor near."""
+    off = max(abs(a - b) for a, b in zip(face.centre, boxed.centre))
+    return off > DEAD_ZONE * face.side or not 1 / SIZE_ZONE < face.side / boxed.side < SIZE_ZONE
+
+
+def _is_inside(face: Face, frame: NDArray[np.uint8]) -> bool:
+    """Whether the middle of a face is in the frame."""
+    x, y = face.centre
+    return not (x < 0 or y < 0 or x >= frame.shape[1] or y >= frame.shape[0])
