@@ -2,15 +2,17 @@
 
 A face is measured inside a box that stays where it is, to the bit, as long as the face hardly
 moves: a box that follows every quiver of a detector puts that quiver into the pulse. Some times a
-second the face is looked at again; once it has left the middle of its box, the box is moved after
-it in one step. All that is decided depends on the frames and their times alone, never on how fast
-they come.
+second the face is looked at again; once it has left the middle of its box, the box glides after it
+until it has caught up. It must not jump after a face that goes on moving: the jumps would have a
+rhythm, which could be taken for a heart's. All that is decided depends on the frames and their
+times alone, never on how fast they come.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +37,10 @@ LOST_AFTER = 0.6
 #: Time from one search of the whole frame to the next, s. It costs far more than a measured frame.
 SEARCH_INTERVAL = 0.5
 
-#: How far a face may be from the middle of its box, relative to the face, and how much larger or
-#: smaller than the one that the box was made for, before the box is moved.
-DEAD_ZONE = 0.25
-SIZE_ZONE = 1.3
+#: How far from its box, relative to its size, a face may move before the box sets out after it,
+#: and how near it must be for the box to stop.
+DEAD_ZONE = 0.2
+CAUGHT_UP = 0.02
 
 #: A face that comes back so soon, near where it was lost, is the same, s.
 REMEMBERED = 5.0
@@ -50,6 +52,23 @@ _ONE_FACE = 0.5
 _SEARCHED_SIDE = 480
 
 
+class Glide(NamedTuple):
+    """A straight way from one face to another, from one time to another, s."""
+
+    start: Face
+    goal: Face
+    begin: float
+    end: float
+
+    def at(self, time: float) -> Face:
+        """Return where it has come to."""
+        share = min(1.0, (time - self.begin) / (self.end - self.begin))
+        a, b = self.start, self.goal
+        x0, y0 = a.x0 + share * (b.x0 - a.x0), a.y0 + share * (b.y0 - a.y0)
+        x1, y1 = a.x1 + share * (b.x1 - a.x1), a.y1 + share * (b.y1 - a.y1)
+        return Face(x0, y0, x1, y1, b.probability)
+
+
 @dataclass
 class Track:
     """A face that is followed.
@@ -58,24 +77,25 @@ class Track:
     ----------
     name
         Its number: 1 for the first one found. No other face ever gets it.
-    face
-        Where it was when it was last seen.
     box
         The pixels to measure.
-    seen
-        When it was last seen, s.
-    boxed
-        Where it was when the box was made.
+    aim
+        The face that the box is for.
+    face, seen
+        Where the face was when it was last seen, and when that was, s.
     due
         When it is to be looked at again, s.
+    glide
+        Where the box is going, if it is.
     """
 
     name: int
-    face: Face
     box: Box
+    aim: Face
+    face: Face
     seen: float
-    boxed: Face
     due: float
+    glide: Glide | None = None
 
 
 class FaceTracker:
@@ -129,20 +149,29 @@ class FaceTracker:
         """
         if frame.shape[:2] != self._size:
             self._forget(frame.shape[:2])
-        track = min(self.tracks, key=lambda track: track.due, default=None)
+        for track in self.tracks:
+            if track.glide is not None:
+                track.aim = track.glide.at(time)
+                track.box = self._box(track.aim, frame)
+        next_look = min(self.tracks, key=lambda track: track.due, default=None)
         search_due = self._next_search if len(self.tracks) < self._most else math.inf
-        if track is not None and track.due <= min(time, search_due):
-            self._look(track, frame, time)
+        if next_look is not None and next_look.due <= min(time, search_due):
+            self._look(next_look, frame, time)
         elif search_due <= time:
             self._search(frame, time)
 
     def _look(self, track: Track, frame: NDArray[np.uint8], time: float) -> None:
+        # As long as the next look will be away, so that the box moves at an even pace.
+        step = time - track.due + LOOK_INTERVAL
         track.due = time + LOOK_INTERVAL
         face = self._look_again(frame, track.face)
         if face is not None and self._nearest_track(face) is track:
             track.seen, track.face = time, face
-            if has_moved(face, track.boxed):
-                track.boxed, track.box = face, self._box(face, frame)
+            apart = _apart(face, track.aim)
+            if apart > (DEAD_ZONE if track.glide is None else CAUGHT_UP):
+                track.glide = Glide(track.aim, face, time, time + step)
+            else:
+                track.glide = None
         elif time - track.seen > LOST_AFTER:
             self.tracks.remove(track)
             self._lost.append(track)
@@ -157,7 +186,7 @@ class FaceTracker:
                 continue
             due = time + LOOK_INTERVAL if self._follow else math.inf
             box = self._box(face, frame)
-            self.tracks.append(Track(self._name(face), face, box, time, face, due))
+            self.tracks.append(Track(self._name(face), box, face, face, time, due))
             if len(self.tracks) == self._most:
                 return
 
@@ -189,10 +218,10 @@ class FaceTracker:
         return found if found is not None and _is_inside(found, frame) else None
 
 
-def has_moved(face: Face, boxed: Face) -> bool:
-    """Whether a face is no longer where a box was made for it, nor near."""
-    off = max(abs(a - b) for a, b in zip(face.centre, boxed.centre))
-    return off > DEAD_ZONE * face.side or not 1 / SIZE_ZONE < face.side / boxed.side < SIZE_ZONE
+def _apart(face: Face, aim: Face) -> float:
+    """How far a face, or by growth its edge, is from where it was, relative to its size."""
+    across, down = (abs(a - b) for a, b in zip(face.centre, aim.centre))
+    return max(across, down, abs(face.side - aim.side) / 2) / face.side
 
 
 def _is_inside(face: Face, frame: NDArray[np.uint8]) -> bool:
