@@ -39,7 +39,7 @@ SEARCH_INTERVAL = 0.5
 
 #: How far from its box, relative to its size, a face may move before the box sets out after it,
 #: and how near it must be for the box to stop.
-DEAD_ZONE = 0.2
+DEAD_ZONE = 0.25
 CAUGHT_UP = 0.02
 
 #: A face that comes back so soon, near where it was lost, is the same, s.

@@ -78,7 +78,5 @@ def _head() -> tuple[Floats, Floats, Floats]:
     pulse = photo * skin_mask(photo)[..., None] * PULSE.astype(np.float32)
     head = photo[_HEAD].astype(np.float32)
     rows, columns = (np.arange(side, dtype=np.float32) for side in head.shape[:2])
-    edge = np.minimum.outer(
-        np.minimum(rows, rows[::-1]), np.minimum(columns, columns[::-1])
-    )
+    edge = np.minimum.outer(np.minimum(rows, rows[::-1]), np.minimum(columns, columns[::-1]))
     return head, pulse[_HEAD].astype(np.float32), np.clip(edge / _SOFT, 0, 1)
