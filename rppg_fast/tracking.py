@@ -32,7 +32,7 @@ from rppg_fast.reading import Box
 LOOK_INTERVAL = 0.25
 
 #: A face that was not seen for so long has left, s. Looks included, that is less than a second.
-LOST_AFTER = 0.6
+LOST_AFTER = 0.55
 
 #: Time from one search of the whole frame to the next, s. It costs far more than a measured frame.
 SEARCH_INTERVAL = 0.5
@@ -161,8 +161,8 @@ class FaceTracker:
             self._search(frame, time)
 
     def _look(self, track: Track, frame: NDArray[np.uint8], time: float) -> None:
-        # As long as the next look will be away, so that the box moves at an even pace.
-        step = time - track.due + LOOK_INTERVAL
+        # As long as it was since the last look, so that the box moves at an even pace.
+        step = min(time - track.due, LOOK_INTERVAL) + LOOK_INTERVAL
         track.due = time + LOOK_INTERVAL
         face = self._look_again(frame, track.face)
         if face is not None and self._nearest_track(face) is track:

@@ -15,7 +15,7 @@ from training.demo_clip import portrait, skin_mask
 
 Floats = NDArray[np.float32]
 
-WIDTH, HEIGHT = 480, 320
+WIDTH, HEIGHT = 440, 260
 AMPLITUDE = 0.012
 NOISE = 1.0  # grey levels
 
@@ -37,7 +37,7 @@ class Person:
     size: float = 1.0
 
 
-def still(x: float, y: float = 150.0) -> Callable[[float], tuple[float, float]]:
+def still(x: float, y: float = 120.0) -> Callable[[float], tuple[float, float]]:
     """Stay at a place."""
     return lambda time: (x, y)
 
@@ -48,14 +48,16 @@ def filmed(
     """Yield frames (BGR) of people before a wall; the last one stands in front."""
     rng = np.random.default_rng(seed)
     wall = cv2.GaussianBlur(rng.uniform(60, 190, (HEIGHT, WIDTH, 3)).astype(np.float32), (0, 0), 9)
-    wall = 128 + 6 * (wall - 125)
+    wall = np.asarray(128 + 6 * (wall - 125), np.float32)
+    grain = NOISE * rng.standard_normal((2 * HEIGHT, 2 * WIDTH, 3), np.float32)
     for time in times:
-        picture = np.asarray(wall, np.float32).copy()
+        picture = wall.copy()
         for person in people:
             place = person.place(time)
             if place is not None:
                 _paste(picture, person, place, time)
-        picture += NOISE * rng.standard_normal(picture.shape, np.float32)
+        top, left = rng.integers((HEIGHT, WIDTH))
+        picture += grain[top : top + HEIGHT, left : left + WIDTH]
         yield np.clip(np.round(picture), 0, 255).astype(np.uint8), time
 
 
@@ -63,12 +65,24 @@ def _paste(picture: Floats, person: Person, place: tuple[float, float], time: fl
     head, pulse, cover = _head()
     volume = np.sin(2 * np.pi * person.bpm / 60 * time) if person.bpm else 0.0
     shown = head - np.float32(AMPLITUDE * volume) * pulse
-    x, y = (at - person.size * middle for at, middle in zip(place, _MIDDLE))
-    move = np.array([[person.size, 0, x], [0, person.size, y]])
-    size = picture.shape[1::-1]
-    opaque = cv2.warpAffine(cover, move, size, flags=cv2.INTER_LINEAR)[..., None]
-    shown = np.asarray(cv2.warpAffine(shown, move, size, borderMode=cv2.BORDER_REPLICATE))
-    picture += opaque * (shown - picture)
+    corner = [at - person.size * middle for at, middle in zip(place, _MIDDLE)]
+    size = [int(person.size * side) + 2 for side in head.shape[1::-1]]
+    low = [int(np.clip(np.floor(at), 0, side)) for at, side in zip(corner, (WIDTH, HEIGHT))]
+    high = [
+        int(np.clip(np.floor(at) + across, 0, side))
+        for at, across, side in zip(corner, size, (WIDTH, HEIGHT))
+    ]
+    part = picture[low[1] : high[1], low[0] : high[0]]
+    if part.size == 0:
+        return
+    move = np.array(
+        [[person.size, 0, corner[0] - low[0]], [0, person.size, corner[1] - low[1]]], np.float64
+    )
+    opaque = cv2.warpAffine(cover, move, part.shape[1::-1])[..., None]
+    shown = np.asarray(
+        cv2.warpAffine(shown, move, part.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+    )
+    part += opaque * (shown - part)
 
 
 @cache

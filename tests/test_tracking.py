@@ -51,10 +51,6 @@ def steps(seconds: float, fps: float = 30.0, start: float = 0.0) -> Iterator[flo
     return (start + i / fps for i in range(round(seconds * fps)))
 
 
-def run(monitor: rf.HeartRateMonitor, people: list[Person], times: list[float]) -> list[rf.Reading]:
-    return [monitor.push(frame, time) for frame, time in filmed(people, times)]
-
-
 # --- the tracker alone ---
 
 
@@ -280,74 +276,76 @@ def test_a_box_outside_the_frame_is_refused_and_changes_nothing() -> None:
 
 
 def walk(time: float) -> tuple[float, float]:
-    return 240 + 100 * np.sin(2 * np.pi * 0.06 * time), 150.0
+    return 220 + 90 * np.sin(2 * np.pi * 0.06 * time), 120.0
 
 
 @pytest.mark.parametrize("method", ["student", "pos"])
 def test_somebody_who_moves_keeps_the_heart_rate_that_a_fixed_box_loses(method: str) -> None:
-    times = list(steps(11))
     follow = rf.HeartRateMonitor(method=method)
     paper = rf.HeartRateMonitor(method=method, tracking="paper")
-    people = [Person(84.0, walk)]
-    found = run(follow, people, times)[-1]
+    for frame, time in filmed([Person(84.0, walk)], list(steps(10.5))):
+        found, lost = follow.push(frame, time), paper.push(frame, time)
     assert found.heart_rate == pytest.approx(84.0, abs=RATE_TOLERANCE_BPM)
-    lost = run(paper, people, times)[-1]
     assert lost.heart_rate is None
 
 
-@pytest.mark.parametrize("speed", [18.0, 26.0, 36.0])
-def test_a_photograph_that_is_carried_past_has_no_pulse(speed: float) -> None:
-    """At these speeds a box that jumped after it read 45 to 110 bpm, as often as it jumped."""
+def carried(time: float) -> tuple[float, float]:
+    """To and fro, 26 pixels a second."""
+    x = 26 * time % 440
+    return 110 + (x if x < 220 else 440 - x), 120.0
+
+
+def test_a_photograph_that_is_carried_about_has_no_pulse() -> None:
+    """At this speed a box that jumped after it read 47 to 57 bpm, as often as it jumped."""
     monitors = [rf.HeartRateMonitor(method=method) for method in ("student", "pos")]
-    people = [Person(0.0, lambda time: (80 + speed * time, 150.0))]
-    for frame, time in filmed(people, list(steps(min(12.0, 320 / speed)))):
+    for frame, time in filmed([Person(0.0, carried)], list(steps(13))):
         for monitor in monitors:
             assert monitor.push(frame, time).status is not rf.Status.OK
 
 
-@pytest.mark.parametrize("method", ALL_METHODS)
+@pytest.mark.parametrize("method", ["student", "pos"])
 def test_somebody_who_sits_still_reads_as_with_the_papers_box_to_the_bit(method: str) -> None:
-    people = [Person(72.0, lambda time: (240 + 3 * np.sin(time), 150 + 2 * np.cos(0.7 * time)))]
-    follow = rf.HeartRateMonitor(method=method, window=5.0)
-    paper = rf.HeartRateMonitor(method=method, window=5.0, tracking="paper")
-    clip = list(filmed(people, list(steps(6))))
-    assert [follow.push(*pair) for pair in clip] == [paper.push(*pair) for pair in clip]
-    assert follow.box == paper.box
+    people = [Person(72.0, lambda time: (220 + 3 * np.sin(time), 120 + 2 * np.cos(0.7 * time)))]
+    follow = rf.HeartRateMonitor(method=method, window=4.0)
+    paper = rf.HeartRateMonitor(method=method, window=4.0, tracking="paper")
+    for frame, time in filmed(people, list(steps(5))):
+        assert follow.push(frame, time) == paper.push(frame, time)
+        assert follow.box == paper.box
 
 
 def leaves(time: float) -> tuple[float, float] | None:
-    """There for 7 s, away for 2.5, then elsewhere."""
-    return (130.0, 150.0) if time < 7 else None if time < 9.5 else (340.0, 150.0)
+    """There for 6 s, away for 2, then elsewhere."""
+    return (110.0, 120.0) if time < 6 else None if time < 8 else (320.0, 120.0)
 
 
 @pytest.mark.parametrize("covered", [False, True])
 def test_somebody_who_leaves_is_missed_and_read_again_after_coming_back(covered: bool) -> None:
     monitor = rf.HeartRateMonitor(window=5.0)
     readings = []
-    for frame, time in filmed([Person(84.0, leaves)], list(steps(16))):
+    for frame, time in filmed([Person(84.0, leaves)], list(steps(14.5))):
         black = covered and leaves(time) is None
         readings.append(monitor.push(np.zeros_like(frame) if black else frame, time))
-    at = {status: [r.time for r in readings if r.status is status] for status in rf.Status}
-    assert any(time < 7 for time in at[rf.Status.OK])
-    assert 7 < at[rf.Status.NO_FACE][0] < 7 + MISSED_WITHIN
-    assert 9.5 <= at[rf.Status.NO_FACE][-1] + 1 / 30 < 9.5 + MISSED_WITHIN
-    back = at[rf.Status.NO_FACE][-1]
-    assert not [time for time in at[rf.Status.OK] if 7 + MISSED_WITHIN < time < back + 4.8]
+    ok = [r.time for r in readings if r.status is rf.Status.OK]
+    away = [r.time for r in readings if r.status is rf.Status.NO_FACE]
+    assert ok[0] < 6
+    assert 6 < away[0] < 6 + MISSED_WITHIN
+    assert 8 - 0.04 < away[-1] < 8 + MISSED_WITHIN
+    assert not [time for time in ok if away[0] < time < away[-1] + 4.8]
     assert readings[-1].heart_rate == pytest.approx(84.0, abs=2 * RATE_TOLERANCE_BPM)
-    assert readings[-1].start > back
+    assert readings[-1].start > away[-1]
     assert monitor.box is not None
-    assert monitor.box.x0 > 240
+    assert monitor.box.x0 > 220
 
 
 def test_a_recording_is_the_same_stream_also_when_somebody_moves_and_leaves(
     tmp_path: Path,
 ) -> None:
     def place(time: float) -> tuple[float, float] | None:
-        return None if 6 < time < 7.5 else (200 + 20 * time, 150.0)
+        return None if 4.5 < time < 6 else (110 + 24 * time, 120.0)
 
-    path = write_video(tmp_path / "walk.avi", filmed([Person(84.0, place)], list(steps(9))), 30.0)
-    whole = rf.measure(path, window=5.0)
-    bgr, rgb = rf.HeartRateMonitor(window=5.0), rf.HeartRateMonitor(window=5.0, color="rgb")
+    path = write_video(tmp_path / "walk.avi", filmed([Person(84.0, place)], list(steps(7))), 30.0)
+    whole = rf.measure(path, window=4.0)
+    bgr, rgb = rf.HeartRateMonitor(window=4.0), rf.HeartRateMonitor(window=4.0, color="rgb")
     readings, pieces, boxes = [], [], set()
     for frame, time in rf.VideoFile(path):
         readings.append(bgr.push(frame, time))
@@ -366,21 +364,23 @@ def test_a_recording_is_the_same_stream_also_when_somebody_moves_and_leaves(
 
 def test_another_person_does_not_take_over() -> None:
     def enters(time: float) -> tuple[float, float] | None:
-        return None if time < 2 else (max(340.0, 440 - 30 * time), 170.0)
+        return None if time < 1 else (max(320.0, 420 - 40 * time), 130.0)
 
-    monitor = rf.HeartRateMonitor()
-    people = [Person(84.0, still(110.0)), Person(120.0, enters, 1.3)]
-    readings = run(monitor, people, list(steps(11)))
-    assert readings[-1].heart_rate == pytest.approx(84.0, abs=RATE_TOLERANCE_BPM)
+    monitor = rf.HeartRateMonitor(window=6.0)
+    for frame, time in filmed([Person(84.0, still(90.0)), Person(120.0, enters, 1.2)], [*steps(7)]):
+        reading = monitor.push(frame, time)
+        assert monitor.box is not None
+        assert monitor.box.x0 < 90 < monitor.box.x1
+    assert reading.heart_rate == pytest.approx(84.0, abs=RATE_TOLERANCE_BPM)
 
 
 def test_two_people_have_two_heart_rates() -> None:
     people = [
-        Person(84.0, lambda time: (110 + 6 * time, 150.0)),
-        Person(120.0, lambda time: (350 - 5 * np.sin(time), 150.0), 1.15),
+        Person(84.0, lambda time: (90 + 5 * time, 120.0)),
+        Person(120.0, lambda time: (325 - 5 * np.sin(time), 120.0), 1.15),
     ]
     monitor = rf.FacesMonitor(window=6.0)
-    clip = list(filmed(people, list(steps(8))))
+    clip = list(filmed(people, list(steps(7))))
     readings = [monitor.push(frame, time) for frame, time in clip]
     assert {tuple(one) for one in readings} == {(1, 2)}
     assert readings[-1][1].heart_rate == pytest.approx(120.0, abs=RATE_TOLERANCE_BPM)
@@ -394,10 +394,10 @@ def test_two_people_have_two_heart_rates() -> None:
 
 def test_one_of_two_who_leaves_is_missed_and_the_other_read_on() -> None:
     def goes(time: float) -> tuple[float, float] | None:
-        return (350.0, 150.0) if time < 3 else None
+        return (325.0, 120.0) if time < 3 else None
 
     monitor = rf.FacesMonitor(window=5.0)
-    people = [Person(84.0, still(110.0), 1.1), Person(120.0, goes)]
+    people = [Person(84.0, still(100.0), 1.1), Person(120.0, goes)]
     readings = {t: monitor.push(f, t) for f, t in filmed(people, list(steps(6)))}
     assert all(1 in one for one in readings.values())
     assert max(time for time, one in readings.items() if 2 in one) < 3 + MISSED_WITHIN
