@@ -140,7 +140,7 @@ class HeartRateMonitor:
             monitor does not follow, or the time is not later than the last one. Nothing is changed
             then.
         """
-        resized = self._size not in (None, np.shape(frame)[:2])
+        resized = isinstance(frame, np.ndarray) and self._size not in (None, frame.shape[:2])
         if resized or self.box is None:
             self._check(frame, time)
         if resized:
@@ -176,7 +176,7 @@ class HeartRateMonitor:
 
     def _track(self, frame: NDArray[np.uint8], time: float) -> None:
         """Let the tracker look at the frame, and bring box and stream in line with it."""
-        if self._tracker is None:
+        if self._tracker is None or (self.box is not None and time < self._tracker.due):
             return
         self._tracker.update(frame[..., ::-1] if self._color == "rgb" else frame, time)
         box = next((track.box for track in self._tracker.tracks), None)

@@ -103,6 +103,13 @@ class FaceTracker:
 
     At most one look or one search is spent on a frame.
 
+    Attributes
+    ----------
+    tracks
+        The faces that are there.
+    due
+        Before that time, s, ``update`` has nothing to do, unless the frame's size changes.
+
     Parameters
     ----------
     detector
@@ -134,7 +141,7 @@ class FaceTracker:
         """Search anew, in frames of that size."""
         self.tracks: list[Track] = []
         self._lost: list[Track] = []
-        self._next_search = -math.inf
+        self._next_search = self.due = -math.inf
         self._size = size
 
     def update(self, frame: NDArray[np.uint8], time: float) -> None:
@@ -153,12 +160,17 @@ class FaceTracker:
             if track.glide is not None:
                 track.aim = track.glide.at(time)
                 track.box = self._box(track.aim, frame)
-        next_look = min(self.tracks, key=lambda track: track.due, default=None)
-        search_due = self._next_search if len(self.tracks) < self._most else math.inf
-        if next_look is not None and next_look.due <= min(time, search_due):
-            self._look(next_look, frame, time)
-        elif search_due <= time:
+        first = min(self.tracks, key=lambda track: track.due, default=None)
+        if first is not None and first.due <= min(time, self._search_due()):
+            self._look(first, frame, time)
+        elif self._search_due() <= time:
             self._search(frame, time)
+        gliding = any(track.glide is not None for track in self.tracks)
+        looks = [track.due for track in self.tracks]
+        self.due = time if gliding else min([self._search_due(), *looks])
+
+    def _search_due(self) -> float:
+        return self._next_search if len(self.tracks) < self._most else math.inf
 
     def _look(self, track: Track, frame: NDArray[np.uint8], time: float) -> None:
         # As long as it was since the last look, so that the box moves at an even pace.
