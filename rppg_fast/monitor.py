@@ -193,7 +193,20 @@ class HeartRateMonitor:
         self.box = None
 
     def rebox(self, frame: NDArray[np.uint8], box: Box) -> None:
-        """Measure another box from the next frame on; ``frame`` is the last one pushed."""
+        """Measure another box from the next frame on, without a jump in the pulse.
+
+        Parameters
+        ----------
+        frame
+            The last one pushed.
+        box
+            Pixels to measure; a monitor that follows a face moves them on.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the frame is not such an array or the box leaves it. Nothing is changed then.
+        """
         self._stream.rebox(frame, box, self._color)
         self.box = box
 

@@ -66,9 +66,9 @@ class Box:
 class Status(str, enum.Enum):
     """Whether there is a heart rate, and if not, why."""
 
-    WARMING_UP = "warming_up"  #: the window is not full yet
+    WARMING_UP = "warming_up"  #: the window is not full yet, since the start or a face's return
     OK = "ok"  #: there is a face and a pulse
-    NO_FACE = "no_face"  #: no face has been found
+    NO_FACE = "no_face"  #: no face has been found, or the one that was measured has left
     LOW_SIGNAL = "low_signal"  #: the window is full, but shows no clear pulse
     GAP = "gap"  #: frames were missing and the window is filling anew, or they come too slowly
 
@@ -96,7 +96,7 @@ class Reading:
         Power at the spectral peak and its first harmonic against the rest of the band, dB.
         None while there is no peak to speak of.
     start, end
-        The window that was read, s; both equal ``time`` while no face has been found.
+        The window that was read, s; both equal ``time`` while there is no face.
     """
 
     time: float

@@ -16,6 +16,9 @@ from rppg_fast.pulse import PulseSettings
 #: face holds the face there.
 _FACE = slice(7, 29)
 
+# Of the colours, after which they are no longer scaled to go on from the ones before.
+_LARGEST_GAIN = 1e6
+
 #: The native resampler's steps: the one that continues its grid, and the first one after a gap.
 NEXT, GAP = 1, 2
 
@@ -83,8 +86,9 @@ class RgbStream:
         a relative change.
         """
         colour = face_colour(_core.appearance(frame, box, color))
-        lit = (colour > 0) & (self._colour > 0)
-        self._gain = np.divide(self._colour, colour, out=np.ones(3), where=lit)
+        gain = np.divide(self._colour, colour, out=np.ones(3), where=colour > 0)
+        # A face that has walked for hours leaves a gain that is hardly a number: begin anew.
+        self._gain = np.where((gain > 1 / _LARGEST_GAIN) & (gain < _LARGEST_GAIN), gain, 1.0)
 
     def take(self, rgb: ArrayLike, time: float) -> None:
         """Take the mean colour of the face in one frame.
