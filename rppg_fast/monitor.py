@@ -45,7 +45,8 @@ class HeartRateMonitor:
     box
         Pixels to measure, four ints x0, y0, x1, y1, in place of a face detector.
     detector
-        Maps a blue-green-red frame to faces; MTCNN by default.
+        Maps a blue-green-red frame to faces; MTCNN by default. Any other one is given a whole frame
+        four times a second to follow a face.
     box_scale
         How much larger than the detected face the measured box is.
     tracking
