@@ -353,16 +353,16 @@ class MTCNN:
         box = np.array([[face.x0, face.y0, face.x1, face.y1]], np.float32)
         for look in range(_LOOKS):
             square = _square(box)
-            part = _Part.of(frame, square[0], float(square[0, 2] - square[0, 0]) / _FINE)
+            side = float(square[0, 2] - square[0, 0])
+            part = _Part.of(frame, square[0], side / _FINE) if side > 0 else None
             if part is None:
                 break
             boxes, scores, rest = self._look(_ONET, part.image, part.inward(square), -math.inf)
             if not len(boxes):
                 break
             box = part.outward(_shift(boxes, rest[:, :4], extra=1))
-            shift = float(np.abs(box - square).max() / (square[0, 2] - square[0, 0]))
-            last = look == _LOOKS - 1
-            if scores[0] > self.thresholds[2] and (shift < _SETTLED or last):
+            settled = np.abs(box - square).max() < _SETTLED * side or look == _LOOKS - 1
+            if scores[0] > self.thresholds[2] and settled:
                 points = part.outward(_landmarks(boxes, rest[:, 4:])[0])
                 return _face(box[0], scores[0], points)
         return self._search_near(frame, face)

@@ -220,13 +220,14 @@ class FaceTracker:
         thinned = self._follow and isinstance(self._detector, MTCNN)
         step = max(1, min(frame.shape[:2]) // _SEARCHED_SIDE) if thinned else 1
         found = sure_faces(self._detector(np.ascontiguousarray(frame[::step, ::step])))
-        return [face.scaled(step) for face in found if _is_inside(face.scaled(step), frame)]
+        scaled = (face.scaled(step) for face in found)
+        return [face for face in scaled if _is_inside(face, frame)]
 
     def _look_again(self, frame: NDArray[np.uint8], face: Face) -> Face | None:
         if isinstance(self._detector, MTCNN):
             found = self._detector.look_again(frame, face)
         else:
-            found = nearest_face(sure_faces(self._detector(np.ascontiguousarray(frame))), face)
+            found = nearest_face(self._find(frame), face)
         return found if found is not None and _is_inside(found, frame) else None
 
 
@@ -237,6 +238,6 @@ def _apart(face: Face, aim: Face) -> float:
 
 
 def _is_inside(face: Face, frame: NDArray[np.uint8]) -> bool:
-    """Whether the middle of a face is in the frame."""
+    """Whether a face has a size, and its middle is in the frame."""
     x, y = face.centre
-    return not (x < 0 or y < 0 or x >= frame.shape[1] or y >= frame.shape[0])
+    return not (face.side <= 0 or x < 0 or y < 0 or x >= frame.shape[1] or y >= frame.shape[0])

@@ -197,8 +197,8 @@ def test_a_detector_is_asked_a_few_times_a_second_and_once_a_frame() -> None:
     assert lone.calls == 1
 
 
-def test_a_face_outside_the_frame_is_not_there() -> None:
-    detector = Told(face_at(-30), face_at(430))
+def test_a_face_outside_the_frame_or_without_a_size_is_not_there() -> None:
+    detector = Told(face_at(-30), face_at(430), face_at(100, side=0))
     tracker = FaceTracker(detector, 1.6)
     assert update(tracker, 0.0) == []
 
