@@ -205,6 +205,14 @@ class StreamHandle {
     return as_tuple(reading);
   }
 
+  void rebox(const py::object& frame, const py::object& box, const std::string& color) {
+    const FrameView view = view_frame(frame, parse_order(color));
+    const Box crop = parse_box(box);
+    const BusyMark mark(busy_);
+    py::gil_scoped_release release;
+    stream_.rebox(view, crop);
+  }
+
   void reset() {
     const BusyMark mark(busy_);
     stream_.reset();
@@ -360,6 +368,8 @@ void bind_pulse(py::module_& module) {
            }),
            py::arg("student").none(false), py::arg("options"))
       .def("push", &StreamHandle::push, py::arg("frame"), py::arg("box"), py::arg("time"),
+           py::arg("color") = "bgr")
+      .def("rebox", &StreamHandle::rebox, py::arg("frame"), py::arg("box"),
            py::arg("color") = "bgr")
       .def("reset", &StreamHandle::reset);
   add_pulse_window(stream);

@@ -40,4 +40,10 @@ Reading Stream::push(const FrameView& frame, const Box& box, double time) {
   return pulse_.read();
 }
 
+void Stream::rebox(const FrameView& frame, const Box& box) {
+  check_box(box, frame);
+  resize_.run(frame, box, appearance_[current_]);
+  box_ = box;
+}
+
 }  // namespace rppg

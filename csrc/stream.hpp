@@ -19,6 +19,12 @@ class Stream {
   // TimeError for a time that Clock refuses. Allocates nothing once it has seen the largest box.
   Reading push(const FrameView& frame, const Box& box, double time);
 
+  // Measures another box from the next frame on. `frame` is the one that was pushed last: with the
+  // old box its change was summed, and with the new one it is what the next frame is compared with,
+  // so that nothing is lost and nothing jumps. Throws std::invalid_argument, with nothing changed,
+  // for a box outside the frame.
+  void rebox(const FrameView& frame, const Box& box);
+
   // As if new.
   void reset();
 

@@ -29,6 +29,7 @@ from rppg_fast._core import (
     motion,
 )
 from rppg_fast.face import MTCNN, Face, FaceDetector, face_box, largest_face
+from rppg_fast.faces import FacesMonitor
 from rppg_fast.measure import MeasurementInterrupted, measure, measure_frames
 from rppg_fast.monitor import HeartRateMonitor
 from rppg_fast.pulse import PulseSettings, Spectrum, spectrum
@@ -44,6 +45,7 @@ __all__ = [
     "Box",
     "Face",
     "FaceDetector",
+    "FacesMonitor",
     "HeartRateMonitor",
     "Measurement",
     "MeasurementInterrupted",

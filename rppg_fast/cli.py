@@ -16,7 +16,7 @@ import numpy as np
 from rppg_fast import _core
 from rppg_fast.measure import MeasurementInterrupted, measure
 from rppg_fast.methods import METHODS
-from rppg_fast.monitor import BOX_SCALE
+from rppg_fast.monitor import BOX_SCALE, TRACKINGS
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import Measurement, Status
 from rppg_fast.reference import Reference
@@ -103,6 +103,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help=f"how much larger than the face the measured box is (default: {BOX_SCALE})",
     )
+    command.add_argument(
+        "--tracking",
+        choices=TRACKINGS,
+        default=TRACKINGS[0],
+        help="move the box after the face, or keep the first one as the paper does "
+        f"(default: {TRACKINGS[0]})",
+    )
+    command.add_argument(
+        "--faces",
+        choices=["one", "all"],
+        default="one",
+        help="measure the largest face, or each (default: one)",
+    )
     command.add_argument("--fps", type=float, help="frame rate, in place of the file's own times")
     for name, unit, text in (
         ("window", "S", "seconds of video that a heart rate is read from"),
@@ -148,6 +161,8 @@ def _complain(error: Exception) -> int:
 def _measure(options: argparse.Namespace) -> int:
     if len(options.videos) > 1 and options.plot:
         raise ValueError("--plot draws one video, not several")
+    if options.faces == "all" and options.plot:
+        raise ValueError("--plot draws one face, not all of them")
     if options.reference and not options.plot:
         raise ValueError("--reference is drawn into a plot: give --plot, too")
     if options.weights and options.method != "student":
@@ -164,56 +179,67 @@ def _measure(options: argparse.Namespace) -> int:
 
     code = OK
     report = open_results(options.json) if options.json else None
-    result: Measurement | None = None
+    results: list[Measurement] = []
     for name in options.videos:
-        result, own_code = _measure_file(name, options, student, settings)
+        found, own_code = _measure_file(name, options, student, settings)
         code = own_code if code == OK or own_code == BAD_INPUT else code
-        if result is None:
+        if found is None:
             continue
+        results += found
         if report is not None:
             try:
-                report.add(result)
+                report.add(*found)
             except BrokenPipeError:
                 raise
             except OSError as error:  # what comes can still be printed
                 code, report = _complain(error), None
         if options.json != "-":
-            _say(_describe(result, settings))
+            for result in found:
+                _say(_describe(result, settings))
+            if not found:
+                _say(f"{name}: no heart rate, {Status.NO_FACE}: no face was found")
     if report is not None:
         report.finish()
-    if options.plot and result is not None:
-        _plot(result, options.plot, reference, settings)
+    if options.plot and results:
+        _plot(results[0], options.plot, reference, settings)
     return code
 
 
 def _measure_file(
     name: str, options: argparse.Namespace, student: Student | None, settings: PulseSettings
-) -> tuple[Measurement | None, int]:
-    """Measure one file and say what is wrong with it; return its result and its exit code."""
+) -> tuple[list[Measurement] | None, int]:
+    """Measure one file and say what is wrong with it; return its results and its exit code."""
     try:
         video = VideoFile(name, options.fps)
         with _ProgressBar(video) as bar:
-            result = measure(
+            found = measure(
                 video,
+                faces=options.faces,
                 step=options.step,
                 progress=bar,
                 method=options.method,
                 student=student,
                 box=options.box,
                 box_scale=options.box_scale,
+                tracking=options.tracking,
                 settings=settings,
             )
     except MeasurementInterrupted as interrupted:
-        return interrupted.measurement, _complain(interrupted)
+        return _as_list(interrupted.measurement), _complain(interrupted)
     except (ValueError, TypeError, OSError) as error:
         return None, _complain(error)
-    seen = result.frames + result.skipped
-    if seen < _MIN_SHARE_DECODED * video.frame_count:
+    results = _as_list(found)
+    if bar.frames < _MIN_SHARE_DECODED * video.frame_count:
         print(
-            f"rppg-fast: {name}: only {seen} of {video.frame_count} frames could be decoded",
+            f"rppg-fast: {name}: only {bar.frames} of {video.frame_count} frames could be decoded",
             file=sys.stderr,
         )
-    return result, OK if result.status is Status.OK else NO_HEART_RATE
+    right = any(result.status is Status.OK for result in results)
+    return results, OK if right else NO_HEART_RATE
+
+
+def _as_list(found: Measurement | list[Measurement]) -> list[Measurement]:
+    return found if isinstance(found, list) else [found]
 
 
 def _plot(
@@ -237,11 +263,12 @@ def _say(text: str) -> None:
 
 def _describe(result: Measurement, settings: PulseSettings) -> str:
     """Say a result in one line."""
+    name = result.video if result.face is None else f"{result.video}, face {result.face}"
     if result.heart_rate is not None and result.snr_db is not None:
         skipped = f", {result.skipped} frames skipped" if result.skipped else ""
         right = sum(window.status is Status.OK for window in result.windows)
         return (
-            f"{result.video}: {result.heart_rate:.1f} bpm (SNR {result.snr_db:.1f} dB, "
+            f"{name}: {result.heart_rate:.1f} bpm (SNR {result.snr_db:.1f} dB, "
             f"{right} of {len(result.windows)} windows, {result.frames} frames at "
             f"{result.fps:.2f} fps{skipped})"
         )
@@ -254,7 +281,7 @@ def _describe(result: Measurement, settings: PulseSettings) -> str:
         f"{2 * settings.high:g} frames per second",
     }
     reason = reasons.get(result.status, f"no clear pulse in most windows{snr}")
-    return f"{result.video}: no heart rate, {result.status}: {reason}"
+    return f"{name}: no heart rate, {result.status}: {reason}"
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -296,12 +323,14 @@ class _ProgressBar:
         self._name = os.path.basename(video.path)
         self._total = video.frame_count
         self._shown = -1
+        self.frames = 0
         self._visible = sys.stderr.isatty()
 
     def __enter__(self) -> _ProgressBar:
         return self
 
     def __call__(self, frames: int) -> None:
+        self.frames = frames
         if not self._visible:
             return
         total = max(self._total, frames)  # the container may not know, or be wrong

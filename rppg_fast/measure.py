@@ -6,14 +6,15 @@ import math
 import os
 from collections.abc import Iterable
 from statistics import median
-from typing import Any, Callable
+from typing import Any, Callable, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rppg_fast._core import TimeError
+from rppg_fast.faces import FacesMonitor
 from rppg_fast.monitor import HeartRateMonitor
-from rppg_fast.reading import Measurement, Reading, Status
+from rppg_fast.reading import Box, Measurement, Reading, Status
 from rppg_fast.video import Frame, VideoFile
 
 #: Share of a recording's windows that must read ok before it has a heart rate.
@@ -32,10 +33,11 @@ class MeasurementInterrupted(RuntimeError):
     Attributes
     ----------
     measurement
-        What had been measured until then. What went wrong is the exception's ``__cause__``.
+        What had been measured until then, of one face or of all. What went wrong is the
+        exception's ``__cause__``.
     """
 
-    def __init__(self, reason: str, measurement: Measurement) -> None:
+    def __init__(self, reason: str, measurement: Measurement | list[Measurement]) -> None:
         super().__init__(reason, measurement)  # both, so that it can be pickled
         self.measurement = measurement
 
@@ -43,14 +45,39 @@ class MeasurementInterrupted(RuntimeError):
         return str(self.args[0])
 
 
+@overload
 def measure(
     video: str | os.PathLike[str] | VideoFile,
     *,
+    faces: Literal["one"] = "one",
     fps: float | None = None,
     step: float = 1.0,
     progress: Progress | None = None,
     **options: Any,
-) -> Measurement:
+) -> Measurement: ...
+
+
+@overload
+def measure(
+    video: str | os.PathLike[str] | VideoFile,
+    *,
+    faces: Literal["all"],
+    fps: float | None = None,
+    step: float = 1.0,
+    progress: Progress | None = None,
+    **options: Any,
+) -> list[Measurement]: ...
+
+
+def measure(
+    video: str | os.PathLike[str] | VideoFile,
+    *,
+    faces: str = "one",
+    fps: float | None = None,
+    step: float = 1.0,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Measurement | list[Measurement]:
     """Measure the heart rate in a video file.
 
     The file is read frame by frame and pushed through a ``HeartRateMonitor``: the result is the
@@ -60,6 +87,8 @@ def measure(
     ----------
     video
         A path, or an opened ``VideoFile``.
+    faces
+        "one", the largest face, or "all": then the frames go through a ``FacesMonitor``.
     fps
         Frame rate, Hz, that overrides what the container says of time.
     step
@@ -67,27 +96,30 @@ def measure(
     progress
         Called at every frame with the number of frames so far.
     **options
-        What ``HeartRateMonitor`` takes: ``method``, ``box``, ``window``, ...
+        What ``HeartRateMonitor`` or ``FacesMonitor`` takes: ``method``, ``box``, ``window``, ...
+
+    Returns
+    -------
+    Measurement or list of Measurement
+        Of all faces a list with one for each, by number; it is empty where no face was found.
 
     Raises
     ------
     FileNotFoundError, VideoError
         If the file cannot be read as a video.
-    MeasurementInterrupted
-        If it could be read in part only; holds what that part showed.
     ValueError
         If an option makes no sense.
     """
-    monitor = HeartRateMonitor(**options)
-    if isinstance(video, VideoFile):
-        if fps is not None:
-            raise ValueError("fps belongs to the VideoFile that is already open")
-        file = video
-    else:
-        file = VideoFile(video, fps)
+    if faces not in ("one", "all"):
+        raise ValueError(f"faces must be 'one' or 'all', got {faces!r}")
+    if isinstance(video, VideoFile) and fps is not None:
+        raise ValueError("fps belongs to the VideoFile that is already open")
+    monitor = FacesMonitor(**options) if faces == "all" else HeartRateMonitor(**options)
+    file = video if isinstance(video, VideoFile) else VideoFile(video, fps)
     return measure_frames(file, monitor, name=file.path, step=step, progress=progress)
 
 
+@overload
 def measure_frames(
     frames: Iterable[tuple[Frame, float]],
     monitor: HeartRateMonitor,
@@ -95,7 +127,39 @@ def measure_frames(
     name: str = "frames",
     step: float = 1.0,
     progress: Progress | None = None,
-) -> Measurement:
+) -> Measurement: ...
+
+
+@overload
+def measure_frames(
+    frames: Iterable[tuple[Frame, float]],
+    monitor: FacesMonitor,
+    *,
+    name: str = "frames",
+    step: float = 1.0,
+    progress: Progress | None = None,
+) -> list[Measurement]: ...
+
+
+@overload
+def measure_frames(
+    frames: Iterable[tuple[Frame, float]],
+    monitor: HeartRateMonitor | FacesMonitor,
+    *,
+    name: str = "frames",
+    step: float = 1.0,
+    progress: Progress | None = None,
+) -> Measurement | list[Measurement]: ...
+
+
+def measure_frames(
+    frames: Iterable[tuple[Frame, float]],
+    monitor: HeartRateMonitor | FacesMonitor,
+    *,
+    name: str = "frames",
+    step: float = 1.0,
+    progress: Progress | None = None,
+) -> Measurement | list[Measurement]:
     """Measure the heart rate in a sequence of (frame, time).
 
     Frames that ``push`` refuses for their time are left out and counted.
@@ -105,13 +169,18 @@ def measure_frames(
     frames
         uint8 frames of shape (height, width, 3) with their times, s.
     monitor
-        A fresh monitor; it is left as the last frame leaves it.
+        A fresh monitor, of one face or of all; it is left as the last frame leaves it.
     name
         What the result calls the recording.
     step
         Time from one reported window to the next, s.
     progress
         Called at every frame with the number of frames so far.
+
+    Returns
+    -------
+    Measurement or list of Measurement
+        As ``measure``: a list where the monitor is one of all faces.
 
     Raises
     ------
@@ -123,61 +192,91 @@ def measure_frames(
     """
     if not (math.isfinite(step) and step > 0):
         raise ValueError(f"step must be a positive number of seconds, got {step}")
-    first = last = math.nan  # of the frames since the last gap
-    covered = 0.0  # by the frames before it, s
-    count = skipped = steps = 0
-    windows: list[Reading] = []
-    due = -math.inf
-    latest: Reading | None = None
-    pieces: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+    records: dict[int | None, _Record] = {}
+    if isinstance(monitor, HeartRateMonitor):
+        records[None] = _Record(step)
+    count = skipped = 0
     failure: Exception | None = None
     try:
         for frame, time in frames:
             if progress is not None:
                 progress(count + skipped + 1)
             try:
-                latest = monitor.push(frame, time)
+                if isinstance(monitor, HeartRateMonitor):
+                    records[None].take(monitor.push(frame, time), monitor)
+                else:
+                    for face, reading in monitor.push(frame, time).items():
+                        record = records.setdefault(face, _Record(step))
+                        record.take(reading, monitor.monitors[face])
             except TimeError:
                 skipped += 1
-                continue
-            pieces.append(monitor.fetch_pulse())
-            if 0 < time - last <= monitor.settings.max_gap:
-                steps += 1
             else:
-                covered += last - first if count else 0.0
-                first, due = time, -math.inf
-            last = time
-            count += 1
-            if _is_window(latest) and latest.end >= due - _TIME_TOLERANCE:
-                windows.append(latest)
-                due = due + step if due + step > latest.end else latest.end + step
+                count += 1
     except Exception as error:
         if count == 0:
             raise
         failure = error
-    status, heart_rate, snr_db = _summarise(windows, latest)
-    duration = covered + last - first if count else 0.0
-    empty = np.empty(0)
-    found = Measurement(
-        video=name,
-        method=monitor.method,
-        status=status,
-        heart_rate=heart_rate,
-        snr_db=snr_db,
-        frames=count,
-        skipped=skipped,
-        duration=duration,
-        fps=steps / duration if duration > 0 else 0.0,
-        box=monitor.box,
-        windows=tuple(windows),
-        times=np.concatenate([times for times, _ in pieces] or [empty]),
-        pulse=np.concatenate([values for _, values in pieces] or [empty]),
-    )
+    of_faces = [records[face].measurement(name, monitor.method, skipped, face) for face in records]
+    found = of_faces[0] if isinstance(monitor, HeartRateMonitor) else of_faces
     if failure is not None:
         raise MeasurementInterrupted(
             f"{name}: ended after {count} frames: {failure}", found
         ) from failure
     return found
+
+
+class _Record:
+    """What the frames of one face have shown so far, with a window for every ``step`` seconds."""
+
+    def __init__(self, step: float) -> None:
+        self._step = step
+        self._due = -math.inf
+        self._first = self._last = math.nan  # of the frames since the last gap
+        self._covered = 0.0  # by the frames before it, s
+        self._count = self._steps = 0
+        self._box: Box | None = None
+        self._latest: Reading | None = None
+        self._windows: list[Reading] = []
+        self._pieces: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+
+    def take(self, reading: Reading, monitor: HeartRateMonitor) -> None:
+        """Take the newest reading, and from its monitor the pulse that came with it."""
+        self._pieces.append(monitor.fetch_pulse())
+        if 0 < reading.time - self._last <= monitor.settings.max_gap:
+            self._steps += 1
+        else:
+            self._covered += self._last - self._first if self._count else 0.0
+            self._first, self._due = reading.time, -math.inf
+        self._last = reading.time
+        self._count += 1
+        self._box = monitor.box or self._box
+        self._latest = reading
+        if _is_window(reading) and reading.end >= self._due - _TIME_TOLERANCE:
+            self._windows.append(reading)
+            due = self._due + self._step
+            self._due = due if due > reading.end else reading.end + self._step
+
+    def measurement(self, name: str, method: str, skipped: int, face: int | None) -> Measurement:
+        """Sum up."""
+        status, heart_rate, snr_db = _summarise(self._windows, self._latest)
+        duration = self._covered + self._last - self._first if self._count else 0.0
+        empty = np.empty(0)
+        return Measurement(
+            video=name,
+            method=method,
+            status=status,
+            heart_rate=heart_rate,
+            snr_db=snr_db,
+            frames=self._count,
+            skipped=skipped,
+            duration=duration,
+            fps=self._steps / duration if duration > 0 else 0.0,
+            box=self._box,
+            windows=tuple(self._windows),
+            times=np.concatenate([times for times, _ in self._pieces] or [empty]),
+            pulse=np.concatenate([values for _, values in self._pieces] or [empty]),
+            face=face,
+        )
 
 
 def _is_window(reading: Reading) -> bool:

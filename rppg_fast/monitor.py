@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rppg_fast import _core
-from rppg_fast.face import MTCNN, FaceDetector, check_frame, face_box, largest_face
+from rppg_fast.face import MTCNN, FaceDetector, check_frame
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import Box, Reading, Status
-from rppg_fast.rgb_stream import NEXT, RgbStream
+from rppg_fast.rgb_stream import GAP, RgbStream
 from rppg_fast.student import Student
+from rppg_fast.tracking import FaceTracker
 
 #: How much larger than the detected face the measured box is (the paper's value).
 BOX_SCALE = 1.6
 
-#: Time between two searches for a face while none has been found, s. A search costs far more than
-#: a measured frame.
-SEARCH_INTERVAL = 0.5
+#: What becomes of the box once a face has been found.
+TRACKINGS = ("follow", "paper")
 
 #: Beyond it every box is the whole frame.
 _LARGEST_BOX_SCALE = 1000.0
@@ -31,8 +31,10 @@ _LARGEST_BOX_SCALE = 1000.0
 class HeartRateMonitor:
     """Takes frames of a face with their times and says its heart rate.
 
-    As in the paper, the face is searched for until it is found once, and the same box is measured
-    from then on. A monitor is not for two threads at once; separate ones run in parallel.
+    The largest face is searched for until one is found. Then its box is measured, and moved after
+    the face once that has left its middle; nobody else takes its place while it is there. When it
+    has gone, which shows within a second, the search begins anew, and so does the window. A monitor
+    is not for two threads at once; separate ones run in parallel.
 
     Parameters
     ----------
@@ -43,9 +45,12 @@ class HeartRateMonitor:
     box
         Pixels to measure, four ints x0, y0, x1, y1, in place of a face detector.
     detector
-        Maps a blue-green-red frame to faces; MTCNN by default.
+        Maps a blue-green-red frame to faces; MTCNN by default. Any other one is given a whole frame
+        four times a second to follow a face.
     box_scale
         How much larger than the detected face the measured box is.
+    tracking
+        "follow", as said above, or "paper": the first box found is measured for ever.
     color
         Order of the frames' channels: "bgr", as OpenCV gives them, or "rgb".
     settings
@@ -55,15 +60,13 @@ class HeartRateMonitor:
     Attributes
     ----------
     box
-        The pixels that are measured; None until a face is found.
+        The pixels that are measured; None while there is no face.
     method
         As given.
-    settings
-        As they are in force.
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         If an argument makes no sense; the message names it.
     """
 
@@ -75,6 +78,7 @@ class HeartRateMonitor:
         box: Iterable[int] | None = None,
         detector: FaceDetector | None = None,
         box_scale: float = BOX_SCALE,
+        tracking: str = "follow",
         color: str = "bgr",
         settings: PulseSettings | None = None,
         window: float | None = None,
@@ -88,6 +92,8 @@ class HeartRateMonitor:
             raise ValueError(
                 f"box_scale must lie between 0 and {_LARGEST_BOX_SCALE:g}, got {box_scale}"
             )
+        if tracking not in TRACKINGS:
+            raise ValueError(f"tracking must be 'follow' or 'paper', got {tracking!r}")
         if settings is not None and not isinstance(settings, PulseSettings):
             raise TypeError(f"settings must be PulseSettings, got {settings!r}")
         single = {"window": window, "low": low, "high": high, "min_snr_db": min_snr_db}
@@ -106,12 +112,12 @@ class HeartRateMonitor:
             self._stream = RgbStream(method, self.settings)
         self.method = method
         self._color = color
-        self._box_scale = box_scale
         self._fixed_box = None if box is None else Box.of(box)
-        self._detector = detector
         self._clock = _core.Clock(self.settings.max_gap)  # of the frames without a face
-        if detector is None and self._fixed_box is None:
-            self._detector = MTCNN()
+        self._follows = box is None and tracking == "follow"
+        self._tracker: FaceTracker | None = None
+        if box is None:
+            self._tracker = FaceTracker(detector or MTCNN(), box_scale, follow=self._follows)
         self.reset()
 
     def __reduce__(self) -> NoReturn:
@@ -123,8 +129,11 @@ class HeartRateMonitor:
         """Forget face, pulse and time, as if no frame had been pushed yet."""
         self._stream.reset()
         self._clock.reset()
+        if self._tracker is not None:
+            self._tracker.reset()
         self.box = self._fixed_box
-        self._next_search = -math.inf
+        self._time = -math.inf
+        self._size: tuple[int, ...] | None = None
         self._fetched = (0.0, 0)
 
     def push(self, frame: NDArray[np.uint8], time: float) -> Reading:
@@ -133,40 +142,95 @@ class HeartRateMonitor:
         Parameters
         ----------
         frame
-            uint8 of shape (height, width, 3); any strides.
+            uint8 of shape (height, width, 3); any strides. Where the size is another than before, a
+            monitor that follows searches for the face anew.
         time
             Seconds, on any clock that goes forward.
 
         Raises
         ------
         TypeError, ValueError
-            If the frame is not such an array or the box leaves it. Nothing is changed then.
+            If the frame is not such an array, the box leaves it, or its size has changed and the
+            monitor does not follow. Nothing is changed then.
         TimeError
             If the time is not later than the last one: leave the frame out. When the next one goes
             on from there, the clock was set back, and that one is taken as the first after a gap.
         """
         time = _number(time, "time")
+        resized = isinstance(frame, np.ndarray) and self._size not in (None, frame.shape[:2])
+        if resized or self.box is None:
+            check_frame(frame)
+            self._search_anew(frame, time)
         if self.box is None:
-            self._search(frame, time)
+            self._track(frame, time)
+            reading = self._measure(frame, time)
+        else:
+            reading = self._measure(frame, time)
+            if time <= self._time and self._tracker is not None:
+                self._tracker.restart(time)
+            self._track(frame, time)
+            if self.box is None:
+                reading = _no_face(time)
+        self._time, self._size = time, frame.shape[:2]
+        return reading
+
+    def _search_anew(self, frame: NDArray[np.uint8], time: float) -> None:
+        """Prepare the search for a face in a frame that no stream takes."""
+        if self.box is not None and not self._follows:
+            raise ValueError(
+                f"frame has the shape {frame.shape[:2]}, those before had {self._size}: the box is "
+                "not the same place in it; reset() starts anew"
+            )
+        if self.box is not None:
+            self._lose()
+        if self._clock.push(time) == GAP and self._tracker is not None:
+            self._tracker.restart(time)
+
+    def _measure(self, frame: NDArray[np.uint8], time: float) -> Reading:
+        """Push the frame through the stream, where there is something to measure."""
         box = self.box
         if box is None:
-            return Reading(time, Status.NO_FACE, None, None, time, time)
+            return _no_face(time)
         sides = (box.x0, box.y0, box.x1, box.y1)
-        native = self._stream.push(frame, sides, time, self._color)
-        return Reading.from_native(time, native)
+        return Reading.from_native(time, self._stream.push(frame, sides, time, self._color))
 
-    def _search(self, frame: NDArray[np.uint8], time: float) -> None:
-        check_frame(frame)
-        if self._clock.push(time) != NEXT:
-            self._next_search = time
-        if time < self._next_search or self._detector is None:
+    def _track(self, frame: NDArray[np.uint8], time: float) -> None:
+        """Let the tracker look at the frame, and bring box and stream in line with it."""
+        if self._tracker is None or (self.box is not None and time < self._tracker.due):
             return
-        bgr = np.ascontiguousarray(frame[..., ::-1]) if self._color == "rgb" else frame
-        face = largest_face(self._detector(bgr))
-        if face is None:
-            self._next_search = time + SEARCH_INTERVAL
-        else:
-            self.box = face_box(face, frame.shape[1], frame.shape[0], self._box_scale)
+        self._tracker.update(frame[..., ::-1] if self._color == "rgb" else frame, time)
+        box = next((track.box for track in self._tracker.tracks), None)
+        if self.box is None:
+            self.box = box
+        elif box is None:
+            self._lose()
+        elif box != self.box:
+            self.rebox(frame, box)
+
+    def _lose(self) -> None:
+        self._stream.reset()
+        self._clock.reset()
+        self._clock.push(self._time)
+        self._fetched = (0.0, 0)
+        self.box = None
+
+    def rebox(self, frame: NDArray[np.uint8], box: Box) -> None:
+        """Measure another box from the next frame on, without a jump in the pulse.
+
+        Parameters
+        ----------
+        frame
+            The last one pushed.
+        box
+            Pixels to measure; a monitor that follows a face moves them on.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the frame is not such an array or the box leaves it. Nothing is changed then.
+        """
+        self._stream.rebox(frame, box, self._color)
+        self.box = box
 
     @property
     def pulse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -190,6 +254,10 @@ class HeartRateMonitor:
         stream = self._stream
         cells = np.arange(stream.total - count, stream.total, dtype=np.float64)
         return stream.start + (cells + 0.5) / self.settings.rate, stream.newest(count)
+
+
+def _no_face(time: float) -> Reading:
+    return Reading(time, Status.NO_FACE, None, None, time, time)
 
 
 def _number(value: float, name: str) -> float:

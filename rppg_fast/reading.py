@@ -70,9 +70,9 @@ class Box:
 class Status(str, enum.Enum):
     """Whether there is a heart rate, and if not, why."""
 
-    WARMING_UP = "warming_up"  #: the window is not full yet
+    WARMING_UP = "warming_up"  #: the window is not full yet, since the start or a face's return
     OK = "ok"  #: there is a face and a pulse
-    NO_FACE = "no_face"  #: no face has been found
+    NO_FACE = "no_face"  #: no face has been found, or the one that was measured has left
     LOW_SIGNAL = "low_signal"  #: the window is full, but shows no clear pulse
     GAP = "gap"  #: frames were missing and the window is filling anew, or they come too slowly
 
@@ -100,7 +100,7 @@ class Reading:
         Power at the spectral peak and its first harmonic against the rest of the band, dB.
         None while there is no peak to speak of.
     start, end
-        The window that was read, s; both equal ``time`` while no face has been found.
+        The window that was read, s; both equal ``time`` while there is no face.
     """
 
     time: float
@@ -152,12 +152,14 @@ class Measurement:
     duration, fps
         Time from first to last frame without the gaps, s, and the mean frame rate over it, Hz.
     box
-        The pixels that were measured; None where no face was found.
+        The pixels that were measured last; None where no face was found.
     windows
         One reading for every step, oldest first.
     times, pulse
         float64, shape (samples,): the band-passed pulse and its times, s, on a uniform grid that
         starts anew after each gap. In units of the training label's standard deviation.
+    face
+        Number of the face, 1 or more, where all faces were measured; else None.
     """
 
     video: str
@@ -173,11 +175,13 @@ class Measurement:
     windows: tuple[Reading, ...]
     times: NDArray[np.float64]
     pulse: NDArray[np.float64]
+    face: int | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Return what ``rppg-fast measure --json`` writes for one video."""
+        """Return what ``rppg-fast measure --json`` writes for one video, or for one face in it."""
         return {
             "video": self.video,
+            **({} if self.face is None else {"face": self.face}),
             "status": self.status.value,
             "heart_rate_bpm": self.heart_rate,
             "snr_db": self.snr_db,

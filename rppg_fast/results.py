@@ -26,9 +26,9 @@ class ResultsFile:
         self._path = path
         self._entries: list[str] = []
 
-    def add(self, result: Measurement) -> None:
-        """Write the file anew with one more result; raises OSError, naming it."""
-        self._entries.append(_entry(result))
+    def add(self, *results: Measurement) -> None:
+        """Write the file anew with more results; raises OSError, naming it."""
+        self._entries += map(_entry, results)
         self._write()
 
     def finish(self) -> None:
@@ -68,10 +68,11 @@ class ResultsStream:
         self._name = name
         self._before = "["
 
-    def add(self, result: Measurement) -> None:
-        """Write one more result; raises OSError, naming the stream."""
-        self._print(self._before + _entry(result))
-        self._before = ","
+    def add(self, *results: Measurement) -> None:
+        """Write more results; raises OSError, naming the stream."""
+        for result in results:
+            self._print(self._before + _entry(result))
+            self._before = ","
 
     def finish(self) -> None:
         """Close the list."""

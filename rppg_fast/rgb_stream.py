@@ -16,6 +16,9 @@ from rppg_fast.pulse import PulseSettings
 #: face holds the face there.
 _FACE = slice(7, 29)
 
+# Of the colours, after which they are no longer scaled to go on from the ones before.
+_LARGEST_GAIN = 1e6
+
 #: The native resampler's steps: the one that continues its grid, and the first one after a gap.
 NEXT, GAP = 1, 2
 
@@ -58,6 +61,7 @@ class RgbStream:
         """Forget everything."""
         self._resampler.reset()
         self._begin(0.0, after_gap=False)
+        self._gain, self._colour = np.ones(3), np.zeros(3)
 
     def _begin(self, start: float, after_gap: bool) -> None:
         self.start = start
@@ -70,8 +74,21 @@ class RgbStream:
         self, frame: NDArray[np.uint8], box: Iterable[int], time: float, color: str = "bgr"
     ) -> tuple[int, float, float, float, float]:
         """Take one frame; arguments, result and errors are those of ``_core.Stream.push``."""
-        self.take(face_colour(_core.appearance(frame, box, color)), time)
+        colour = face_colour(_core.appearance(frame, box, color))
+        self.take(self._gain * colour, time)
+        self._colour = self._gain * colour
         return self.read()
+
+    def rebox(self, frame: NDArray[np.uint8], box: Iterable[int], color: str = "bgr") -> None:
+        """Measure another box from the next frame on; as ``_core.Stream.rebox``.
+
+        The colour in the new box is scaled so that it goes on from that in the old one: a pulse is
+        a relative change.
+        """
+        colour = face_colour(_core.appearance(frame, box, color))
+        gain = np.divide(self._colour, colour, out=np.ones(3), where=colour > 0)
+        # A face that has walked for hours leaves a gain that is hardly a number: begin anew.
+        self._gain = np.where((gain > 1 / _LARGEST_GAIN) & (gain < _LARGEST_GAIN), gain, 1.0)
 
     def take(self, rgb: ArrayLike, time: float) -> None:
         """Take the mean colour of the face in one frame.

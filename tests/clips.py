@@ -47,9 +47,11 @@ def skin(
 
 def write_video(path: Path, frames: Iterator[tuple[Frame, float]], fps: float) -> Path:
     """Write frames to a lossless file (FFV1) that OpenCV can read back."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"FFV1"), fps, (SIZE, SIZE))
-    assert writer.isOpened()
+    writer = cv2.VideoWriter()
     for frame, _ in frames:
+        if not writer.isOpened():
+            size = frame.shape[1], frame.shape[0]
+            assert writer.open(str(path), cv2.VideoWriter.fourcc(*"FFV1"), fps, size)
         writer.write(frame)
     writer.release()
     return path

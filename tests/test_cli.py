@@ -83,6 +83,15 @@ def test_a_good_video_gives_a_line_and_zero(folder: Path) -> None:
         ("skin.avi", ["--reference", "x.txt"], BAD_INPUT, "give --plot, too"),
         (
             "skin.avi",
+            ["--faces", "all"],
+            NO_HEART_RATE,
+            "no heart rate, no_face: no face was found",
+        ),
+        ("skin.avi", ["--faces", "all", "--box", BOX_TEXT], BAD_INPUT, "box is for one face"),
+        ("skin.avi", ["--faces", "all", "--plot", "x.png"], BAD_INPUT, "--plot draws one face"),
+        ("skin.avi", ["--faces", "all", "--tracking", "paper"], BAD_INPUT, "tracking is for one"),
+        (
+            "skin.avi",
             ["--method", "pos", "--weights", "x"],
             BAD_INPUT,
             "--weights are of no use to --method pos",
@@ -107,6 +116,31 @@ def test_a_bad_box_is_explained_by_the_command_line(
         main(["measure", str(folder / "skin.avi"), "--box", "1,2,3"])
     assert stopped.value.code == BAD_INPUT
     assert "'1,2,3' is not four whole numbers" in capsys.readouterr().err
+
+
+def test_json_of_all_faces_has_an_object_for_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("skimage", reason="the people's portrait needs the extra 'train'")
+    from tests.people import Person, filmed, still
+
+    people = [Person(84.0, still(90.0)), Person(120.0, still(320.0), 1.15)]
+    times = [index / 30 for index in range(190)]
+    name = str(write_video(tmp_path / "two.avi", filmed(people, times), 30.0))
+    assert main(["measure", name, "--faces", "all", "--window", "6", "--json", "-"]) == OK
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["video"], one["face"], one["status"]) for one in found] == [
+        (name, 1, "ok"),
+        (name, 2, "ok"),
+    ]
+    assert found[0]["heart_rate_bpm"] == pytest.approx(120.0, abs=3.0)
+    assert found[1]["heart_rate_bpm"] == pytest.approx(84.0, abs=3.0)
+    assert main(["measure", name, "--faces", "all", "--window", "6"]) == OK
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [f"{name}, face 1", f"{name}, face 2"]
+    assert main(["measure", name, "--tracking", "paper", "--window", "6", "--json", "-"]) == OK
+    (one,) = json.loads(capsys.readouterr().out)
+    assert "face" not in one
 
 
 def test_json_holds_every_good_video_and_nothing_is_lost_to_a_bad_one(

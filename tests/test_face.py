@@ -17,7 +17,15 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from rppg_fast import face as face_module
-from rppg_fast.face import MTCNN, Face, FaceDetector, face_box, largest_face, suppress
+from rppg_fast.face import (
+    MTCNN,
+    Face,
+    FaceDetector,
+    face_box,
+    largest_face,
+    nearest_face,
+    suppress,
+)
 from tests.fixtures import make_mtcnn_boxes
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -260,6 +268,78 @@ def test_anything_that_maps_a_frame_to_faces_is_a_detector() -> None:
     detectors: list[FaceDetector] = [middle, MTCNN()]
     for detector in detectors:
         assert largest_face(detector(portrait())) is not None
+
+
+# --- looking again at a face ---
+
+# Of the face's side, to where a search of the frame finds it: the boxes of a cascade over a picture
+# thinned out to 48 pixels a face scatter by a few of them.
+AGAIN_TOLERANCE = 0.15
+
+
+def shifted(face: Face, across: float, down: float = 0.0, scale: float = 1.0) -> Face:
+    x, y = face.centre[0] + across * face.side, face.centre[1] + down * face.side
+    half = scale * face.side / 2
+    return Face(x - half, y - half, x + half, y + half, 1.0)
+
+
+@pytest.mark.parametrize("enlarged", [1, 3, 8])
+@pytest.mark.parametrize(
+    ("across", "down", "scale"),
+    [(0, 0, 1), (0.3, 0, 1), (-0.3, 0.2, 1), (0, -0.4, 1), (0.8, 0, 1), (0, 0, 1.4), (0, 0, 0.7)],
+)
+def test_a_face_is_found_again_after_it_moved(
+    enlarged: int, across: float, down: float, scale: float
+) -> None:
+    frame = portrait().repeat(enlarged, axis=0).repeat(enlarged, axis=1)
+    (known,) = found("portrait")
+    known = known.scaled(enlarged)
+    again = MTCNN().look_again(frame, shifted(known, across, down, scale))
+    assert again is not None
+    np.testing.assert_allclose(
+        box_of(again), box_of(known), rtol=0, atol=AGAIN_TOLERANCE * known.side
+    )
+    np.testing.assert_allclose(
+        again.landmarks, known.landmarks, rtol=0, atol=AGAIN_TOLERANCE * known.side
+    )
+
+
+def test_no_face_is_found_again_where_none_is() -> None:
+    frame = portrait()
+    (known,) = found("portrait")
+    detector = MTCNN()
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, frame.shape, dtype=np.uint8)
+    for nobody in (np.zeros_like(frame), np.full_like(frame, 255), noise):
+        assert detector.look_again(nobody, known) is None
+    for name in ("coffee", "upside down"):
+        other = photographs()[name].frame
+        assert detector.look_again(other, known) is None
+    assert detector.look_again(frame, shifted(known, 0, 2.0)) is None
+    assert detector.look_again(frame, shifted(known, 40.0)) is None  # outside the frame
+
+
+def test_looking_again_gives_equal_bits_for_any_strides_and_colours_as_they_are() -> None:
+    frame = portrait()
+    (known,) = found("portrait")
+    detector = MTCNN()
+    first = detector.look_again(frame, known)
+    assert first is not None
+    assert detector.look_again(np.ascontiguousarray(frame[..., ::-1])[..., ::-1], known) == first
+    wide = np.zeros((frame.shape[0], frame.shape[1], 5), np.uint8)
+    wide[..., 1:4] = frame
+    assert MTCNN().look_again(wide[..., 1:4], known) == first
+    with pytest.raises(ValueError, match="uint8"):
+        detector.look_again(frame.astype(np.float32), known)
+
+
+def test_the_nearest_of_the_faces_that_could_be_it() -> None:
+    face = Face(100, 100, 140, 140, 1.0)
+    near, nearer = shifted(face, 0.5), shifted(face, -0.2, 0.1)
+    assert nearest_face([near, nearer], face) is nearer
+    assert nearest_face([near, shifted(face, 0, 0, 2.5), shifted(face, 0, 0, 0.4)], face) is near
+    assert nearest_face([shifted(face, 1.1), shifted(face, 0, -1.1)], face) is None
+    assert nearest_face([], face) is None
 
 
 # --- non-maximum suppression ---

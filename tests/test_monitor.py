@@ -281,7 +281,7 @@ def test_without_a_face_there_is_no_heart_rate_and_few_searches() -> None:
 
 def test_a_face_that_comes_late_is_measured_from_then_on() -> None:
     detector = OneFace(after=4)
-    monitor = rf.HeartRateMonitor(detector=detector, window=5.0)
+    monitor = rf.HeartRateMonitor(detector=detector, window=5.0, tracking="paper")
     readings = read_all(monitor, skin(frame_times(30.0, 9.0), 72.0))
     assert readings[0].status is rf.Status.NO_FACE
     assert readings[-1].heart_rate == pytest.approx(72.0, abs=2 * RATE_TOLERANCE_BPM)

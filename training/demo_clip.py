@@ -111,7 +111,7 @@ def frames() -> Iterator[Frame]:
     scene = demo_scene()
     times = demo_times()
     course = timeline(scene, times)
-    photo = _photo()
+    photo = portrait()
     still = np.dstack([photo, np.zeros_like(photo[..., :1])]).astype(np.float32)
     red, green, blue = pulse_colour(scene).ravel()
     colour = np.array([blue, green, red, 0], np.float32)
@@ -136,7 +136,8 @@ def frames() -> Iterator[Frame]:
         yield camera(np.asarray(now, np.float32) * gain.astype(np.float32))
 
 
-def _photo() -> Frame:
+def portrait() -> Frame:
+    """Give the photograph: uint8 (320, 320, 3), BGR."""
     path = Path(skimage.__file__).parent / "data" / "astronaut.png"
     photo = cv2.imread(str(path))
     if photo is None:

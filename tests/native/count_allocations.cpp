@@ -59,6 +59,7 @@ int main(int, char** arguments) {
                                 order};
     const rppg::Box box = index % 700 < 350 ? rppg::Box{3, 4, 70, 110} : rppg::Box{9, 9, 60, 100};
     beats += stream.push(frame, box, time).status == rppg::Status::ok;
+    if (index % 5 == 4) stream.rebox(frame, box);
   };
   push(0, rppg::ColourOrder::bgr);
   push(1, rppg::ColourOrder::rgb);

@@ -1,0 +1,135 @@
+"""Heart rates of several faces, frame by frame."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rppg_fast import _core
+from rppg_fast.face import MTCNN, FaceDetector, check_frame
+from rppg_fast.monitor import BOX_SCALE, HeartRateMonitor
+from rppg_fast.reading import Reading
+from rppg_fast.rgb_stream import GAP
+from rppg_fast.student import Student
+from rppg_fast.tracking import FaceTracker
+
+#: The most faces that are measured at once by default.
+MOST_FACES = 8
+
+
+class FacesMonitor:
+    """Takes frames of people with their times and says the heart rate of each.
+
+    Every face is followed as ``HeartRateMonitor`` follows the one, and has a window of its own and
+    a number: 1 for the first one found. A face that comes back within five seconds, near the place
+    where it was lost, has its old number; any other one a new number, whoever it is.
+
+    Parameters
+    ----------
+    most
+        The most faces that are measured at once. The largest ones are taken first; one that is
+        there keeps its place.
+    detector
+        Maps a blue-green-red frame to faces; MTCNN by default.
+    box_scale
+        How much larger than a detected face its box is.
+    color
+        Order of the frames' channels: "bgr", as OpenCV gives them, or "rgb".
+    **options
+        What ``HeartRateMonitor`` takes besides: ``method``, ``student``, ``settings``, ...
+
+    Attributes
+    ----------
+    monitors
+        The ``HeartRateMonitor`` of each face that is there, by number: its box and its pulse.
+    method
+        As given.
+    settings
+        Of the pulse, of every face.
+
+    Raises
+    ------
+    ValueError
+        If an argument makes no sense; the message names it.
+    """
+
+    def __init__(
+        self,
+        *,
+        most: int = MOST_FACES,
+        detector: FaceDetector | None = None,
+        box_scale: float = BOX_SCALE,
+        color: str = "bgr",
+        **options: Any,
+    ) -> None:
+        if most < 1:
+            raise ValueError(f"most must be at least 1, got {most}")
+        for name in ("box", "tracking"):
+            if options.pop(name, None) not in (None, "follow"):
+                raise ValueError(f"{name} is for one face, not for all of them")
+        # Checks the options once, and loads the weights.
+        first = HeartRateMonitor(box=(0, 0, 1, 1), box_scale=box_scale, color=color, **options)
+        self.method, self.settings = first.method, first.settings
+        if self.method == "student":
+            options["student"] = options.get("student") or Student.load()
+        self._options = {**options, "color": color}
+        self._tracker = FaceTracker(detector or MTCNN(), box_scale, most)
+        self._clock = _core.Clock(self.settings.max_gap)
+        self.reset()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a FacesMonitor is a running stream: it can be neither copied nor pickled")
+
+    def reset(self) -> None:
+        """Forget faces, pulses and time, as if no frame had been pushed yet."""
+        self._tracker.reset()
+        self._clock.reset()
+        self.monitors: dict[int, HeartRateMonitor] = {}
+        self._time = 0.0
+        self._size: tuple[int, ...] | None = None
+
+    def push(self, frame: NDArray[np.uint8], time: float) -> dict[int, Reading]:
+        """Take the frame that was seen at ``time`` and read the windows that end there.
+
+        Parameters
+        ----------
+        frame
+            uint8 of shape (height, width, 3); any strides.
+        time
+            Seconds, on any clock that goes forward.
+
+        Returns
+        -------
+        dict of int to Reading
+            The reading of each face that is there, by number. One that has left is missing, within
+            a second.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the frame is not such an array. Nothing is changed then.
+        TimeError
+            As ``HeartRateMonitor.push``. After a clock was set back every window begins anew.
+        """
+        check_frame(frame)
+        if self._clock.push(time) == GAP and time <= self._time:
+            self._tracker.restart(time)
+            for name, monitor in self.monitors.items():
+                self.monitors[name] = HeartRateMonitor(box=monitor.box, **self._options)
+        if frame.shape[:2] != self._size:
+            self.monitors.clear()
+        self._time, self._size = time, frame.shape[:2]
+        readings = {name: monitor.push(frame, time) for name, monitor in self.monitors.items()}
+        self._tracker.update(frame[..., ::-1] if self._options["color"] == "rgb" else frame, time)
+        boxes = {track.name: track.box for track in self._tracker.tracks}
+        for name in self.monitors.keys() - boxes.keys():
+            del self.monitors[name], readings[name]
+        for name, box in boxes.items():
+            if name not in self.monitors:
+                self.monitors[name] = HeartRateMonitor(box=box, **self._options)
+                readings[name] = self.monitors[name].push(frame, time)
+            elif self.monitors[name].box != box:
+                self.monitors[name].rebox(frame, box)
+        return dict(sorted(readings.items()))

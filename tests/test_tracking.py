@@ -1,0 +1,465 @@
+"""Following faces: what is decided, with a detector that says where they are; then with MTCNN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+for module in ("scipy", "av", "tqdm", "skimage"):
+    pytest.importorskip(module, reason="the people's portrait needs the extra 'train'")
+
+import rppg_fast as rf  # noqa: E402
+from rppg_fast.measure import measure_frames  # noqa: E402
+from rppg_fast.methods import METHODS  # noqa: E402
+from rppg_fast.tracking import DEAD_ZONE, LOOK_INTERVAL, FaceTracker  # noqa: E402
+from tests.clips import SKIN, Frame, frame_times, skin, write_video  # noqa: E402
+from tests.people import Person, filmed, still  # noqa: E402
+
+ALL_METHODS = ["student", *METHODS]
+
+# A clean pulse of constant rate, in motion, over 5 or 10 s.
+RATE_TOLERANCE_BPM = 2.0
+# From the last frame with a face to the first reading that says so, s.
+MISSED_WITHIN = 1.0
+
+SIDE = 40.0
+
+
+def face_at(x: float, y: float = 50.0, side: float = SIDE) -> rf.Face:
+    return rf.Face(x - side / 2, y - side / 2, x + side / 2, y + side / 2, 0.99)
+
+
+class Told:
+    """A detector that finds the faces that it was told of."""
+
+    def __init__(self, *faces: rf.Face) -> None:
+        self.faces = list(faces)
+        self.calls = 0
+
+    def __call__(self, frame: Frame) -> list[rf.Face]:
+        self.calls += 1
+        return self.faces
+
+
+FRAME = np.zeros((100, 400, 3), np.uint8)
+
+
+def steps(seconds: float, fps: float = 30.0, start: float = 0.0) -> Iterator[float]:
+    return (start + i / fps for i in range(round(seconds * fps)))
+
+
+# --- the tracker alone ---
+
+
+def test_the_box_stays_to_the_bit_while_the_face_hardly_moves() -> None:
+    detector = Told(face_at(100))
+    tracker = FaceTracker(detector, 1.6)
+    rng = np.random.default_rng(0)
+    boxes = set()
+    for time in steps(20):
+        across, down = rng.uniform(-0.9, 0.9, 2) * DEAD_ZONE * SIDE
+        detector.faces = [face_at(100 + across, 50 + down)]
+        tracker.update(FRAME, time)
+        if time < 0.01:
+            detector.faces = [face_at(100)]
+            tracker.reset()
+            tracker.update(FRAME, time)
+        boxes.add(tracker.tracks[0].box)
+    assert boxes == {rf.Box(68, 18, 132, 82)}
+
+
+@pytest.mark.parametrize("fps", [10.0, 30.0, 120.0])
+def test_the_box_glides_after_a_face_that_moved_and_stops_on_it(fps: float) -> None:
+    detector = Told(face_at(100))
+    tracker = FaceTracker(detector, 1.6)
+    tracker.update(FRAME, 0.0)
+    detector.faces = [face_at(100 + 0.6 * SIDE, side=1.2 * SIDE)]
+    lefts = []
+    for time in steps(2, fps, 1 / fps):
+        tracker.update(FRAME, time)
+        lefts.append(tracker.tracks[0].box.x0)
+    assert lefts == sorted(lefts)
+    assert np.diff(lefts).max() <= np.ceil(0.6 * SIDE / LOOK_INTERVAL / fps) + 1
+    assert tracker.tracks[0].box == rf.face_box(detector.faces[0], 400, 100)
+    assert tracker.tracks[0].glide is None
+
+
+@pytest.mark.parametrize("speed", [0.2, 1.0, 2.0])  # faces a second
+def test_the_box_goes_on_at_an_even_pace_with_a_face_that_does(speed: float) -> None:
+    """Jumps, however seldom, would have a rhythm."""
+    detector = Told()
+    tracker = FaceTracker(detector, 1.6)
+    apart = []
+    for time in steps(6):
+        x = 60 + speed * SIDE * min(time, 3.5)
+        detector.faces = [face_at(x)]
+        tracker.update(FRAME, time)
+        if 2.0 < time < 3.5:
+            apart.append(x - tracker.tracks[0].aim.centre[0])
+    assert np.ptp(apart) < 0.02 * SIDE
+    assert max(apart) < 0.55 * speed * SIDE
+    assert tracker.tracks[0].glide is None
+
+
+@pytest.mark.parametrize("fps", [8.0, 30.0, 120.0])
+def test_a_face_that_left_is_lost_within_a_second_and_found_again(fps: float) -> None:
+    for left in np.arange(2.0, 2.5, 0.05):
+        detector = Told(face_at(100))
+        tracker = FaceTracker(detector, 1.6)
+        missed = None
+        for time in steps(4, fps):
+            detector.faces = [face_at(100)] if time <= left else []
+            tracker.update(FRAME, time)
+            if not tracker.tracks and missed is None:
+                missed = time
+        assert missed is not None
+        assert 0.3 < missed - left < MISSED_WITHIN
+        detector.faces = [face_at(300)]
+        found = [time for time in steps(1, fps, 4.0) if update(tracker, time)]
+        assert found[0] <= 4.0 + 0.5 + 1 / fps
+
+
+def update(tracker: FaceTracker, time: float, frame: Frame = FRAME) -> list[int]:
+    tracker.update(frame, time)
+    return [track.name for track in tracker.tracks]
+
+
+def test_a_blink_of_the_detector_loses_nobody() -> None:
+    detector = Told(face_at(100))
+    tracker = FaceTracker(detector, 1.6)
+    for time in steps(10):
+        detector.faces = [] if time % 2.0 < 0.4 else [face_at(100)]
+        if time == 0:
+            detector.faces = [face_at(100)]
+        assert update(tracker, time) == [1]
+
+
+def test_nobody_takes_the_place_of_a_face_that_is_there() -> None:
+    detector = Told(face_at(100))
+    tracker = FaceTracker(detector, 1.6)
+    update(tracker, 0.0)
+    box = tracker.tracks[0].box
+    detector.faces = [face_at(220, side=90), face_at(100), face_at(60, 70, 20)]
+    for time in steps(5, start=0.1):
+        assert update(tracker, time) == [1]
+        assert tracker.tracks[0].box == box
+    detector.faces = [face_at(220, side=90)]
+    names = [update(tracker, time) for time in steps(2, start=5.1)]
+    assert [2] in names
+    assert [] in names
+    assert tracker.tracks[0].box == rf.face_box(face_at(220, side=90), 400, 100)
+
+
+def test_faces_keep_their_numbers_and_new_ones_get_new_numbers() -> None:
+    detector = Told(face_at(60), face_at(300, side=50))
+    tracker = FaceTracker(detector, 1.6, most=3)
+    assert update(tracker, 0.0) == [1, 2]  # the larger one first
+    assert tracker.tracks[0].face.side == 50
+    for time in steps(4, start=0.1):  # they walk past each other's old places
+        detector.faces = [face_at(60 + 20 * time), face_at(300 + 10 * time, side=50)]
+        assert update(tracker, time) == [1, 2]
+    detector.faces.append(face_at(210, side=30))
+    seen = [update(tracker, time) for time in steps(1, start=4.1)]
+    assert seen[-1] == [1, 2, 3]
+    detector.faces.append(face_at(20, side=30))
+    assert [update(tracker, time) for time in steps(2, start=5.1)][-1] == [1, 2, 3]  # three at most
+
+
+def test_a_face_that_comes_back_soon_and_near_is_the_same() -> None:
+    detector = Told(face_at(100))
+    tracker = FaceTracker(detector, 1.6)
+    update(tracker, 0.0)
+    for gone, place, expected in ((2.0, 110, 1), (2.0, 250, 2), (8.0, 250, 3)):
+        start = tracker.tracks[0].seen
+        detector.faces = []
+        assert [update(tracker, time) for time in steps(gone, start=start + 0.01)][-1] == []
+        detector.faces = [face_at(place)]
+        names = [update(tracker, time) for time in steps(1, start=start + gone + 0.02)]
+        assert names[-1] == [expected]
+
+
+def test_a_detector_is_asked_a_few_times_a_second_and_once_a_frame() -> None:
+    detector = Told(face_at(60), face_at(160), face_at(300))
+    tracker = FaceTracker(detector, 1.6, most=4)
+    before = 0
+    for time in steps(10):
+        tracker.update(FRAME, time)
+        assert detector.calls - before <= 1
+        before = detector.calls
+    assert detector.calls <= 10 * (3 / LOOK_INTERVAL + 2) + 1
+    lone = Told(face_at(60))
+    paper = FaceTracker(lone, 1.6, follow=False)
+    for time in steps(10):
+        paper.update(FRAME, time)
+    assert lone.calls == 1
+
+
+def test_a_face_outside_the_frame_or_without_a_size_is_not_there() -> None:
+    detector = Told(face_at(-30), face_at(430), face_at(100, side=0))
+    tracker = FaceTracker(detector, 1.6)
+    assert update(tracker, 0.0) == []
+
+
+def test_in_a_frame_of_another_size_all_faces_are_new() -> None:
+    detector = Told(face_at(100))
+    tracker = FaceTracker(detector, 1.6)
+    assert update(tracker, 0.0) == [1]
+    assert update(tracker, 0.03, np.zeros((80, 300, 3), np.uint8)) == [2]
+
+
+# --- a box that moves, and the pulse in it ---
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+def test_a_box_that_moves_in_a_still_scene_makes_no_pulse(method: str) -> None:
+    """Exactly none: there is no noise, and the picture does not change."""
+    rows, columns = np.mgrid[0:100, 0:400]
+    picture = (SKIN * (0.6 + 0.3 * np.sin(0.07 * columns + 0.05 * rows))[..., None]).astype(
+        np.uint8
+    )
+    detector = Told()
+    monitor = rf.HeartRateMonitor(method=method, detector=detector)
+    boxes = set()
+    for time in steps(12):
+        # to and fro, a full face, 60 times a minute
+        detector.faces = [face_at(150 + SIDE * (time % 1.0 < 0.5))]
+        reading = monitor.push(picture, time)
+        boxes.add(reading.status)
+        assert reading.heart_rate is None
+    assert monitor.pulse[1].size == 300
+    np.testing.assert_allclose(monitor.pulse[1], 0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+def test_a_pulse_goes_on_through_a_box_that_moves(method: str) -> None:
+    detector = Told()
+    monitor = rf.HeartRateMonitor(method=method, detector=detector)
+    boxes = set()
+    for frame, time in skin(frame_times(30.0, 11.0), 84.0):
+        detector.faces = [face_at(30 + 12 * (time % 2.0 < 1.0), 36, side=26)]
+        reading = monitor.push(frame, time)
+        boxes.add(monitor.box)
+    assert len(boxes) > 4
+    assert reading.heart_rate == pytest.approx(84.0, abs=RATE_TOLERANCE_BPM)
+
+
+@pytest.mark.parametrize("method", ["student", "pos"])
+def test_reboxing_sums_the_change_in_the_old_box_and_goes_on_from_the_new(method: str) -> None:
+    """Half of the frame pulses, half does not: what a frame adds is seen in the box that it was
+    pushed with."""
+    clip = list(skin(frame_times(30.0, 10.5), 84.0))
+    moved, fixed = (rf.HeartRateMonitor(method=method, box=(0, 0, 36, 72)) for _ in range(2))
+    for index, (frame, time) in enumerate(clip):
+        double = np.concatenate([frame, np.full_like(frame, 90)], axis=1)
+        reading, expected = moved.push(double, time), fixed.push(double, time)
+        moved.rebox(double, rf.Box(100, 0, 136, 72))  # where nothing moves, and back
+        moved.rebox(double, rf.Box(0, 0, 36, 72))
+        assert reading == expected, index
+    assert reading.heart_rate is not None
+
+
+def test_a_box_outside_the_frame_is_refused_and_changes_nothing() -> None:
+    frame = np.full((72, 72, 3), 90, np.uint8)
+    for method in ("student", "pos"):
+        monitor = rf.HeartRateMonitor(method=method, box=(0, 0, 36, 72))
+        monitor.push(frame, 0.0)
+        with pytest.raises(ValueError, match="leaves the frame"):
+            monitor.rebox(frame, rf.Box(40, 0, 90, 72))
+        assert monitor.box == rf.Box(0, 0, 36, 72)
+        monitor.push(frame, 0.1)
+
+
+# --- people, found by MTCNN ---
+
+
+def walk(time: float) -> tuple[float, float]:
+    return 85 + 25 * time, 120.0
+
+
+@pytest.mark.parametrize("method", ["student", "pos"])
+def test_somebody_who_moves_keeps_the_heart_rate_that_a_fixed_box_loses(method: str) -> None:
+    follow = rf.HeartRateMonitor(method=method)
+    paper = rf.HeartRateMonitor(method=method, tracking="paper")
+    for frame, time in filmed([Person(84.0, walk)], list(steps(10.5))):
+        found, lost = follow.push(frame, time), paper.push(frame, time)
+    assert found.heart_rate == pytest.approx(84.0, abs=RATE_TOLERANCE_BPM)
+    assert lost.heart_rate is None
+
+
+def carried(time: float) -> tuple[float, float]:
+    """To and fro, 26 pixels a second."""
+    x = 26 * time % 440
+    return 110 + (x if x < 220 else 440 - x), 120.0
+
+
+def test_a_photograph_that_is_carried_about_has_no_pulse() -> None:
+    """At this speed a box that jumped after it read 47 to 57 bpm, as often as it jumped."""
+    monitors = [rf.HeartRateMonitor(method=method) for method in ("student", "pos")]
+    for frame, time in filmed([Person(0.0, carried)], list(steps(13))):
+        for monitor in monitors:
+            assert monitor.push(frame, time).status is not rf.Status.OK
+
+
+@pytest.mark.parametrize("method", ["student", "pos"])
+def test_somebody_who_sits_still_reads_as_with_the_papers_box_to_the_bit(method: str) -> None:
+    people = [Person(72.0, lambda time: (220 + 3 * np.sin(time), 120 + 2 * np.cos(0.7 * time)))]
+    follow = rf.HeartRateMonitor(method=method, window=4.0)
+    paper = rf.HeartRateMonitor(method=method, window=4.0, tracking="paper")
+    for frame, time in filmed(people, list(steps(5))):
+        assert follow.push(frame, time) == paper.push(frame, time)
+        assert follow.box == paper.box
+
+
+def leaves(time: float) -> tuple[float, float] | None:
+    """There for 6 s, away for 2, then elsewhere."""
+    return (110.0, 120.0) if time < 6 else None if time < 8 else (320.0, 120.0)
+
+
+@pytest.mark.parametrize("covered", [False, True])
+def test_somebody_who_leaves_is_missed_and_read_again_after_coming_back(covered: bool) -> None:
+    monitor = rf.HeartRateMonitor(window=5.0)
+    readings = []
+    for frame, time in filmed([Person(84.0, leaves)], list(steps(14.5))):
+        black = covered and leaves(time) is None
+        readings.append(monitor.push(np.zeros_like(frame) if black else frame, time))
+    ok = [r.time for r in readings if r.status is rf.Status.OK]
+    away = [r.time for r in readings if r.status is rf.Status.NO_FACE]
+    assert ok[0] < 6
+    assert 6 < away[0] < 6 + MISSED_WITHIN
+    assert 8 - 0.04 < away[-1] < 8 + MISSED_WITHIN
+    assert not [time for time in ok if away[0] < time < away[-1] + 4.8]
+    assert readings[-1].heart_rate == pytest.approx(84.0, abs=2 * RATE_TOLERANCE_BPM)
+    assert readings[-1].start > away[-1]
+    assert monitor.box is not None
+    assert monitor.box.x0 > 220
+
+
+def test_a_recording_is_the_same_stream_also_when_somebody_moves_and_leaves(
+    tmp_path: Path,
+) -> None:
+    def place(time: float) -> tuple[float, float] | None:
+        return None if 3.6 < time < 5 else (110 + 30 * time, 120.0)
+
+    path = write_video(tmp_path / "walk.avi", filmed([Person(84.0, place)], list(steps(6))), 30.0)
+    whole = rf.measure(path, window=3.0)
+    bgr, rgb = rf.HeartRateMonitor(window=3.0), rf.HeartRateMonitor(window=3.0, color="rgb")
+    readings, pieces, boxes = [], [], set()
+    for frame, time in rf.VideoFile(path):
+        readings.append(bgr.push(frame, time))
+        pieces.append(bgr.fetch_pulse())
+        boxes.add(bgr.box)
+        assert rgb.push(frame[..., ::-1], time) == readings[-1]
+        assert rgb.box == bgr.box
+    assert len(boxes) > 5
+    assert rf.Status.NO_FACE in {reading.status for reading in readings}
+    assert whole.windows
+    assert set(whole.windows) <= set(readings)
+    np.testing.assert_array_equal(whole.pulse, np.concatenate([values for _, values in pieces]))
+    np.testing.assert_array_equal(whole.times, np.concatenate([times for times, _ in pieces]))
+    assert np.all(np.diff(whole.times) > 0)
+    assert whole.box == bgr.box
+
+
+def test_another_person_does_not_take_over() -> None:
+    def enters(time: float) -> tuple[float, float] | None:
+        return None if time < 1 else (max(320.0, 420 - 40 * time), 130.0)
+
+    monitor = rf.HeartRateMonitor(window=6.0)
+    for frame, time in filmed([Person(84.0, still(90.0)), Person(120.0, enters, 1.2)], [*steps(7)]):
+        reading = monitor.push(frame, time)
+        assert monitor.box is not None
+        assert monitor.box.x0 < 90 < monitor.box.x1
+    assert reading.heart_rate == pytest.approx(84.0, abs=RATE_TOLERANCE_BPM)
+
+
+def test_two_people_have_two_heart_rates() -> None:
+    people = [
+        Person(84.0, lambda time: (90 + 5 * time, 120.0)),
+        Person(120.0, lambda time: (325 - 5 * np.sin(time), 120.0), 1.15),
+    ]
+    monitor = rf.FacesMonitor(window=6.0)
+    clip = list(filmed(people, list(steps(7))))
+    readings = [monitor.push(frame, time) for frame, time in clip]
+    assert {tuple(one) for one in readings} == {(1, 2)}
+    assert readings[-1][1].heart_rate == pytest.approx(120.0, abs=RATE_TOLERANCE_BPM)
+    assert readings[-1][2].heart_rate == pytest.approx(84.0, abs=RATE_TOLERANCE_BPM)
+    first, second = measure_frames(clip, rf.FacesMonitor(window=6.0))
+    assert (first.face, second.face) == (1, 2)
+    assert set(first.windows) <= {one[1] for one in readings}
+    assert second.heart_rate == pytest.approx(84.0, abs=RATE_TOLERANCE_BPM)
+    assert first.to_json()["face"] == 1
+
+
+def test_one_of_two_who_leaves_is_missed_and_the_other_read_on() -> None:
+    def goes(time: float) -> tuple[float, float] | None:
+        return (325.0, 120.0) if time < 3 else None
+
+    monitor = rf.FacesMonitor(window=5.0)
+    people = [Person(84.0, still(100.0), 1.1), Person(120.0, goes)]
+    readings = {t: monitor.push(f, t) for f, t in filmed(people, list(steps(6)))}
+    assert all(1 in one for one in readings.values())
+    assert max(time for time, one in readings.items() if 2 in one) < 3 + MISSED_WITHIN
+    assert list(monitor.monitors) == [1]
+    assert readings[max(readings)][1].heart_rate == pytest.approx(84.0, abs=2 * RATE_TOLERANCE_BPM)
+
+
+# --- what is refused ---
+
+
+def test_a_frame_of_another_size_is_searched_anew_or_refused() -> None:
+    wide, small = np.zeros((100, 400, 3), np.uint8), np.zeros((80, 300, 3), np.uint8)
+
+    def makers() -> Iterator[Callable[[], rf.HeartRateMonitor]]:
+        yield lambda: rf.HeartRateMonitor(detector=Told(face_at(100)), tracking="paper")
+        yield lambda: rf.HeartRateMonitor(box=(0, 0, 50, 50))
+
+    for make in makers():
+        monitor = make()
+        monitor.push(wide, 0.0)
+        with pytest.raises(ValueError, match=r"shape \(80, 300\), those before had \(100, 400\)"):
+            monitor.push(small, 0.1)
+        assert monitor.push(wide, 0.1).status is rf.Status.WARMING_UP
+        monitor.reset()
+        monitor.push(small, 0.0)
+    follow = rf.HeartRateMonitor(detector=Told(face_at(100)))
+    follow.push(wide, 0.0)
+    with pytest.raises(ValueError, match="later than"):
+        follow.push(small, 0.0)
+    reading = follow.push(small, 0.1)
+    assert (reading.status, reading.start) == (rf.Status.WARMING_UP, 0.1)
+    everybody = rf.FacesMonitor(detector=Told(face_at(100)))
+    assert list(everybody.push(wide, 0.0)) == [1]
+    assert list(everybody.push(small, 0.1)) == [2]
+
+
+def test_time_never_goes_back_not_even_while_nobody_is_there() -> None:
+    detector = Told(face_at(100))
+    monitor = rf.HeartRateMonitor(detector=detector)
+    monitor.push(FRAME, 0.0)
+    detector.faces = []
+    assert [monitor.push(FRAME, time) for time in steps(2, start=0.1)][-1].status == "no_face"
+    for push in (monitor.push, rf.FacesMonitor(detector=detector).push):
+        with pytest.raises(ValueError, match="finite"):
+            push(FRAME, float("nan"))
+    with pytest.raises(ValueError, match="later than"):
+        monitor.push(FRAME, 1.0)
+
+
+def test_bad_options_are_named() -> None:
+    with pytest.raises(ValueError, match="tracking must be 'follow' or 'paper', got 'kalman'"):
+        rf.HeartRateMonitor(tracking="kalman")
+    with pytest.raises(ValueError, match="most must be at least 1, got 0"):
+        rf.FacesMonitor(most=0)
+    with pytest.raises(ValueError, match="box is for one face"):
+        rf.FacesMonitor(box=(0, 0, 5, 5))
+    with pytest.raises(ValueError, match="tracking is for one face"):
+        rf.FacesMonitor(tracking="paper")
+    with pytest.raises(ValueError, match="method must be"):
+        rf.FacesMonitor(method="magic")
+    with pytest.raises(ValueError, match="faces must be 'one' or 'all', got 'two'"):
+        rf.measure("nothing.mp4", faces="two")  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="frame must be uint8"):
+        rf.FacesMonitor().push(np.zeros((20, 20, 3), np.float32), 0.0)
