@@ -77,6 +77,21 @@ def motion(
         If they are not float32, differ in shape, or there is no such kind or backend.
     """
 
+WITNESSES: int
+"""How many values ``observe`` gives."""
+
+def observe(appearance: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return brightness and colour of the places of an appearance, (``WITNESSES``,).
+
+    Logarithms of green, then of green over red, of 16 blocks in the middle and of the rim: what a
+    reading looks at to tell a pulse from light and movement.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not a float32 array of shape (3, 36, 36).
+    """
+
 class Student:
     def __init__(self, data: bytes, source: str, backend: str = "auto") -> None: ...
     def __call__(self, motion: NDArray[np.float32], threads: int = 1) -> NDArray[np.float32]: ...
@@ -94,7 +109,8 @@ class PulseOptions:
         high: float,
         order: int,
         window: float,
-        min_snr_db: float,
+        min_confidence: float,
+        peaks: int,
         max_gap: float,
     ) -> None: ...
 
@@ -174,11 +190,19 @@ class Resampler:
 class PulseWindow:
     def __init__(self, options: PulseOptions) -> None: ...
     def restart(self, start: float, after_gap: bool) -> None: ...
-    def push(self, samples: ArrayLike, too_slow: bool = False) -> None: ...
+    def push(self, samples: ArrayLike, witnesses: ArrayLike, too_slow: bool = False) -> None: ...
+    def candidates(
+        self,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the peaks that a reading chooses from, Hz, their confidence, and why.
+
+        Shapes (peaks,), (peaks,) and (peaks, items); the items are those of ``Testimony`` in
+        ``csrc/witness.hpp``. Empty while the window is not full.
+        """
     def is_too_slow(self, frame_rate: float) -> bool: ...
     @property
     def capacity(self) -> int: ...
-    def read(self) -> tuple[int, float, float, float, float]: ...
+    def read(self) -> tuple[int, float, float, float, float, float]: ...
     def newest(self, count: int) -> NDArray[np.float64]: ...
     @property
     def size(self) -> int: ...
@@ -191,7 +215,7 @@ class Stream:
     def __init__(self, student: Student, options: PulseOptions) -> None: ...
     def push(
         self, frame: NDArray[np.uint8], box: Iterable[int], time: float, color: str = "bgr"
-    ) -> tuple[int, float, float, float, float]: ...
+    ) -> tuple[int, float, float, float, float, float]: ...
     def reset(self) -> None: ...
     def newest(self, count: int) -> NDArray[np.float64]: ...
     @property

@@ -119,7 +119,7 @@ def measure_frames(
         if _is_window(latest) and latest.end >= due - _TIME_TOLERANCE:
             windows.append(latest)
             due = due + step if due + step > latest.end else latest.end + step
-    status, heart_rate, snr_db = _summarise(windows, latest)
+    status, heart_rate, snr_db, confidence = _summarise(windows, latest)
     duration = last - first if count else 0.0
     empty = np.empty(0)
     return Measurement(
@@ -128,6 +128,7 @@ def measure_frames(
         status=status,
         heart_rate=heart_rate,
         snr_db=snr_db,
+        confidence=confidence,
         frames=count,
         skipped=skipped,
         duration=duration,
@@ -145,14 +146,16 @@ def _is_window(reading: Reading) -> bool:
 
 def _summarise(
     windows: list[Reading], latest: Reading | None
-) -> tuple[Status, float | None, float | None]:
-    """Return status, heart rate (bpm) and SNR (dB) of a recording."""
+) -> tuple[Status, float | None, float | None, float | None]:
+    """Return status, heart rate (bpm), SNR (dB) and confidence of a recording."""
     if not windows:
-        return (Status.NO_FACE if latest is None else latest.status), None, None
+        return (Status.NO_FACE if latest is None else latest.status), None, None, None
     right = [window for window in windows if window.status is Status.OK]
-    peaks = [window.snr_db for window in right or windows if window.snr_db is not None]
-    snr_db = median(peaks) if peaks else None
+    snr_db, confidence = (
+        median(known) if (known := [value for value in values if value is not None]) else None
+        for values in zip(*((window.snr_db, window.confidence) for window in right or windows))
+    )
     if len(right) < MIN_SHARE_OK * len(windows):
-        return Status.LOW_SIGNAL, None, snr_db
+        return Status.LOW_SIGNAL, None, snr_db, confidence
     rates = [window.heart_rate for window in right if window.heart_rate is not None]
-    return Status.OK, sum(rates) / len(rates), snr_db
+    return Status.OK, sum(rates) / len(rates), snr_db, confidence

@@ -50,7 +50,7 @@ class HeartRateMonitor:
         Order of the frames' channels: "bgr", as OpenCV gives them, or "rgb".
     settings
         Filter, window and threshold of the pulse; single values can be given by name, too:
-        ``window`` (s), ``low`` and ``high`` (Hz), ``min_snr_db`` (dB).
+        ``window`` (s), ``low`` and ``high`` (Hz), ``min_confidence`` (0 to 1).
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class HeartRateMonitor:
         window: float | None = None,
         low: float | None = None,
         high: float | None = None,
-        min_snr_db: float | None = None,
+        min_confidence: float | None = None,
     ) -> None:
         if color not in ("bgr", "rgb"):
             raise ValueError(f"color must be 'bgr' or 'rgb', got {color!r}")
@@ -86,7 +86,7 @@ class HeartRateMonitor:
             raise ValueError(
                 f"box_scale must lie between 0 and {_LARGEST_BOX_SCALE:g}, got {box_scale}"
             )
-        single = {"window": window, "low": low, "high": high, "min_snr_db": min_snr_db}
+        single = {"window": window, "low": low, "high": high, "min_confidence": min_confidence}
         given: dict[str, Any] = {k: value for k, value in single.items() if value is not None}
         self._settings = replace(settings or PulseSettings(), **given)
         self._stream: _core.Stream | RgbStream
@@ -132,7 +132,7 @@ class HeartRateMonitor:
             self._search(frame, time)
         box = self.box
         if box is None:
-            return Reading(float(time), Status.NO_FACE, None, None, float(time), float(time))
+            return Reading(float(time), Status.NO_FACE, None, None, None, float(time), float(time))
         sides = (box.x0, box.y0, box.x1, box.y1)
         native = self._stream.push(frame, sides, time, self._color)
         return Reading.from_native(float(time), native)

@@ -16,6 +16,9 @@ from rppg_fast.pulse import PulseSettings
 #: face holds the face there.
 _FACE = slice(7, 29)
 
+#: What a stream takes of a frame: the face's mean red, green and blue, then all witnesses.
+CHANNELS = 3 + _core.WITNESSES
+
 #: The native resampler's steps: the one that continues its grid, and the first one after a gap.
 NEXT, GAP = 1, 2
 
@@ -49,9 +52,9 @@ class RgbStream:
             raise ValueError(f"method must be 'student' or one of {list(METHODS)}, got {method!r}")
         self._method = METHODS[method]
         self._rate = settings.rate
-        self._resampler = _core.Resampler(settings.rate, 3, settings.max_gap)
+        self._resampler = _core.Resampler(settings.rate, CHANNELS, settings.max_gap)
         self._window = _core.PulseWindow(settings.to_native())
-        self._rgb = np.empty((self._window.capacity, 3))
+        self._samples = np.empty((self._window.capacity, CHANNELS))
         self.reset()
 
     def reset(self) -> None:
@@ -68,18 +71,20 @@ class RgbStream:
 
     def push(
         self, frame: NDArray[np.uint8], box: Iterable[int], time: float, color: str = "bgr"
-    ) -> tuple[int, float, float, float, float]:
+    ) -> tuple[int, float, float, float, float, float]:
         """Take one frame; arguments, result and errors are those of ``_core.Stream.push``."""
-        self.take(face_colour(_core.appearance(frame, box, color)), time)
+        seen = _core.appearance(frame, box, color)
+        self.take(np.concatenate([face_colour(seen), _core.observe(seen)]), time)
         return self.read()
 
-    def take(self, rgb: ArrayLike, time: float) -> None:
-        """Take the mean colour of the face in one frame.
+    def take(self, values: ArrayLike, time: float) -> None:
+        """Take what one frame shows.
 
         Parameters
         ----------
-        rgb
-            Red, green and blue, shape (3,), in any unit.
+        values
+            Shape (``CHANNELS``,): the face's mean red, green and blue, in any unit, then what
+            ``_core.observe`` gives.
         time
             The frame's, s.
 
@@ -88,25 +93,25 @@ class RgbStream:
         ValueError
             If the time is not finite or not later than the last one, or the shape is wrong.
         """
-        step, samples = self._resampler.push(time, rgb)
+        step, samples = self._resampler.push(time, values)
         if step != NEXT:
             self._begin(time, after_gap=step == GAP)
         too_slow = self._window.is_too_slow(self._resampler.value_rate)
         for sample in samples:
-            self._rgb[:-1] = self._rgb[1:]
-            self._rgb[-1] = sample
+            self._samples[:-1] = self._samples[1:]
+            self._samples[-1] = sample
             self.total += 1
             self._since_too_slow = 0 if too_slow else self._since_too_slow + 1
             self._extracted = False
 
-    def read(self) -> tuple[int, float, float, float, float]:
+    def read(self) -> tuple[int, float, float, float, float, float]:
         """Return what ``push`` does, for the frames taken so far."""
         return self._pulse().read()
 
     @property
     def size(self) -> int:
         """Samples of pulse in the window."""
-        return min(self.total, len(self._rgb))
+        return min(self.total, len(self._samples))
 
     def newest(self, count: int) -> NDArray[np.float64]:
         """Return the newest ``count`` samples of band-passed pulse, oldest first."""
@@ -125,6 +130,7 @@ class RgbStream:
         self._window.restart(first, self._after_gap)
         if size == 0:
             return
+        rgb, witnesses = np.split(self._samples[-size:], [3], axis=1)
         # One sample is no pulse yet; and a filter at rest expects to start at zero.
-        pulse = self._method(self._rgb[-size:], self._rate) if size > 1 else np.zeros(size)
-        self._window.push(pulse - pulse[:1], too_slow=self._since_too_slow < size)
+        pulse = self._method(rgb, self._rate) if size > 1 else np.zeros(size)
+        self._window.push(pulse - pulse[:1], witnesses, too_slow=self._since_too_slow < size)

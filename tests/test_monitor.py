@@ -327,7 +327,8 @@ def test_bad_frames_and_times_change_nothing() -> None:
         ({"low": 5.0}, "must lie between"),
         ({"high": 16.0}, "half the sampling rate"),
         ({"low": 1.0, "high": 1.9}, "must be at least 1 Hz wide"),
-        ({"min_snr_db": float("nan")}, "signal-to-noise ratio must be a number"),
+        ({"min_confidence": float("nan")}, "least confidence must lie between 0 and 1"),
+        ({"min_confidence": 1.1}, "between 0 and 1, is 1.1"),
         ({"box_scale": 1e308}, "box_scale must lie between"),
     ],
 )
