@@ -39,6 +39,9 @@ FAR = 5.0
 FALSE_OK = 0.01
 """Share of windows without a pulse that may read ok."""
 
+FOLDS = 4
+"""Of cross-validation, which tells the threshold."""
+
 HIDDEN = 16
 STEPS = 250
 WEIGHT_DECAY = 4e-4
@@ -61,17 +64,33 @@ class Candidates:
         Of the peak, by the engine as it is built; 0 where there is no peak.
     has_pulse : bool (windows,)
         Whether there is a pulse to be found.
+    clip : int (windows,)
+        Which clip the window is from.
     """
 
     said: Floats
     error: Floats
     confidence: Floats
     has_pulse: NDArray[np.bool_]
+    clip: NDArray[np.int64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Candidates]) -> Candidates:
+        """Join those of several sets of clips."""
+        first = np.cumsum([0, *(part.clip.max() + 1 for part in parts)])
+        clip = np.concatenate([part.clip + start for part, start in zip(parts, first)])
+        return cls(
+            np.concatenate([part.said for part in parts]),
+            np.concatenate([part.error for part in parts]),
+            np.concatenate([part.confidence for part in parts]),
+            np.concatenate([part.has_pulse for part in parts]),
+            clip,
+        )
 
 
 def candidates(source: NetworkSource, clips: Clips) -> Candidates:
     """Gather the peaks of all windows of some clips."""
-    said, errors, confidences, has_pulse = [], [], [], []
+    said, errors, confidences, has_pulse, index = [], [], [], [], []
     for i, clip in enumerate(tqdm(clips.clips, clips.folder.name, unit="clip", leave=False)):
         for true_rate, rates, sure, items in _windows(source, clips[i]):
             true = math.inf if clip.heart_rate is None else true_rate
@@ -79,8 +98,14 @@ def candidates(source: NetworkSource, clips: Clips) -> Candidates:
             errors.append(_padded(np.abs(60.0 * rates - true), math.nan))
             confidences.append(_padded(sure, 0.0))
             has_pulse.append(clip.heart_rate is not None)
-    columns = (said, errors, confidences, has_pulse)
-    return Candidates(*(np.array(column) for column in columns))
+            index.append(i)
+    return Candidates(
+        np.array(said),
+        np.array(errors),
+        np.array(confidences),
+        np.array(has_pulse),
+        np.array(index),
+    )
 
 
 def _padded(values: Floats, filling: float) -> Floats:
@@ -198,15 +223,21 @@ constexpr double kOutputBias = {model.output_bias:.8g};
 """
 
 
-def threshold(none: Floats) -> float:
-    """Choose the confidence that ``FALSE_OK`` of the windows without a pulse reach.
+def cross_validated(seen: Candidates, seed: int) -> Floats:
+    """Give the confidence of every peak by networks that were fitted to other clips."""
+    folds = np.random.default_rng(seed).integers(0, FOLDS, seen.clip.max() + 1)[seen.clip]
+    confidence = np.empty(seen.error.shape)
+    for fold in range(FOLDS):
+        inside = folds == fold
+        confidence[inside] = fit(*_examples(seen, ~inside), seed)(seen.said[inside])
+    return confidence
 
-    Parameters
-    ----------
-    none
-        The highest confidence of any peak of each such window, shape (windows,).
-    """
-    return float(np.quantile(none, 1 - FALSE_OK))
+
+def _examples(seen: Candidates, chosen: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Give testimonies of peaks that are the heart's and that are not, and which they are."""
+    error = seen.error[chosen]
+    clear = (error < CLOSE) | (error > FAR)
+    return seen.said[chosen][clear], error[clear] < CLOSE
 
 
 @command
@@ -224,22 +255,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not isinstance(source, NetworkSource):
         raise ValueError(f"{given.source} is no network")
     caches = [Clips.open(folder) for folder in (*given.pulse, *given.none)]
-    parts = [candidates(source, clips) for clips in caches]
-    said = np.concatenate([part.said for part in parts])
-    error = np.concatenate([part.error for part in parts])
-    use = (error < CLOSE) | (error > FAR)
-    model = fit(said[use], error[use] < CLOSE, given.seed)
-    best = model(said).max(1)
-    none = ~np.concatenate([part.has_pulse for part in parts])
+    seen = Candidates.joined([candidates(source, clips) for clips in caches])
+    model = fit(*_examples(seen, np.ones(len(seen.error), bool)), given.seed)
     about = (
         f"Student {source.about['sha256'][:12]}, clips "
         + ", ".join(clips.sha256[:12] for clips in caches)
         + f", seed {given.seed}."
     )
     replace_file(given.out, as_header(model, about).encode())
-    print(f"{use.sum()} peaks, {(error[use] < CLOSE).sum()} of them the heart's")
+    confidence = cross_validated(seen, given.seed)
+    best = confidence.max(axis=1)
+    limit = float(np.quantile(best[~seen.has_pulse], 1 - FALSE_OK))
+    right = seen.error[:, 0] < CLOSE
     print(
-        f"{FALSE_OK:.0%} of the {none.sum()} windows without a pulse reach {threshold(best[none]):.3f}"
+        f"{len(best)} windows, {(~seen.has_pulse).sum()} without a pulse; cross-validated,"
+        f" {FALSE_OK:.0%} of those reach {limit:.2f}, and so do {(best[right] >= limit).mean():.1%}"
+        f" of the {right.sum()} windows whose highest peak is the heart's"
     )
     return 0
 
