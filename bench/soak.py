@@ -108,7 +108,7 @@ def soak(seconds: float, seed: int = 0) -> Iterator[Check]:
         times.append(shown)
         values.append(value)
         if len(samples):
-            window.push(samples[:, 0])
+            window.push(samples[:, 0], np.zeros((len(samples), _core.WITNESSES)))
         if true >= due and window.size == window.capacity:
             due = true + seconds / CHECKS
             expected = offline(np.array(times), np.array(values), window.total)

@@ -133,7 +133,11 @@ def test_spectrum(benchmark: Any, who: str) -> None:
 
     window = _core.PulseWindow(rf.PulseSettings().to_native())
     window.restart(0.0, False)
-    window.push(pulse)
+    # Skin that pulses, green more than red, before a rim that does not.
+    witnesses = np.zeros((300, _core.WITNESSES))
+    witnesses[:, :16] = -0.01 * pulse[:, None]
+    witnesses[:, 17:33] = -0.006 * pulse[:, None]
+    window.push(pulse, witnesses)
     run = {"rppg_fast": lambda: window.read()[1], "NumPy": numpy_rate}[who]
     rate = benchmark.pedantic(run, rounds=500, warmup_rounds=20)
     assert rate == pytest.approx(72.0, abs=0.5)

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -162,7 +163,7 @@ py::array_t<float> predict(const Student& student, const py::object& object, int
 
 py::tuple as_tuple(const Reading& reading) {
   return py::make_tuple(static_cast<int>(reading.status), reading.heart_rate, reading.snr_db,
-                        reading.start, reading.end);
+                        reading.confidence, reading.start, reading.end);
 }
 
 Doubles newest(const PulseWindow& window, std::size_t count) {
@@ -274,11 +275,36 @@ py::tuple resample(Resampler& resampler, double time, const py::object& object) 
   return py::make_tuple(static_cast<int>(step), out);
 }
 
+py::tuple candidates(PulseWindow& window) {
+  const std::vector<PulseWindow::Candidate> all = window.candidates();
+  const auto count = static_cast<py::ssize_t>(all.size());
+  Doubles rates(count), confidences(count), said({count, py::ssize_t{Testimony::kCount}});
+  for (py::ssize_t i = 0; i < count; ++i) {
+    const PulseWindow::Candidate& one = all[static_cast<std::size_t>(i)];
+    rates.mutable_at(i) = one.peak.frequency;
+    confidences.mutable_at(i) = one.confidence;
+    std::copy(one.said.items.begin(), one.said.items.end(), said.mutable_data(i, 0));
+  }
+  return py::make_tuple(rates, confidences, said);
+}
+
+Doubles observe_appearance(const py::object& object) {
+  const Floats seen = as_floats(object, "appearance");
+  if (seen.ndim() != 3 || seen.shape(0) != kColours || seen.shape(1) != kSide ||
+      seen.shape(2) != kSide)
+    throw py::value_error("appearance must have shape (3, 36, 36), got " + describe(seen));
+  Doubles out(py::ssize_t{kWitnesses});
+  observe(seen.data(), out.mutable_data());
+  return out;
+}
+
 void bind_kernels(py::module_& module) {
   module.def("appearance", appearance, py::arg("frame"), py::arg("box") = py::none(),
              py::arg("color") = "bgr", py::arg("backend") = "auto");
   module.def("motion", motion, py::arg("a"), py::arg("b"), py::arg("kind") = "normalized",
              py::arg("backend") = "auto");
+  module.def("observe", observe_appearance, py::arg("appearance"));
+  module.attr("WITNESSES") = kWitnesses;
   module.def("backends", [] {
     std::vector<std::string> names;
     for (const char* const* name = available_backends(); *name != nullptr; ++name)
@@ -311,11 +337,11 @@ void bind_pulse(py::module_& module) {
 
   py::class_<PulseOptions>(module, "PulseOptions")
       .def(py::init([](double rate, double low, double high, int order, double window,
-                       double min_snr_db, double max_gap) {
-             return PulseOptions{rate, low, high, order, window, min_snr_db, max_gap};
+                       double min_confidence, int peaks, double max_gap) {
+             return PulseOptions{rate, low, high, order, window, min_confidence, peaks, max_gap};
            }),
            py::kw_only(), py::arg("rate"), py::arg("low"), py::arg("high"), py::arg("order"),
-           py::arg("window"), py::arg("min_snr_db"), py::arg("max_gap"));
+           py::arg("window"), py::arg("min_confidence"), py::arg("peaks"), py::arg("max_gap"));
 
   py::class_<BandPass>(module, "BandPass")
       .def(py::init<double, double, double, int>(), py::arg("low"), py::arg("high"), py::arg("fs"),
@@ -351,14 +377,21 @@ void bind_pulse(py::module_& module) {
       .def("restart", &PulseWindow::restart, py::arg("start"), py::arg("after_gap"))
       .def(
           "push",
-          [](PulseWindow& self, const py::object& object, bool too_slow) {
+          [](PulseWindow& self, const py::object& object, const Doubles& witnesses, bool too_slow) {
             const Doubles samples = as_doubles(object, "samples");
-            for (py::ssize_t i = 0; i < samples.shape(0); ++i) self.push(samples.at(i), too_slow);
+            if (witnesses.ndim() != 2 || witnesses.shape(0) != samples.shape(0) ||
+                witnesses.shape(1) != kWitnesses)
+              throw py::value_error("witnesses must have shape (" +
+                                    std::to_string(samples.shape(0)) + ", " +
+                                    std::to_string(kWitnesses) + "), got " + describe(witnesses));
+            for (py::ssize_t i = 0; i < samples.shape(0); ++i)
+              self.push(samples.at(i), witnesses.data(i, 0), too_slow);
           },
-          py::arg("samples"), py::arg("too_slow") = false)
+          py::arg("samples"), py::arg("witnesses"), py::arg("too_slow") = false)
       .def_property_readonly("capacity", &PulseWindow::capacity)
       .def("is_too_slow", &PulseWindow::is_too_slow, py::arg("frame_rate"))
-      .def("read", [](PulseWindow& self) { return as_tuple(self.read()); });
+      .def("read", [](PulseWindow& self) { return as_tuple(self.read()); })
+      .def("candidates", candidates);
   add_pulse_window(window);
 
   py::class_<StreamHandle> stream(module, "Stream");
@@ -380,10 +413,13 @@ void bind_pulse(py::module_& module) {
         const Doubles pulse = as_doubles(object, "pulse");
         const auto count = static_cast<std::size_t>(pulse.shape(0));
         Spectrum spectrum(fs, low, high, count);
-        const Peak peak = spectrum.analyse(pulse.data(), count);
+        spectrum.analyse(pulse.data(), count);
+        constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+        Peak peak{kNone, kNone};
+        const bool found = spectrum.find_peaks(&peak, 1) == 1;
         const std::vector<double>& power = spectrum.power();
         Doubles out(static_cast<py::ssize_t>(power.size()), power.data());
-        return py::make_tuple(spectrum.bin_hz(), out, peak.found, peak.frequency, peak.snr_db);
+        return py::make_tuple(spectrum.bin_hz(), out, found, peak.frequency, peak.snr_db);
       },
       py::arg("pulse"), py::arg("fs"), py::arg("low") = PulseOptions{}.low,
       py::arg("high") = PulseOptions{}.high);

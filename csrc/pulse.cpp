@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "confidence.hpp"
+
 namespace rppg {
 namespace {
 
@@ -53,8 +55,13 @@ std::size_t window_samples(const PulseOptions& options) {
                                 std::to_string(options.high) +
                                 " Hz must be at least 1 Hz wide: a signal-to-noise ratio needs a "
                                 "band around the peak");
-  if (std::isnan(options.min_snr_db))
-    throw std::invalid_argument("the least signal-to-noise ratio must be a number");
+  if (!(options.min_confidence >= 0 && options.min_confidence <= 1))
+    throw std::invalid_argument("the least confidence must lie between 0 and 1, is " +
+                                std::to_string(options.min_confidence));
+  if (options.peaks < 1 || options.peaks > kMostPeaks)
+    throw std::invalid_argument("the number of peaks must be from 1 to " +
+                                std::to_string(kMostPeaks) + ", is " +
+                                std::to_string(options.peaks));
   require_positive(options.window, "the window");
   const double samples = std::round(options.window * options.rate);
   if (options.window * options.low < 2.0)
@@ -181,6 +188,7 @@ PulseWindow::PulseWindow(const PulseOptions& options)
       needed_(ring_.size() - std::min(ring_.size() / 2, static_cast<std::size_t>(std::round(
                                                             kWindowSlack * options.rate)))),
       spectrum_(options.rate, options.low, options.high, ring_.size(), highest_line(options)),
+      witness_(options.rate, ring_.size()),
       undo_(spectrum_.power().size()) {
   for (std::size_t k = 0; k < undo_.size(); ++k)
     undo_[k] =
@@ -209,6 +217,7 @@ bool PulseWindow::is_echo(double frequency) const {
 
 void PulseWindow::restart(double start, bool after_gap) {
   band_pass_.reset();
+  witness_.restart();
   head_ = size_ = since_too_slow_ = 0;
   total_ = 0;
   start_ = start;
@@ -219,7 +228,8 @@ bool PulseWindow::is_too_slow(double frame_rate) const {
   return frame_rate < kRateTolerance * 2.0 * options_.high;
 }
 
-void PulseWindow::push(double sample, bool too_slow) {
+void PulseWindow::push(double sample, const double* witnesses, bool too_slow) {
+  witness_.push(witnesses);
   ring_[head_] = band_pass_.step(sample);
   head_ = (head_ + 1) % ring_.size();
   size_ = std::min(size_ + 1, ring_.size());
@@ -239,19 +249,41 @@ Reading PulseWindow::read() {
   const double end = start_ + static_cast<double>(total_) / options_.rate;
   const double begin = end - static_cast<double>(size_) / options_.rate;
   if (size_ < needed_)
-    return {after_gap_ ? Status::gap : Status::warming_up, kNone, kNone, begin, end};
-  if (since_too_slow_ < size_) return {Status::gap, kNone, kNone, begin, end};
+    return {after_gap_ ? Status::gap : Status::warming_up, kNone, kNone, kNone, begin, end};
+  if (since_too_slow_ < size_) return {Status::gap, kNone, kNone, kNone, begin, end};
 
+  Reading best{Status::low_signal, kNone, kNone, kNone, begin, end};
+  const int found = find_peaks();
+  for (int i = 0; i < found; ++i) {
+    const Peak& peak = peaks_[i];
+    const double sure = weigh(peak).confidence;
+    if (sure >= options_.min_confidence)
+      return {Status::ok, 60.0 * peak.frequency, peak.snr_db, sure, begin, end};
+    if (i == 0) best.snr_db = peak.snr_db, best.confidence = sure;
+  }
+  return best;
+}
+
+int PulseWindow::find_peaks() {
   copy_newest(size_, ordered_.data());
   double energy = 0;
   for (std::size_t i = 0; i < size_; ++i) energy += ordered_[i] * ordered_[i];
-  if (!(std::sqrt(energy / static_cast<double>(size_)) > kSilence))
-    return {Status::low_signal, kNone, kNone, begin, end};
-  const Peak peak = spectrum_.analyse(ordered_.data(), size_);
-  if (!peak.found || !(peak.snr_db >= options_.min_snr_db))
-    return {Status::low_signal, kNone, peak.snr_db, begin, end};
-  if (is_echo(peak.frequency)) return {Status::low_signal, kNone, peak.snr_db, begin, end};
-  return {Status::ok, 60.0 * peak.frequency, peak.snr_db, begin, end};
+  if (!(std::sqrt(energy / static_cast<double>(size_)) > kSilence)) return 0;
+  spectrum_.analyse(ordered_.data(), size_);
+  witness_.look(size_);
+  return spectrum_.find_peaks(peaks_, options_.peaks);
+}
+
+PulseWindow::Candidate PulseWindow::weigh(const Peak& peak) const {
+  const Testimony said = witness_.testify(peak.frequency, peak.snr_db, ordered_.data());
+  return {peak, said, is_echo(peak.frequency) ? 0.0 : confidence(said)};
+}
+
+std::vector<PulseWindow::Candidate> PulseWindow::candidates() {
+  std::vector<Candidate> all;
+  const int found = size_ < needed_ ? 0 : find_peaks();
+  for (int i = 0; i < found; ++i) all.push_back(weigh(peaks_[i]));
+  return all;
 }
 
 }  // namespace rppg

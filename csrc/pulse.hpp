@@ -8,6 +8,7 @@
 
 #include "clock.hpp"
 #include "spectrum.hpp"
+#include "witness.hpp"
 
 namespace rppg {
 
@@ -105,6 +106,7 @@ struct Reading {
   Status status;
   double heart_rate;  // bpm; NaN unless status is ok
   double snr_db;      // NaN where there is no peak to speak of
+  double confidence;  // that the peak is the heart's, 0 to 1; NaN where there is none
   double start, end;  // the window that was read, s
 };
 
@@ -112,10 +114,11 @@ struct PulseOptions {
   double rate = 30.0;  // of the uniform grid, Hz
   double low = 0.7;    // of the heart's band, Hz
   double high = 4.0;
-  int order = 2;            // of the Butterworth prototype
-  double window = 10.0;     // s
-  double min_snr_db = 1.0;  // below it a peak is no heart rate
-  double max_gap = 0.5;     // s between two frames
+  int order = 2;                 // of the Butterworth prototype
+  double window = 10.0;          // s
+  double min_confidence = 0.75;  // below it a peak is no heart rate
+  int peaks = 3;                 // of the spectrum are tried, the highest first
+  double max_gap = 0.5;          // s between two frames
 };
 
 // The last seconds of band-passed pulse and the heart rate that they show.
@@ -128,10 +131,19 @@ class PulseWindow {
   void restart(double start, bool after_gap);
   // Whether frames at this rate (Hz) would show a heart at the band's upper edge as a slower one.
   bool is_too_slow(double frame_rate) const;
-  // `too_slow`: the sample comes from such frames. As long as it is in the window, that is a gap.
-  void push(double sample, bool too_slow);
+  // A sample of pulse with its `kWitnesses` witnesses. `too_slow`: it comes from such frames; as
+  // long as it is in the window, that is a gap.
+  void push(double sample, const double* witnesses, bool too_slow);
   // The reading of the window that ends with the newest sample. Allocates nothing.
   Reading read();
+
+  // The peaks that a reading chooses from, and what the witnesses say of each: to fit `confidence`.
+  struct Candidate {
+    Peak peak;
+    Testimony said;
+    double confidence;
+  };
+  std::vector<Candidate> candidates();
 
   std::size_t size() const { return size_; }
   // Samples in a full window.
@@ -143,6 +155,9 @@ class PulseWindow {
   double start() const { return start_; }
 
  private:
+  // Works out the spectrum and its peaks; returns how many there are.
+  int find_peaks();
+  Candidate weigh(const Peak& peak) const;
   // Whether a peak at `frequency` (Hz) is but an overtone or an alias of a line outside the band.
   bool is_echo(double frequency) const;
   // The strongest line from `low` to `high` (Hz), with the band-pass undone.
@@ -157,6 +172,8 @@ class PulseWindow {
   double start_ = 0;
   bool after_gap_ = false;
   Spectrum spectrum_;
+  Peak peaks_[kMostPeaks];
+  Witness witness_;
   std::vector<double> undo_;  // what the band-pass did to the power of each bin, inverted
 };
 

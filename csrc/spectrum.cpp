@@ -180,7 +180,7 @@ Spectrum::Spectrum(double rate, double low, double high, std::size_t max_samples
                                                             : length_ / 2 + 1);
 }
 
-Peak Spectrum::analyse(const double* samples, std::size_t count) {
+void Spectrum::analyse(const double* samples, std::size_t count) {
   if (count < 2 || count > max_samples_)
     throw std::invalid_argument("a spectrum takes from 2 to " + std::to_string(max_samples_) +
                                 " samples, not " + std::to_string(count));
@@ -201,23 +201,31 @@ Peak Spectrum::analyse(const double* samples, std::size_t count) {
   // What is left of a constant is rounding errors: they have peaks, but mean nothing.
   if (!(largest > kRounding * std::abs(mean))) std::fill_n(buffer_.data(), count, 0.0);
   fft_.power(buffer_.data(), count, power_.data(), power_.size());
-  return find_peak();
 }
 
-Peak Spectrum::find_peak() const {
-  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  // Only a local maximum counts: the band's edge can be the flank of something outside.
-  std::size_t best = 0;
-  for (std::size_t k = first_; k <= last_; ++k)
-    if (power_[k] > power_[k - 1] && power_[k] >= power_[k + 1] &&
-        (best == 0 || power_[k] > power_[best]))
-      best = k;
-  if (best == 0) return {false, kNone, kNone};
-  const double left = power_[best - 1], centre = power_[best], right = power_[best + 1];
+int Spectrum::find_peaks(Peak* peaks, int most) const {
+  std::size_t highest[kMostPeaks];
+  most = std::min(most, kMostPeaks);
+  int found = 0;
+  for (std::size_t k = first_; k <= last_; ++k) {
+    if (!(power_[k] > power_[k - 1] && power_[k] >= power_[k + 1])) continue;
+    int place = found;
+    while (place > 0 && power_[k] > power_[highest[place - 1]]) --place;
+    if (place == most) continue;
+    found = std::min(found + 1, most);
+    std::copy_backward(highest + place, highest + found - 1, highest + found);
+    highest[place] = k;
+  }
+  for (int i = 0; i < found; ++i) peaks[i] = interpolate(highest[i]);
+  return found;
+}
+
+Peak Spectrum::interpolate(std::size_t bin) const {
+  const double left = power_[bin - 1], centre = power_[bin], right = power_[bin + 1];
   const double curvature = left - 2.0 * centre + right;
   const double shift = curvature < 0 ? 0.5 * (left - right) / curvature : 0.0;
-  const double frequency = (static_cast<double>(best) + shift) * bin_hz_;
-  return {true, frequency, snr_db(frequency)};
+  const double frequency = (static_cast<double>(bin) + shift) * bin_hz_;
+  return {frequency, snr_db(frequency)};
 }
 
 double Spectrum::snr_db(double frequency) const {

@@ -30,8 +30,9 @@ class RealFft {
   std::vector<double> real_, imaginary_;
 };
 
+constexpr int kMostPeaks = 8;
+
 struct Peak {
-  bool found;        // false where the band holds no local maximum
   double frequency;  // Hz, interpolated between bins
   double snr_db;     // power at the peak and its first harmonic against the rest of the band;
                      // NaN where the band is too narrow to have a rest
@@ -47,13 +48,17 @@ class Spectrum {
 
   // The spectrum of the last `count` <= max_samples samples: mean removed, Hann window, transform.
   // Allocates nothing.
-  Peak analyse(const double* samples, std::size_t count);
+  void analyse(const double* samples, std::size_t count);
+
+  // Writes the highest local maxima inside the band, at most `most`, the highest first; returns how
+  // many there are. The band's edge is none: it can be the flank of something outside.
+  int find_peaks(Peak* peaks, int most) const;
 
   double bin_hz() const { return bin_hz_; }
   const std::vector<double>& power() const { return power_; }
 
  private:
-  Peak find_peak() const;
+  Peak interpolate(std::size_t bin) const;
   double snr_db(double frequency) const;
 
   double bin_hz_;

@@ -7,7 +7,7 @@ namespace rppg {
 Stream::Stream(std::shared_ptr<const Student> student, const PulseOptions& options)
     : student_(std::move(student)),
       resize_(student_->kernels()),
-      resampler_(options.rate, 1, options.max_gap),
+      resampler_(options.rate, 1 + kWitnesses, options.max_gap),
       pulse_(options) {
   clear_borders(scratch_);
   std::fill_n(motion_, kPixels, 0.0f);
@@ -25,17 +25,21 @@ Reading Stream::push(const FrameView& frame, const Box& box, double time) {
   const float* previous = appearance_[current_];
   current_ = 1 - current_;
   resize_.run(frame, box, appearance_[current_]);
+  double now[kWitnesses];
+  observe(appearance_[current_], now);
   if (step != Resampler::Step::next) {
-    level_ = 0;
+    std::fill_n(levels_, 1 + kWitnesses, 0.0);
     pulse_.restart(time, step == Resampler::Step::gap);
   } else if (box == box_) {  // two different boxes show no motion that could be trusted
     compute_motion(student_->kernels(), student_->weights().input, previous, appearance_[current_],
                    kPixels, motion_);
-    level_ += student_->change(motion_, scratch_) - rest_;
+    levels_[0] += student_->change(motion_, scratch_) - rest_;
+    for (int k = 0; k < kWitnesses; ++k) levels_[1 + k] += now[k] - witnesses_[k];
   }
   box_ = box;
-  resampler_.push(time, &level_, [&](const double* sample) {
-    pulse_.push(*sample, pulse_.is_too_slow(resampler_.value_rate()));
+  std::copy_n(now, kWitnesses, witnesses_);
+  resampler_.push(time, levels_, [&](const double* sample) {
+    pulse_.push(sample[0], sample + 1, pulse_.is_too_slow(resampler_.value_rate()));
   });
   return pulse_.read();
 }
@@ -43,6 +47,7 @@ Reading Stream::push(const FrameView& frame, const Box& box, double time) {
 void Stream::rebox(const FrameView& frame, const Box& box) {
   check_box(box, frame);
   resize_.run(frame, box, appearance_[current_]);
+  observe(appearance_[current_], witnesses_);
   box_ = box;
 }
 

@@ -36,9 +36,11 @@ class Stream {
   Resampler resampler_;
   PulseWindow pulse_;
   Box box_{};
-  double level_ = 0;  // sum of the predicted changes
-  double rest_ = 0;   // what the student says of a face that does not change
-  int current_ = 0;   // which of the two appearances is the newest
+  // Sums of changes from frame to frame: of the pulse, as predicted, then of all witnesses.
+  double levels_[1 + kWitnesses] = {};
+  double witnesses_[kWitnesses] = {};  // of the newest appearance
+  double rest_ = 0;                    // what the student says of a face that does not change
+  int current_ = 0;                    // which of the two appearances is the newest
   alignas(kAlignment) float appearance_[2][kPixels];
   alignas(kAlignment) float motion_[kPixels];
   StudentScratch scratch_;

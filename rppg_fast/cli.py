@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         ("window", "S", "seconds of video that a heart rate is read from"),
         ("low", "HZ", "lowest heart rate"),
         ("high", "HZ", "highest heart rate"),
-        ("min-snr-db", "DB", "signal-to-noise ratio below which there is no heart rate"),
+        ("min-confidence", "P", "confidence, 0 to 1, below which there is no heart rate"),
     ):
         default = getattr(defaults, name.replace("-", "_"))
         command.add_argument(
@@ -171,7 +171,10 @@ def _measure(options: argparse.Namespace) -> int:
         raise ValueError('--plot needs matplotlib: pip install "rppg_fast[plot]"')
     reference = Reference.read(options.reference) if options.reference else None
     settings = PulseSettings(
-        window=options.window, low=options.low, high=options.high, min_snr_db=options.min_snr_db
+        window=options.window,
+        low=options.low,
+        high=options.high,
+        min_confidence=options.min_confidence,
     )
     student = None
     if options.method == "student":

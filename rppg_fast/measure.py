@@ -258,7 +258,7 @@ class _Record:
 
     def measurement(self, name: str, method: str, skipped: int, face: int | None) -> Measurement:
         """Sum up."""
-        status, heart_rate, snr_db = _summarise(self._windows, self._latest)
+        status, heart_rate, snr_db, confidence = _summarise(self._windows, self._latest)
         duration = self._covered + self._last - self._first if self._count else 0.0
         empty = np.empty(0)
         return Measurement(
@@ -267,6 +267,7 @@ class _Record:
             status=status,
             heart_rate=heart_rate,
             snr_db=snr_db,
+            confidence=confidence,
             frames=self._count,
             skipped=skipped,
             duration=duration,
@@ -285,14 +286,16 @@ def _is_window(reading: Reading) -> bool:
 
 def _summarise(
     windows: list[Reading], latest: Reading | None
-) -> tuple[Status, float | None, float | None]:
-    """Return status, heart rate (bpm) and SNR (dB) of a recording."""
+) -> tuple[Status, float | None, float | None, float | None]:
+    """Return status, heart rate (bpm), SNR (dB) and confidence of a recording."""
     if not windows:
-        return (Status.NO_FACE if latest is None else latest.status), None, None
+        return (Status.NO_FACE if latest is None else latest.status), None, None, None
     right = [window for window in windows if window.status is Status.OK]
-    peaks = [window.snr_db for window in right or windows if window.snr_db is not None]
-    snr_db = median(peaks) if peaks else None
+    snr_db, confidence = (
+        median(known) if (known := [value for value in values if value is not None]) else None
+        for values in zip(*((window.snr_db, window.confidence) for window in right or windows))
+    )
     if len(right) < MIN_SHARE_OK * len(windows):
-        return Status.LOW_SIGNAL, None, snr_db
+        return Status.LOW_SIGNAL, None, snr_db, confidence
     rates = [window.heart_rate for window in right if window.heart_rate is not None]
-    return Status.OK, sum(rates) / len(rates), snr_db
+    return Status.OK, sum(rates) / len(rates), snr_db, confidence

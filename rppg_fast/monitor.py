@@ -55,7 +55,8 @@ class HeartRateMonitor:
         Order of the frames' channels: "bgr", as OpenCV gives them, or "rgb".
     settings
         Filter, window and threshold of the pulse; single values can be given by name, too:
-        ``window`` (s), ``low`` and ``high`` (Hz), ``min_snr_db`` (dB).
+        ``window`` (s), ``low`` and ``high`` (Hz), ``min_confidence`` (0 to 1),
+        ``peaks`` (1 is the paper's plain estimate).
 
     Attributes
     ----------
@@ -84,7 +85,8 @@ class HeartRateMonitor:
         window: float | None = None,
         low: float | None = None,
         high: float | None = None,
-        min_snr_db: float | None = None,
+        min_confidence: float | None = None,
+        peaks: int | None = None,
     ) -> None:
         if color not in ("bgr", "rgb"):
             raise ValueError(f"color must be 'bgr' or 'rgb', got {color!r}")
@@ -96,7 +98,8 @@ class HeartRateMonitor:
             raise ValueError(f"tracking must be 'follow' or 'paper', got {tracking!r}")
         if settings is not None and not isinstance(settings, PulseSettings):
             raise TypeError(f"settings must be PulseSettings, got {settings!r}")
-        single = {"window": window, "low": low, "high": high, "min_snr_db": min_snr_db}
+        single = {"window": window, "low": low, "high": high}
+        single |= {"min_confidence": min_confidence, "peaks": peaks}
         given: dict[str, Any] = {k: value for k, value in single.items() if value is not None}
         self.settings = replace(settings or PulseSettings(), **given)
         self._stream: _core.Stream | RgbStream
@@ -257,7 +260,7 @@ class HeartRateMonitor:
 
 
 def _no_face(time: float) -> Reading:
-    return Reading(time, Status.NO_FACE, None, None, time, time)
+    return Reading(time, Status.NO_FACE, None, None, None, time, time)
 
 
 def _number(value: float, name: str) -> float:

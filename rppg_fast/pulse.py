@@ -25,8 +25,11 @@ class PulseSettings:
         Order of the Butterworth prototype (the band-pass has twice as many poles).
     rate
         Sampling rate of the uniform grid on which the pulse is filtered, Hz.
-    min_snr_db
-        A spectral peak below this signal-to-noise ratio is no heart rate, dB.
+    min_confidence
+        A spectral peak below this confidence, 0 to 1, is no heart rate.
+    peaks
+        How many peaks of the spectrum are tried, the highest first, until one reaches
+        ``min_confidence``; 1 to 8. With 1 the highest is the heart's or none, as in the paper.
     max_gap
         A longer pause between two frames starts the window anew, s.
 
@@ -42,7 +45,8 @@ class PulseSettings:
     high: float = 4.0
     order: int = 2
     rate: float = 30.0
-    min_snr_db: float = 1.0
+    min_confidence: float = 0.75
+    peaks: int = 3
     max_gap: float = 0.5
 
     def __post_init__(self) -> None:
@@ -61,7 +65,8 @@ class PulseSettings:
             high=self.high,
             order=self.order,
             window=self.window,
-            min_snr_db=self.min_snr_db,
+            min_confidence=self.min_confidence,
+            peaks=self.peaks,
             max_gap=self.max_gap,
         )
 

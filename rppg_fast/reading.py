@@ -99,6 +99,9 @@ class Reading:
     snr_db
         Power at the spectral peak and its first harmonic against the rest of the band, dB.
         None while there is no peak to speak of.
+    confidence
+        How likely that peak is the heart's, 0 to 1, by what was seen of light and movement at its
+        frequency; None while there is no peak.
     start, end
         The window that was read, s; both equal ``time`` while there is no face.
     """
@@ -107,13 +110,16 @@ class Reading:
     status: Status
     heart_rate: float | None
     snr_db: float | None
+    confidence: float | None
     start: float
     end: float
 
     @classmethod
-    def from_native(cls, time: float, values: tuple[int, float, float, float, float]) -> Reading:
+    def from_native(
+        cls, time: float, values: tuple[int, float, float, float, float, float]
+    ) -> Reading:
         """Build from what a native stream returns, in which NaN stands for nothing."""
-        status, heart_rate, snr_db, start, end = values
+        status, heart_rate, snr_db, confidence, start, end = values
         # Once for every frame: the constructor of a frozen record, which sets field by field, takes
         # twice as long. NaN alone differs from itself: the cheapest test there is.
         reading = cls.__new__(cls)
@@ -123,6 +129,7 @@ class Reading:
                 "status": _STATUSES[status],
                 "heart_rate": heart_rate if heart_rate == heart_rate else None,
                 "snr_db": snr_db if snr_db == snr_db else None,
+                "confidence": confidence if confidence == confidence else None,
                 "start": start,
                 "end": end,
             }
@@ -147,6 +154,8 @@ class Measurement:
         is ``Status.OK``.
     snr_db
         Median over the same windows, dB; over all windows with a peak where none of them was ok.
+    confidence
+        Likewise.
     frames, skipped
         Frames measured, and frames left out because their time was not later than the last one's.
     duration, fps
@@ -167,6 +176,7 @@ class Measurement:
     status: Status
     heart_rate: float | None
     snr_db: float | None
+    confidence: float | None
     frames: int
     skipped: int
     duration: float
@@ -185,6 +195,7 @@ class Measurement:
             "status": self.status.value,
             "heart_rate_bpm": self.heart_rate,
             "snr_db": self.snr_db,
+            "confidence": self.confidence,
             "frames": self.frames,
             "skipped_frames": self.skipped,
             "duration_s": self.duration,
@@ -197,6 +208,7 @@ class Measurement:
                     "end_s": window.end,
                     "heart_rate_bpm": window.heart_rate,
                     "snr_db": window.snr_db,
+                    "confidence": window.confidence,
                     "status": window.status.value,
                 }
                 for window in self.windows

@@ -16,6 +16,9 @@ from rppg_fast.pulse import PulseSettings
 #: face holds the face there.
 _FACE = slice(7, 29)
 
+#: What a stream takes of a frame: the face's mean red, green and blue, then all witnesses.
+CHANNELS = 3 + _core.WITNESSES
+
 # Of the colours, after which they are no longer scaled to go on from the ones before.
 _LARGEST_GAIN = 1e6
 
@@ -52,9 +55,9 @@ class RgbStream:
             raise ValueError(f"method must be 'student' or one of {list(METHODS)}, got {method!r}")
         self._method = METHODS[method]
         self._rate = settings.rate
-        self._resampler = _core.Resampler(settings.rate, 3, settings.max_gap)
+        self._resampler = _core.Resampler(settings.rate, CHANNELS, settings.max_gap)
         self._window = _core.PulseWindow(settings.to_native())
-        self._rgb = np.empty((self._window.capacity, 3))
+        self._samples = np.empty((self._window.capacity, CHANNELS))
         self.reset()
 
     def reset(self) -> None:
@@ -62,6 +65,7 @@ class RgbStream:
         self._resampler.reset()
         self._begin(0.0, after_gap=False)
         self._gain, self._colour = np.ones(3), np.zeros(3)
+        self._shift = self._witnesses = np.zeros(_core.WITNESSES)
 
     def _begin(self, start: float, after_gap: bool) -> None:
         self.start = start
@@ -72,31 +76,35 @@ class RgbStream:
 
     def push(
         self, frame: NDArray[np.uint8], box: Iterable[int], time: float, color: str = "bgr"
-    ) -> tuple[int, float, float, float, float]:
+    ) -> tuple[int, float, float, float, float, float]:
         """Take one frame; arguments, result and errors are those of ``_core.Stream.push``."""
-        colour = face_colour(_core.appearance(frame, box, color))
-        self.take(self._gain * colour, time)
-        self._colour = self._gain * colour
+        seen = _core.appearance(frame, box, color)
+        colour, witnesses = self._gain * face_colour(seen), self._shift + _core.observe(seen)
+        self.take(np.concatenate([colour, witnesses]), time)
+        self._colour, self._witnesses = colour, witnesses
         return self.read()
 
     def rebox(self, frame: NDArray[np.uint8], box: Iterable[int], color: str = "bgr") -> None:
         """Measure another box from the next frame on; as ``_core.Stream.rebox``.
 
         The colour in the new box is scaled so that it goes on from that in the old one: a pulse is
-        a relative change.
+        a relative change. The witnesses, logarithms, are shifted.
         """
-        colour = face_colour(_core.appearance(frame, box, color))
+        seen = _core.appearance(frame, box, color)
+        self._shift = self._witnesses - _core.observe(seen)
+        colour = face_colour(seen)
         gain = np.divide(self._colour, colour, out=np.ones(3), where=colour > 0)
         # A face that has walked for hours leaves a gain that is hardly a number: begin anew.
         self._gain = np.where((gain > 1 / _LARGEST_GAIN) & (gain < _LARGEST_GAIN), gain, 1.0)
 
-    def take(self, rgb: ArrayLike, time: float) -> None:
-        """Take the mean colour of the face in one frame.
+    def take(self, values: ArrayLike, time: float) -> None:
+        """Take what one frame shows.
 
         Parameters
         ----------
-        rgb
-            Red, green and blue, shape (3,), in any unit.
+        values
+            Shape (``CHANNELS``,): the face's mean red, green and blue, in any unit, then what
+            ``_core.observe`` gives.
         time
             The frame's, s.
 
@@ -107,25 +115,25 @@ class RgbStream:
         ValueError
             If the shape is wrong.
         """
-        step, samples = self._resampler.push(time, rgb)
+        step, samples = self._resampler.push(time, values)
         if step != NEXT:
             self._begin(time, after_gap=step == GAP)
         too_slow = self._window.is_too_slow(self._resampler.value_rate)
         for sample in samples:
-            self._rgb[:-1] = self._rgb[1:]
-            self._rgb[-1] = sample
+            self._samples[:-1] = self._samples[1:]
+            self._samples[-1] = sample
             self.total += 1
             self._since_too_slow = 0 if too_slow else self._since_too_slow + 1
             self._extracted = False
 
-    def read(self) -> tuple[int, float, float, float, float]:
+    def read(self) -> tuple[int, float, float, float, float, float]:
         """Return what ``push`` does, for the frames taken so far."""
         return self._pulse().read()
 
     @property
     def size(self) -> int:
         """Samples of pulse in the window."""
-        return min(self.total, len(self._rgb))
+        return min(self.total, len(self._samples))
 
     def newest(self, count: int) -> NDArray[np.float64]:
         """Return the newest ``count`` samples of band-passed pulse, oldest first."""
@@ -144,6 +152,7 @@ class RgbStream:
         self._window.restart(first, self._after_gap)
         if size == 0:
             return
+        rgb, witnesses = np.split(self._samples[-size:], [3], axis=1)
         # One sample is no pulse yet; and a filter at rest expects to start at zero.
-        pulse = self._method(self._rgb[-size:], self._rate) if size > 1 else np.zeros(size)
-        self._window.push(pulse - pulse[:1], too_slow=self._since_too_slow < size)
+        pulse = self._method(rgb, self._rate) if size > 1 else np.zeros(size)
+        self._window.push(pulse - pulse[:1], witnesses, too_slow=self._since_too_slow < size)

@@ -203,7 +203,7 @@ def broken_off(count: int, error: Exception) -> Iterator[tuple[Frame, float]]:
 @pytest.mark.parametrize("method", ["student", "pos"])
 def test_a_source_that_raises_loses_nothing(method: str) -> None:
     def monitor() -> rf.HeartRateMonitor:
-        return rf.HeartRateMonitor(method=method, box=BOX, window=4.0, min_snr_db=-9.0)
+        return rf.HeartRateMonitor(method=method, box=BOX, window=4.0, min_confidence=0.0)
 
     calm = rf.measure_frames(list(skin(frame_times(20.0, 8.0), 72.0))[:140], monitor())
     with pytest.raises(
@@ -229,7 +229,9 @@ def test_a_camera_that_changes_its_size_loses_nothing() -> None:
     clip = list(skin(frame_times(20.0, 5.0), 72.0))
     cut = (clip[0][0][: SIZE // 2], clip[-1][1] + 0.05)
     with pytest.raises(rf.MeasurementInterrupted, match="leaves the frame") as info:
-        rf.measure_frames([*clip, cut], rf.HeartRateMonitor(box=BOX, window=4.0, min_snr_db=-9.0))
+        rf.measure_frames(
+            [*clip, cut], rf.HeartRateMonitor(box=BOX, window=4.0, min_confidence=0.0)
+        )
     assert info.value.measurement.heart_rate == pytest.approx(72.0, abs=3.0)
 
 

@@ -67,10 +67,13 @@ def test_progress_counts_every_frame(clip_72: Path) -> None:
 def test_json_is_the_documented_one(clip_72: Path) -> None:
     found = json.loads(json.dumps(rf.measure(clip_72, box=BOX).to_json(), allow_nan=False))
     assert list(found) == [
-        "video", "status", "heart_rate_bpm", "snr_db", "frames", "skipped_frames", "duration_s",
+        "video", "status", "heart_rate_bpm", "snr_db", "confidence", "frames", "skipped_frames",
+        "duration_s",
         "fps", "box", "method", "windows",
     ]  # fmt: skip
-    assert list(found["windows"][0]) == ["start_s", "end_s", "heart_rate_bpm", "snr_db", "status"]
+    assert list(found["windows"][0]) == [
+        "start_s", "end_s", "heart_rate_bpm", "snr_db", "confidence", "status",
+    ]  # fmt: skip
     assert found["status"] == "ok"
     assert found["box"] == list(BOX)
 

@@ -161,5 +161,6 @@ def test_the_stream_hands_the_methods_the_middle_of_the_box() -> None:
         frame = np.empty((72, 72, 3), np.uint8)
         frame[:] = 120 + round(20 * np.sin(2 * np.pi * 2.5 * time))
         frame[14:58, 14:58] = 120 + round(10 * np.sin(2 * np.pi * 1.2 * time))
-        reading = stream.push(frame, (0, 0, 72, 72), time)
-    assert reading[1] == pytest.approx(72.0, abs=0.5)
+        stream.push(frame, (0, 0, 72, 72), time)
+    line = rf.spectrum(stream.newest(stream.size), FS)
+    assert line.heart_rate == pytest.approx(72.0, abs=0.5)

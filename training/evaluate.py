@@ -78,7 +78,8 @@ def read_recording(source: Source, clip: Clip, frames: Frames) -> Recording:
     for row, window, truth in zip(windows, predicted, true):
         reading = window.reading
         row["end"], row["ok"] = reading.end, reading.status is rf.Status.OK
-        row["heart_rate"] = peak_rate(window.spectrum)
+        plain = peak_rate(window.spectrum)
+        row["heart_rate"] = plain if reading.heart_rate is None else reading.heart_rate
         row["snr_db"] = np.nan if reading.snr_db is None else reading.snr_db
         if has_pulse:
             row["true_rate"] = peak_rate(truth.spectrum)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 import rppg_fast as rf
 from rppg_fast import _core
 from rppg_fast.rgb_stream import GAP, NEXT
-from training.data.clips import Frames
+from training.data.clips import Frames, as_float
 from training.metrics import PULSE
 
 STEP = 1.0
@@ -26,7 +26,7 @@ STEP = 1.0
 _TIME_TOLERANCE = 1e-6  # s, of sums of grid steps
 
 Floats = NDArray[np.float64]
-Native = tuple[int, float, float, float, float]
+Native = tuple[int, float, float, float, float, float]
 
 
 class Stream(Protocol):
@@ -47,26 +47,32 @@ class Stream(Protocol):
 
 
 class LevelStream:
-    """The level of a pulse over time: the native stream after the network.
+    """The level of a pulse and its witnesses over time: the native stream after the network.
 
     After a gap the level begins at zero again, see ``from_zero``.
     """
 
+    CHANNELS = 1 + _core.WITNESSES
+
     def __init__(self) -> None:
-        self._resampler = _core.Resampler(PULSE.rate, 1, PULSE.max_gap)
+        self._resampler = _core.Resampler(PULSE.rate, self.CHANNELS, PULSE.max_gap)
         self._window = _core.PulseWindow(PULSE.to_native())
 
     def take(self, values: ArrayLike, time: float) -> None:
-        """Take the level, shape (1,), at a time in s."""
+        """Take the level, then what ``_core.observe`` gives, (``CHANNELS``,), at a time in s."""
         step, samples = self._resampler.push(time, values)
         if step != NEXT:
             self._window.restart(time, step == GAP)
         too_slow = self._window.is_too_slow(self._resampler.value_rate)
-        self._window.push(samples[:, 0], too_slow)
+        self._window.push(samples[:, 0], samples[:, 1:], too_slow)
 
     def read(self) -> Native:
         """Read the window that ends here."""
         return self._window.read()
+
+    def candidates(self) -> tuple[Floats, Floats, Floats]:
+        """Give the peaks that a reading chooses from; see ``_core.PulseWindow.candidates``."""
+        return self._window.candidates()
 
     def newest(self, count: int) -> Floats:
         """Give the newest samples of band-passed pulse, oldest first."""
@@ -104,21 +110,31 @@ class Window:
         return rf.spectrum(self.pulse, PULSE.rate, PULSE.low, PULSE.high)
 
 
-def from_zero(level: Floats, times: Floats) -> Floats:
+def from_zero(level: Floats, times: Floats, witnesses: Floats | None = None) -> Floats:
     """Let a level begin at zero, where a filter at rest expects it, at the start and after gaps.
 
     Parameters
     ----------
     level, times
         Shape (frames,); times in s.
+    witnesses
+        Shape (frames, ``_core.WITNESSES``), see ``witnesses_of``; none by default, for a level of
+        which only the spectrum matters.
 
     Returns
     -------
-    float64 (frames, 1)
+    float64 (frames, ``LevelStream.CHANNELS``)
     """
     begins = np.concatenate([[0], np.flatnonzero(np.diff(times) > PULSE.max_gap) + 1])
     run = np.searchsorted(begins, np.arange(len(level)), side="right") - 1
-    return np.asarray(level - level[begins[run]])[:, np.newaxis]
+    if witnesses is None:
+        witnesses = np.zeros((len(level), _core.WITNESSES))
+    return np.column_stack([level - level[begins[run]], witnesses])
+
+
+def witnesses_of(frames: Frames) -> Floats:
+    """Give brightness and colour of the places of every frame, (frames, ``_core.WITNESSES``)."""
+    return np.stack([_core.observe(as_float(seen)) for seen in frames.appearance])
 
 
 def window_ends(times: Floats) -> list[int]:
@@ -137,7 +153,7 @@ def window_ends(times: Floats) -> list[int]:
     ends = []
     due = -math.inf
     for i, time in enumerate(times):
-        stream.take([0.0], time)
+        stream.take(np.zeros(LevelStream.CHANNELS), time)
         reading = rf.Reading.from_native(time, stream.read())
         full = reading.status in (rf.Status.OK, rf.Status.LOW_SIGNAL)
         if full and reading.end >= due - _TIME_TOLERANCE:

@@ -18,7 +18,7 @@ from training.checkpoint import Checkpoint, fingerprint
 from training.data.clips import LEVELS, Frames, as_float
 from training.metrics import PULSE
 from training.models import Teacher, load_model
-from training.readout import LevelStream, Window, from_zero, read_windows
+from training.readout import Floats, LevelStream, Window, from_zero, read_windows, witnesses_of
 from training.run import choose_device
 from training.score import Network, as_network, predict_clip
 
@@ -53,8 +53,8 @@ class NetworkSource:
     log: list[dict[str, float]]
     learned_from: frozenset[str] = frozenset()
 
-    def windows(self, frames: Frames, ends: Collection[int]) -> list[Window]:
-        """Read windows at some frames of a clip.
+    def signal(self, frames: Frames) -> Floats:
+        """Give what a ``LevelStream`` takes of every frame of a clip.
 
         The level of the pulse is the sum of what the network says beyond what it says of no motion
         at all.
@@ -63,7 +63,11 @@ class NetworkSource:
         still = np.zeros((1, *frames.appearance.shape[1:]), np.float32)
         rest = self.network(still, as_float(frames.appearance[:1]))
         level = np.cumsum(np.concatenate([[0.0], change - rest]), dtype=np.float64)
-        return read_windows(LevelStream(), from_zero(level, frames.times), frames.times, ends)
+        return from_zero(level, frames.times, witnesses_of(frames))
+
+    def windows(self, frames: Frames, ends: Collection[int]) -> list[Window]:
+        """Read windows at some frames of a clip."""
+        return read_windows(LevelStream(), self.signal(frames), frames.times, ends)
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,8 @@ class MethodSource:
     def windows(self, frames: Frames, ends: Collection[int]) -> list[Window]:
         """Read windows at some frames of a clip."""
         colour = face_colour(frames.appearance) / LEVELS
-        return read_windows(RgbStream(self.method, PULSE), colour, frames.times, ends)
+        values = np.column_stack([colour, witnesses_of(frames)])
+        return read_windows(RgbStream(self.method, PULSE), values, frames.times, ends)
 
 
 Source = Union[NetworkSource, MethodSource]

@@ -26,8 +26,9 @@ int main(int, char** arguments) {
   } else if (std::strcmp(arguments[2], "reading") == 0) {
     rppg::PulseWindow window{rppg::PulseOptions{}};
     window.restart(0, false);
-    for (int i = 0; i < 300; ++i) window.push(i % 25, false);
-    for (int i = 0; i < times; ++i) sum += window.read().heart_rate;
+    const double witnesses[rppg::kWitnesses] = {};
+    for (int i = 0; i < 300; ++i) window.push(i % 25, witnesses, false);
+    for (int i = 0; i < times; ++i) sum += window.read().snr_db;
   } else {
     constexpr int kHeight = 480, kWidth = 640;
     std::vector<std::uint8_t> pixels(kHeight * kWidth * 3, 120);

@@ -35,7 +35,7 @@ void check(const rppg::Reading& reading, const rppg::PulseOptions& options) {
   // Between bins the peak lies at most one half from the band's edge.
   if (!(reading.heart_rate > 60 * options.low - 1 && reading.heart_rate < 60 * options.high + 1))
     std::abort();
-  if (!(reading.snr_db >= options.min_snr_db)) std::abort();
+  if (!(reading.confidence >= options.min_confidence && reading.confidence <= 1)) std::abort();
 }
 
 }  // namespace
@@ -48,26 +48,31 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.high = number(given, options.high, 1, 20);
   options.order = given.ConsumeIntegralInRange(-1, 10);
   options.window = number(given, options.window, 0.5, 60);
-  options.min_snr_db = number(given, options.min_snr_db, -20, 20);
+  options.min_confidence = number(given, options.min_confidence, 0, 1);
+  options.peaks = given.ConsumeIntegralInRange(-1, 10);
   options.max_gap = number(given, options.max_gap, 0.01, 2);
   if (options.window * options.rate > kMostSamples) return 0;
   std::optional<rppg::Resampler> resampler;
   std::optional<rppg::PulseWindow> window;
   try {
-    resampler.emplace(options.rate, 1, options.max_gap);
+    resampler.emplace(options.rate, 1 + rppg::kWitnesses, options.max_gap);
     window.emplace(options);
   } catch (const std::invalid_argument&) {
     return 0;
   }
 
-  double time = 0, value = 0;
+  double time = 0, values[1 + rppg::kWitnesses] = {};
+  double& value = values[0];
   std::size_t most = static_cast<std::size_t>(options.rate * options.max_gap) + 2;
   const auto push = [&] {
     try {
       std::size_t cells = 0;
       if (resampler->classify(time) != rppg::Resampler::Step::next) window->restart(time, true);
-      resampler->push(time, &value, [&](const double* sample) {
-        window->push(*sample, window->is_too_slow(resampler->value_rate()));
+      // One witness beats along, another against it.
+      values[1] = 0.01 * value;
+      values[2] = -values[1];
+      resampler->push(time, values, [&](const double* sample) {
+        window->push(sample[0], sample + 1, window->is_too_slow(resampler->value_rate()));
         if (++cells > most) std::abort();
       });
     } catch (const rppg::TimeError&) {

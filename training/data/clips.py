@@ -252,7 +252,7 @@ class ClipWriter:
 
     def __init__(self, folder: Path, about: dict[str, Any], clips: Sequence[Clip]) -> None:
         self.folder = folder
-        self._clips = clips
+        self.clips = clips
         # Through JSON and back, so that it compares equal to what an earlier run has written.
         self._text = json.dumps(
             {"format": FORMAT, **about, "clips": [asdict(clip) for clip in clips]}
@@ -269,8 +269,8 @@ class ClipWriter:
         if not (self.folder / _UNFINISHED).is_file():
             self.folder.mkdir(parents=True, exist_ok=True)
             for name, (dtype, shape) in _ARRAYS.items():
-                self._new(name, dtype, (self._clips[-1].stop, *shape))
-            self._new("done", "|b1", (len(self._clips),))
+                self._new(name, dtype, (self.clips[-1].stop, *shape))
+            self._new("done", "|b1", (len(self.clips),))
             # Last: from here on the arrays are known to be whole.
             replace_file(self.folder / _UNFINISHED, self._text.encode())
         self._done = np.load(self.folder / _DONE)
@@ -301,7 +301,7 @@ class ClipWriter:
         OSError
             If the disk is full; the clips written before stay good.
         """
-        clip = self._clips[i]
+        clip = self.clips[i]
         for name in _ARRAYS:
             values = getattr(frames, name)
             if len(values) != clip.stop - clip.start:

@@ -32,7 +32,7 @@ LOSSY = CODECS[:-2]
 
 
 def transcode(
-    frames: Iterable[Frame], codec: str, fps: float, bits_per_pixel: float
+    frames: Iterable[Frame], codec: str, fps: float, bits_per_pixel: float, keyframes: int = 60
 ) -> Iterator[Frame]:
     """Encode and decode a video, frame by frame.
 
@@ -46,6 +46,8 @@ def transcode(
         Nominal frame rate in Hz, for the rate control.
     bits_per_pixel
         Bit rate over pixels and frames a second; "mjpeg" gets four times as much.
+    keyframes
+        Frames from one that is coded for itself to the next.
 
     Yields
     ------
@@ -66,7 +68,7 @@ def transcode(
     there, back = VideoReformatter(), VideoReformatter()
     for i, frame in enumerate(frames):
         if encoder is None:
-            encoder = _encoder(codec, frame.shape, fps, bits_per_pixel)
+            encoder = _encoder(codec, frame.shape, fps, bits_per_pixel, keyframes)
         picture = _picture(frame, encoder.format.name, i, there)
         yield from _decode(decoder, encoder.encode(picture), back)
     if encoder is not None:
@@ -119,7 +121,9 @@ def write_video(
             container.mux(stream.encode(None))
 
 
-def _encoder(codec: str, shape: tuple[int, ...], fps: float, bits_per_pixel: float) -> Any:
+def _encoder(
+    codec: str, shape: tuple[int, ...], fps: float, bits_per_pixel: float, keyframes: int
+) -> Any:
     name, pixels, options = _CODECS[codec]
     encoder: Any = av.CodecContext.create(name, "w")
     encoder.height, encoder.width = shape[:2]
@@ -128,7 +132,7 @@ def _encoder(codec: str, shape: tuple[int, ...], fps: float, bits_per_pixel: flo
     encoder.time_base = 1 / encoder.framerate
     bits = bits_per_pixel * shape[0] * shape[1] * fps
     encoder.bit_rate = round(bits * _INTRA_BITS if codec == "mjpeg" else bits)
-    encoder.gop_size = 60
+    encoder.gop_size = keyframes
     encoder.max_b_frames = 0
     encoder.thread_count = 1
     encoder.options = options

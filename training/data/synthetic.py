@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Callable
 
 import av
 import cv2
@@ -213,20 +214,44 @@ def make_cache(recipe: Recipe, folder: Path, workers: int = 1) -> None:
     ValueError
         If there is no worker.
     """
+    fill_cache(
+        ClipWriter(folder, recipe.about(), plan(recipe)), partial(make_clip, recipe), workers
+    )
+
+
+def fill_cache(writer: ClipWriter, make: Callable[[int], Frames], workers: int = 1) -> None:
+    """Make the clips that a cache still lacks.
+
+    Parameters
+    ----------
+    writer
+        Of the cache.
+    make
+        Gives the frames of the clip of an index; for several workers it must pickle.
+    workers
+        Number of processes.
+
+    Raises
+    ------
+    OSError
+        If the disk is full; the clips written before stay good.
+    ValueError
+        If there is no worker.
+    """
     if workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
-    writer = ClipWriter(folder, recipe.about(), plan(recipe))
     missing = writer.missing()
-    done = recipe.clips - len(missing)
-    with tqdm(total=recipe.clips, initial=done, desc=folder.name, unit="clip") as bar:
-        for i, frames in zip(missing, _made(recipe, missing, workers)):
+    total = len(writer.clips)
+    with tqdm(
+        total=total, initial=total - len(missing), desc=writer.folder.name, unit="clip"
+    ) as bar:
+        for i, frames in zip(missing, _made(make, missing, workers)):
             writer.write(i, frames)
             bar.update()
     writer.finish()
 
 
-def _made(recipe: Recipe, indices: Sequence[int], workers: int) -> Iterator[Frames]:
-    make = partial(make_clip, recipe)
+def _made(make: Callable[[int], Frames], indices: Sequence[int], workers: int) -> Iterator[Frames]:
     _one_thread()
     if workers == 1:
         yield from map(make, indices)

@@ -1,0 +1,279 @@
+"""Fit the confidence of a reading.
+
+    python -m training.confidence --pulse CLIPS... --none CLIPS... --out csrc/confidence_weights.hpp
+
+takes the peaks, right and wrong, in all windows of clips with a pulse and of clips without one
+(``training.data.decoys``, and scenes without a pulse), and writes the small network that
+``csrc/confidence.cpp`` runs. What it is worth on other clips: ``training.trust``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from tqdm import tqdm
+
+from rppg_fast.student import BUNDLED_WEIGHTS
+from training.command import command
+from training.data.clips import Clips, Frames
+from training.files import replace_file
+from training.metrics import PULSE
+from training.readout import Floats, LevelStream, window_ends
+from training.sources import NetworkSource, open_source
+
+CLOSE = 3.0
+"""A peak at most this far from the true rate is the heart's, bpm."""
+
+FAR = 5.0
+"""A peak further off is not; what lies between teaches nothing, bpm."""
+
+FALSE_OK = 0.01
+"""Share of windows without a pulse that may read ok."""
+
+FOLDS = 4
+"""Of cross-validation, which tells the threshold."""
+
+HIDDEN = 16
+STEPS = 250
+WEIGHT_DECAY = 4e-4
+FARTHEST = 3.0  # as kFarthest in csrc/confidence.cpp
+MEMBERS = 3
+"""Networks that are fitted; their mean logit is one network of so many times the hidden units."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The peaks of some windows.
+
+    Attributes
+    ----------
+    said : float64 (windows, peaks, items)
+        What the witnesses say of each; NaN where a window has fewer peaks.
+    error : float64 (windows, peaks)
+        Of the peak, bpm; infinite where there is no pulse, NaN where there is no peak.
+    confidence : float64 (windows, peaks)
+        Of the peak, by the engine as it is built; 0 where there is no peak.
+    has_pulse : bool (windows,)
+        Whether there is a pulse to be found.
+    clip : int (windows,)
+        Which clip the window is from.
+    """
+
+    said: Floats
+    error: Floats
+    confidence: Floats
+    has_pulse: NDArray[np.bool_]
+    clip: NDArray[np.int64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Candidates]) -> Candidates:
+        """Join those of several sets of clips."""
+        first = np.cumsum([0, *(part.clip.max() + 1 for part in parts)])
+        clip = np.concatenate([part.clip + start for part, start in zip(parts, first)])
+        return cls(
+            np.concatenate([part.said for part in parts]),
+            np.concatenate([part.error for part in parts]),
+            np.concatenate([part.confidence for part in parts]),
+            np.concatenate([part.has_pulse for part in parts]),
+            clip,
+        )
+
+
+def candidates(source: NetworkSource, clips: Clips) -> Candidates:
+    """Gather the peaks of all windows of some clips."""
+    said, errors, confidences, has_pulse, index = [], [], [], [], []
+    for i, clip in enumerate(tqdm(clips.clips, clips.folder.name, unit="clip", leave=False)):
+        for true_rate, rates, sure, items in _windows(source, clips[i]):
+            true = math.inf if clip.heart_rate is None else true_rate
+            said.append(_padded(items, math.nan))
+            errors.append(_padded(np.abs(60.0 * rates - true), math.nan))
+            confidences.append(_padded(sure, 0.0))
+            has_pulse.append(clip.heart_rate is not None)
+            index.append(i)
+    return Candidates(
+        np.array(said),
+        np.array(errors),
+        np.array(confidences),
+        np.array(has_pulse),
+        np.array(index),
+    )
+
+
+def _padded(values: Floats, filling: float) -> Floats:
+    """Fill up to the most peaks that there can be."""
+    out = np.full((PULSE.peaks, *values.shape[1:]), filling)
+    out[: len(values)] = values
+    return out
+
+
+def _windows(
+    source: NetworkSource, frames: Frames
+) -> Iterable[tuple[float, Floats, Floats, Floats]]:
+    """Yield the true rate (bpm) and what ``candidates`` gives of every window of a clip."""
+    ends = set(window_ends(frames.times))
+    stream = LevelStream()
+    for i, (value, time) in enumerate(zip(source.signal(frames), frames.times)):
+        stream.take(value, time)
+        if i in ends:
+            inside = (frames.times > time - PULSE.window) & (frames.times <= time)
+            yield (float(frames.heart_rate[inside].mean()), *stream.candidates())
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network of one hidden layer on standardised, clipped items."""
+
+    mean: Floats
+    deviation: Floats
+    hidden_weights: Floats
+    hidden_bias: Floats
+    output_weights: Floats
+    output_bias: float
+
+    def __call__(self, said: Floats) -> Floats:
+        """Give confidences; the arithmetic of csrc/confidence.cpp."""
+        x = np.clip((said - self.mean) / self.deviation, -FARTHEST, FARTHEST)
+        hidden = np.tanh(x @ self.hidden_weights.T + self.hidden_bias)
+        logit = hidden @ self.output_weights + self.output_bias
+        return np.asarray(np.where(np.isfinite(said).all(-1), 1 / (1 + np.exp(-logit)), 0.0))
+
+
+def fit(said: Floats, right: NDArray[np.bool_], seed: int) -> Model:
+    """Fit to peaks that are the heart's and peaks that are not.
+
+    Parameters
+    ----------
+    said
+        Shape (peaks, items).
+    right
+        Shape (peaks,).
+    seed
+        Of the start.
+    """
+    mean_, deviation = said.mean(0), said.std(0) + 1e-9
+    x = torch.from_numpy(np.clip((said - mean_) / deviation, -FARTHEST, FARTHEST))
+    y = torch.from_numpy(right.astype(np.float64))
+    members = [
+        _fit_member(x, y, seed + k) for k in tqdm(range(MEMBERS), "fit", unit="net", leave=False)
+    ]
+    weights, bias, out, out_bias = zip(*members)
+    return Model(
+        mean_,
+        deviation,
+        np.concatenate(weights),
+        np.concatenate(bias),
+        np.concatenate([o[0] for o in out]) / MEMBERS,
+        float(np.mean(out_bias)),
+    )
+
+
+def _fit_member(x: torch.Tensor, y: torch.Tensor, seed: int) -> list[Floats]:
+    """Fit one network; gives weights and bias of the hidden layer, then of the output."""
+    torch.manual_seed(seed)
+    hidden, output = nn.Linear(x.shape[1], HIDDEN).double(), nn.Linear(HIDDEN, 1).double()
+    parameters = [*hidden.parameters(), *output.parameters()]
+    optimizer = torch.optim.LBFGS(parameters, max_iter=STEPS, line_search_fn="strong_wolfe")
+
+    def loss() -> float:
+        optimizer.zero_grad()
+        logit = output(torch.tanh(hidden(x)))[:, 0]
+        misfit = nn.functional.binary_cross_entropy_with_logits(logit, y)
+        decay = WEIGHT_DECAY * ((hidden.weight**2).sum() + (output.weight**2).sum())
+        (misfit + decay).backward()  # type: ignore[no-untyped-call]
+        return float((misfit + decay).detach())
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return [parameter.detach().numpy() for parameter in parameters]
+
+
+def as_header(model: Model, about: str) -> str:
+    """Write the network as C++."""
+
+    def row(values: Floats) -> str:
+        return "{" + ", ".join(f"{value:.8g}" for value in values) + "}"
+
+    matrix = ",\n    ".join(row(values) for values in model.hidden_weights)
+    hidden = len(model.hidden_bias)
+    return f"""// Written by training/confidence.py: do not edit. {about}
+#pragma once
+
+namespace rppg::confidence_weights {{
+
+// clang-format off
+constexpr int kHidden = {hidden};
+constexpr double kMean[] = {row(model.mean)};
+constexpr double kDeviation[] = {row(model.deviation)};
+constexpr double kHiddenWeights[kHidden][{len(model.mean)}] = {{
+    {matrix}}};
+constexpr double kHiddenBias[] = {row(model.hidden_bias)};
+constexpr double kOutputWeights[] = {row(model.output_weights)};
+constexpr double kOutputBias = {model.output_bias:.8g};
+// clang-format on
+
+}}  // namespace rppg::confidence_weights
+"""
+
+
+def cross_validated(seen: Candidates, seed: int) -> Floats:
+    """Give the confidence of every peak by networks that were fitted to other clips."""
+    folds = np.random.default_rng(seed).integers(0, FOLDS, seen.clip.max() + 1)[seen.clip]
+    confidence = np.empty(seen.error.shape)
+    for fold in range(FOLDS):
+        inside = folds == fold
+        confidence[inside] = fit(*_examples(seen, ~inside), seed)(seen.said[inside])
+    return confidence
+
+
+def _examples(seen: Candidates, chosen: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Give testimonies of peaks that are the heart's and that are not, and which they are."""
+    error = seen.error[chosen]
+    clear = (error < CLOSE) | (error > FAR)
+    return seen.said[chosen][clear], error[clear] < CLOSE
+
+
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training.confidence", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--pulse", type=Path, nargs="+", required=True, help="clips with a pulse")
+    parser.add_argument("--none", type=Path, nargs="+", required=True, help="clips without one")
+    parser.add_argument("--source", default=str(BUNDLED_WEIGHTS), help="weights of the student")
+    parser.add_argument("--out", type=Path, required=True, help="the C++ header to write")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    source = open_source(given.source)
+    if not isinstance(source, NetworkSource):
+        raise ValueError(f"{given.source} is no network")
+    caches = [Clips.open(folder) for folder in (*given.pulse, *given.none)]
+    seen = Candidates.joined([candidates(source, clips) for clips in caches])
+    model = fit(*_examples(seen, np.ones(len(seen.error), bool)), given.seed)
+    about = (
+        f"Student {source.about['sha256'][:12]}, clips "
+        + ", ".join(clips.sha256[:12] for clips in caches)
+        + f", seed {given.seed}."
+    )
+    replace_file(given.out, as_header(model, about).encode())
+    confidence = cross_validated(seen, given.seed)
+    best = confidence.max(axis=1)
+    limit = float(np.quantile(best[~seen.has_pulse], 1 - FALSE_OK))
+    right = seen.error[:, 0] < CLOSE
+    print(
+        f"{len(best)} windows, {(~seen.has_pulse).sum()} without a pulse; cross-validated,"
+        f" {FALSE_OK:.0%} of those reach {limit:.2f}, and so do {(best[right] >= limit).mean():.1%}"
+        f" of the {right.sum()} windows whose highest peak is the heart's"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

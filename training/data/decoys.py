@@ -1,0 +1,194 @@
+"""Videos without a pulse: what must never read ok.
+
+    python -m training.data.decoys --out DIR --clips 300 --seed 5
+
+A picture (a printed face, a wall, a cartoon, noise) is held before a camera: still, shaken, panned,
+rocked, under steady or flickering light, sometimes frozen, sometimes through an encoder with
+frequent keyframes. Faces that are alive but for their pulse are scenes with
+``--set pulse.amplitude=0``, see ``training.data.synthetic``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import rppg_fast as rf
+from training.command import command
+from training.data.camera import Frame, Look, NoisyCamera
+from training.data.clips import Clip, ClipWriter, Frames, as_stored
+from training.data.codec import transcode
+from training.data.ingredients import between, choice, one_of, sample, stream
+from training.data.paint import Field
+from training.data.render import Box, Placement, place_in_crop, render
+from training.data.scene import Camera, Scene, sample_scene
+from training.data.surroundings import paint_background
+from training.data.synthetic import clip_times, fill_cache
+from training.data.trajectories import Times, Wander
+
+VERSION = 1
+
+_FINER = 2  # the picture is painted so much finer than it is seen: real edges fall anywhere
+
+
+@dataclass(frozen=True)
+class Decoy:
+    """How a picture is shown. Lengths are in pixels of the camera, amplitudes relative."""
+
+    picture: str = choice("what is seen", face=0.55, cartoon=0.15, wall=0.15, noise=0.15)
+    tremor: float = between("shaking of the hand, 0.7 to 6 Hz", 0.02, 3.0, log=True, share=0.35)
+    sway: float = between("swaying below 0.5 Hz", 0.05, 15.0, log=True, share=0.45)
+    rhythm: float = between("amplitude of rocking or nodding", 0.05, 6.0, log=True, share=0.25)
+    rhythm_rate: float = between("its rate, Hz", 0.7, 3.5)
+    pan: float = between("steady drift, pixels a second", 0.3, 20.0, log=True, share=0.25)
+    pan_angle: float = between("its direction, rad", 0.0, 2 * np.pi)
+    flicker: float = between("amplitude of a flicker", 0.0005, 0.04, log=True, share=0.25)
+    flicker_rate: float = between("its rate, Hz", 0.7, 4.0)
+    flicker_tint: float = between("its colour: 0: none, 1: strong", 0.0, 0.6)
+    drift: float = between("slow change of the light", 0.001, 0.04, log=True, share=0.5)
+    frozen: float = between("share of the time that the camera hangs", 0.1, 0.9, share=0.1)
+    keyframes: float = one_of("frames from one keyframe to the next", 8, 12, 15, 25, 30, 30, 60)
+    codec: str = choice("encoder", none=0.5, h264=0.35, mpeg4=0.06, vp8=0.03, mjpeg=0.06)
+
+
+def decoy(seed: int, index: int) -> tuple[Decoy, Scene]:
+    """Draw a decoy and the scene that gives its picture, its camera and its box."""
+    shown = sample(Decoy, "decoy", {}, seed, index)
+    scene = sample_scene(seed, index)
+    return shown, replace(scene, camera=replace(scene.camera, codec=shown.codec))
+
+
+def film(shown: Decoy, scene: Scene, times: Times) -> tuple[Iterator[Frame], Box]:
+    """Give the frames of a decoy, uint8 (H, W, 3) BGR, and the box to be measured."""
+    placement, box = place_in_crop(scene)
+    frames = _seen(shown, scene, placement, times)
+    camera = scene.camera
+    if camera.codec != "none":
+        gap = int(shown.keyframes)
+        frames = transcode(frames, camera.codec, camera.fps, camera.bits_per_pixel, keyframes=gap)
+    return frames, box
+
+
+def _seen(shown: Decoy, scene: Scene, placement: Placement, times: Times) -> Iterator[Frame]:
+    random = partial(stream, scene.seed, scene.index)
+    picture = _picture(shown, scene, placement)
+    camera = NoisyCamera(scene.camera, random("decoy.camera"))
+    phase = random("decoy.phases").uniform(0, 2 * np.pi, 3)
+    rhythm = shown.rhythm * np.sin(2 * np.pi * shown.rhythm_rate * times + phase[0])
+    shift = []
+    for name, along in (("x", np.cos), ("y", np.sin)):
+        shift.append(
+            shown.tremor * Wander(random(f"decoy.tremor.{name}"), 0.7, 6.0)(times)
+            + shown.sway * Wander(random(f"decoy.sway.{name}"), 0.03, 0.5)(times)
+            + rhythm * along(phase[1])
+            + shown.pan * times * along(shown.pan_angle)
+        )
+    tint = random("decoy.tint").normal(size=3)
+    colour = np.append(1 + shown.flicker_tint * (tint - tint.mean()), 0)
+    flicker = shown.flicker * np.sin(2 * np.pi * shown.flicker_rate * times + phase[2])
+    drift = shown.drift * Wander(random("decoy.drift"), 0.02, 0.4)(times)
+    liveliness = Wander(random("decoy.frozen"), 0.05, 0.5)(times)
+    live = liveliness >= np.quantile(liveliness, shown.frozen)
+    live[0] = True
+    for i in range(len(times)):
+        if live[i]:
+            light = 1 + drift[i] + flicker[i] * colour
+            moved = _shifted(picture, shift[0][i], shift[1][i], placement)
+            frame = camera(np.asarray(moved * light, np.float32))
+        yield frame
+
+
+def _picture(shown: Decoy, scene: Scene, placement: Placement) -> Field:
+    """Paint the picture, finer than it is seen: float32 (H, W, 4) in 8-bit levels."""
+    size = [_FINER * value for value in asdict(placement).values()]
+    fine = Placement(int(size[0]), int(size[1]), *size[2:])
+    quiet = replace(scene.camera, read_noise=0.0, shot_noise=0.0, block_noise=0.0, row_noise=0.0)
+    quiet = replace(quiet, blur=_FINER * scene.camera.blur)
+    if shown.picture == "face":
+        printed = next(render(replace(scene, camera=quiet), fine, np.zeros(1)))
+        return np.asarray(cv2.cvtColor(printed, cv2.COLOR_BGR2BGRA), np.float32)
+    return _backdrop(shown, scene, fine, quiet)
+
+
+def _backdrop(shown: Decoy, scene: Scene, fine: Placement, camera: Camera) -> Field:
+    rows, columns = np.mgrid[0 : fine.height, 0 : fine.width].astype(np.float32)
+    x = (columns - np.float32(fine.x)) / np.float32(fine.unit)
+    y = (rows - np.float32(fine.y)) / np.float32(fine.unit)
+    if shown.picture == "noise":
+        random = stream(scene.seed, scene.index, "decoy.noise")
+        colour = random.uniform(0.05, 0.95, (3, *x.shape)).astype(np.float32)
+    else:
+        kind = {"wall": "wall", "cartoon": "cluttered"}[shown.picture]
+        back = replace(scene.background, kind=kind)
+        colour = paint_background(replace(scene, background=back), x, y)
+    return Look(camera).layer(colour, np.ones_like(x))
+
+
+def _shifted(picture: Field, dx: float, dy: float, placement: Placement) -> Field:
+    """Move the picture by (dx, dy) pixels of the camera, mirrored at its edges, and see it."""
+    period = [2 * placement.width, 2 * placement.height]
+    far = [_FINER * (shift % length) for shift, length in zip((dx, dy), period)]
+    height, width = picture.shape[:2]
+    columns = (np.arange(width, dtype=np.float32) - np.float32(far[0]))[None, :]
+    rows = (np.arange(height, dtype=np.float32) - np.float32(far[1]))[:, None]
+    moved = cv2.remap(
+        picture,
+        np.repeat(columns, height, axis=0),
+        np.repeat(rows, width, axis=1),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    size = placement.width, placement.height
+    return np.asarray(cv2.resize(moved, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def make_decoy(seed: int, seconds: float, index: int) -> Frames:
+    """Render one decoy."""
+    shown, scene = decoy(seed, index)
+    times = clip_times(scene, seconds)
+    frames, box = film(shown, scene, times)
+    seen = np.stack([rf.appearance(frame, box) for frame in frames])
+    none = np.zeros(len(times), np.float32)
+    return Frames(as_stored(seen), none, times, np.full(len(times), np.nan, np.float32))
+
+
+def make_decoys(folder: Path, clips: int, seed: int, seconds: float, workers: int = 1) -> None:
+    """Make a cache of decoys, or finish one; raises what ``fill_cache`` does."""
+    plan = []
+    start = 0
+    for index in range(clips):
+        shown, scene = decoy(seed, index)
+        stop = start + len(clip_times(scene, seconds))
+        name = f"decoy-{seed}-{index}"
+        about = {"decoy": asdict(shown), **scene.to_json()}
+        plan.append(Clip(name, name, start, stop, scene.camera.fps, None, shown.picture, about))
+        start = stop
+    title = f"decoys, version {VERSION}, seed {seed}, {clips} clips of {seconds:g} s"
+    about = {"description": title, "decoys": VERSION, "seed": seed, "seconds": seconds}
+    fill_cache(ClipWriter(folder, about, plan), partial(make_decoy, seed, seconds), workers)
+
+
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training.data.decoys", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--clips", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--workers", type=int, default=1)
+    args = parser.parse_args(arguments)
+    make_decoys(args.out, args.clips, args.seed, args.seconds, args.workers)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

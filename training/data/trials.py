@@ -1,0 +1,89 @@
+"""Make the clips that a reading's confidence is fitted to, and others that it is tested on.
+
+    python -m training.data.trials --out data/trials --workers 2
+
+writes ``fit`` and ``test``, and in each the sets ``pulse`` and ``none``: see ``SETS``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from training.command import command
+from training.data.decoys import make_decoys
+from training.data.ingredients import OFF, Between, Law
+from training.data.presets import BROAD
+from training.data.synthetic import Recipe, Stratum, make_cache
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A set of clips; without ranges, of decoys."""
+
+    clips: int
+    seed: int
+    seconds: float = 15.0
+    ranges: Mapping[str, Law] | None = field(default_factory=dict)
+
+
+# Faces that are alive but for their pulse, often under a rhythm of light or movement.
+_SILENT: Mapping[str, Law] = {
+    **BROAD,
+    "pulse.amplitude": OFF,
+    "light.rhythm": Between(0.0005, 0.03, log=True, share=0.35),
+    "motion.rhythm": Between(0.003, 0.08, log=True, share=0.35),
+}
+_TIGHT: Mapping[str, Law] = {"framing.box_scale": Between(0.4, 1.1)}
+# Nothing but skin in the box, and any heart rate that the band holds.
+_SKIN: Mapping[str, Law] = {
+    "framing.box_scale": Between(0.3, 0.75),
+    "pulse.amplitude": Between(0.003, 0.03, log=True),
+    "pulse.heart_rate": Between(40, 215),
+}
+
+SETS: Mapping[str, Trial] = {
+    "fit/pulse/broad": Trial(240, 61, ranges=BROAD),
+    "fit/pulse/broad-more": Trial(160, 65, ranges=BROAD),
+    "fit/pulse/default": Trial(120, 62),
+    "fit/pulse/skin": Trial(160, 75, 13.0, _SKIN),
+    "fit/pulse/tight": Trial(120, 68, 13.0, {**BROAD, **_TIGHT}),
+    "fit/none/decoys": Trial(300, 64, ranges=None),
+    "fit/none/silent": Trial(240, 63, ranges=_SILENT),
+    "fit/none/silent-more": Trial(240, 66, ranges=_SILENT),
+    "fit/none/silent-tight": Trial(120, 69, 13.0, {**_SILENT, **_TIGHT}),
+    "test/pulse/broad": Trial(120, 71, ranges=BROAD),
+    "test/pulse/default": Trial(60, 72),
+    "test/none/decoys": Trial(200, 74, ranges=None),
+    "test/none/silent": Trial(120, 73, ranges=_SILENT),
+}
+
+
+def make(name: str, folder: Path, workers: int = 1) -> None:
+    """Make one of ``SETS``, or finish it; raises what ``make_cache`` does."""
+    trial = SETS[name]
+    if trial.ranges is None:
+        make_decoys(folder, trial.clips, trial.seed, trial.seconds, workers)
+        return
+    stratum = Stratum("", trial.clips, trial.ranges)
+    make_cache(Recipe("synthetic clips", trial.seed, trial.seconds, (stratum,)), folder, workers)
+
+
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training.data.trials", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--workers", type=int, default=1)
+    given = parser.parse_args(arguments)
+    for name in SETS:
+        make(name, given.out / name, given.workers)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
