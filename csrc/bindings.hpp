@@ -1,0 +1,26 @@
+// What the files of the Python module share.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <memory>
+#include <string>
+
+#include "frame.hpp"
+#include "student.hpp"
+#include "weights.hpp"
+
+namespace rppg {
+
+ColourOrder parse_order(const std::string& color);
+MotionKind parse_kind(const std::string& kind);
+Box parse_box(const pybind11::object& object);
+void check_frame_size(std::int64_t height, std::int64_t width);
+FrameView view_frame(const pybind11::object& object, ColourOrder order);
+
+// bindings_cuda.cpp
+std::shared_ptr<const Accelerator> open_accelerator(const StudentFile& file);
+void bind_cuda(pybind11::module_& module,
+               pybind11::class_<Student, std::shared_ptr<Student>>& student);
+
+}  // namespace rppg

@@ -1,0 +1,138 @@
+// The programs of csrc/kernels/cuda on the processor: every block's threads one after the other,
+// from phase to phase, in three orders, shared memory and registers filled with what is no number.
+// One line each: the program, the order, then hexadecimal floats.
+// Usage: run_cuda WEIGHTS MOTIONS, the second a file of float32, [frame][colour][y][x]; or
+// run_cuda --frame PIXELS WIDTH HEIGHT X0 Y0 X1 Y1 rgb|bgr normalized|difference: two frames of
+// bytes, [frame][y][x][channel]; prints the appearance of each and the motion between them.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cuda.hpp"
+#include "weights.hpp"
+
+namespace {
+
+using namespace rppg;
+using namespace rppg::cuda;
+
+constexpr const char* kOrders[] = {"forward", "backward", "shuffled"};
+
+// The first way is as a warp would go; if another gives another answer, a phase reads what it
+// writes: a barrier is missing.
+std::vector<int> order_of(int threads, const std::string& name) {
+  std::vector<int> order(static_cast<std::size_t>(threads));
+  std::iota(order.begin(), order.end(), 0);
+  if (name == "backward") std::reverse(order.begin(), order.end());
+  if (name == "shuffled") std::shuffle(order.begin(), order.end(), std::mt19937(7));
+  return order;
+}
+
+template <class Program>
+class Block {
+ public:
+  explicit Block(const std::string& order) : order_(order_of(Program::kThreads, order)) {
+    std::memset(static_cast<void*>(registers_.data()), 0xff, sizeof(Registers) * registers_.size());
+    std::memset(static_cast<void*>(shared_.get()), 0xff, sizeof *shared_);
+  }
+
+  template <class Phase>
+  void each(const Phase& phase) {
+    for (const int thread : order_) phase(thread, registers_[static_cast<std::size_t>(thread)]);
+  }
+
+  unsigned arrive(unsigned* arrived) { return (*arrived)++; }
+
+  typename Program::Shared& shared() { return *shared_; }
+
+ private:
+  using Registers = typename Program::Registers;
+  std::vector<int> order_;
+  std::vector<Registers> registers_ = std::vector<Registers>(Program::kThreads);
+  std::unique_ptr<typename Program::Shared> shared_ = std::make_unique<typename Program::Shared>();
+};
+
+std::vector<char> read(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void print(const char* program, const char* order, const std::vector<float>& values) {
+  std::printf("%s %s", program, order);
+  for (const float value : values) std::printf(" %a", static_cast<double>(value));
+  std::printf("\n");
+}
+
+void run_student(const char* weights_path, const char* motions_path) {
+  const std::vector<char> file = read(weights_path), bytes = read(motions_path);
+  auto weights = std::make_unique<DeviceWeights>();
+  pack(read_student_file(file.data(), file.size(), weights_path).tensors(), *weights);
+  std::vector<float> motions(bytes.size() / sizeof(float));
+  std::memcpy(motions.data(), bytes.data(), bytes.size());
+  const std::size_t count = motions.size() / kPixels;
+
+  for (const char* order : kOrders) {
+    std::vector<float> out(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      Block<Whole> block(order);
+      Whole::run(block, block.shared(), *weights, motions.data() + i * kPixels, &out[i]);
+    }
+    print("whole", order, out);
+    unsigned arrived = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      std::vector<float> parts(Split::kParts);
+      for (const int part : order_of(Split::kParts, order)) {
+        Block<Split> block(order);
+        Split::run(block, block.shared(), *weights, part, motions.data() + i * kPixels,
+                   parts.data(), &arrived, &out[i]);
+      }
+      if (arrived != 0) std::abort();  // ready for the next
+    }
+    print("split", order, out);
+  }
+}
+
+void run_frame(char** arguments) {
+  const std::vector<char> bytes = read(arguments[0]);
+  const auto number = [&](int i) { return std::atoi(arguments[i]); };
+  const int width = number(1), height = number(2);
+  const Box box{number(3), number(4), number(5), number(6)};
+  const bool blue_first = std::strcmp(arguments[7], "bgr") == 0;
+  const bool normalized = std::strcmp(arguments[8], "normalized") == 0;
+  const std::ptrdiff_t row = width * kColours;
+  for (const char* order : kOrders) {
+    std::vector<float> appearance[2], motion(kPixels);
+    for (int i = 0; i < 2; ++i) {
+      appearance[i].resize(kPixels);
+      const auto* const frame =
+          reinterpret_cast<const std::uint8_t*>(bytes.data()) + i * row * height;
+      const Crop crop = crop_of({frame, height, width, row, kColours, 1,
+                                 blue_first ? ColourOrder::bgr : ColourOrder::rgb},
+                                box);
+      for (const int index : order_of(Frame::kBlocks, order)) {
+        Block<Frame> block(order);
+        Frame::run(block, block.shared(), index, crop, i ? appearance[0].data() : nullptr,
+                   normalized, appearance[i].data(), motion.data());
+      }
+      print(i ? "second" : "first", order, appearance[i]);
+      print(i ? "motion" : "rest", order, motion);
+    }
+  }
+}
+
+}  // namespace
+
+int main(int, char** arguments) {
+  if (std::strcmp(arguments[1], "--frame") == 0)
+    run_frame(arguments + 2);
+  else
+    run_student(arguments[1], arguments[2]);
+}
