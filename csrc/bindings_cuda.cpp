@@ -1,6 +1,7 @@
 // The Python module's part for CUDA: other libraries' arrays on the device, and argument checks.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <vector>
 
@@ -86,7 +87,7 @@ DeviceArray from_dlpack(const py::object& object, const std::string& name, CudaS
   return array;
 }
 
-DeviceArray from_interface(const py::object& object, const std::string& name) {
+DeviceArray from_interface(const py::object& object, const std::string& name) try {
   const py::dict interface = object.attr("__cuda_array_interface__");
   const auto get = [&](const char* key) -> py::object {
     return interface.contains(key) ? py::object(interface[key]) : py::none();
@@ -111,6 +112,10 @@ DeviceArray from_interface(const py::object& object, const std::string& name) {
   }
   array.owner = object;
   return array;
+} catch (const py::cast_error&) {
+  throw py::value_error(name + " exports a __cuda_array_interface__ that is not one");
+} catch (const py::error_already_set&) {
+  throw py::value_error(name + " exports a __cuda_array_interface__ that is not one");
 }
 
 // Reads what an object exports, once the work on its own stream is what `stream` waits for.

@@ -259,7 +259,7 @@ std::string version_text(int version) {
 }  // namespace
 
 std::string describe_build() {
-  return "CUDA " + version_text(CUDART_VERSION) + " for sm_" RPPG_CUDA_ARCHITECTURES;
+  return "built with " + version_text(CUDART_VERSION) + " for sm_" RPPG_CUDA_ARCHITECTURES;
 }
 
 std::string describe_devices() {

@@ -1,7 +1,8 @@
 // The programs of csrc/kernels/cuda on the processor: every block's threads one after the other,
 // from phase to phase, in three orders, shared memory and registers filled with what is no number.
 // One line each: the program, the order, then hexadecimal floats.
-// Usage: run_cuda WEIGHTS MOTIONS, the second a file of float32, [frame][colour][y][x]; or
+// Usage: run_cuda --threads prints the threads of each program's blocks;
+// run_cuda WEIGHTS MOTIONS, the second a file of float32, [frame][colour][y][x]; or
 // run_cuda --frame PIXELS WIDTH HEIGHT X0 Y0 X1 Y1 rgb|bgr normalized|difference: two frames of
 // bytes, [frame][y][x][channel]; prints the appearance of each and the motion between them.
 #include <algorithm>
@@ -26,8 +27,8 @@ using namespace rppg::cuda;
 
 constexpr const char* kOrders[] = {"forward", "backward", "shuffled"};
 
-// The first way is as a warp would go; if another gives another answer, a phase reads what it
-// writes: a barrier is missing.
+// If one order gives another answer than the next, a phase reads what it writes: a barrier is
+// missing.
 std::vector<int> order_of(int threads, const std::string& name) {
   std::vector<int> order(static_cast<std::size_t>(threads));
   std::iota(order.begin(), order.end(), 0);
@@ -131,7 +132,10 @@ void run_frame(char** arguments) {
 }  // namespace
 
 int main(int, char** arguments) {
-  if (std::strcmp(arguments[1], "--frame") == 0)
+  if (std::strcmp(arguments[1], "--threads") == 0)
+    std::printf("whole %d\nsplit %d\nframe %d\n", Whole::kThreads, Split::kThreads,
+                Frame::kThreads);
+  else if (std::strcmp(arguments[1], "--frame") == 0)
     run_frame(arguments + 2);
   else
     run_student(arguments[1], arguments[2]);
