@@ -69,7 +69,7 @@ class Memory {
     check(cudaMalloc(&memory, count * sizeof(T)), "cannot allocate memory");
     data_ = static_cast<T*>(memory);
   }
-  ~Memory() { cudaFree(data_); }
+  ~Memory() { cudaFree(data_); }  // which waits for the device
   Memory(const Memory&) = delete;
   T* data() const { return data_; }
 
@@ -102,7 +102,10 @@ struct Lane {
   Lane() {
     check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cannot create a stream");
   }
-  ~Lane() { cudaStreamDestroy(stream); }
+  ~Lane() {
+    cudaStreamSynchronize(stream);  // after an error, what was begun may still be under way
+    cudaStreamDestroy(stream);
+  }
   Lane(const Lane&) = delete;
 };
 

@@ -46,12 +46,12 @@ def golden(count: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
 
 @pytest.fixture(scope="session")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Any]]:
-    """The kernels as plain C++, watched for undefined behaviour; returns what each order gives."""
+    """The kernels as plain C++, every access to memory watched; returns what each order gives."""
     if shutil.which(COMPILER) is None:
         pytest.skip(f"there is no {COMPILER}")
     program = tmp_path_factory.mktemp("cuda") / "run_cuda"
-    flags = ["-std=c++17", "-O1", f"-I{ROOT / 'csrc'}"]
-    watch = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    flags = ["-std=c++17", "-O2", f"-I{ROOT / 'csrc'}"]
+    watch = ["-fsanitize=address,bounds", "-fno-sanitize-recover=all"]
     sources = [ROOT / "csrc" / f"{name}.cpp" for name in ("weights", "safetensors", "pack")]
     shim = ROOT / "tests" / "native" / "run_cuda.cpp"
     run(COMPILER, *flags, *watch, shim, *sources, "-o", program)
@@ -191,6 +191,26 @@ def test_device_headers_are_cpp14(tmp_path: Path) -> None:
     source.write_text('#include "kernels/cuda/frame.hpp"\n#include "kernels/cuda/student.hpp"\n')
     flags = ["-std=c++14", "-pedantic-errors", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
     run(COMPILER, *flags, f"-I{ROOT / 'csrc'}", source)
+
+
+def test_the_hosts_side_of_cuda_against_a_stand_in_for_its_runtime(tmp_path: Path) -> None:
+    """Launches, chunks, streams, errors, frames; the program says itself what is wrong."""
+    if not resources.compilers():
+        pytest.skip("there is no CUDA compiler here, on the PATH or in RPPG_NVCC, with its headers")
+    flags = ["-std=c++17", f"-I{ROOT / 'csrc'}"]
+    host = ["-x", "c++", "-allow-unsupported-compiler", "-Xcompiler=-fsanitize=address"]
+    defined = '-DRPPG_CUDA_ARCHITECTURES="53"'
+    objects = []
+    for source in (ROOT / "csrc" / "cuda.cpp", ROOT / "tests" / "native" / "run_cuda_host.cpp"):
+        objects.append(tmp_path / f"{source.stem}.o")
+        compiler = resources.compilers()[0]
+        run(compiler, *flags, *host, defined, "-c", source, "-o", objects[-1])
+    names = ("pack", "frame", "kernels/dispatch", "kernels/portable")
+    sources = [ROOT / "csrc" / f"{name}.cpp" for name in names]
+    program = tmp_path / "run_cuda_host"
+    link = ["-fsanitize=address", "-pthread", "-DRPPG_PORTABLE"]
+    run(COMPILER, *flags, *link, *objects, *sources, "-o", program)
+    run(program)
 
 
 # --- The module

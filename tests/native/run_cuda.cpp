@@ -5,18 +5,16 @@
 // run_cuda WEIGHTS MOTIONS, the second a file of float32, [frame][colour][y][x]; or
 // run_cuda --frame PIXELS WIDTH HEIGHT X0 Y0 X1 Y1 rgb|bgr normalized|difference: two frames of
 // bytes, [frame][y][x][channel]; prints the appearance of each and the motion between them.
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <memory>
-#include <numeric>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "block.hpp"
 #include "cuda.hpp"
 #include "weights.hpp"
 
@@ -26,40 +24,6 @@ using namespace rppg;
 using namespace rppg::cuda;
 
 constexpr const char* kOrders[] = {"forward", "backward", "shuffled"};
-
-// If one order gives another answer than the next, a phase reads what it writes: a barrier is
-// missing.
-std::vector<int> order_of(int threads, const std::string& name) {
-  std::vector<int> order(static_cast<std::size_t>(threads));
-  std::iota(order.begin(), order.end(), 0);
-  if (name == "backward") std::reverse(order.begin(), order.end());
-  if (name == "shuffled") std::shuffle(order.begin(), order.end(), std::mt19937(7));
-  return order;
-}
-
-template <class Program>
-class Block {
- public:
-  explicit Block(const std::string& order) : order_(order_of(Program::kThreads, order)) {
-    std::memset(static_cast<void*>(registers_.data()), 0xff, sizeof(Registers) * registers_.size());
-    std::memset(static_cast<void*>(shared_.get()), 0xff, sizeof *shared_);
-  }
-
-  template <class Phase>
-  void each(const Phase& phase) {
-    for (const int thread : order_) phase(thread, registers_[static_cast<std::size_t>(thread)]);
-  }
-
-  unsigned arrive(unsigned* arrived) { return (*arrived)++; }
-
-  typename Program::Shared& shared() { return *shared_; }
-
- private:
-  using Registers = typename Program::Registers;
-  std::vector<int> order_;
-  std::vector<Registers> registers_ = std::vector<Registers>(Program::kThreads);
-  std::unique_ptr<typename Program::Shared> shared_ = std::make_unique<typename Program::Shared>();
-};
 
 std::vector<char> read(const char* path) {
   std::ifstream file(path, std::ios::binary);
