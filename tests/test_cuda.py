@@ -51,7 +51,7 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[st
         pytest.skip(f"there is no {COMPILER}")
     program = tmp_path_factory.mktemp("cuda") / "run_cuda"
     flags = ["-std=c++17", "-O2", f"-I{ROOT / 'csrc'}"]
-    watch = ["-fsanitize=address,bounds", "-fno-sanitize-recover=all"]
+    watch = ["-fsanitize=address,bounds,alignment", "-fno-sanitize-recover=all"]
     sources = [ROOT / "csrc" / f"{name}.cpp" for name in ("weights", "safetensors", "pack")]
     shim = ROOT / "tests" / "native" / "run_cuda.cpp"
     run(COMPILER, *flags, *watch, shim, *sources, "-o", program)

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <math.h>
-#include <string.h>
 
 #if defined(__CUDACC__)
 #define RPPG_DEVICE __device__ __forceinline__
@@ -28,13 +27,7 @@ struct alignas(kCount * sizeof(float)) Floats {
 
 template <int kCount>
 RPPG_DEVICE Floats<kCount> load(const float* from) {
-#if defined(__CUDA_ARCH__)
   return *reinterpret_cast<const Floats<kCount>*>(from);
-#else
-  Floats<kCount> out;
-  memcpy(&out, from, sizeof out);
-  return out;
-#endif
 }
 
 // The same from memory that no kernel writes, through the cache for such memory.

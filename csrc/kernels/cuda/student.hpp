@@ -16,7 +16,7 @@ namespace cuda {
 
 // Weights as the kernels read them: the output map fastest, all but the last layer multiplied by
 // 2 log2(e), so that tanh begins with a power of two.
-struct DeviceWeights {
+struct alignas(16) DeviceWeights {
   float conv1[kColours * 9 * kMaps1];  // [colour][tap][map1]
   float conv1_bias[kMaps1];
   float conv2[kMaps1 * 9 * kMaps2];  // [map1][tap][map2]
