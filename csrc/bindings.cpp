@@ -161,6 +161,18 @@ py::array_t<float> predict(const Student& student, const py::object& object, int
   return out;
 }
 
+py::object call_student(const Student& student, const py::object& motion, int threads,
+                        const py::object& out, std::uintptr_t stream) {
+  if (!out.is_none()) {
+    changes_on_device(student, motion, out, stream);
+    return out;
+  }
+  if (!py::isinstance<py::array>(motion) && py::hasattr(motion, "__dlpack__"))
+    throw py::type_error("motion is a " + describe(motion) + ": give a NumPy array, or, where it " +
+                         "is on a CUDA device, an array of shape (N,) there as out");
+  return predict(student, motion, threads);
+}
+
 py::tuple as_tuple(const Reading& reading) {
   return py::make_tuple(static_cast<int>(reading.status), reading.heart_rate, reading.snr_db,
                         reading.start, reading.end);
@@ -279,17 +291,16 @@ void bind_kernels(py::module_& module) {
 }
 
 void bind_student(py::module_& module) {
-  py::class_<Student, std::shared_ptr<Student>> student(module, "Student");
-  student
+  py::class_<Student, std::shared_ptr<Student>>(module, "Student")
       .def(py::init(
                [](const py::bytes& data, const std::string& source, const std::string& backend) {
                  return std::const_pointer_cast<Student>(make_student(data, source, backend));
                }),
            py::arg("data"), py::arg("source"), py::arg("backend") = "auto")
-      .def("__call__", predict, py::arg("motion"), py::arg("threads") = 1)
+      .def("__call__", call_student, py::arg("motion"), py::arg("threads") = 1, py::kw_only(),
+           py::arg("out") = py::none(), py::arg("stream") = 0)
       .def_property_readonly("backend", [](const Student& s) { return s.backend(); })
       .def_property_readonly("metadata", [](const Student& s) { return s.weights().metadata; });
-  bind_cuda(module, student);
 }
 
 void bind_pulse(py::module_& module) {
@@ -389,4 +400,5 @@ PYBIND11_MODULE(_core, module) {
   rppg::bind_kernels(module);
   rppg::bind_student(module);
   rppg::bind_pulse(module);
+  rppg::bind_cuda(module);
 }

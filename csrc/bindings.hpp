@@ -20,7 +20,8 @@ FrameView view_frame(const pybind11::object& object, ColourOrder order);
 
 // bindings_cuda.cpp
 std::shared_ptr<const Accelerator> open_accelerator(const StudentFile& file);
-void bind_cuda(pybind11::module_& module,
-               pybind11::class_<Student, std::shared_ptr<Student>>& student);
+void changes_on_device(const Student& student, const pybind11::object& motion,
+                       const pybind11::object& out, std::uintptr_t stream);
+void bind_cuda(pybind11::module_& module);
 
 }  // namespace rppg

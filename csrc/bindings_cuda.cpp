@@ -161,26 +161,6 @@ void await(const DeviceArray& array, const std::string& name, int device, CudaSt
     cuda::follow(stream, array.producer);
 }
 
-void changes_on_device(const Student& student, const py::object& motion, const py::object& out,
-                       CudaStream stream) {
-  const DeviceArray from = view(motion, "motion", stream), to = view(out, "out", stream);
-  require(from, "motion", "float32", {-1, kColours, kSide, kSide},
-          "float32 of shape (N, 3, 36, 36)");
-  require(to, "out", "float32", {from.shape[0]}, "float32 of shape (N,), as motion has it");
-  require_writable(to, "out");
-  const float* const motions = contiguous_floats(from, "motion");
-  float* const changes = contiguous_floats(to, "out");
-  const auto* const network = dynamic_cast<const cuda::Network*>(student.accelerator());
-  if (network == nullptr)
-    throw py::value_error(std::string("arrays on a CUDA device take a student that was loaded with "
-                                      "backend='cuda'; this one runs on '") +
-                          student.backend() + "'");
-  await(from, "motion", network->device(), stream);
-  await(to, "out", network->device(), stream);
-  py::gil_scoped_release release;
-  network->changes_on_device(motions, from.shape[0], changes, stream);
-}
-
 // A frame on the device, or a NumPy array with packed pixels.
 FrameView view_any_frame(const py::object& frame, ColourOrder order, CudaStream stream,
                          DeviceArray& there, py::object& copy) {
@@ -227,15 +207,33 @@ void push(cuda::FrameMotion& self, const py::object& frame, const py::object& bo
 
 }  // namespace
 
+void changes_on_device(const Student& student, const py::object& motion, const py::object& out,
+                       CudaStream stream) {
+  const DeviceArray from = view(motion, "motion", stream), to = view(out, "out", stream);
+  require(from, "motion", "float32", {-1, kColours, kSide, kSide},
+          "float32 of shape (N, 3, 36, 36)");
+  require(to, "out", "float32", {from.shape[0]}, "float32 of shape (N,), as motion has it");
+  require_writable(to, "out");
+  const float* const motions = contiguous_floats(from, "motion");
+  float* const changes = contiguous_floats(to, "out");
+  const auto* const network = dynamic_cast<const cuda::Network*>(student.accelerator());
+  if (network == nullptr)
+    throw py::value_error(std::string("arrays on a CUDA device take a student that was loaded with "
+                                      "backend='cuda'; this one runs on '") +
+                          student.backend() + "'");
+  await(from, "motion", network->device(), stream);
+  await(to, "out", network->device(), stream);
+  py::gil_scoped_release release;
+  network->changes_on_device(motions, from.shape[0], changes, stream);
+}
+
 std::shared_ptr<const Accelerator> open_accelerator(const StudentFile& file) {
   return cuda::open_network(file.tensors());
 }
 
-void bind_cuda(py::module_& module, py::class_<Student, std::shared_ptr<Student>>& student) {
+void bind_cuda(py::module_& module) {
   module.def("cuda_build", cuda::describe_build);
   module.def("cuda_devices", cuda::describe_devices);
-  student.def("changes_on_device", changes_on_device, py::arg("motion"), py::arg("out"),
-              py::arg("stream") = 0);
   py::class_<cuda::FrameMotion>(module, "FrameMotion")
       .def(py::init(
                [](const std::string& kind) { return cuda::open_frame_motion(parse_kind(kind)); }),

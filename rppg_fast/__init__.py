@@ -19,7 +19,7 @@ from pkgutil import extend_path
 # compiled module: look for that one in the installed package, too.
 __path__ = extend_path(__path__, __name__)
 
-from rppg_fast import cuda
+from rppg_fast import cuda as cuda
 from rppg_fast._core import (
     BandPass,
     Resampler,
@@ -57,7 +57,6 @@ __all__ = [
     "__version__",
     "appearance",
     "backends",
-    "cuda",
     "face_box",
     "largest_face",
     "measure",

@@ -1,7 +1,10 @@
 from collections.abc import Iterable
+from typing import TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+_Array = TypeVar("_Array")
 
 __version__: str
 compiler: str
@@ -79,8 +82,38 @@ def motion(
 
 class Student:
     def __init__(self, data: bytes, source: str, backend: str = "auto") -> None: ...
-    def __call__(self, motion: NDArray[np.float32], threads: int = 1) -> NDArray[np.float32]: ...
-    def changes_on_device(self, motion: object, out: object, stream: int = 0) -> None: ...
+    @overload
+    def __call__(
+        self, motion: NDArray[np.float32], threads: int = 1, *, out: None = None, stream: int = 0
+    ) -> NDArray[np.float32]:
+        """Return the change of the pulse over each frame step.
+
+        Parameters
+        ----------
+        motion
+            float32 of shape (N, 3, 36, 36): a NumPy array or, with ``out``, on the student's CUDA
+            device, contiguous.
+        threads
+            How many the processor spreads a NumPy array over.
+        out
+            float32 of shape (N,) on the device.
+        stream
+            Handle of the CUDA stream to work on, where there is ``out``; the default stream by
+            itself.
+
+        Raises
+        ------
+        TypeError
+            If an array is none.
+        ValueError
+            If an array has another dtype or shape, lies elsewhere or must not be written.
+        RuntimeError
+            If CUDA reports an error.
+        """
+    @overload
+    def __call__(
+        self, motion: object, threads: int = 1, *, out: _Array, stream: int = 0
+    ) -> _Array: ...
     @property
     def backend(self) -> str: ...
     @property

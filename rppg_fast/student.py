@@ -5,18 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import TypeVar, overload
-
-import numpy as np
-from numpy.typing import NDArray
 
 from rppg_fast import _core
 
 #: The weights that ship with the package; their card lies beside them.
 BUNDLED_WEIGHTS = Path(__file__).parent / "assets" / "student.safetensors"
-
-
-_Array = TypeVar("_Array")
 
 
 class Student(_core.Student):
@@ -27,9 +20,10 @@ class Student(_core.Student):
     (N,), in standard deviations of the training label. It runs in the caller's thread, unless
     ``threads`` asks for more; the bits are the same.
 
-    A student on a CUDA device takes NumPy arrays all the same, with one copy each way. For arrays
-    that are on the device already it writes into ``out`` and returns that: see ``rppg_fast.cuda``.
-    It rounds a batch otherwise than a few frames, within the same tolerance.
+    A student on a CUDA device takes NumPy arrays all the same, with one copy each way. Of motion
+    that is on the device already it writes the changes into ``out`` and returns that; ``stream`` is
+    the handle of the CUDA stream to do it on: see ``rppg_fast.cuda``. It rounds a batch otherwise
+    than a few frames, within the same tolerance.
 
     Attributes
     ----------
@@ -50,51 +44,6 @@ class Student(_core.Student):
         super().__init__(data, source, backend)
         self.source = source
         self.sha256 = hashlib.sha256(data).hexdigest()
-
-    @overload
-    def __call__(
-        self, motion: NDArray[np.float32], threads: int = 1, *, out: None = None, stream: int = 0
-    ) -> NDArray[np.float32]: ...
-    @overload
-    def __call__(
-        self, motion: object, threads: int = 1, *, out: _Array, stream: int = 0
-    ) -> _Array: ...
-    def __call__(
-        self, motion: object, threads: int = 1, *, out: _Array | None = None, stream: int = 0
-    ) -> NDArray[np.float32] | _Array:
-        """Predict the change of the pulse over each frame step.
-
-        Parameters
-        ----------
-        motion
-            float32 of shape (N, 3, 36, 36): a NumPy array or, with ``out``, on the student's CUDA
-            device, contiguous.
-        threads
-            How many the processor spreads a NumPy array over.
-        out
-            float32 of shape (N,) on the device.
-        stream
-            Handle of the CUDA stream to work on, where there is ``out``; the default stream by
-            itself.
-
-        Raises
-        ------
-        TypeError
-            If an array is none.
-        ValueError
-            If an array has another dtype or shape, or lies elsewhere.
-        RuntimeError
-            If CUDA reports an error.
-        """
-        if out is not None:
-            self.changes_on_device(motion, out, stream)
-            return out
-        if hasattr(motion, "__dlpack__") and not isinstance(motion, np.ndarray):
-            raise TypeError(
-                f"motion is a {type(motion).__name__}: give a NumPy array, or, where it is on a "
-                "CUDA device, an array of shape (N,) there as out"
-            )
-        return super().__call__(motion, threads)  # type: ignore[arg-type]  # checked there
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] = BUNDLED_WEIGHTS, backend: str = "auto") -> Student:
