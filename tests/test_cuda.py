@@ -205,7 +205,7 @@ def test_the_hosts_side_of_cuda_against_a_stand_in_for_its_runtime(tmp_path: Pat
         objects.append(tmp_path / f"{source.stem}.o")
         compiler = resources.compilers()[0]
         run(compiler, *flags, *host, defined, "-c", source, "-o", objects[-1])
-    names = ("pack", "frame", "kernels/dispatch", "kernels/portable")
+    names = ("pack", "frame", "student", "kernels/dispatch", "kernels/portable")
     sources = [ROOT / "csrc" / f"{name}.cpp" for name in names]
     program = tmp_path / "run_cuda_host"
     link = ["-fsanitize=address", "-pthread", "-DRPPG_PORTABLE"]
@@ -470,6 +470,7 @@ def test_a_graph_replays_the_student(torch_cuda: Any, motions: NDArray[np.float3
     student = rf.Student.load(backend="cuda")
     there = torch_cuda.from_numpy(motions[:1]).cuda()
     out = poisoned(torch_cuda, 1)
+    student(there, out=out)
     stream, graph = torch_cuda.cuda.Stream(), torch_cuda.cuda.CUDAGraph()
     torch_cuda.cuda.synchronize()
     with torch_cuda.cuda.graph(graph, stream=stream):
@@ -546,8 +547,10 @@ def test_errors_on_a_device(torch_cuda: Any) -> None:
         rf.cuda.FrameMotion().push(
             np.zeros((9, 9, 3), np.uint8), (0, 0, 10, 9), poisoned(torch_cuda, 3, 36, 36)
         )
-    with pytest.raises(RuntimeError, match=r"CUDA: .*"):
-        student(torch_cuda.zeros(2, 3, 36, 36, device="cuda"), out=out, stream=0x7FFF)
+    graph = torch_cuda.cuda.CUDAGraph()
+    with pytest.raises(RuntimeError), torch_cuda.cuda.graph(graph):  # which is of no use after
+        with pytest.raises(RuntimeError, match=r"CUDA: cannot allocate memory: .*"):
+            rf.Student.load(backend="cuda")
 
 
 @pytest.mark.cuda

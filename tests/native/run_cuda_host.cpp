@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -282,8 +283,21 @@ void test_batches(const cuda::Network& network) {
   expect(allocations == before, "a call allocates");
 }
 
+void test_student(std::shared_ptr<const cuda::Network> network) {
+  const Student student(std::make_shared<const StudentWeights>(), select_kernels("portable"),
+                        std::move(network));
+  expect(std::strcmp(student.backend(), "cuda") == 0, "the student runs elsewhere");
+  expect(std::strcmp(student.kernels().name, "portable") == 0, "frames are resized elsewhere");
+  const auto scratch = std::make_unique<StudentScratch>();
+  const std::vector<float> motions = motions_of(3, 7);
+  expect(student.change(motions.data(), *scratch) == 14, "the student's change is wrong");
+  float out[3];
+  student.changes(motions.data(), 3, 2, out);
+  expect(out[0] == 14 && out[1] == 16 && out[2] == 18, "the student's changes are wrong");
+  expect(taken() == std::vector<std::string>{"split 1", "split 3"}, "the student is not there");
+}
+
 void test_streams(const cuda::Network& network) {
-  taken();
   const float* const motions = there(motions_of(1, 3));
   float* const out = there(std::vector<float>(16));
   const auto call = [&](std::uintptr_t stream, int at) {
@@ -404,6 +418,8 @@ int main() {
   {
     const auto network = cuda::open_network(tensors);
     test_batches(*network);
+    taken();
+    test_student(network);
     test_streams(*network);
     test_errors(tensors, *network);
     multiprocessors = 1;  // the Jetson Nano's
