@@ -548,9 +548,8 @@ def test_errors_on_a_device(torch_cuda: Any) -> None:
             np.zeros((9, 9, 3), np.uint8), (0, 0, 10, 9), poisoned(torch_cuda, 3, 36, 36)
         )
     graph = torch_cuda.cuda.CUDAGraph()
-    with pytest.raises(RuntimeError), torch_cuda.cuda.graph(graph):  # which is of no use after
-        with pytest.raises(RuntimeError, match=r"CUDA: cannot allocate memory: .*"):
-            rf.Student.load(backend="cuda")
+    with pytest.raises(RuntimeError), torch_cuda.cuda.graph(graph):  # which must not allocate
+        rf.Student.load(backend="cuda")
 
 
 @pytest.mark.cuda
