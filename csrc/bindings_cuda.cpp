@@ -15,7 +15,7 @@ namespace {
 
 using cuda::CudaStream;
 
-// The streams that Python's protocols know by number.
+// What Python's protocols call the default stream.
 constexpr CudaStream kDefaultStream = 1;
 
 CudaStream number_of(CudaStream stream) { return stream == 0 ? kDefaultStream : stream; }

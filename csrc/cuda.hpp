@@ -35,7 +35,8 @@ class Network : public Accelerator {
   virtual int device() const = 0;
 
   // The same from and to the device's memory: returns once the work is on the stream. Allocates
-  // only at the first call on one more stream than ever before.
+  // only at the first call on one more stream than ever before. Calls on one stream share memory:
+  // a graph captured there must not run beside others of it, nor beside calls on that stream.
   virtual void changes_on_device(const float* motions, std::ptrdiff_t count, float* out,
                                  CudaStream stream) const = 0;
 };

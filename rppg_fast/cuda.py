@@ -15,7 +15,8 @@ device stays there all the way::
 An array on the device is any object with ``__dlpack__`` or ``__cuda_array_interface__``, such as
 those of PyTorch and CuPy; nothing is copied. ``stream`` is the handle of the CUDA stream that the
 work is put on, the default stream by itself: give the one that the arrays are used on. The arrays
-must live until it has done the work.
+must live until it has done the work. A CUDA graph of the student must not run beside other graphs
+captured on the same stream, nor beside calls on that stream: they share memory.
 """
 
 from rppg_fast._core import FrameMotion
