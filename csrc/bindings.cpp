@@ -1,5 +1,7 @@
 // The Python module: argument checks, release of the GIL, no arithmetic.
 // Signatures and documentation for users stand in rppg_fast/_core.pyi.
+#include "bindings.hpp"
+
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -39,6 +41,8 @@ py::array require_array(const py::object& value, const char* name, const char* w
   return py::reinterpret_borrow<py::array>(value);
 }
 
+}  // namespace
+
 ColourOrder parse_order(const std::string& color) {
   if (color == "bgr") return ColourOrder::bgr;
   if (color == "rgb") return ColourOrder::rgb;
@@ -51,15 +55,20 @@ MotionKind parse_kind(const std::string& kind) {
   throw py::value_error("kind must be 'normalized' or 'difference', got '" + kind + "'");
 }
 
+void check_frame_size(std::int64_t height, std::int64_t width) {
+  if (height == 0 || width == 0) throw py::value_error("frame must not be empty");
+  if (std::max(height, width) > kLongestSide)
+    throw py::value_error("frame must not be longer than " + std::to_string(kLongestSide) +
+                          " pixels, got " + std::to_string(width) + "x" + std::to_string(height));
+}
+
 FrameView view_frame(const py::object& object, ColourOrder order) {
   constexpr const char* kWanted = "a uint8 array of shape (height, width, 3)";
   const py::array frame = require_array(object, "frame", kWanted);
   if (!py::isinstance<py::array_t<std::uint8_t>>(frame) || frame.ndim() != 3 ||
       frame.shape(2) != kColours || frame.size() == 0)
     throw py::value_error(std::string("frame must be ") + kWanted + ", got " + describe(frame));
-  if (std::max(frame.shape(0), frame.shape(1)) > kLongestSide)
-    throw py::value_error("frame must not be longer than " + std::to_string(kLongestSide) +
-                          " pixels, got " + describe(frame));
+  check_frame_size(frame.shape(0), frame.shape(1));
   return {static_cast<const std::uint8_t*>(frame.data()),
           static_cast<int>(frame.shape(0)),
           static_cast<int>(frame.shape(1)),
@@ -84,6 +93,8 @@ Box parse_box(const py::object& object) {
   throw py::type_error("box must be four whole numbers (x0, y0, x1, y1), got " +
                        py::repr(object).cast<std::string>());
 }
+
+namespace {
 
 Floats as_floats(const py::object& object, const char* name) {
   const py::array array = require_array(object, name, "a float32 array");
@@ -141,8 +152,11 @@ py::array_t<float> motion(const py::object& a, const py::object& b, const std::s
 std::shared_ptr<const Student> make_student(const py::bytes& data, const std::string& source,
                                             const std::string& backend) {
   const std::string_view bytes = data;
-  const Kernels& kernels = select_kernels(backend.c_str());
-  return std::make_shared<const Student>(read_weights(bytes.data(), bytes.size(), source), kernels);
+  const bool accelerated = backend == "cuda";
+  const Kernels& kernels = select_kernels(accelerated ? "auto" : backend.c_str());
+  const StudentFile file = read_student_file(bytes.data(), bytes.size(), source);
+  return std::make_shared<const Student>(pack_weights(file), kernels,
+                                         accelerated ? open_accelerator(file) : nullptr);
 }
 
 py::array_t<float> predict(const Student& student, const py::object& object, int threads) {
@@ -159,6 +173,18 @@ py::array_t<float> predict(const Student& student, const py::object& object, int
   py::gil_scoped_release release;
   student.changes(frames, count, threads, changes);
   return out;
+}
+
+py::object call_student(const Student& student, const py::object& motion, int threads,
+                        const py::object& out, std::uintptr_t stream) {
+  if (!out.is_none()) {
+    changes_on_device(student, motion, out, stream);
+    return out;
+  }
+  if (!py::isinstance<py::array>(motion) && py::hasattr(motion, "__dlpack__"))
+    throw py::type_error("motion is a " + describe(motion) + ": give a NumPy array, or, where it " +
+                         "is on a CUDA device, an array of shape (N,) there as out");
+  return predict(student, motion, threads);
 }
 
 py::tuple as_tuple(const Reading& reading) {
@@ -320,8 +346,9 @@ void bind_student(py::module_& module) {
                  return std::const_pointer_cast<Student>(make_student(data, source, backend));
                }),
            py::arg("data"), py::arg("source"), py::arg("backend") = "auto")
-      .def("__call__", predict, py::arg("motion"), py::arg("threads") = 1)
-      .def_property_readonly("backend", [](const Student& s) { return s.kernels().name; })
+      .def("__call__", call_student, py::arg("motion"), py::arg("threads") = 1, py::kw_only(),
+           py::arg("out") = py::none(), py::arg("stream") = 0)
+      .def_property_readonly("backend", [](const Student& s) { return s.backend(); })
       .def_property_readonly("metadata", [](const Student& s) { return s.weights().metadata; });
 }
 
@@ -435,4 +462,5 @@ PYBIND11_MODULE(_core, module) {
   rppg::bind_kernels(module);
   rppg::bind_student(module);
   rppg::bind_pulse(module);
+  rppg::bind_cuda(module);
 }

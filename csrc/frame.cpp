@@ -1,7 +1,6 @@
 #include "frame.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 #include <string>
 
@@ -18,17 +17,6 @@ void check_box(const Box& box, const FrameView& frame) {
     throw std::invalid_argument(text() + " leaves the frame, which is " +
                                 std::to_string(frame.width) + " pixels wide and " +
                                 std::to_string(frame.height) + " high");
-}
-
-AreaResize::Cover AreaResize::cover(int index, int length) {
-  const double low = static_cast<double>(index) * length / kSide;
-  const double high = static_cast<double>(index + 1) * length / kSide;
-  const int first = static_cast<int>(low);
-  const int last = std::min(static_cast<int>(std::ceil(high)), length) - 1;
-  const auto share = [&](int pixel) {
-    return static_cast<float>(std::min(pixel + 1.0, high) - std::max<double>(pixel, low));
-  };
-  return {first, last, share(first), share(last)};
 }
 
 void AreaResize::prepare(const Box& box) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/cover.hpp"
 #include "kernels/kernels.hpp"
 
 namespace rppg {
@@ -43,14 +44,6 @@ class AreaResize {
   void run(const FrameView& frame, const Box& box, float* appearance);
 
  private:
-  // The pixels of a row or column that an output pixel covers, both ends inclusive, and how much of
-  // the outermost ones; of a single pixel, the first share counts.
-  struct Cover {
-    int first, last;
-    float first_share, last_share;
-  };
-  static Cover cover(int index, int length);
-
   void prepare(const Box& box);
   // Copies rows whose pixels are not packed; returns the stride of the copies.
   std::ptrdiff_t gather(const FrameView& frame, const std::uint8_t* first, int count);

@@ -121,11 +121,9 @@ void pack_bf16(const StudentTensors& tensors, PackedWeights& packed) {
   }
 }
 
-}  // namespace
-
-void pack(const StudentTensors& tensors, PackedWeights& packed) {
-  pack_conv1(tensors.conv1, packed);
-  pack_conv2(tensors.conv2, packed);
+// Biases and the last layer, which every backend keeps alike.
+template <class Packed>
+void pack_rest(const StudentTensors& tensors, Packed& packed) {
   for (int map = 0; map < kMaps1; ++map)
     packed.conv1_bias[map] = static_cast<float>(kTwoLog2E * tensors.conv1_bias[map]);
   for (int map = 0; map < kMaps2; ++map)
@@ -135,7 +133,28 @@ void pack(const StudentTensors& tensors, PackedWeights& packed) {
     for (int cell = 0; cell < kCells; ++cell)
       packed.fully_connected[cell * kMaps2 + map] = tensors.fully_connected[map * kCells + cell];
   packed.fully_connected_bias = *tensors.fully_connected_bias;
+}
+
+// [map][input and tap] -> [input and tap][map].
+void transpose(const float* weight, int maps, int taps, float* out) {
+  for (int map = 0; map < maps; ++map)
+    for (int tap = 0; tap < taps; ++tap)
+      out[tap * maps + map] = static_cast<float>(kTwoLog2E * weight[map * taps + tap]);
+}
+
+}  // namespace
+
+void pack(const StudentTensors& tensors, PackedWeights& packed) {
+  pack_conv1(tensors.conv1, packed);
+  pack_conv2(tensors.conv2, packed);
   pack_bf16(tensors, packed);
+  pack_rest(tensors, packed);
+}
+
+void pack(const StudentTensors& tensors, cuda::DeviceWeights& packed) {
+  transpose(tensors.conv1, kMaps1, kColours * 9, packed.conv1);
+  transpose(tensors.conv2, kMaps2, kMaps1 * 9, packed.conv2);
+  pack_rest(tensors, packed);
 }
 
 }  // namespace rppg

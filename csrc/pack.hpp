@@ -1,6 +1,7 @@
 // The student's tensors, as PyTorch orders them -> as the kernels read them.
 #pragma once
 
+#include "kernels/cuda/student.hpp"
 #include "kernels/kernels.hpp"
 
 namespace rppg {
@@ -15,5 +16,6 @@ struct StudentTensors {
 };
 
 void pack(const StudentTensors& tensors, PackedWeights& packed);
+void pack(const StudentTensors& tensors, cuda::DeviceWeights& packed);
 
 }  // namespace rppg

@@ -10,10 +10,14 @@ namespace rppg {
 void clear_borders(StudentScratch& scratch) { std::memset(&scratch, 0, sizeof scratch); }
 
 float Student::change(const float* motion, StudentScratch& scratch) const {
-  return kernels_.change(weights_->packed, motion, scratch);
+  if (!accelerator_) return kernels_.change(weights_->packed, motion, scratch);
+  float out;
+  accelerator_->changes(motion, 1, &out);
+  return out;
 }
 
 void Student::changes(const float* motions, std::ptrdiff_t count, int threads, float* out) const {
+  if (accelerator_) return accelerator_->changes(motions, count, out);
   const auto run = [=](std::ptrdiff_t from, std::ptrdiff_t to) {
     // One for each thread that ever asks, so that calls with a single frame allocate nothing.
     static thread_local std::unique_ptr<StudentScratch> scratch;

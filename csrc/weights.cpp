@@ -3,9 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
-#include <vector>
 
-#include "pack.hpp"
 #include "safetensors.hpp"
 
 namespace rppg {
@@ -77,34 +75,44 @@ MotionKind check_metadata(const Metadata& metadata) {
                               "', neither 'normalized' nor 'difference'");
 }
 
-std::unique_ptr<const StudentWeights> build(const Safetensors& file) {
+StudentFile check(const Safetensors& file) {
   if (file.tensors.size() > expected_tensors().size())
     for (const auto& [name, tensor] : file.tensors) {
       bool known = false;
       for (const auto& expected : expected_tensors()) known = known || name == expected.name;
       if (!known) throw std::invalid_argument("unexpected tensor '" + name + "'");
     }
-  std::vector<std::vector<float>> tensors;
-  for (const auto& expected : expected_tensors()) tensors.push_back(read_tensor(file, expected));
-
-  auto weights = std::make_unique<StudentWeights>();
-  weights->input = check_metadata(file.metadata);
-  weights->metadata = file.metadata;
-  pack({tensors[0].data(), tensors[1].data(), tensors[2].data(), tensors[3].data(),
-        tensors[4].data(), tensors[5].data()},
-       weights->packed);
-  return weights;
+  std::vector<std::vector<float>> values;
+  for (const auto& expected : expected_tensors()) values.push_back(read_tensor(file, expected));
+  return {std::move(values), check_metadata(file.metadata), file.metadata};
 }
 
 }  // namespace
 
-std::unique_ptr<const StudentWeights> read_weights(const void* data, std::size_t size,
-                                                   const std::string& source) {
+StudentTensors StudentFile::tensors() const {
+  return {values[0].data(), values[1].data(), values[2].data(),
+          values[3].data(), values[4].data(), values[5].data()};
+}
+
+StudentFile read_student_file(const void* data, std::size_t size, const std::string& source) {
   try {
-    return build(parse_safetensors(data, size));
+    return check(parse_safetensors(data, size));
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(source + ": " + error.what());
   }
+}
+
+std::unique_ptr<const StudentWeights> pack_weights(const StudentFile& file) {
+  auto weights = std::make_unique<StudentWeights>();
+  weights->input = file.input;
+  weights->metadata = file.metadata;
+  pack(file.tensors(), weights->packed);
+  return weights;
+}
+
+std::unique_ptr<const StudentWeights> read_weights(const void* data, std::size_t size,
+                                                   const std::string& source) {
+  return pack_weights(read_student_file(data, size, source));
 }
 
 }  // namespace rppg

@@ -5,24 +5,39 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "frame.hpp"
 #include "kernels/kernels.hpp"
+#include "pack.hpp"
 
 namespace rppg {
 
 // What a weights file says of itself, strings throughout.
 using Metadata = std::map<std::string, std::string>;
 
-struct StudentWeights {
-  PackedWeights packed;
+// A weights file as it is, checked.
+struct StudentFile {
+  std::vector<std::vector<float>> values;
   MotionKind input;  // the motion that the network was trained on
   Metadata metadata;
+  StudentTensors tensors() const;
 };
 
 // Reads a safetensors file held in memory. It must hold exactly the six float32 tensors of the
 // student in their shapes, all values finite, and the metadata "format", "version" and "input".
 // Throws std::invalid_argument whose message begins with `source` and says what is wrong.
+StudentFile read_student_file(const void* data, std::size_t size, const std::string& source);
+
+struct StudentWeights {
+  PackedWeights packed;
+  MotionKind input;
+  Metadata metadata;
+};
+
+std::unique_ptr<const StudentWeights> pack_weights(const StudentFile& file);
+
+// Both at once.
 std::unique_ptr<const StudentWeights> read_weights(const void* data, std::size_t size,
                                                    const std::string& source);
 

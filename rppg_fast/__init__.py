@@ -19,6 +19,7 @@ from pkgutil import extend_path
 # compiled module: look for that one in the installed package, too.
 __path__ = extend_path(__path__, __name__)
 
+from rppg_fast import cuda as cuda
 from rppg_fast._core import (
     BandPass,
     Resampler,

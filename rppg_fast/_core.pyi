@@ -1,7 +1,10 @@
 from collections.abc import Iterable
+from typing import TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+_Array = TypeVar("_Array")
 
 __version__: str
 compiler: str
@@ -94,7 +97,38 @@ def observe(appearance: NDArray[np.float32]) -> NDArray[np.float64]:
 
 class Student:
     def __init__(self, data: bytes, source: str, backend: str = "auto") -> None: ...
-    def __call__(self, motion: NDArray[np.float32], threads: int = 1) -> NDArray[np.float32]: ...
+    @overload
+    def __call__(
+        self, motion: NDArray[np.float32], threads: int = 1, *, out: None = None, stream: int = 0
+    ) -> NDArray[np.float32]:
+        """Return the change of the pulse over each frame step.
+
+        Parameters
+        ----------
+        motion
+            float32 of shape (N, 3, 36, 36): a NumPy array or, with ``out``, on the student's CUDA
+            device, contiguous.
+        threads
+            How many the processor spreads a NumPy array over.
+        out
+            float32 of shape (N,) on the device.
+        stream
+            Handle of the CUDA stream to work on, where there is ``out``; the default stream by
+            itself.
+
+        Raises
+        ------
+        TypeError
+            If an array is none.
+        ValueError
+            If an array has another dtype or shape, lies elsewhere or must not be written.
+        RuntimeError
+            If CUDA reports an error.
+        """
+    @overload
+    def __call__(
+        self, motion: object, threads: int = 1, *, out: _Array, stream: int = 0
+    ) -> _Array: ...
     @property
     def backend(self) -> str: ...
     @property
@@ -111,6 +145,68 @@ class Clock:
     def __init__(self, max_gap: float) -> None: ...
     def push(self, time: float) -> int: ...
     def reset(self) -> None: ...
+
+def cuda_build() -> str:
+    """Return the CUDA toolkit and the architectures of this build, or "not built"."""
+
+def cuda_devices() -> str:
+    """Return the CUDA devices and the driver, or why there are none; empty if not built."""
+
+class FrameMotion:
+    """The frames of one face, one after the other, to the motion between them, on a CUDA device.
+
+    What ``appearance`` and ``motion`` make of a box, in one step: exact area averages of 36x36
+    pixels and their normalised difference. The appearances stay on the device. For one thread and
+    one stream at a time.
+
+    Parameters
+    ----------
+    kind
+        "normalized" or "difference", as in ``motion``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind, no CUDA in this build, or no device.
+    """
+
+    def __init__(self, kind: str = "normalized") -> None: ...
+    def push(
+        self,
+        frame: object,
+        box: Iterable[int],
+        out: object,
+        color: str = "bgr",
+        stream: int = 0,
+    ) -> None:
+        """Write the motion since the last frame; zeros for the first and where the box changes.
+
+        Parameters
+        ----------
+        frame
+            uint8 of shape (height, width, 3): on the device, with any strides, or a NumPy array,
+            of which the box is copied there; one in pinned memory must stay until that is done.
+        box
+            x0, y0, x1, y1 in pixels, x1 and y1 exclusive.
+        out
+            float32 of shape (3, 36, 36) or (1, 3, 36, 36), contiguous, on the device.
+        color
+            Order of the frame's channels, "bgr" or "rgb".
+        stream
+            Handle of the CUDA stream to work on; by itself, the default stream.
+
+        Raises
+        ------
+        TypeError
+            If an array is none, or the box is not four whole numbers.
+        ValueError
+            If an array has another dtype or shape, lies elsewhere or is read-only, or the box is
+            empty or leaves the frame.
+        RuntimeError
+            If CUDA reports an error.
+        """
+    def reset(self) -> None:
+        """Forget the last frame."""
 
 class PulseOptions:
     def __init__(

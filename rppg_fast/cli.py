@@ -310,6 +310,7 @@ def _info(options: argparse.Namespace) -> int:
         ("compiler", _core.compiler),
         ("flags", _core.flags),
         ("backends", ", ".join(_core.backends()) + f" (auto: {student.backend})"),
+        ("CUDA", "; ".join(filter(None, (_core.cuda_build(), _core.cuda_devices())))),
         ("weights", f"{BUNDLED_WEIGHTS.name} sha256 {student.sha256}"),
         ("trained on", student.metadata.get("training_data", "unknown")),
         ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),

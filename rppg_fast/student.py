@@ -20,10 +20,15 @@ class Student(_core.Student):
     (N,), in standard deviations of the training label. It runs in the caller's thread, unless
     ``threads`` asks for more; the bits are the same. It can be copied and pickled.
 
+    A student on a CUDA device takes NumPy arrays all the same, with one copy each way. Of motion
+    that is on the device already it writes the changes into ``out`` and returns that; ``stream`` is
+    the handle of the CUDA stream to do it on: see ``rppg_fast.cuda``. It rounds a batch otherwise
+    than a few frames, within the same tolerance.
+
     Attributes
     ----------
     backend
-        The kernels that run it.
+        The kernels that run it, or "cuda".
     metadata
         What the weights say of themselves: format, input, training data, config.
     source
@@ -55,7 +60,8 @@ class Student(_core.Student):
         backend
             One of ``rppg_fast.backends()``, or "auto": the one that the environment variable
             ``RPPG_BACKEND`` names when it is first needed, else the fastest in float32. "amx", in
-            bf16, is less exact: within 2e-3 of the others on a face.
+            bf16, is less exact: within 2e-3 of the others on a face. "cuda" is the CUDA device that
+            is current; nothing but its name chooses it.
 
         Raises
         ------

@@ -132,7 +132,7 @@ def test_nobody_runs_on_no_thread() -> None:
 )
 def test_bad_motion_is_named(motion: object, error: type[Exception], named: str) -> None:
     with pytest.raises(error, match=named):
-        student()(motion)  # type: ignore[arg-type]
+        student()(motion)  # type: ignore[call-overload]
 
 
 def test_unknown_backend_is_named() -> None:

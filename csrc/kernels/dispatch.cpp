@@ -48,9 +48,9 @@ constexpr Backend kBackends[] = {
     {&kAvx2Kernels, [] { return missing_of({RPPG_CPU("avx2"), RPPG_CPU("fma")}); }},
 #endif
 #if defined(RPPG_NEON)
-    {&kNeonKernels, [] { return std::string(); }},  // part of every 64-bit Arm processor
+    {&kNeonKernels, [] { return missing_of({}); }},  // part of every 64-bit Arm processor
 #endif
-    {&kPortableKernels, [] { return std::string(); }},
+    {&kPortableKernels, [] { return missing_of({}); }},
 #if defined(RPPG_AMX)
     {&kAmxKernels,
      [] {

@@ -14,17 +14,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace rppg {
+#include "shape.hpp"
 
-// The network of the paper: 36x36x3 -> 18x18x32 -> 9x9x64 -> 1.
-inline constexpr int kSide = 36;
-inline constexpr int kColours = 3;
-inline constexpr int kPixels = kColours * kSide * kSide;
-inline constexpr int kMaps1 = 32;
-inline constexpr int kSide1 = kSide / 2;
-inline constexpr int kMaps2 = 64;
-inline constexpr int kSide2 = kSide1 / 2;
-inline constexpr int kFeatures = kMaps2 * kSide2 * kSide2;
+namespace rppg {
 
 // The first maps carry a border of one zero pixel, so that the second convolution has no edge.
 inline constexpr int kPadded1 = kSide1 + 2;
@@ -41,12 +33,6 @@ inline constexpr int kTilesAcross = kSide1 / kTile2;
 inline constexpr int kTiles = kTilesAcross * kTilesAcross;
 
 inline constexpr int kAlignment = 64;
-
-// The normalised motion of two frames a and b in [0, 1]:
-// clamp((b - a) / (a + b + offset), +-limit) * gain.
-inline constexpr float kMotionOffset = 0.3f;
-inline constexpr float kMotionLimit = 0.2f;
-inline constexpr float kMotionGain = 50.0f;
 
 // Maps are kept in blocks of 16, a cache line and the widest vector; the products of the second
 // convolution are made for 32 maps at a time, so that they and their inputs stay in the cache.

@@ -1,0 +1,171 @@
+r"""The student on a CUDA device beside PyTorch: one frame, and batches.
+
+    python -m bench.cuda.compare [--batch 4096] [--rounds 200]
+
+prints medians over interleaved rounds, as Markdown, with the device's name, the ratios to PyTorch
+eager, a CUDA graph of it and torch.compile, and the share of the device's own peak, both measured
+in the same run. Every contender's answer is checked before its time counts. Needs a CUDA device, a
+build with RPPG_CUDA=ON and a PyTorch with CUDA; says so where one is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+import rppg_fast as rf
+from bench.cuda.estimate import whole
+
+TOLERANCE = 1e-4
+"""The contenders differ in the order of their float32 operations only."""
+
+Run = Callable[[], Any]
+
+
+def why_not() -> str | None:
+    """Return what is missing, if anything."""
+    if rf.cuda.build() == "not built":
+        return "this build of rppg_fast has no CUDA: it takes a CUDA toolkit and RPPG_CUDA=ON"
+    if rf.cuda.devices().startswith("no device"):
+        return f"CUDA: {rf.cuda.devices()}"
+    if not torch.cuda.is_available():
+        return f"PyTorch {torch.__version__} sees no CUDA device"
+    return None
+
+
+def torch_network() -> torch.nn.Module:
+    """Return the student in PyTorch, on the device."""
+    from safetensors.torch import load_file
+
+    from rppg_fast.student import BUNDLED_WEIGHTS
+
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 32, 3, padding=1),
+        torch.nn.Tanh(),
+        torch.nn.AvgPool2d(2),
+        torch.nn.Conv2d(32, 64, 3, padding=1),
+        torch.nn.Tanh(),
+        torch.nn.AvgPool2d(2),
+        torch.nn.Flatten(),
+        torch.nn.Linear(64 * 9 * 9, 1),
+    )
+    weights = load_file(BUNDLED_WEIGHTS)
+    for name, layer in (("conv1", network[0]), ("conv2", network[3]), ("fc", network[7])):
+        layer.load_state_dict({k: weights[f"{name}.{k}"] for k in ("weight", "bias")})
+    return network.eval().cuda()
+
+
+def as_graph(run: Run) -> Run:
+    """Return what replays a run as a CUDA graph."""
+    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            run()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        kept = run()
+
+    def replay() -> Any:
+        graph.replay()
+        return kept
+
+    return replay
+
+
+def contenders(count: int) -> tuple[dict[str, Run], np.ndarray[Any, Any]]:
+    """Return who runs a batch that lies on the device, and what they must find."""
+    rng = np.random.default_rng(0)
+    motion = (3 * rng.standard_normal((count, 3, 36, 36))).astype(np.float32)
+    there = torch.from_numpy(motion).cuda()
+    network = torch_network()
+    student = rf.Student.load(backend="cuda")
+    out = torch.full((count,), float("nan"), device="cuda")
+    stream = torch.cuda.current_stream().cuda_stream
+    compiled = torch.compile(network)
+    runs: dict[str, Run] = {
+        "rppg_fast": lambda: student(there, out=out, stream=stream),
+        "PyTorch eager": lambda: network(there)[:, 0],
+        "PyTorch, CUDA graph": as_graph(lambda: network(there)[:, 0]),
+        "torch.compile": lambda: compiled(there)[:, 0],
+    }
+    return runs, rf.Student.load()(motion)
+
+
+def seconds(run: Run) -> float:
+    """Return the wall time of one run, to its end."""
+    torch.cuda.synchronize()
+    begin = time.perf_counter()
+    run()
+    torch.cuda.synchronize()
+    return time.perf_counter() - begin
+
+
+def medians(runs: dict[str, Run], rounds: int) -> dict[str, float]:
+    """Return the median time of each, the rounds interleaved."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            times[name].append(seconds(run))
+    return {name: statistics.median(each) for name, each in times.items()}
+
+
+def peaks() -> tuple[float, float]:
+    """Return what the device reaches in float32 products, FLOP/s, and in copying, bytes/s."""
+    size = 8192
+    a, b = (torch.randn(size, size, device="cuda") for _ in range(2))
+    from_, to = (torch.empty(1 << 28, device="cuda") for _ in range(2))
+    least = medians({"product": lambda: a @ b, "copy": lambda: to.copy_(from_)}, 20)
+    return 2.0 * size**3 / least["product"], 2.0 * from_.nbytes / least["copy"]
+
+
+@torch.inference_mode()
+def compare(count: int, rounds: int) -> None:
+    """Check everybody's answer and print one table."""
+    runs, expected = contenders(count)
+    for name, run in runs.items():
+        for _ in range(5):
+            found = run()
+        np.testing.assert_allclose(found.cpu().numpy(), expected, atol=TOLERANCE, err_msg=name)
+    found = medians(runs, rounds)
+    print(f"\n| Batch {count} | us | times rppg_fast's |\n|---|---|---|")
+    for name, each in found.items():
+        print(f"| {name} | {1e6 * each:.1f} | {each / found['rppg_fast']:.2f} |")
+    flops, bandwidth = peaks()
+    work, ours = whole(), found["rppg_fast"]
+    floor = max(2 * work.products * count / flops, 4 * 3 * 36 * 36 * count / bandwidth)
+    print(
+        f"\nThe device's measured peaks: {flops / 1e12:.1f} TFLOP/s in float32 without TF32, "
+        f"{bandwidth / 1e9:.0f} GB/s; they would take {1e6 * floor:.1f} us: {floor / ours:.0%} "
+        "of the time."
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench.cuda.compare", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--batch", type=int, default=4096)
+    parser.add_argument("--rounds", type=int, default=200)
+    given = parser.parse_args(arguments)
+    missing = why_not()
+    if missing is not None:
+        print(f"bench.cuda.compare: {missing}", file=sys.stderr)
+        return 2
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}, {rf.cuda.build()}")
+    for count in (1, given.batch):
+        compare(count, given.rounds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+// What the files of the Python module share.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <memory>
+#include <string>
+
+#include "frame.hpp"
+#include "student.hpp"
+#include "weights.hpp"
+
+namespace rppg {
+
+ColourOrder parse_order(const std::string& color);
+MotionKind parse_kind(const std::string& kind);
+Box parse_box(const pybind11::object& object);
+void check_frame_size(std::int64_t height, std::int64_t width);
+FrameView view_frame(const pybind11::object& object, ColourOrder order);
+
+// bindings_cuda.cpp
+std::shared_ptr<const Accelerator> open_accelerator(const StudentFile& file);
+void changes_on_device(const Student& student, const pybind11::object& motion,
+                       const pybind11::object& out, std::uintptr_t stream);
+void bind_cuda(pybind11::module_& module);
+
+}  // namespace rppg

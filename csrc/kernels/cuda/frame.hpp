@@ -1,0 +1,86 @@
+// An 8-bit frame -> its appearance and the motion since the one before, as a program of a thread
+// block like those of student.hpp, C++14: a warp for each of the 36x36 pixels.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../cover.hpp"
+#include "../shape.hpp"
+#include "device.hpp"
+
+namespace rppg {
+namespace cuda {
+
+// The pixels of a box: strides are in bytes and may be negative.
+struct Crop {
+  const uint8_t* corner;
+  int width, height;
+  ptrdiff_t row_stride, pixel_stride, channel_stride;
+  bool blue_first;
+  float scale;  // of a sum of bytes to a mean in [0, 1]
+};
+
+struct Frame {
+  static constexpr int kPixelsAtOnce = 4;
+  static constexpr int kThreads = kPixelsAtOnce * kWarp;
+  static constexpr int kBlocks = kSide * kSide / kPixelsAtOnce;
+  static constexpr int kAcross = 8, kDown = kWarp / kAcross;  // pixels of the crop for a warp
+
+  struct Shared {
+    float sums[kPixelsAtOnce * kColours][kWarp + 1];  // one more: into different banks
+  };
+  struct Registers {};
+
+  static RPPG_DEVICE float share(const Cover& cover, int i) {
+    return i == cover.first ? cover.first_share : i == cover.last ? cover.last_share : 1.0f;
+  }
+
+  // Without a previous appearance there is no motion: zeros.
+  template <class Block>
+  static RPPG_DEVICE void run(Block& block, Shared& s, int index, const Crop& crop,
+                              const float* previous, bool normalized, float* appearance,
+                              float* motion) {
+    block.each([&](int thread, Registers&) {
+      const int warp = thread / kWarp, lane = thread % kWarp;
+      const int pixel = index * kPixelsAtOnce + warp;
+      const Cover rows = cover(pixel / kSide, crop.height);
+      const Cover columns = cover(pixel % kSide, crop.width);
+      float sums[kColours] = {};
+      for (int y = rows.first + lane / kAcross; y <= rows.last; y += kDown) {
+        const uint8_t* const row = crop.corner + y * crop.row_stride;
+        for (int x = columns.first + lane % kAcross; x <= columns.last; x += kAcross) {
+          const uint8_t* const at = row + x * crop.pixel_stride;
+          const float weight = share(rows, y) * share(columns, x);
+          RPPG_UNROLL
+          for (int c = 0; c < kColours; ++c)
+            sums[c] += weight * static_cast<float>(at[c * crop.channel_stride]);
+        }
+      }
+      RPPG_UNROLL
+      for (int c = 0; c < kColours; ++c) s.sums[warp * kColours + c][lane] = sums[c];
+    });
+    block.each([&](int thread, Registers&) {
+      if (thread >= kPixelsAtOnce * kColours) return;
+      float total = 0;
+      RPPG_UNROLL
+      for (int i = 0; i < kWarp; ++i) total += s.sums[thread][i];
+      const int channel = thread % kColours, pixel = index * kPixelsAtOnce + thread / kColours;
+      const int colour = crop.blue_first ? kColours - 1 - channel : channel;
+      const int at = colour * kSide * kSide + pixel;
+      const float b = total * crop.scale;
+      appearance[at] = b;
+      motion[at] = previous ? change(previous[at], b, normalized) : 0.0f;
+    });
+  }
+
+  static RPPG_DEVICE float change(float a, float b, bool normalized) {
+    if (!normalized) return b - a;
+    const float ratio = (b - a) / (a + b + kMotionOffset);
+    const float low = ratio < -kMotionLimit ? -kMotionLimit : ratio;
+    return (low > kMotionLimit ? kMotionLimit : low) * kMotionGain;
+  }
+};
+
+}  // namespace cuda
+}  // namespace rppg

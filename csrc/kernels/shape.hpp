@@ -1,0 +1,23 @@
+// Sizes of the network and constants of its input, for the kernels of every backend; C++14, since
+// device code reads it too.
+#pragma once
+
+namespace rppg {
+
+// The network of the paper: 36x36x3 -> 18x18x32 -> 9x9x64 -> 1.
+constexpr int kSide = 36;
+constexpr int kColours = 3;
+constexpr int kPixels = kColours * kSide * kSide;
+constexpr int kMaps1 = 32;
+constexpr int kSide1 = kSide / 2;
+constexpr int kMaps2 = 64;
+constexpr int kSide2 = kSide1 / 2;
+constexpr int kFeatures = kMaps2 * kSide2 * kSide2;
+
+// The normalised motion of two frames a and b in [0, 1]:
+// clamp((b - a) / (a + b + offset), +-limit) * gain.
+constexpr float kMotionOffset = 0.3f;
+constexpr float kMotionLimit = 0.2f;
+constexpr float kMotionGain = 50.0f;
+
+}  // namespace rppg

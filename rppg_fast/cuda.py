@@ -1,0 +1,26 @@
+"""The network's input on a CUDA device, and what there is of CUDA here.
+
+The student itself runs there by ``rppg_fast.Student.load(backend="cuda")``. A frame that is on the
+device stays there all the way::
+
+    student = rf.Student.load(backend="cuda")
+    frame_motion = rf.cuda.FrameMotion()
+    motion = torch.empty(1, 3, 36, 36, device="cuda")
+    change = torch.empty(1, device="cuda")
+    stream = torch.cuda.current_stream().cuda_stream
+    for frame in frames:  # uint8 (height, width, 3), on the device
+        frame_motion.push(frame, box, out=motion, stream=stream)
+        student(motion, out=change, stream=stream)
+
+An array on the device is any object with ``__dlpack__`` or ``__cuda_array_interface__``, such as
+those of PyTorch and CuPy; nothing is copied. ``stream`` is the handle of the CUDA stream that the
+work is put on, the default stream by itself: give the one that the arrays are used on. The arrays
+must live until it has done the work. A CUDA graph of the student must not run beside other graphs
+captured on the same stream, nor beside calls on that stream: they share memory.
+"""
+
+from rppg_fast._core import FrameMotion
+from rppg_fast._core import cuda_build as build
+from rppg_fast._core import cuda_devices as devices
+
+__all__ = ["FrameMotion", "build", "devices"]
