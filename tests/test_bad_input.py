@@ -228,7 +228,7 @@ def test_a_source_that_raises_at_once_says_so_itself() -> None:
 def test_a_camera_that_changes_its_size_loses_nothing() -> None:
     clip = list(skin(frame_times(20.0, 5.0), 72.0))
     cut = (clip[0][0][: SIZE // 2], clip[-1][1] + 0.05)
-    with pytest.raises(rf.MeasurementInterrupted, match="leaves the frame") as info:
+    with pytest.raises(rf.MeasurementInterrupted, match="not the same place in it") as info:
         rf.measure_frames(
             [*clip, cut], rf.HeartRateMonitor(box=BOX, window=4.0, min_confidence=0.0)
         )
@@ -245,7 +245,7 @@ def public_objects() -> dict[str, object]:
             "x", rf.measure_frames([], rf.HeartRateMonitor(box=BOX))
         ),
         "PulseSettings": rf.PulseSettings(window=5.0),
-        "Reading": rf.Reading(0.0, rf.Status.GAP, None, None, 0.0, 0.0),
+        "Reading": rf.Reading(0.0, rf.Status.GAP, None, None, None, 0.0, 0.0),
         "Spectrum": rf.spectrum(np.sin(np.arange(60.0)), 30.0),
         "Status": rf.Status.OK,
         "Student": rf.Student.load(),
@@ -253,12 +253,18 @@ def public_objects() -> dict[str, object]:
         "VideoError": rf.VideoError("text"),
         "VideoFile": rf.VideoFile("rppg_fast/assets/demo.mp4"),
         "BandPass": rf.BandPass(0.7, 4.0, 30.0),
+        "FacesMonitor": rf.FacesMonitor(),
         "HeartRateMonitor": rf.HeartRateMonitor(box=BOX),
         "Resampler": rf.Resampler(30.0),
     }
 
 
-RUNNING = ("BandPass", "HeartRateMonitor", "Resampler")  # their state is not for sharing
+RUNNING = (
+    "BandPass",
+    "FacesMonitor",
+    "HeartRateMonitor",
+    "Resampler",
+)  # their state is not for sharing
 ABSTRACT = ("FaceDetector",)
 
 

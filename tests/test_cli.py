@@ -409,7 +409,7 @@ def test_names_that_standard_output_cannot_show(folder: Path, tmp_path: Path) ->
 
 
 NUMBER = st.floats() | st.sampled_from([0.0, 1e-300, 1e-9, 1e9, 1e300]) | st.floats(0.1, 60.0)
-OPTIONS = ("fps", "window", "low", "high", "min-snr-db", "step", "box-scale")
+OPTIONS = ("fps", "window", "low", "high", "min-confidence", "step", "box-scale")
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -446,6 +446,7 @@ READING = st.builds(
     status=st.sampled_from(rf.Status),
     heart_rate=st.none() | st.floats(1.0, 300.0),
     snr_db=st.none() | st.floats(-60.0, 60.0),
+    confidence=st.none() | st.floats(0.0, 1.0),
     start=st.floats(-1e9, 1e9),
     end=st.floats(-1e9, 1e9),
 )
@@ -458,7 +459,7 @@ def test_any_measurement_comes_back_from_json(
 ) -> None:
     empty = np.empty(0)
     measured = rf.Measurement(
-        name, "student", rf.Status.GAP, None, None, count, 0, 0.0, 0.0, rf.Box(0, 1, 2, 3),
+        name, "student", rf.Status.GAP, None, None, None, count, 0, 0.0, 0.0, rf.Box(0, 1, 2, 3),
         tuple(windows), empty, empty,
     )  # fmt: skip
     stream = io.StringIO()

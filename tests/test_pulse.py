@@ -216,7 +216,8 @@ def test_any_filter_is_stable_linear_and_scipys(
 
 
 @given(
-    steps=st.lists(st.floats(1e-9, 0.5), min_size=1, max_size=80),
+    # Sums of steps are rounded: one of 0.5 s may be a gap.
+    steps=st.lists(st.floats(1e-9, 0.49), min_size=1, max_size=80),
     level=st.floats(-1e6, 1e6),
     slope=st.floats(-1e3, 1e3),
     rate=st.floats(5.0, 120.0),
