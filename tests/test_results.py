@@ -9,9 +9,12 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs PyTorch")
 
+import rppg_fast as rf
 from training.tables import FORMAT, as_markdown
+from training.trust import as_markdown as trust_as_markdown
 
-TRAINING = Path(__file__).parents[1] / "training"
+ROOT = Path(__file__).parents[1]
+TRAINING = ROOT / "training"
 RESULTS = sorted((TRAINING / "results").glob("*.json"))
 
 
@@ -26,3 +29,12 @@ def test_each_table_stands_in_the_text_as_its_file_has_it(path: Path) -> None:
     text = (TRAINING / "RESULTS.md").read_text(encoding="utf-8")
     assert f"results/{path.name}" in text
     assert as_markdown(table) in text
+
+
+def test_what_readings_are_worth_stands_in_the_text() -> None:
+    found = json.loads((TRAINING / "results" / "trust" / "trust.json").read_text(encoding="utf-8"))
+    text = (TRAINING / "RESULTS.md").read_text(encoding="utf-8")
+    assert trust_as_markdown(found["table"]) in text
+    assert found["min_confidence"] == rf.PulseSettings().min_confidence
+    header = (ROOT / "csrc" / "confidence_weights.hpp").read_text(encoding="utf-8")
+    assert found["source"]["sha256"][:12] in header
