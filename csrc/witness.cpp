@@ -72,53 +72,55 @@ void observe(const float* appearance, double* witnesses) {
 }
 
 Witness::Witness(double rate, std::size_t samples)
-    : rate_(rate), samples_(samples), rows_(samples * kWitnesses) {}
+    : rate_(rate), samples_(samples), rows_(samples * kColumns) {}
 
 void Witness::restart() { head_ = 0; }
 
 void Witness::push(const double* witnesses) {
-  float* const row = &rows_[head_ * kWitnesses];
+  float* const row = &rows_[head_ * kColumns];
+  double face = 0;
   for (int k = 0; k < kWitnesses; ++k) row[k] = static_cast<float>(witnesses[k]);
+  for (int k = 0; k < kFaceBlocks; ++k) face += witnesses[k];
+  row[kFace] = static_cast<float>(face / kFaceBlocks);
   head_ = (head_ + 1) % samples_;
 }
 
 void Witness::look(std::size_t count) {
   first_ = (head_ + samples_ - count) % samples_;
   count_ = count;
-  double sums[kWitnesses] = {};
-  for (std::size_t i = 0; i < count; ++i)
-    for (int k = 0; k < kWitnesses; ++k) sums[k] += static_cast<double>(row(i)[k]);
-  for (int k = 0; k < kWitnesses; ++k)
+  double sums[kColumns] = {};
+  for_each([&](const float* sample) {
+    for (int k = 0; k < kColumns; ++k) sums[k] += static_cast<double>(sample[k]);
+  });
+  for (int k = 0; k < kColumns; ++k)
     mean_[k] = static_cast<float>(sums[k] / static_cast<double>(count));
 }
 
 Testimony Witness::testify(double frequency, double snr_db, const double* pulse) const {
   // The window's transform at the frequency: of every witness, of the pulse, and of the face's
   // brightness at multiples as well.
-  float real[kWitnesses] = {}, imaginary[kWitnesses] = {};
+  float real[kColumns] = {}, imaginary[kColumns] = {};
   Complex of_pulse = 0, of_multiples[3] = {};  // twice, three times and half
   const double turn = 2.0 * kPi / static_cast<double>(count_);
   const double angle = -2.0 * kPi * frequency / rate_;
   const Complex hann_step = std::polar(1.0, turn), half_step = std::polar(1.0, 0.5 * angle);
   Complex hann = std::polar(1.0, 0.5 * turn), half = 1.0;
-  for (std::size_t i = 0; i < count_; ++i) {
+  for_each([&](const float* sample) {
     const double window = 0.5 - 0.5 * hann.real();
     const Complex whole = times(half, half), half_turn = window * half, one = window * whole;
     const Complex two = times(one, whole), multiples[] = {two, times(two, whole), half_turn};
     const auto re = static_cast<float>(one.real()), im = static_cast<float>(one.imag());
-    const float* const now = row(i);
-    float face = 0;
-    for (int k = 0; k < kWitnesses; ++k) {
-      const float change = now[k] - mean_[k];
+    for (int k = 0; k < kColumns; ++k) {
+      const float change = sample[k] - mean_[k];
       real[k] += re * change;
       imaginary[k] += im * change;
     }
-    for (int k = 0; k < kFaceBlocks; ++k) face += now[k] - mean_[k];
-    for (int m = 0; m < 3; ++m) of_multiples[m] += multiples[m] * static_cast<double>(face);
-    of_pulse += one * pulse[i];
+    const auto face = static_cast<double>(sample[kFace] - mean_[kFace]);
+    for (int m = 0; m < 3; ++m) of_multiples[m] += multiples[m] * face;
+    of_pulse += one * *pulse++;
     hann = times(hann, hann_step);
     half = times(half, half_step);
-  }
+  });
   const double scale = 4.0 / static_cast<double>(count_);  // 2 over the sum of the Hann window
   Complex z[kWitnesses];
   for (int k = 0; k < kWitnesses; ++k)
@@ -154,7 +156,7 @@ Testimony Witness::testify(double frequency, double snr_db, const double* pulse)
   const Testimony::Item lines[] = {Testimony::double_line, Testimony::triple_line,
                                    Testimony::half_line};
   for (int m = 0; m < 3; ++m)
-    items[lines[m]] = std::log10(std::norm(scale / kFaceBlocks * of_multiples[m]) /
+    items[lines[m]] = std::log10(std::norm(scale * of_multiples[m]) /
                                      (std::norm(brightness) + kTiny * kLeastRatio) +
                                  kLeastLine);
   return said;

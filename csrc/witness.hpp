@@ -5,6 +5,7 @@
 // rhythm looks like on this map tells which of the three it is.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <complex>
 #include <cstddef>
@@ -61,14 +62,22 @@ class Witness {
   Testimony testify(double frequency, double snr_db, const double* pulse) const;
 
  private:
-  const float* row(std::size_t index) const {
-    return &rows_[((first_ + index) % samples_) * kWitnesses];
+  // A sample in the ring: all witnesses, the face's mean brightness, and filling for the vectors.
+  static constexpr int kFace = kWitnesses, kColumns = kWitnesses + 2;
+
+  // Calls use(sample) for the looked-at samples, oldest first.
+  template <typename Use>
+  void for_each(Use&& use) const {
+    const std::size_t until_wrap = std::min(count_, samples_ - first_);
+    const float* const first = &rows_[first_ * kColumns];
+    for (std::size_t i = 0; i < until_wrap; ++i) use(first + i * kColumns);
+    for (std::size_t i = 0; i < count_ - until_wrap; ++i) use(&rows_[i * kColumns]);
   }
 
   double rate_;
   std::size_t samples_, head_ = 0, first_ = 0, count_ = 0;
   std::vector<float> rows_;
-  float mean_[kWitnesses] = {};
+  float mean_[kColumns] = {};
 };
 
 }  // namespace rppg

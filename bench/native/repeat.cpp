@@ -1,5 +1,6 @@
 // Does one thing again and again, for an emulator to count instructions.
 // Usage: repeat WEIGHTS forward|frame|reading TIMES
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -26,9 +27,17 @@ int main(int, char** arguments) {
   } else if (std::strcmp(arguments[2], "reading") == 0) {
     rppg::PulseWindow window{rppg::PulseOptions{}};
     window.restart(0, false);
-    const double witnesses[rppg::kWitnesses] = {};
-    for (int i = 0; i < 300; ++i) window.push(i % 25, witnesses, false);
-    for (int i = 0; i < times; ++i) sum += window.read().snr_db;
+    // A pulse of 72 bpm in the face, green more than red, before a rim that keeps still.
+    double witnesses[rppg::kWitnesses] = {};
+    for (int i = 0; i < 300; ++i) {
+      const double beat = std::sin(2 * 3.14159265 * i / 25);
+      for (int k = 0; k < rppg::kFaceBlocks; ++k) {
+        witnesses[k] = -0.01 * beat;
+        witnesses[rppg::kPlaces + k] = -0.006 * beat;
+      }
+      window.push(beat, witnesses, false);
+    }
+    for (int i = 0; i < times; ++i) sum += window.read().heart_rate;
   } else {
     constexpr int kHeight = 480, kWidth = 640;
     std::vector<std::uint8_t> pixels(kHeight * kWidth * 3, 120);
