@@ -34,7 +34,7 @@ RESTARTS = 3
 """Expected in all, however long it takes, so that there are long stretches to drift in."""
 EPOCH = 1.7e9
 """s: what a clock shows that counts from 1970."""
-SETTINGS = rf.PulseSettings()
+SETTINGS = rf.PulseSettings(min_confidence=0.0, peaks=1)  # nothing is seen but the pulse
 
 Floats = NDArray[np.float64]
 
