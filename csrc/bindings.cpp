@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "recording.hpp"
 #include "stream.hpp"
 
 namespace py = pybind11;
@@ -23,8 +24,6 @@ namespace {
 
 constexpr int kContiguous = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
 
-// Longest side of a frame: its bytes still count in 32 bits. No camera comes near.
-constexpr py::ssize_t kLongestSide = 1 << 16;
 using Floats = py::array_t<float, kContiguous>;
 using Doubles = py::array_t<double, kContiguous | py::array::forcecast>;
 
@@ -304,13 +303,23 @@ void bind_student(py::module_& module) {
 }
 
 void bind_pulse(py::module_& module) {
+  const PulseOptions defaults;
   py::class_<PulseOptions>(module, "PulseOptions")
       .def(py::init([](double rate, double low, double high, int order, double window,
                        double min_snr_db, double max_gap) {
              return PulseOptions{rate, low, high, order, window, min_snr_db, max_gap};
            }),
-           py::kw_only(), py::arg("rate"), py::arg("low"), py::arg("high"), py::arg("order"),
-           py::arg("window"), py::arg("min_snr_db"), py::arg("max_gap"));
+           py::kw_only(), py::arg("rate") = defaults.rate, py::arg("low") = defaults.low,
+           py::arg("high") = defaults.high, py::arg("order") = defaults.order,
+           py::arg("window") = defaults.window, py::arg("min_snr_db") = defaults.min_snr_db,
+           py::arg("max_gap") = defaults.max_gap)
+      .def_readonly("rate", &PulseOptions::rate)
+      .def_readonly("low", &PulseOptions::low)
+      .def_readonly("high", &PulseOptions::high)
+      .def_readonly("order", &PulseOptions::order)
+      .def_readonly("window", &PulseOptions::window)
+      .def_readonly("min_snr_db", &PulseOptions::min_snr_db)
+      .def_readonly("max_gap", &PulseOptions::max_gap);
 
   py::class_<BandPass>(module, "BandPass")
       .def(py::init<double, double, double, int>(), py::arg("low"), py::arg("high"), py::arg("fs"),
@@ -337,7 +346,7 @@ void bind_pulse(py::module_& module) {
 
   py::class_<Resampler>(module, "Resampler")
       .def(py::init<double, int, double>(), py::arg("rate"), py::arg("channels") = 1,
-           py::arg("max_gap") = PulseOptions{}.max_gap)
+           py::arg("max_gap") = defaults.max_gap)
       .def(
           "push",
           [](Resampler& self, double time, const Doubles& values) {
@@ -386,8 +395,25 @@ void bind_pulse(py::module_& module) {
         Doubles out(static_cast<py::ssize_t>(power.size()), power.data());
         return py::make_tuple(spectrum.bin_hz(), out, peak.found, peak.frequency, peak.snr_db);
       },
-      py::arg("pulse"), py::arg("fs"), py::arg("low") = PulseOptions{}.low,
-      py::arg("high") = PulseOptions{}.high);
+      py::arg("pulse"), py::arg("fs"), py::arg("low") = defaults.low,
+      py::arg("high") = defaults.high);
+}
+
+void bind_recording(py::module_& module) {
+  py::class_<Recording>(module, "Recording")
+      .def(py::init<double>(), py::arg("step"))
+      .def(
+          "take",
+          [](Recording& self, int status, double heart_rate, double snr_db, double start,
+             double end) {
+            return self.take({static_cast<Status>(status), heart_rate, snr_db, start, end});
+          },
+          py::arg("status"), py::arg("heart_rate"), py::arg("snr_db"), py::arg("start"),
+          py::arg("end"))
+      .def("summary", [](const Recording& self) {
+        const Summary summary = self.summary();
+        return py::make_tuple(static_cast<int>(summary.status), summary.heart_rate, summary.snr_db);
+      });
 }
 
 }  // namespace
@@ -401,4 +427,5 @@ PYBIND11_MODULE(_core, module) {
   rppg::bind_student(module);
   rppg::bind_pulse(module);
   rppg::bind_cuda(module);
+  rppg::bind_recording(module);
 }

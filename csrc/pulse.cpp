@@ -82,13 +82,11 @@ Resampler::Resampler(double rate, int channels, double max_gap) : rate_(rate), m
 }
 
 Resampler::Step Resampler::classify(double time) const {
-  if (!std::isfinite(time))
-    throw std::invalid_argument("a frame's time must be a finite number of seconds");
+  if (!std::isfinite(time)) throw TimeError("a frame's time must be a finite number of seconds");
   if (!started_) return Step::first;
   if (time <= time_)
-    throw std::invalid_argument(
-        "a frame's time must be later than that of the frame before: " + std::to_string(time) +
-        " s came after " + std::to_string(time_) + " s");
+    throw TimeError("a frame's time must be later than that of the frame before: " +
+                    std::to_string(time) + " s came after " + std::to_string(time_) + " s");
   return time - time_ > max_gap_ ? Step::gap : Step::next;
 }
 

@@ -4,11 +4,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 #include <vector>
 
 #include "spectrum.hpp"
 
 namespace rppg {
+
+// A frame whose time is not finite, or not later than that of the frame before.
+struct TimeError : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
+};
 
 // Averages piecewise linear signals over the cells of a uniform grid: cell n spans
 // [origin + n / rate, origin + (n + 1) / rate). Averaging, unlike picking points, keeps the noise
@@ -22,7 +28,7 @@ class Resampler {
   Resampler(double rate, int channels, double max_gap);
 
   // What a value at `time` (s) would be: the first one, the next one, or the first one after a gap.
-  // Throws std::invalid_argument where the time is not finite or not later than the last one.
+  // Throws TimeError where the time is not finite or not later than the last one.
   Step classify(double time) const;
 
   // Takes `channels` values at `time` and calls emit(const double* averages) for every cell that
@@ -141,6 +147,10 @@ class PulseWindow {
   // Samples since the last restart, and the time at which the grid began, s.
   std::uint64_t total() const { return total_; }
   double start() const { return start_; }
+  // The middle of the cell of sample `index` since the last restart, s.
+  double sample_time(std::uint64_t index) const {
+    return start_ + (static_cast<double>(index) + 0.5) / options_.rate;
+  }
 
  private:
   // Whether a peak at `frequency` (Hz) is but an overtone or an alias of a line outside the band.

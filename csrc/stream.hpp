@@ -15,8 +15,9 @@ class Stream {
   Stream(std::shared_ptr<const Student> student, const PulseOptions& options);
 
   // Takes the frame seen at `time` (s) with the face inside `box`, and reads the window that ends
-  // there. Throws std::invalid_argument, with nothing changed, for a box outside the frame or a
-  // time that is not later than the last. Allocates nothing once it has seen the largest box.
+  // there. Throws, with nothing changed, std::invalid_argument for a box outside the frame and
+  // TimeError for a time that is not later than the last. Allocates nothing once it has seen the
+  // largest box.
   Reading push(const FrameView& frame, const Box& box, double time);
 
   // As if new.

@@ -185,14 +185,28 @@ class PulseOptions:
     def __init__(
         self,
         *,
-        rate: float,
-        low: float,
-        high: float,
-        order: int,
-        window: float,
-        min_snr_db: float,
-        max_gap: float,
+        rate: float = ...,
+        low: float = ...,
+        high: float = ...,
+        order: int = ...,
+        window: float = ...,
+        min_snr_db: float = ...,
+        max_gap: float = ...,
     ) -> None: ...
+    @property
+    def rate(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def order(self) -> int: ...
+    @property
+    def window(self) -> float: ...
+    @property
+    def min_snr_db(self) -> float: ...
+    @property
+    def max_gap(self) -> float: ...
 
 class BandPass:
     """A streaming Butterworth band-pass in second-order sections.
@@ -245,7 +259,7 @@ class Resampler:
         If one of them is not positive.
     """
 
-    def __init__(self, rate: float, channels: int = 1, max_gap: float = 0.5) -> None: ...
+    def __init__(self, rate: float, channels: int = 1, max_gap: float = ...) -> None: ...
     def push(self, time: float, values: ArrayLike) -> tuple[int, NDArray[np.float64]]:
         """Take values of shape (channels,) at a time (s).
 
@@ -297,6 +311,13 @@ class Stream:
     @property
     def start(self) -> float: ...
 
+class Recording:
+    def __init__(self, step: float) -> None: ...
+    def take(
+        self, status: int, heart_rate: float, snr_db: float, start: float, end: float
+    ) -> bool: ...
+    def summary(self) -> tuple[int, float, float]: ...
+
 def spectrum(
-    pulse: ArrayLike, fs: float, low: float = 0.7, high: float = 4.0
+    pulse: ArrayLike, fs: float, low: float = ..., high: float = ...
 ) -> tuple[float, NDArray[np.float64], bool, float, float]: ...

@@ -5,21 +5,15 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
-from statistics import median
 from typing import Any, Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rppg_fast import _core
 from rppg_fast.monitor import HeartRateMonitor
-from rppg_fast.reading import Measurement, Reading, Status
+from rppg_fast.reading import STATUSES, Measurement, Reading, none_if_nan
 from rppg_fast.video import Frame, VideoFile
-
-#: Share of a recording's windows that must read ok before it has a heart rate.
-MIN_SHARE_OK = 0.5
-
-#: Times on the grid are equal within this, s.
-_TIME_TOLERANCE = 1e-6
 
 #: Called with every frame with the number of frames so far.
 Progress = Callable[[int], None]
@@ -98,13 +92,10 @@ def measure_frames(
     ValueError
         If ``step`` is not positive or a frame is not such an array.
     """
-    if not (math.isfinite(step) and step > 0):
-        raise ValueError(f"step must be a positive number of seconds, got {step}")
+    recording = _core.Recording(step)
     first = last = math.nan
     count = skipped = 0
     windows: list[Reading] = []
-    due = -math.inf
-    latest: Reading | None = None
     pieces: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
     for frame, time in frames:
         if progress is not None:
@@ -112,22 +103,21 @@ def measure_frames(
         if count and not time > last:
             skipped += 1
             continue
-        latest = monitor.push(frame, time)
+        reading = monitor.push(frame, time)
         pieces.append(monitor.fetch_pulse())
         first, last = (time if count == 0 else first), time
         count += 1
-        if _is_window(latest) and latest.end >= due - _TIME_TOLERANCE:
-            windows.append(latest)
-            due = due + step if due + step > latest.end else latest.end + step
-    status, heart_rate, snr_db = _summarise(windows, latest)
+        if recording.take(*reading.to_native()):
+            windows.append(reading)
+    status, heart_rate, snr_db = recording.summary()
     duration = last - first if count else 0.0
     empty = np.empty(0)
     return Measurement(
         video=name,
         method=monitor.method,
-        status=status,
-        heart_rate=heart_rate,
-        snr_db=snr_db,
+        status=STATUSES[status],
+        heart_rate=none_if_nan(heart_rate),
+        snr_db=none_if_nan(snr_db),
         frames=count,
         skipped=skipped,
         duration=duration,
@@ -137,22 +127,3 @@ def measure_frames(
         times=np.concatenate([times for times, _ in pieces] or [empty]),
         pulse=np.concatenate([values for _, values in pieces] or [empty]),
     )
-
-
-def _is_window(reading: Reading) -> bool:
-    return reading.status in (Status.OK, Status.LOW_SIGNAL)
-
-
-def _summarise(
-    windows: list[Reading], latest: Reading | None
-) -> tuple[Status, float | None, float | None]:
-    """Return status, heart rate (bpm) and SNR (dB) of a recording."""
-    if not windows:
-        return (Status.NO_FACE if latest is None else latest.status), None, None
-    right = [window for window in windows if window.status is Status.OK]
-    peaks = [window.snr_db for window in right or windows if window.snr_db is not None]
-    snr_db = median(peaks) if peaks else None
-    if len(right) < MIN_SHARE_OK * len(windows):
-        return Status.LOW_SIGNAL, None, snr_db
-    rates = [window.heart_rate for window in right if window.heart_rate is not None]
-    return Status.OK, sum(rates) / len(rates), snr_db

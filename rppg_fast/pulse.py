@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from rppg_fast import _core
 
+_DEFAULTS = _core.PulseOptions()
+
 
 @dataclass(frozen=True)
 class PulseSettings:
@@ -30,13 +32,13 @@ class PulseSettings:
         A longer pause between two frames starts the window anew, s.
     """
 
-    window: float = 10.0
-    low: float = 0.7
-    high: float = 4.0
-    order: int = 2
-    rate: float = 30.0
-    min_snr_db: float = 1.0
-    max_gap: float = 0.5
+    window: float = _DEFAULTS.window
+    low: float = _DEFAULTS.low
+    high: float = _DEFAULTS.high
+    order: int = _DEFAULTS.order
+    rate: float = _DEFAULTS.rate
+    min_snr_db: float = _DEFAULTS.min_snr_db
+    max_gap: float = _DEFAULTS.max_gap
 
     def to_native(self) -> _core.PulseOptions:
         """Return the native form of these settings, which is checked where it is used."""
@@ -72,7 +74,9 @@ class Spectrum:
     snr_db: float
 
 
-def spectrum(pulse: ArrayLike, fs: float, low: float = 0.7, high: float = 4.0) -> Spectrum:
+def spectrum(
+    pulse: ArrayLike, fs: float, low: float = _DEFAULTS.low, high: float = _DEFAULTS.high
+) -> Spectrum:
     """Return the power spectrum of a pulse, with its peak between ``low`` and ``high``.
 
     The mean is removed, a Hann window applied, and zeros are added until a bin is finer than
