@@ -43,7 +43,7 @@ endforeach()
 
 if(RPPG_PROGRAM)
   add_executable(rppg-fast-stream csrc/program/main.cpp csrc/program/camera.cpp
-    csrc/program/options.cpp)
+    csrc/program/options.cpp csrc/program/pipe.cpp)
   target_link_libraries(rppg-fast-stream PRIVATE rppg_fast_static)
   target_link_options(rppg-fast-stream PRIVATE ${runtime})
   target_compile_options(rppg-fast-stream PRIVATE ${warnings})
