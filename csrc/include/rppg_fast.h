@@ -5,20 +5,21 @@
  *   recording  which readings of a stream count, and what they say together
  *   student    the network alone, for applications that see to the frames and the pulse themselves
  *
- * Errors. Functions that can fail return RPPG_OK or another rppg_code; what exactly was wrong stands
- * in the handle's message, one line of UTF-8 that names the argument, valid until the handle's next
- * call. A *_create function that fails still gives a handle, for its message, wherever there is
- * memory for one; it is good for nothing else and must be freed, too. After a failed call nothing
- * has changed. NULL in place of a handle or of a pointer that must be given is RPPG_ERROR_ARGUMENT.
+ * Errors. Functions that can fail return RPPG_OK or another rppg_code; what exactly was wrong
+ * stands in the handle's message, one line of UTF-8 that names the argument, valid until the
+ * handle's next call. A *_create function that fails still gives a handle, for its message,
+ * wherever there is memory for one; it is good for nothing else and must be freed, too. After a
+ * failed call nothing has changed. NULL in place of a handle or of a pointer that must be given is
+ * RPPG_ERROR_ARGUMENT.
  *
  * Ownership. Every handle belongs to the caller, who frees it; freeing NULL does nothing. Nothing
- * that is passed in is kept: the memory of arguments may go as soon as the call returns. A stream or
- * a student keeps its weights alive: the model may be freed before them.
+ * that is passed in is kept: the memory of arguments may go as soon as the call returns. A stream
+ * or a student keeps its weights alive: the model may be freed before them.
  *
  * Threads. There is no global state. A model never changes once it is made, and any number of
  * threads may use one at once. All other handles belong to one thread at a time; separate ones are
- * independent, and a stream gives the same bits in any thread. A handle's message belongs to it. The
- * environment variable RPPG_BACKEND is read once, when the backend "auto" is first asked for.
+ * independent, and a stream gives the same bits in any thread. A handle's message belongs to it.
+ * The environment variable RPPG_BACKEND is read once, when the backend "auto" is first asked for.
  *
  * Growth. Structs that may grow begin with their own size, which the caller sets, in structs that
  * the library fills in, too: fields that the caller does not know are not touched, and of fields
@@ -80,15 +81,15 @@ typedef enum rppg_format {
 /* How a pulse is filtered and read. */
 typedef struct rppg_stream_options {
   size_t struct_size;
-  double rate_hz;      /* of the uniform grid that the pulse is filtered on */
-  double low_hz;       /* the band that a heart rate may lie in */
+  double rate_hz; /* of the uniform grid that the pulse is filtered on */
+  double low_hz;  /* the band that a heart rate may lie in */
   double high_hz;
   double window_s;     /* the stretch of pulse that a heart rate is read from */
   double min_snr_db;   /* a peak below this signal-to-noise ratio is no heart rate */
   double max_gap_s;    /* a longer pause between two frames starts the window anew */
   int32_t order;       /* of the Butterworth prototype; the band-pass has twice as many poles */
-  const char *backend; /* one of rppg_backends(); NULL or "auto" for the fastest, or for the one that
-                          the environment variable RPPG_BACKEND names */
+  const char* backend; /* one of rppg_backends(); NULL or "auto" for the fastest, or for the one
+                          that the environment variable RPPG_BACKEND names */
 } rppg_stream_options;
 
 /* Pixels of the caller's. Fields that are 0 mean what stands after the semicolon. */
@@ -96,9 +97,9 @@ typedef struct rppg_frame {
   size_t struct_size;
   int32_t format;          /* an rppg_format */
   int32_t width, height;   /* pixels, 1 to 65536 */
-  const uint8_t *data;     /* the first row */
+  const uint8_t* data;     /* the first row */
   ptrdiff_t stride;        /* bytes from one row to the next, may be negative; rows without a gap */
-  const uint8_t *chroma;   /* NV12: the first row of U and V; NULL: follows the luma */
+  const uint8_t* chroma;   /* NV12: the first row of U and V; NULL: follows the luma */
   ptrdiff_t chroma_stride; /* NV12: of the rows of U and V; that of the luma */
 } rppg_frame;
 
@@ -112,131 +113,131 @@ typedef struct rppg_reading {
   size_t struct_size;
   int32_t status;        /* an rppg_status */
   double heart_rate_bpm; /* NaN unless the status is RPPG_STATUS_OK */
-  double snr_db;         /* power at the spectral peak and its first harmonic against the rest of the
-                            band; NaN while there is no peak to speak of */
+  double snr_db; /* power at the spectral peak and its first harmonic against the rest of the
+                    band; NaN while there is no peak to speak of */
   double start_s, end_s; /* the window, on the clock of the frames' times */
 } rppg_reading;
 
 /* What a whole recording showed. */
 typedef struct rppg_summary {
   size_t struct_size;
-  int32_t status;        /* RPPG_STATUS_OK where at least half of the windows are; else what kept the
-                            others back */
+  int32_t status; /* RPPG_STATUS_OK where at least half of the windows are; else what kept the
+                     others back */
   double heart_rate_bpm; /* mean over the windows that are ok; NaN unless the status is */
   double snr_db;         /* median over the same windows, or over all where none is ok; or NaN */
 } rppg_summary;
 
 /* The release, such as "0.1.0", and the interface's RPPG_ABI_MAJOR * 1000 + RPPG_ABI_MINOR, of the
  * library that runs. The strings of this section are the library's and never change. */
-RPPG_API const char *rppg_version(void);
+RPPG_API const char* rppg_version(void);
 RPPG_API int rppg_abi_version(void);
 
 /* Names of the kernels that this processor runs, the fastest first, ended by NULL. */
-RPPG_API const char *const *rppg_backends(void);
+RPPG_API const char* const* rppg_backends(void);
 
 /* "warming_up", "ok", "no_face", "low_signal" or "gap"; "unknown" for any other number. */
-RPPG_API const char *rppg_status_name(int status);
+RPPG_API const char* rppg_status_name(int status);
 
 /* --- Model ------------------------------------------------------------------------------------ */
 
 /* The weights that come with the library. */
-RPPG_API int rppg_model_create_default(rppg_model **model);
+RPPG_API int rppg_model_create_default(rppg_model** model);
 
 /* Weights from a safetensors file as the project's training exports it. RPPG_ERROR_FILE,
  * RPPG_ERROR_WEIGHTS. */
-RPPG_API int rppg_model_create_from_file(const char *path, rppg_model **model);
+RPPG_API int rppg_model_create_from_file(const char* path, rppg_model** model);
 
 /* The same from `size` bytes of memory. `name` is what messages call them; may be NULL.
  * RPPG_ERROR_WEIGHTS. */
-RPPG_API int rppg_model_create_from_memory(const void *data, size_t size, const char *name,
-                                           rppg_model **model);
+RPPG_API int rppg_model_create_from_memory(const void* data, size_t size, const char* name,
+                                           rppg_model** model);
 
 /* What the weights say of themselves, such as "training_data"; NULL for a key that they lack. The
  * text lives as long as the model. */
-RPPG_API const char *rppg_model_metadata(const rppg_model *model, const char *key);
+RPPG_API const char* rppg_model_metadata(const rppg_model* model, const char* key);
 
-RPPG_API const char *rppg_model_message(const rppg_model *model);
-RPPG_API void rppg_model_free(rppg_model *model);
+RPPG_API const char* rppg_model_message(const rppg_model* model);
+RPPG_API void rppg_model_free(rppg_model* model);
 
 /* --- Stream ----------------------------------------------------------------------------------- */
 
 /* Sets options to the defaults: a window of 10 s, the band 0.7 to 4 Hz, 1 dB. `struct_size` is
  * sizeof(rppg_stream_options). */
-RPPG_API void rppg_stream_options_init(rppg_stream_options *options, size_t struct_size);
+RPPG_API void rppg_stream_options_init(rppg_stream_options* options, size_t struct_size);
 
-/* A stream that has seen nothing. NULL for the options means the defaults. RPPG_ERROR_ARGUMENT names
- * the option that makes no sense. */
-RPPG_API int rppg_stream_create(const rppg_model *model, const rppg_stream_options *options,
-                                rppg_stream **stream);
+/* A stream that has seen nothing. NULL for the options means the defaults. RPPG_ERROR_ARGUMENT
+ * names the option that makes no sense. */
+RPPG_API int rppg_stream_create(const rppg_model* model, const rppg_stream_options* options,
+                                rppg_stream** stream);
 
 /* Takes the frame that was seen at `time_s`, seconds on any clock that only goes forward, with the
  * face inside `box`, and reads the window that ends there. Frames may come unevenly. Where the box
  * is another than in the frame before, the step between the two counts as one without a pulse, so
  * move it rarely. Allocates nothing once it has seen the largest box. RPPG_ERROR_ARGUMENT,
  * RPPG_ERROR_TIME: the frame is as if it had never come. */
-RPPG_API int rppg_stream_push(rppg_stream *stream, const rppg_frame *frame, const rppg_box *box,
-                              double time_s, rppg_reading *reading);
+RPPG_API int rppg_stream_push(rppg_stream* stream, const rppg_frame* frame, const rppg_box* box,
+                              double time_s, rppg_reading* reading);
 
 /* Forgets all frames. */
-RPPG_API void rppg_stream_reset(rppg_stream *stream);
+RPPG_API void rppg_stream_reset(rppg_stream* stream);
 
 /* Copies the newest samples of band-passed pulse in the window, oldest first: at most `capacity`,
  * and no more than there are. `count` is how many were copied, `first_s` the time of the first;
  * samples are 1 / rate_hz apart. In standard deviations of the training label. */
-RPPG_API int rppg_stream_pulse(rppg_stream *stream, double *values, size_t capacity, size_t *count,
-                               double *first_s);
+RPPG_API int rppg_stream_pulse(rppg_stream* stream, double* values, size_t capacity, size_t* count,
+                               double* first_s);
 
-RPPG_API const char *rppg_stream_message(const rppg_stream *stream);
-RPPG_API void rppg_stream_free(rppg_stream *stream);
+RPPG_API const char* rppg_stream_message(const rppg_stream* stream);
+RPPG_API void rppg_stream_free(rppg_stream* stream);
 
 /* --- Recording -------------------------------------------------------------------------------- */
 
 /* `step_s`: from one window that counts to the next, a positive number of seconds. */
-RPPG_API int rppg_recording_create(double step_s, rppg_recording **recording);
+RPPG_API int rppg_recording_create(double step_s, rppg_recording** recording);
 
 /* Takes the next reading of a stream. `counts`, where not NULL, becomes 1 if its window is full and
  * ends a step after the last one that counted, else 0. */
-RPPG_API int rppg_recording_take(rppg_recording *recording, const rppg_reading *reading,
-                                 int *counts);
+RPPG_API int rppg_recording_take(rppg_recording* recording, const rppg_reading* reading,
+                                 int* counts);
 
 /* The summary of the windows that counted since the start, or since they were forgotten. */
-RPPG_API int rppg_recording_summarise(rppg_recording *recording, rppg_summary *summary);
+RPPG_API int rppg_recording_summarise(rppg_recording* recording, rppg_summary* summary);
 
 /* Forgets the windows, but not the step: a stream without end would gather them, some 16 bytes
  * each. */
-RPPG_API void rppg_recording_forget(rppg_recording *recording);
+RPPG_API void rppg_recording_forget(rppg_recording* recording);
 
-RPPG_API const char *rppg_recording_message(const rppg_recording *recording);
-RPPG_API void rppg_recording_free(rppg_recording *recording);
+RPPG_API const char* rppg_recording_message(const rppg_recording* recording);
+RPPG_API void rppg_recording_free(rppg_recording* recording);
 
 /* --- Student ---------------------------------------------------------------------------------- */
 
 /* Pictures are RPPG_PIXELS floats each: red, green and blue, each 36 rows of 36 pixels. */
 
 /* `backend` as in rppg_stream_options. */
-RPPG_API int rppg_student_create(const rppg_model *model, const char *backend,
-                                 rppg_student **student);
+RPPG_API int rppg_student_create(const rppg_model* model, const char* backend,
+                                 rppg_student** student);
 
 /* Averages a box of a frame to 36x36 pixels, exactly and without rounding to 8 bits: values in
  * [0, 1]. */
-RPPG_API int rppg_student_appearance(rppg_student *student, const rppg_frame *frame,
-                                     const rppg_box *box, float *appearance);
+RPPG_API int rppg_student_appearance(rppg_student* student, const rppg_frame* frame,
+                                     const rppg_box* box, float* appearance);
 
 /* The motion from one appearance to the next, as the model wants it. `motion` may be either of the
  * two. */
-RPPG_API int rppg_student_motion(rppg_student *student, const float *before, const float *after,
-                                 float *motion);
+RPPG_API int rppg_student_motion(rppg_student* student, const float* before, const float* after,
+                                 float* motion);
 
 /* The change of the pulse over each of `count` motions, one after the other in memory, in standard
  * deviations of the training label. */
-RPPG_API int rppg_student_changes(rppg_student *student, const float *motions, size_t count,
-                                  float *changes);
+RPPG_API int rppg_student_changes(rppg_student* student, const float* motions, size_t count,
+                                  float* changes);
 
 /* The name of the kernels that run it; the text is the library's. */
-RPPG_API const char *rppg_student_backend(const rppg_student *student);
+RPPG_API const char* rppg_student_backend(const rppg_student* student);
 
-RPPG_API const char *rppg_student_message(const rppg_student *student);
-RPPG_API void rppg_student_free(rppg_student *student);
+RPPG_API const char* rppg_student_message(const rppg_student* student);
+RPPG_API void rppg_student_free(rppg_student* student);
 
 #ifdef __cplusplus
 }

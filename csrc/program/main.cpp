@@ -41,8 +41,13 @@ struct Free<rppg_recording> {
 template <typename Handle>
 using Owned = std::unique_ptr<Handle, Free<Handle>>;
 
-void check(int code, const char* message) {
-  if (code != RPPG_OK) throw InputError(message);
+const char* message(const rppg_model* handle) { return rppg_model_message(handle); }
+const char* message(const rppg_stream* handle) { return rppg_stream_message(handle); }
+const char* message(const rppg_recording* handle) { return rppg_recording_message(handle); }
+
+template <typename Handle>
+void check(int code, const Handle& handle) {
+  if (code != RPPG_OK) throw InputError(message(handle.get()));
 }
 
 Owned<rppg_model> load_model(const std::string& weights) {
@@ -50,7 +55,7 @@ Owned<rppg_model> load_model(const std::string& weights) {
   const int code = weights.empty() ? rppg_model_create_default(&model)
                                    : rppg_model_create_from_file(weights.c_str(), &model);
   Owned<rppg_model> owned(model);
-  check(code, rppg_model_message(model));
+  check(code, owned);
   return owned;
 }
 
@@ -58,7 +63,7 @@ Owned<rppg_stream> make_stream(const rppg_model* model, const rppg_stream_option
   rppg_stream* stream = nullptr;
   const int code = rppg_stream_create(model, &options, &stream);
   Owned<rppg_stream> owned(stream);
-  check(code, rppg_stream_message(stream));
+  check(code, owned);
   return owned;
 }
 
@@ -66,7 +71,7 @@ Owned<rppg_recording> make_recording(double step) {
   rppg_recording* recording = nullptr;
   const int code = rppg_recording_create(step, &recording);
   Owned<rppg_recording> owned(recording);
-  check(code, rppg_recording_message(recording));
+  check(code, owned);
   return owned;
 }
 
@@ -103,10 +108,10 @@ void print_reading(const rppg_reading& reading, double time) {
              ", \"start_s\": " + json(reading.start_s) + ", \"end_s\": " + json(reading.end_s));
 }
 
-int print_summary(rppg_recording* recording, const Count& count, const rppg_box& box) {
+int print_summary(const Owned<rppg_recording>& recording, const Count& count, const rppg_box& box) {
   rppg_summary summary{};
   summary.struct_size = sizeof summary;
-  check(rppg_recording_summarise(recording, &summary), rppg_recording_message(recording));
+  check(rppg_recording_summarise(recording.get(), &summary), recording);
   const double duration = count.last - count.first;
   const double fps = duration > 0 ? static_cast<double>(count.frames - 1) / duration : 0.0;
   print_line(json_result(summary.status, summary.heart_rate_bpm, summary.snr_db) +
@@ -155,10 +160,9 @@ int run(const Options& options) {
         ++count.skipped;
         continue;
       }
-      check(code, rppg_stream_message(stream.get()));
+      check(code, stream);
       int counts = 0;
-      check(rppg_recording_take(recording.get(), &reading, &counts),
-            rppg_recording_message(recording.get()));
+      check(rppg_recording_take(recording.get(), &reading, &counts), recording);
       if (count.frames++ == 0) count.first = time;
       count.last = time;
       if (lines.due(reading, time, counts)) print_reading(reading, time);
@@ -170,7 +174,7 @@ int run(const Options& options) {
   if (broken.empty() && count.frames + count.skipped == 0 && !stopped)
     broken = "standard input: holds not one frame";
   const int code =
-      options.summary && count.frames > 0 ? print_summary(recording.get(), count, options.box) : 0;
+      options.summary && count.frames > 0 ? print_summary(recording, count, options.box) : 0;
   if (!broken.empty()) throw InputError(broken);
   return code;
 }
