@@ -54,7 +54,7 @@ def _layout() -> list[str]:
             for field in first.replace(" ", "").split(","):
                 place = f"offsetof({name}, {field}), sizeof((({name}*)0)->{field})"
                 lines.append(f'printf("field {name}.{field} {kind} %zu %zu\\n", {place});')
-    names = re.findall(r"\b(RPPG_[A-Z0-9_]+) =", text) + ["RPPG_SIDE", "RPPG_PIXELS"]
+    names = [*re.findall(r"\b(RPPG_[A-Z0-9_]+) =", text), "RPPG_SIDE", "RPPG_PIXELS"]
     lines += [f'printf("value {name} %d\\n", (int){name});' for name in names]
     program = "#include <stdio.h>\n#include <rppg_fast.h>\nint main(void) {\n"
     with tempfile.TemporaryDirectory() as folder:
