@@ -3,6 +3,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 option(RPPG_STATIC_RUNTIME "Link the compiler's own libraries in: only libc is needed then" ON)
+option(RPPG_STATIC_LIBRARY "Install the static library, too" ON)
 option(RPPG_PROGRAM "Build the program rppg-fast-stream" ON)
 
 # One place says the interface's version: the header.
@@ -51,7 +52,10 @@ if(RPPG_PROGRAM)
 endif()
 
 install(FILES csrc/include/rppg_fast.h TYPE INCLUDE)
-install(TARGETS rppg_fast rppg_fast_static EXPORT rppg_fast)
+install(TARGETS rppg_fast EXPORT rppg_fast)
+if(RPPG_STATIC_LIBRARY)
+  install(TARGETS rppg_fast_static EXPORT rppg_fast)
+endif()
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/rppg_fast)
 install(EXPORT rppg_fast NAMESPACE rppg_fast:: DESTINATION ${package}
   FILE rppg_fast-targets.cmake)

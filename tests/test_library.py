@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 import rppg_fast as rf
 from bench.engine import COMPILER
+from bench.size import static_size
 from rppg_fast.measure import measure_frames
 from rppg_fast.reading import STATUSES
 from rppg_fast.student import BUNDLED_WEIGHTS
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.skipif(shutil.which("cmake") is None, reason="there is 
 
 # Of averages against float64, relative to full scale; float32 sums of some thousand bytes.
 APPEARANCE_TOLERANCE = 1e-6
+MOST_BYTES = 1 << 20  # of the static engine with its weights
 # OpenCV rounds each converted pixel to 8 bits: half a level, averaged.
 OPENCV_TOLERANCE = 0.6 / 255.0
 
@@ -477,3 +479,9 @@ def test_frames_may_lie_in_memory_as_they_like(library: Library, model: c.c_void
         chroma_stride=-60,
     )
     np.testing.assert_array_equal(upside_down, expected)
+
+
+def test_the_engine_with_its_weights_is_small(built: Callable[..., Path]) -> None:
+    if shutil.which("size") is None:
+        pytest.skip("there is no size")
+    assert BUNDLED_WEIGHTS.stat().st_size < static_size(built(COMPILER, ())) < MOST_BYTES
