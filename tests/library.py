@@ -59,7 +59,7 @@ class Reading(c.Structure):
 
     def values(self) -> tuple[Any, ...]:
         """All fields but the size, None for NaN, to compare."""
-        numbers = [getattr(self, name) for name, _ in self._fields_[1:]]
+        numbers = [getattr(self, field[0]) for field in self._fields_[1:]]
         return tuple(None if math.isnan(x) else x for x in numbers)
 
 

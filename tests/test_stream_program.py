@@ -12,14 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
 import rppg_fast as rf
 from bench.engine import ARM, ARM_COMPILER, COMPILER, run
 from rppg_fast.measure import measure_frames
-from tests.clips import SIZE, Frame, frame_times, skin
+from tests.clips import SIZE, Frame, frame_times, skin, to_nv12, to_yuyv
 
 EMULATOR = ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "-cpu", "cortex-a57")
 ARM_TOOLS = ["cmake", ARM_COMPILER, EMULATOR[0]]
@@ -118,19 +117,14 @@ def test_settings_and_weights_are_those_of_the_package(program: Path, frames: li
     check_same(lines, measured(frames, times, **settings))
 
 
-def convert(frame: Frame, layout: str) -> Frame:
-    if layout == "yuyv":
-        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_YUY2), np.uint8)
-    i420 = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_I420), np.uint8).reshape(-1)
-    chroma = i420[SIZE * SIZE :].reshape(2, -1).T.reshape(-1)
-    return np.concatenate([i420[: SIZE * SIZE], chroma])
+CONVERSIONS = {"nv12": to_nv12, "yuyv": to_yuyv}
 
 
 @pytest.mark.parametrize("layout", ["nv12", "yuyv"])
 def test_luma_and_chroma_read_the_same_heart(
     program: Path, frames: list[Frame], layout: str
 ) -> None:
-    data = raw([convert(frame, layout) for frame in frames])
+    data = raw([CONVERSIONS[layout](frame) for frame in frames])
     found = stream(program, data, "--format", layout, "--fps", FPS, "--summary")[-1]
     expected = measured(frames, [i / FPS for i in range(len(frames))])
     assert found["heart_rate_bpm"] == pytest.approx(expected["heart_rate_bpm"], abs=SAME_RATE)
@@ -145,7 +139,7 @@ def test_a_camera_is_read_by_its_own_times(
         pytest.skip("there is no cc")
     source = Path(__file__).parent / "native" / "fake_camera.c"
     run("cc", "-Wall", "-Werror", "-shared", "-fPIC", source, "-o", tmp_path / "fake.so", "-ldl")
-    data = raw([convert(frame, layout) for frame in frames])
+    data = raw([CONVERSIONS[layout](frame) for frame in frames])
     (tmp_path / "frames").write_bytes(data)
     fake = {
         "LD_PRELOAD": str(tmp_path / "fake.so"),
@@ -215,7 +209,7 @@ def test_without_a_pulse_there_is_no_heart_rate(program: Path) -> None:
 
 
 def test_frames_of_a_live_pipe_are_timed_as_they_come(program: Path) -> None:
-    command = [program, "--size", "72x72", "--box", "0,0,9,9", "--arrival", "--step", "0.001"]
+    command = [str(program), "--size", "72x72", "--box", "0,0,9,9", "--arrival", "--step", "0.001"]
     running = subprocess.Popen(
         [*command, "--summary"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
