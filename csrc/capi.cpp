@@ -1,5 +1,4 @@
-// The C interface: argument checks, errors as codes, no arithmetic. include/rppg_fast.h documents
-// it.
+// The C interface: arguments checked, errors as codes, no arithmetic; rppg_fast.h documents it.
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>

@@ -29,6 +29,7 @@ PRINTED = 5e-5  # bpm, half of the last digit
 # Of frames that were scaled and converted on the way.
 PIPE_RATE = 0.1  # bpm
 
+WITHOUT_OPENCV = "-DCMAKE_DISABLE_FIND_PACKAGE_OpenCV=ON"
 SANITIZED = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
 pytestmark = pytest.mark.skipif(shutil.which("cmake") is None, reason="there is no cmake")
@@ -98,7 +99,7 @@ def test_so_it_does_on_a_cortex_a57(
     need(*ARM_TOOLS)
     prefix = built(ARM_COMPILER, ARM) / "prefix"
     compiler = f"-DCMAKE_CXX_COMPILER={ARM_COMPILER}"
-    folder = examples(prefix, tmp_path, *ARM, compiler, "-DCMAKE_DISABLE_FIND_PACKAGE_OpenCV=ON")
+    folder = examples(prefix, tmp_path, *ARM, compiler, WITHOUT_OPENCV)
     printed = run(*EMULATOR, folder / "raw_frames", *arguments(clip))
     assert heart_rate(printed) == pytest.approx(expected.heart_rate, abs=EMULATED_RATE + PRINTED)
 
@@ -125,7 +126,7 @@ def test_pkg_config_links_it(
 
 def test_an_installed_library_may_be_moved(prefix: Path, clip: Path, tmp_path: Path) -> None:
     shutil.copytree(prefix, tmp_path / "elsewhere", symlinks=True)
-    folder = examples(tmp_path / "elsewhere", tmp_path)
+    folder = examples(tmp_path / "elsewhere", tmp_path, WITHOUT_OPENCV)
     assert heart_rate(run(folder / "raw_frames", *arguments(clip))) > 0
     if shutil.which("ldd"):
         assert str(tmp_path / "elsewhere") in run("ldd", folder / "raw_frames")
@@ -227,7 +228,7 @@ def test_the_sanitizers_find_nothing(
         prefix,
         tmp_path,
         f"-DCMAKE_C_FLAGS={SANITIZED}",
-        "-DCMAKE_DISABLE_FIND_PACKAGE_OpenCV=ON",
+        WITHOUT_OPENCV,
     )
     printed = run(folder / "raw_frames", *arguments(clip))
     assert heart_rate(printed) == pytest.approx(expected.heart_rate, abs=PRINTED)
