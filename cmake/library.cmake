@@ -7,6 +7,7 @@ option(RPPG_STATIC_LIBRARY "Install the static library, too" ON)
 option(RPPG_PROGRAM "Build the program rppg-fast-stream" ON)
 
 # One place says the interface's version: the header.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS csrc/include/rppg_fast.h)
 foreach(part MAJOR MINOR)
   file(STRINGS csrc/include/rppg_fast.h line REGEX "^#define RPPG_ABI_${part} ")
   string(REGEX REPLACE "^.* " "" abi_${part} "${line}")

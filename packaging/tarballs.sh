@@ -20,16 +20,18 @@ try_out() {
     grep low_signal
 }
 
-for processor in x86_64 aarch64; do
+for processor in aarch64 x86_64; do
   name=rppg_fast-$version-linux-$processor
   use_compilers "$processor"
   # shellcheck disable=SC2046
   "$tools/cmake" -S "$root" -B "$work/$name-build" -G Ninja \
     "-DCMAKE_MAKE_PROGRAM=$tools/ninja" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_LIBDIR=lib \
-    -DRPPG_PYTHON=OFF -DRPPG_STATIC_LIBRARY=OFF -DRPPG_STATIC_RUNTIME=OFF \
-    -DCMAKE_EXE_LINKER_FLAGS=-s -DCMAKE_SHARED_LINKER_FLAGS=-s $(cmake_options "$processor")
+    -DRPPG_PYTHON=OFF -DRPPG_STATIC_LIBRARY=OFF -DRPPG_STATIC_RUNTIME=OFF $(cmake_options "$processor")
   "$tools/cmake" --build "$work/$name-build"
   "$tools/cmake" --install "$work/$name-build" --prefix "$work/$name"
+  if command -v "$processor-linux-gnu-strip" >/dev/null; then
+    "$processor-linux-gnu-strip" "$work/$name/bin/rppg-fast-stream" "$work/$name"/lib/librppg_fast.so
+  fi
   check_glibc "$processor" "$work/$name/bin/rppg-fast-stream"
   check_glibc "$processor" "$work/$name/lib/librppg_fast.so"
   if [[ $processor == "$(uname -m)" ]]; then

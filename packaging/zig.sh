@@ -10,16 +10,18 @@ trap 'rm -rf "$work"' EXIT
 declare -A targets=([x86_64]=x86_64-linux-gnu.2.17 [aarch64]=aarch64-linux-gnu.2.27)
 declare -A newest=([x86_64]=2.17 [aarch64]=2.27)
 
-python3 -m venv "$work/tools"
-tools=$work/tools/bin
+# RPPG_TOOLS keeps the tools: zig builds its C++ library anew wherever it is installed.
+python3 -m venv "${RPPG_TOOLS:-$work/tools}"
+tools=${RPPG_TOOLS:-$work/tools}/bin
 "$tools/pip" install --quiet ziglang cmake ninja "${also[@]}"
 
-# Sets CC, CXX, AR and RANLIB for a processor.
+# Sets CC, CXX, AR and RANLIB for a processor. With other options zig would build its C++ library once
+# more, for the linking of each probe.
 use_compilers() {
   local name folder=$work/zig-$1
   mkdir -p "$folder"
   for name in cc c++; do
-    printf '#!/bin/sh\nexec "%s/python" -m ziglang %s -target %s "$@"\n' \
+    printf '#!/bin/sh\nexec "%s/python" -m ziglang %s -target %s -O3 -fPIC "$@"\n' \
       "$tools" "$name" "${targets[$1]}" >"$folder/$name"
   done
   for name in ar ranlib; do
