@@ -26,8 +26,9 @@ build() {
   _PYTHON_HOST_PLATFORM=linux-$processor SETUPTOOLS_EXT_SUFFIX=$suffix \
     pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/raw" "${given[@]}" \
     "--config-settings=build-dir=$work/build-$processor" "$root"
-  auditwheel repair --plat "manylinux_${newest[$processor]/./_}_$processor" \
-    --wheel-dir "$out" "$work/raw/"*"$processor.whl"
+  python -m zipfile -e "$work/raw/"*"$processor.whl" "$work/unpacked-$processor"
+  check_glibc "$processor" "$work/unpacked-$processor"/rppg_fast/_core*.so
+  auditwheel repair --wheel-dir "$out" "$work/raw/"*"$processor.whl" # as old a platform as will do
   auditwheel show "$out/"*"$tag"*"$processor.whl"
 }
 
@@ -68,5 +69,6 @@ pip install --quiet --no-deps --only-binary=:all: --target "$arm/site" \
   --python-version "${tag:2:1}.${tag:3}" --platform manylinux2014_aarch64 \
   --platform manylinux_2_27_aarch64 --platform manylinux_2_28_aarch64 --platform any \
   numpy opencv-python-headless pytest pluggy iniconfig packaging pygments hypothesis \
-  sortedcontainers attrs "$out/"*"$tag"*aarch64.whl
+  sortedcontainers attrs
+python -m zipfile -e "$out/"*"$tag"*aarch64.whl "$arm/site"
 smoke "${emulated[@]}"
