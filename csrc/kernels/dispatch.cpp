@@ -18,8 +18,8 @@ struct Need {
   bool met;
 };
 
-// What is not met, as a list of names; empty if nothing is missing. On Arm nothing ever is.
-[[maybe_unused]] std::string missing_of(std::initializer_list<Need> needs) {
+// What is not met, as a list of names; empty if nothing is missing.
+std::string missing_of(std::initializer_list<Need> needs) {
   std::string names;
   for (const Need& need : needs)
     if (!need.met) names += (names.empty() ? "" : ", ") + std::string(need.name);
