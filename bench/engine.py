@@ -34,17 +34,19 @@ def run(*command: object) -> str:
     return done.stdout
 
 
-def build(folder: Path, compiler: str, options: Sequence[str] = ()) -> None:
-    """Build the engine into a folder, warnings as errors; `options` are CMake's."""
+def build(
+    folder: Path, compiler: str, options: Sequence[str] = (), targets: Sequence[str] = ("all",)
+) -> None:
+    """Build the engine into a folder, warnings as errors; `options` and `targets` are CMake's."""
     switches = ["-DRPPG_PYTHON=OFF", "-DRPPG_WERROR=ON", "-DCMAKE_BUILD_TYPE=Release"]
-    cmake(ROOT, folder, f"-DCMAKE_CXX_COMPILER={compiler}", *switches, *options)
+    cmake(ROOT, folder, f"-DCMAKE_CXX_COMPILER={compiler}", *switches, *options, targets=targets)
 
 
-def cmake(source: Path, folder: Path, *options: str) -> None:
+def cmake(source: Path, folder: Path, *options: str, targets: Sequence[str] = ("all",)) -> None:
     """Configure and build what a folder's CMakeLists.txt says."""
     generator = ["-G", "Ninja"] if shutil.which("ninja") else []
     run("cmake", "-S", source, "-B", folder, *generator, *options)
-    run("cmake", "--build", folder)
+    run("cmake", "--build", folder, "--target", *targets)
 
 
 def link(

@@ -1,6 +1,7 @@
 // The C interface: arguments checked, errors as codes, no arithmetic; rppg_fast.h documents it.
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -368,6 +369,8 @@ int rppg_recording_take(rppg_recording* recording, const rppg_reading* reading, 
     const rppg_reading given = take(reading, &rppg_reading::end_s, "reading");
     if (given.status < 0 || given.status > RPPG_STATUS_GAP)
       throw std::invalid_argument("reading: there is no status " + std::to_string(given.status));
+    if (!std::isfinite(given.time_s))
+      throw std::invalid_argument("reading: time_s must be a finite number");
     const bool took =
         filled(recording->recording, "recording")
             .take(given.time_s, {static_cast<rppg::Status>(given.status), given.heart_rate_bpm,

@@ -30,7 +30,6 @@ PRINTED = 5e-5  # bpm, half of the last digit
 PIPE_RATE = 0.1  # bpm
 
 WITHOUT_OPENCV = "-DCMAKE_DISABLE_FIND_PACKAGE_OpenCV=ON"
-SANITIZED = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
 pytestmark = pytest.mark.skipif(shutil.which("cmake") is None, reason="there is no cmake")
 
@@ -207,40 +206,6 @@ def test_valgrind_finds_nothing(here: Path, clip: Path, expected: rf.Measurement
     command = ["env", "RPPG_BACKEND=portable", "valgrind", *checks, here / "raw_frames"]
     printed = run(*command, *arguments(clip))
     assert heart_rate(printed) == pytest.approx(expected.heart_rate, abs=EMULATED_RATE)
-
-
-def test_the_sanitizers_find_nothing(
-    built: Callable[..., Path], clip: Path, expected: rf.Measurement, tmp_path: Path
-) -> None:
-    need("c++")
-    (tmp_path / "probe.cpp").write_text("int main() {}\n")
-    flags = SANITIZED.split()
-    try:
-        run(COMPILER, *flags, tmp_path / "probe.cpp", "-o", tmp_path / "probe")
-        run(tmp_path / "probe")
-    except RuntimeError:
-        pytest.skip("this compiler has no sanitizers")
-    options = (
-        f"-DCMAKE_CXX_FLAGS={SANITIZED}",
-        "-DCMAKE_CXX_FLAGS_RELEASE=-O1",  # takes half the time to build
-        "-DRPPG_STATIC_RUNTIME=OFF",
-    )
-    prefix = built(COMPILER, options) / "prefix"
-    folder = examples(
-        prefix,
-        tmp_path,
-        f"-DCMAKE_C_FLAGS={SANITIZED}",
-        WITHOUT_OPENCV,
-    )
-    printed = run(folder / "raw_frames", *arguments(clip))
-    assert heart_rate(printed) == pytest.approx(expected.heart_rate, abs=PRINTED)
-    program, box = prefix / "bin" / "rppg-fast-stream", ",".join(BOX)
-    for layout, odd in (("bgr24", SIZE), ("nv12", SIZE - 1), ("yuyv", SIZE)):
-        data = clip.read_bytes()
-        frame = {"bgr24": 3 * SIZE * SIZE, "nv12": 71 * 71 + 72 * 36, "yuyv": 2 * SIZE * SIZE}
-        whole = data[: len(data) // frame[layout] * frame[layout]]
-        size = ["--size", f"{odd}x{odd}", "--format", layout, "--fps", "15"]
-        subprocess.run([program, *size, "--box", box], input=whole, check=True, timeout=300)
 
 
 def scripts() -> Sequence[Path]:

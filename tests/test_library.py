@@ -211,6 +211,9 @@ def test_a_recording_says_what_measure_says(library: Library, model: c.c_void_p)
     frames_seen = summary.frames, summary.duration_s, summary.fps
     assert frames_seen == (expected.frames, expected.duration, expected.fps)
     assert expected.duration < frames[-1][1] - frames[0][1]  # the pause is left out
+    reading.time_s = math.nan
+    assert library.call.rppg_recording_take(recording, reading, None) == lib.ARGUMENT
+    assert "time_s" in library.message("recording", recording)
     library.call.rppg_recording_forget(recording)
     library.call.rppg_recording_summarise(recording, summary)
     assert STATUSES[summary.status] is rf.Status(windows and STATUSES[windows[-1][0]])

@@ -211,8 +211,9 @@ RPPG_API void rppg_stream_free(rppg_stream* stream);
  * in the stream's options; 0 for the default. RPPG_ERROR_ARGUMENT. */
 RPPG_API int rppg_recording_create(double step_s, double max_gap_s, rppg_recording** recording);
 
-/* Takes the next reading of a stream. `counts`, where not NULL, becomes 1 if its window is full and
- * ends a step after the last one that counted or is the first since a gap, else 0. */
+/* Takes the next reading of a stream, as rppg_stream_push gave it. `counts`, where not NULL,
+ * becomes 1 if its window is full and ends a step after the last one that counted or is the first
+ * since a gap, else 0. */
 RPPG_API int rppg_recording_take(rppg_recording* recording, const rppg_reading* reading,
                                  int* counts);
 
@@ -220,7 +221,7 @@ RPPG_API int rppg_recording_take(rppg_recording* recording, const rppg_reading* 
  * frames. */
 RPPG_API int rppg_recording_summarise(rppg_recording* recording, rppg_summary* summary);
 
-/* Forgets the windows, but not the step: a stream without end would gather them, some 16 bytes
+/* Forgets the windows, but not the step: a stream without end would gather them, some 24 bytes
  * each. */
 RPPG_API void rppg_recording_forget(rppg_recording* recording);
 
