@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+COMPILER = os.environ.get("CXX", "c++")
+"""For this machine."""
 ARM_COMPILER = "aarch64-linux-gnu-g++"
-ARM = ("-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64")
+ARM = (
+    "-DCMAKE_SYSTEM_NAME=Linux",
+    "-DCMAKE_SYSTEM_PROCESSOR=aarch64",
+    "-DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc",
+)
 """Options of CMake that go with it."""
 
 
@@ -27,13 +34,19 @@ def run(*command: object) -> str:
     return done.stdout
 
 
-def build(folder: Path, compiler: str, options: Sequence[str] = ()) -> None:
-    """Build the engine into a folder, warnings as errors; `options` are CMake's."""
-    generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+def build(
+    folder: Path, compiler: str, options: Sequence[str] = (), targets: Sequence[str] = ("all",)
+) -> None:
+    """Build the engine into a folder, warnings as errors; `options` and `targets` are CMake's."""
     switches = ["-DRPPG_PYTHON=OFF", "-DRPPG_WERROR=ON", "-DCMAKE_BUILD_TYPE=Release"]
-    named = f"-DCMAKE_CXX_COMPILER={compiler}"
-    run("cmake", "-S", ROOT, "-B", folder, *generator, *switches, named, *options)
-    run("cmake", "--build", folder)
+    cmake(ROOT, folder, f"-DCMAKE_CXX_COMPILER={compiler}", *switches, *options, targets=targets)
+
+
+def cmake(source: Path, folder: Path, *options: str, targets: Sequence[str] = ("all",)) -> None:
+    """Configure and build what a folder's CMakeLists.txt says."""
+    generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+    run("cmake", "-S", source, "-B", folder, *generator, *options)
+    run("cmake", "--build", folder, "--target", *targets)
 
 
 def link(
@@ -53,5 +66,5 @@ def link(
     program = folder / source.stem
     kind = ["-shared", "-fPIC"] if shared else ["-static"] * static
     flags = ["-std=c++17", "-O2", *kind, "-pthread", f"-I{ROOT / 'csrc'}"]
-    run(compiler, *flags, *anew, source, folder / "librppg_core.a", "-o", program)
+    run(compiler, *flags, *anew, source, folder / "librppg_fast.a", "-o", program)
     return program

@@ -15,6 +15,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "recording.hpp"
 #include "stream.hpp"
 
 namespace py = pybind11;
@@ -24,8 +25,6 @@ namespace {
 
 constexpr int kContiguous = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
 
-// Longest side of a frame: its bytes still count in 32 bits. No camera comes near.
-constexpr py::ssize_t kLongestSide = 1 << 16;
 using Floats = py::array_t<float, kContiguous>;
 using Doubles = py::array_t<double, kContiguous | py::array::forcecast>;
 
@@ -362,13 +361,24 @@ void bind_pulse(py::module_& module) {
           py::arg("time"))
       .def("reset", &Clock::reset);
 
+  const PulseOptions defaults;
   py::class_<PulseOptions>(module, "PulseOptions")
       .def(py::init([](double rate, double low, double high, int order, double window,
                        double min_confidence, int peaks, double max_gap) {
              return PulseOptions{rate, low, high, order, window, min_confidence, peaks, max_gap};
            }),
-           py::kw_only(), py::arg("rate"), py::arg("low"), py::arg("high"), py::arg("order"),
-           py::arg("window"), py::arg("min_confidence"), py::arg("peaks"), py::arg("max_gap"));
+           py::kw_only(), py::arg("rate") = defaults.rate, py::arg("low") = defaults.low,
+           py::arg("high") = defaults.high, py::arg("order") = defaults.order,
+           py::arg("window") = defaults.window, py::arg("min_confidence") = defaults.min_confidence,
+           py::arg("peaks") = defaults.peaks, py::arg("max_gap") = defaults.max_gap)
+      .def_readonly("rate", &PulseOptions::rate)
+      .def_readonly("low", &PulseOptions::low)
+      .def_readonly("high", &PulseOptions::high)
+      .def_readonly("order", &PulseOptions::order)
+      .def_readonly("window", &PulseOptions::window)
+      .def_readonly("min_confidence", &PulseOptions::min_confidence)
+      .def_readonly("peaks", &PulseOptions::peaks)
+      .def_readonly("max_gap", &PulseOptions::max_gap);
 
   py::class_<BandPass>(module, "BandPass")
       .def(py::init<double, double, double, int>(), py::arg("low"), py::arg("high"), py::arg("fs"),
@@ -394,7 +404,7 @@ void bind_pulse(py::module_& module) {
 
   py::class_<Resampler>(module, "Resampler")
       .def(py::init<double, int, double>(), py::arg("rate"), py::arg("channels") = 1,
-           py::arg("max_gap") = PulseOptions{}.max_gap)
+           py::arg("max_gap") = defaults.max_gap)
       .def("push", resample, py::arg("time"), py::arg("values"))
       .def("reset", &Resampler::reset)
       .def_property_readonly("value_rate", &Resampler::value_rate);
@@ -448,8 +458,27 @@ void bind_pulse(py::module_& module) {
         Doubles out(static_cast<py::ssize_t>(power.size()), power.data());
         return py::make_tuple(spectrum.bin_hz(), out, found, peak.frequency, peak.snr_db);
       },
-      py::arg("pulse"), py::arg("fs"), py::arg("low") = PulseOptions{}.low,
-      py::arg("high") = PulseOptions{}.high);
+      py::arg("pulse"), py::arg("fs"), py::arg("low") = defaults.low,
+      py::arg("high") = defaults.high);
+}
+
+void bind_recording(py::module_& module) {
+  py::class_<Recording>(module, "Recording")
+      .def(py::init<double, double>(), py::arg("step"), py::arg("max_gap"))
+      .def(
+          "take",
+          [](Recording& self, double time, int status, double heart_rate, double snr_db,
+             double confidence, double start, double end) {
+            return self.take(
+                time, {static_cast<Status>(status), heart_rate, snr_db, confidence, start, end});
+          },
+          py::arg("time"), py::arg("status"), py::arg("heart_rate"), py::arg("snr_db"),
+          py::arg("confidence"), py::arg("start"), py::arg("end"))
+      .def("summary", [](const Recording& self) {
+        const Summary summary = self.summary();
+        return py::make_tuple(static_cast<int>(summary.status), summary.heart_rate, summary.snr_db,
+                              summary.confidence, summary.frames, summary.duration, summary.fps);
+      });
 }
 
 }  // namespace
@@ -463,4 +492,5 @@ PYBIND11_MODULE(_core, module) {
   rppg::bind_student(module);
   rppg::bind_pulse(module);
   rppg::bind_cuda(module);
+  rppg::bind_recording(module);
 }

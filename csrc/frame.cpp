@@ -20,8 +20,10 @@ void check_box(const Box& box, const FrameView& frame) {
 }
 
 void AreaResize::prepare(const Box& box) {
-  const std::size_t values = static_cast<std::size_t>(box.width()) * kColours;
-  if (sum_.size() < values + 1) sum_.resize(values + 1);
+  // A pixel more on either side: chroma is shared with it, and a vector of four reads beyond a
+  // pixel.
+  const std::size_t values = (static_cast<std::size_t>(box.width()) + 2) * kColours;
+  if (sum_.size() < values) sum_.resize(values);
   if (box.width() == width_) return;
   width_ = box.width();
   for (int x = 0; x < kSide; ++x) columns_[x] = cover(x, width_);
@@ -29,6 +31,8 @@ void AreaResize::prepare(const Box& box) {
 
 void AreaResize::run(const FrameView& frame, const Box& box, float* appearance) {
   prepare(box);
+  if (frame.order == ColourOrder::nv12 || frame.order == ColourOrder::yuyv)
+    return run_yuv(frame, box, appearance);
   const std::uint8_t* corner = frame.data + box.y0 * frame.row_stride + box.x0 * frame.pixel_stride;
   const bool packed = frame.pixel_stride == kColours && frame.channel_stride == 1;
   const double area = static_cast<double>(box.width()) * box.height() / (kSide * kSide);
@@ -80,6 +84,79 @@ void AreaResize::average_columns(float scale, ColourOrder order, int y, float* a
       appearance[(colour * kSide + y) * kSide + x] = sum[c] * scale;
     }
   }
+}
+
+namespace {
+
+// Luma and chroma of BT.601, in bytes, to red, green and blue in [0, 1].
+void to_rgb(float* y_red, float* u_green, float* v_blue, int count) {
+  constexpr double kRed = 0.299, kBlue = 0.114, kGreen = 1.0 - kRed - kBlue;
+  constexpr double kLuma = 1.0 / 219.0, kChroma = 2.0 / 224.0;  // of the bytes they span
+  constexpr auto kY = static_cast<float>(kLuma);
+  constexpr auto kRedV = static_cast<float>(kChroma * (1.0 - kRed));
+  constexpr auto kBlueU = static_cast<float>(kChroma * (1.0 - kBlue));
+  constexpr auto kGreenV = static_cast<float>(kChroma * (1.0 - kRed) * kRed / kGreen);
+  constexpr auto kGreenU = static_cast<float>(kChroma * (1.0 - kBlue) * kBlue / kGreen);
+  const auto clamp = [](float value) { return std::min(std::max(value, 0.0f), 1.0f); };
+  for (int i = 0; i < count; ++i) {
+    const float y = kY * (y_red[i] - 16.0f), u = u_green[i] - 128.0f, v = v_blue[i] - 128.0f;
+    y_red[i] = clamp(y + kRedV * v);
+    u_green[i] = clamp(y - kGreenU * u - kGreenV * v);
+    v_blue[i] = clamp(y + kBlueU * u);
+  }
+}
+
+}  // namespace
+
+void AreaResize::average_channel(const Channel& channel, int y) const {
+  const float* const sums = sum_.data() + channel.offset;
+  for (int x = 0; x < kSide; ++x) {
+    const Cover& columns = channel.columns[x];
+    float sum = columns.first_share * sums[columns.first * channel.stride];
+    for (int s = columns.first + 1; s < columns.last; ++s) sum += sums[s * channel.stride];
+    if (columns.last > columns.first)
+      sum += columns.last_share * sums[columns.last * channel.stride];
+    channel.out[y * kSide + x] = sum * channel.scale;
+  }
+}
+
+void AreaResize::run_yuv(const FrameView& frame, const Box& box, float* appearance) {
+  constexpr int kPlane = kSide * kSide;
+  const bool planes = frame.order == ColourOrder::nv12;
+  const int odd_x = box.x0 % 2, odd_y = box.y0 % 2;  // pixels that share chroma, yet lie outside
+  const int pairs = (odd_x + box.width() + 1) / 2;
+  Cover halved[kSide];
+  for (int x = 0; x < kSide; ++x) halved[x] = cover(x, box.width(), odd_x, 2);
+
+  const double area = static_cast<double>(box.width()) * box.height() / kPlane;
+  const auto scale = [&](double samples_per_pixel) {
+    return static_cast<float>(1.0 / (samples_per_pixel * area));
+  };
+  const auto sum_rows = [&](const std::uint8_t* first, std::ptrdiff_t stride, const Cover& rows,
+                            int bytes) {
+    kernels_.sum_rows(first + rows.first * stride, stride, rows.last - rows.first + 1,
+                      rows.first_share, rows.last_share, bytes, sum_.data());
+  };
+  float *const luma = appearance, *const u = luma + kPlane, *const v = u + kPlane;
+  const std::uint8_t* const row = frame.data + box.y0 * frame.row_stride;
+  const std::uint8_t* const chroma_row = frame.chroma + box.y0 / 2 * frame.chroma_stride;
+  for (int y = 0; y < kSide; ++y) {
+    const Cover rows = cover(y, box.height());
+    if (planes) {
+      sum_rows(row + box.x0, frame.row_stride, rows, box.width());
+      average_channel({0, 1, columns_, scale(1.0), luma}, y);
+      sum_rows(chroma_row + box.x0 / 2 * 2, frame.chroma_stride, cover(y, box.height(), odd_y, 2),
+               2 * pairs);
+      average_channel({0, 2, halved, scale(0.25), u}, y);
+      average_channel({1, 2, halved, scale(0.25), v}, y);
+    } else {
+      sum_rows(row + box.x0 / 2 * 4, frame.row_stride, rows, 4 * pairs);
+      average_channel({2 * odd_x, 2, columns_, scale(1.0), luma}, y);
+      average_channel({1, 4, halved, scale(0.5), u}, y);
+      average_channel({3, 4, halved, scale(0.5), v}, y);
+    }
+  }
+  to_rgb(luma, u, v, kPlane);
 }
 
 void compute_motion(const Kernels& kernels, MotionKind kind, const float* a, const float* b,

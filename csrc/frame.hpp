@@ -20,14 +20,23 @@ struct Box {
   }
 };
 
-enum class ColourOrder { bgr, rgb };
+// What the bytes of a frame mean. Of the two of luma and chroma, as cameras give them (BT.601, luma
+// 16 to 235), nv12 has a plane of Y and one of U and V for every 2x2 pixels, and yuyv has Y, U, Y,
+// V for every two pixels of a row.
+enum class ColourOrder { bgr, rgb, nv12, yuyv };
 
-// Somebody else's pixels: strides are in bytes and may be negative.
+// Longest side of a frame: its bytes still count in 32 bits. No camera comes near.
+inline constexpr int kLongestSide = 1 << 16;
+
+// Somebody else's pixels: strides are in bytes and may be negative. Those of pixels and channels
+// are for bgr and rgb alone, the chroma plane for nv12 alone; the width of yuyv is even.
 struct FrameView {
   const std::uint8_t* data;
   int height, width;
   std::ptrdiff_t row_stride, pixel_stride, channel_stride;
   ColourOrder order;
+  const std::uint8_t* chroma = nullptr;
+  std::ptrdiff_t chroma_stride = 0;
 };
 
 // Throws std::invalid_argument, naming box and frame, where the box is empty or leaves the frame.
@@ -48,6 +57,18 @@ class AreaResize {
   // Copies rows whose pixels are not packed; returns the stride of the copies.
   std::ptrdiff_t gather(const FrameView& frame, const std::uint8_t* first, int count);
   void average_columns(float scale, ColourOrder order, int y, float* appearance) const;
+
+  // Luma and chroma are averaged as they are, each at its own resolution, and become red, green and
+  // blue afterwards: of linear steps the order is free, and 1296 pixels are fewer than the box's.
+  void run_yuv(const FrameView& frame, const Box& box, float* appearance);
+  // One channel of the bytes whose rows are summed.
+  struct Channel {
+    int offset, stride;  // bytes
+    const Cover* columns;
+    float scale;
+    float* out;
+  };
+  void average_channel(const Channel& channel, int y) const;
 
   const Kernels& kernels_;
   int width_ = 0;  // of the box that columns_ is for

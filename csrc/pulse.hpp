@@ -153,6 +153,10 @@ class PulseWindow {
   // Samples since the last restart, and the time at which the grid began, s.
   std::uint64_t total() const { return total_; }
   double start() const { return start_; }
+  // The middle of the cell of sample `index` since the last restart, s.
+  double sample_time(std::uint64_t index) const {
+    return start_ + (static_cast<double>(index) + 0.5) / options_.rate;
+  }
 
  private:
   // Works out the spectrum and its peaks; returns how many there are.

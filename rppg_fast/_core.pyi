@@ -212,15 +212,31 @@ class PulseOptions:
     def __init__(
         self,
         *,
-        rate: float,
-        low: float,
-        high: float,
-        order: int,
-        window: float,
-        min_confidence: float,
-        peaks: int,
-        max_gap: float,
+        rate: float = ...,
+        low: float = ...,
+        high: float = ...,
+        order: int = ...,
+        window: float = ...,
+        min_confidence: float = ...,
+        peaks: int = ...,
+        max_gap: float = ...,
     ) -> None: ...
+    @property
+    def rate(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def order(self) -> int: ...
+    @property
+    def window(self) -> float: ...
+    @property
+    def min_confidence(self) -> float: ...
+    @property
+    def peaks(self) -> int: ...
+    @property
+    def max_gap(self) -> float: ...
 
 class BandPass:
     """A streaming Butterworth band-pass in second-order sections.
@@ -273,7 +289,7 @@ class Resampler:
         If one of them is not positive, or a gap holds more than a million cells.
     """
 
-    def __init__(self, rate: float, channels: int = 1, max_gap: float = 0.5) -> None: ...
+    def __init__(self, rate: float, channels: int = 1, max_gap: float = ...) -> None: ...
     def push(self, time: float, values: ArrayLike) -> tuple[int, NDArray[np.float64]]:
         """Take values of shape (channels,) at a time (s).
 
@@ -337,6 +353,23 @@ class Stream:
     @property
     def start(self) -> float: ...
 
+class Recording:
+    """Which readings of a stream count, and what they say together; ``csrc/recording.hpp``."""
+
+    def __init__(self, step: float, max_gap: float) -> None: ...
+    def take(
+        self,
+        time: float,
+        status: int,
+        heart_rate: float,
+        snr_db: float,
+        confidence: float,
+        start: float,
+        end: float,
+    ) -> bool: ...
+    def summary(self) -> tuple[int, float, float, float, int, float, float]:
+        """Return status, heart rate, SNR, confidence, frames, duration and frame rate."""
+
 def spectrum(
-    pulse: ArrayLike, fs: float, low: float = 0.7, high: float = 4.0
+    pulse: ArrayLike, fs: float, low: float = ..., high: float = ...
 ) -> tuple[float, NDArray[np.float64], bool, float, float]: ...

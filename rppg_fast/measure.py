@@ -5,23 +5,17 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
-from statistics import median
 from typing import Any, Callable, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rppg_fast import _core
 from rppg_fast._core import TimeError
 from rppg_fast.faces import FacesMonitor
 from rppg_fast.monitor import HeartRateMonitor
-from rppg_fast.reading import Box, Measurement, Reading, Status
+from rppg_fast.reading import STATUSES, Box, Measurement, Reading, none_if_nan
 from rppg_fast.video import Frame, VideoFile
-
-#: Share of a recording's windows that must read ok before it has a heart rate.
-MIN_SHARE_OK = 0.5
-
-#: Times on the grid are equal within this, s.
-_TIME_TOLERANCE = 1e-6
 
 #: Called with every frame with the number of frames so far.
 Progress = Callable[[int], None]
@@ -194,7 +188,7 @@ def measure_frames(
         raise ValueError(f"step must be a positive number of seconds, got {step}")
     records: dict[int | None, _Record] = {}
     if isinstance(monitor, HeartRateMonitor):
-        records[None] = _Record(step)
+        records[None] = _Record(step, monitor.settings.max_gap)
     count = skipped = 0
     failure: Exception | None = None
     try:
@@ -206,7 +200,7 @@ def measure_frames(
                     records[None].take(monitor.push(frame, time), monitor)
                 else:
                     for face, reading in monitor.push(frame, time).items():
-                        record = records.setdefault(face, _Record(step))
+                        record = records.setdefault(face, _Record(step, monitor.settings.max_gap))
                         record.take(reading, monitor.monitors[face])
             except TimeError:
                 skipped += 1
@@ -228,74 +222,37 @@ def measure_frames(
 class _Record:
     """What the frames of one face have shown so far, with a window for every ``step`` seconds."""
 
-    def __init__(self, step: float) -> None:
-        self._step = step
-        self._due = -math.inf
-        self._first = self._last = math.nan  # of the frames since the last gap
-        self._covered = 0.0  # by the frames before it, s
-        self._count = self._steps = 0
+    def __init__(self, step: float, max_gap: float) -> None:
+        self._recording = _core.Recording(step, max_gap)
         self._box: Box | None = None
-        self._latest: Reading | None = None
         self._windows: list[Reading] = []
         self._pieces: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
 
     def take(self, reading: Reading, monitor: HeartRateMonitor) -> None:
         """Take the newest reading, and from its monitor the pulse that came with it."""
         self._pieces.append(monitor.fetch_pulse())
-        if 0 < reading.time - self._last <= monitor.settings.max_gap:
-            self._steps += 1
-        else:
-            self._covered += self._last - self._first if self._count else 0.0
-            self._first, self._due = reading.time, -math.inf
-        self._last = reading.time
-        self._count += 1
         self._box = monitor.box or self._box
-        self._latest = reading
-        if _is_window(reading) and reading.end >= self._due - _TIME_TOLERANCE:
+        if self._recording.take(*reading.to_native()):
             self._windows.append(reading)
-            due = self._due + self._step
-            self._due = due if due > reading.end else reading.end + self._step
 
     def measurement(self, name: str, method: str, skipped: int, face: int | None) -> Measurement:
         """Sum up."""
-        status, heart_rate, snr_db, confidence = _summarise(self._windows, self._latest)
-        duration = self._covered + self._last - self._first if self._count else 0.0
+        status, heart_rate, snr_db, confidence, frames, duration, fps = self._recording.summary()
         empty = np.empty(0)
         return Measurement(
             video=name,
             method=method,
-            status=status,
-            heart_rate=heart_rate,
-            snr_db=snr_db,
-            confidence=confidence,
-            frames=self._count,
+            status=STATUSES[status],
+            heart_rate=none_if_nan(heart_rate),
+            snr_db=none_if_nan(snr_db),
+            confidence=none_if_nan(confidence),
+            frames=frames,
             skipped=skipped,
             duration=duration,
-            fps=self._steps / duration if duration > 0 else 0.0,
+            fps=fps,
             box=self._box,
             windows=tuple(self._windows),
             times=np.concatenate([times for times, _ in self._pieces] or [empty]),
             pulse=np.concatenate([values for _, values in self._pieces] or [empty]),
             face=face,
         )
-
-
-def _is_window(reading: Reading) -> bool:
-    return reading.status in (Status.OK, Status.LOW_SIGNAL)
-
-
-def _summarise(
-    windows: list[Reading], latest: Reading | None
-) -> tuple[Status, float | None, float | None, float | None]:
-    """Return status, heart rate (bpm), SNR (dB) and confidence of a recording."""
-    if not windows:
-        return (Status.NO_FACE if latest is None else latest.status), None, None, None
-    right = [window for window in windows if window.status is Status.OK]
-    snr_db, confidence = (
-        median(known) if (known := [value for value in values if value is not None]) else None
-        for values in zip(*((window.snr_db, window.confidence) for window in right or windows))
-    )
-    if len(right) < MIN_SHARE_OK * len(windows):
-        return Status.LOW_SIGNAL, None, snr_db, confidence
-    rates = [window.heart_rate for window in right if window.heart_rate is not None]
-    return Status.OK, sum(rates) / len(rates), snr_db, confidence

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from rppg_fast import _core
 
+_DEFAULTS = _core.PulseOptions()
+
 
 @dataclass(frozen=True)
 class PulseSettings:
@@ -40,14 +42,14 @@ class PulseSettings:
         used.
     """
 
-    window: float = 10.0
-    low: float = 0.7
-    high: float = 4.0
-    order: int = 2
-    rate: float = 30.0
-    min_confidence: float = 0.75
-    peaks: int = 3
-    max_gap: float = 0.5
+    window: float = _DEFAULTS.window
+    low: float = _DEFAULTS.low
+    high: float = _DEFAULTS.high
+    order: int = _DEFAULTS.order
+    rate: float = _DEFAULTS.rate
+    min_confidence: float = _DEFAULTS.min_confidence
+    peaks: int = _DEFAULTS.peaks
+    max_gap: float = _DEFAULTS.max_gap
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -92,7 +94,9 @@ class Spectrum:
     snr_db: float
 
 
-def spectrum(pulse: ArrayLike, fs: float, low: float = 0.7, high: float = 4.0) -> Spectrum:
+def spectrum(
+    pulse: ArrayLike, fs: float, low: float = _DEFAULTS.low, high: float = _DEFAULTS.high
+) -> Spectrum:
     """Return the power spectrum of a pulse, with its peak between ``low`` and ``high``.
 
     The mean is removed, a Hann window applied, and zeros are added until a bin is finer than

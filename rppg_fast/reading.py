@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -81,7 +82,12 @@ class Status(str, enum.Enum):
 
 
 #: The order in which the native module numbers them.
-_STATUSES = tuple(Status)
+STATUSES = tuple(Status)
+
+
+def none_if_nan(value: float) -> float | None:
+    """Return the number, or None for NaN, which stands for nothing in the native module."""
+    return None if math.isnan(value) else value
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ class Reading:
         reading.__dict__.update(
             {
                 "time": time,
-                "status": _STATUSES[status],
+                "status": STATUSES[status],
                 "heart_rate": heart_rate if heart_rate == heart_rate else None,
                 "snr_db": snr_db if snr_db == snr_db else None,
                 "confidence": confidence if confidence == confidence else None,
@@ -135,6 +141,15 @@ class Reading:
             }
         )
         return reading
+
+    def to_native(self) -> tuple[float, int, float, float, float, float, float]:
+        """Return what ``from_native`` takes."""
+        rate, snr_db, confidence = (
+            math.nan if value is None else value
+            for value in (self.heart_rate, self.snr_db, self.confidence)
+        )
+        status = STATUSES.index(self.status)
+        return self.time, status, rate, snr_db, confidence, self.start, self.end
 
 
 @dataclass(frozen=True)

@@ -55,3 +55,17 @@ def write_video(path: Path, frames: Iterator[tuple[Frame, float]], fps: float) -
         writer.write(frame)
     writer.release()
     return path
+
+
+def to_nv12(frame: Frame) -> Frame:
+    """Luma, then U and V for every 2x2 pixels: (height * 3 / 2, width); both sides are even."""
+    height, width = frame.shape[:2]
+    i420 = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_I420), np.uint8).reshape(-1)
+    luma, chroma = i420[: width * height], i420[width * height :].reshape(2, -1)
+    return np.concatenate([luma, chroma.T.reshape(-1)]).reshape(height * 3 // 2, width)
+
+
+def to_yuyv(frame: Frame) -> Frame:
+    """Y, U, Y, V for every two pixels of a row: (height, 2 * width)."""
+    yuyv = cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_YUY2)
+    return np.asarray(yuyv, np.uint8).reshape(len(frame), -1)

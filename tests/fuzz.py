@@ -43,15 +43,18 @@ def missing() -> str | None:
     return f"there is no libFuzzer for {COMPILER}" if done.returncode else None
 
 
-def debug(flags: str) -> list[str]:
-    """Return options of CMake: quick to build, and what is found names its line."""
-    return ["-DCMAKE_BUILD_TYPE=Debug", f"-DCMAKE_CXX_FLAGS={flags} -O1 -g1"]
+def build_debug(folder: Path, compiler: str, flags: str) -> None:
+    """Build the static engine and the program: quick to build, and what is found names its line."""
+    options = ["-DCMAKE_BUILD_TYPE=Debug", f"-DCMAKE_CXX_FLAGS={flags} -O1 -g1"]
+    # A sanitizer is linked to programs, not to libraries.
+    targets = ["rppg_fast_static", "rppg-fast-stream"]
+    build(folder, compiler, [*options, "-DRPPG_STATIC_RUNTIME=OFF"], targets)
 
 
 def build_engine(folder: Path) -> Path:
     """Build the engine so that a fuzzer sees which branches are taken; return its folder."""
     # Checks keep loops from being vectorised, of which clang would warn.
-    build(folder, COMPILER, debug(f"{SANITIZERS} -fsanitize=fuzzer-no-link -Wno-pass-failed"))
+    build_debug(folder, COMPILER, f"{SANITIZERS} -fsanitize=fuzzer-no-link -Wno-pass-failed")
     return folder
 
 

@@ -211,12 +211,14 @@ def test_a_source_that_raises_loses_nothing(method: str) -> None:
     ) as info:
         rf.measure_frames(broken_off(140, OSError("gone")), monitor(), name="cam")
     found = info.value.measurement
+    assert isinstance(found, rf.Measurement)
     assert isinstance(info.value.__cause__, OSError)
     assert found.heart_rate == calm.heart_rate is not None
     assert found.windows == calm.windows
     np.testing.assert_array_equal(found.pulse, calm.pulse)
     again = pickle.loads(pickle.dumps(info.value))
     assert str(again) == str(info.value)
+    assert isinstance(again.measurement, rf.Measurement)
     assert again.measurement.windows == found.windows
 
 
@@ -232,7 +234,9 @@ def test_a_camera_that_changes_its_size_loses_nothing() -> None:
         rf.measure_frames(
             [*clip, cut], rf.HeartRateMonitor(box=BOX, window=4.0, min_confidence=0.0)
         )
-    assert info.value.measurement.heart_rate == pytest.approx(72.0, abs=3.0)
+    found = info.value.measurement
+    assert isinstance(found, rf.Measurement)
+    assert found.heart_rate == pytest.approx(72.0, abs=3.0)
 
 
 def public_objects() -> dict[str, object]:

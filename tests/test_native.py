@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 import rppg_fast as rf
-from bench.engine import ARM, ARM_COMPILER, ROOT, build, link, run
+from bench.engine import ARM, ARM_COMPILER, COMPILER, ROOT, link, run
 from rppg_fast.student import BUNDLED_WEIGHTS
 from rppg_fast.video import VideoFile
 from tests.clips import frame_times, skin
@@ -50,7 +48,7 @@ class Target:
         return [tool for tool in tools if shutil.which(tool) is None]
 
 
-HERE = Target(os.environ.get("CXX", "c++"))
+HERE = Target(COMPILER)
 KERNELS = ROOT / "csrc" / "kernels"
 SOFTWARE = ROOT / "tests" / "native" / "software"
 # Instructions that this processor need not have, carried out in plain C++.
@@ -104,25 +102,12 @@ class Engine:
         }
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Target], Path]:
-    """Return a function that builds for a target; those with one compiler share its engine."""
-
-    @cache
-    def make(compiler: str, options: tuple[str, ...]) -> Path:
-        folder = tmp_path_factory.mktemp("engine")
-        build(folder, compiler, options)
-        return folder
-
-    return lambda target: make(target.compiler, target.options)
-
-
 @pytest.fixture(scope="module", params=TARGETS)
-def engine(request: pytest.FixtureRequest, built: Callable[[Target], Path]) -> Engine:
+def engine(request: pytest.FixtureRequest, built: Callable[..., Path]) -> Engine:
     target = TARGETS[request.param]
     if target.missing:
         pytest.skip(f"there is no {' and no '.join(target.missing)}")
-    return Engine(target, built(target))
+    return Engine(target, built(target.compiler, target.options))
 
 
 def test_every_processor_runs_its_backends_and_they_are_right(

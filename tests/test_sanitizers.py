@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.engine import ROOT, build, link, run
+from bench.engine import ROOT, link, run
 from rppg_fast.student import BUNDLED_WEIGHTS
 from tests import fuzz
+from tests.clips import SIZE, frame_times, skin
 from tests.test_native import HERE
 
 # Of each program: what is wrong shows at once, if at all.
 FUZZ_SECONDS = 4
 MOTIONS, SECONDS, THREADS = 4, 10.5, 4
+FPS = 15.0
 
 
 def engine(folder: Path, compiler: str, flags: str) -> Path:
@@ -26,7 +28,7 @@ def engine(folder: Path, compiler: str, flags: str) -> Path:
     command = [compiler, *flags.split(), folder / "empty.cpp", "-o", folder / "empty"]
     if subprocess.run([*map(str, command)], capture_output=True).returncode:
         pytest.skip(f"{compiler} has no {flags}")
-    build(folder, compiler, fuzz.debug(flags))
+    fuzz.build_debug(folder, compiler, flags)
     return folder
 
 
@@ -54,6 +56,28 @@ def test_no_address_is_wrong_and_no_behaviour_undefined(
         golden["motion"][:MOTIONS].tofile(tmp_path / "motions")
     run_under(*built, "run_backends", tmp_path / "motions")
     assert "portable 1" in run_under(*built, "run_stream", 80, SECONDS)
+
+
+def test_the_c_interface_is_used_without_a_mistake(fuzzed: Path | None, tmp_path: Path) -> None:
+    compiler = fuzz.COMPILER if fuzzed else HERE.compiler
+    folder = fuzzed or engine(tmp_path, compiler, fuzz.SANITIZERS)
+    source, example = ROOT / "examples" / "raw_frames.c", tmp_path / "raw_frames"
+    flags = [*fuzz.SANITIZERS.split(), "-g1", "-pthread"]
+    include = ROOT / "csrc" / "include"
+    run(compiler, *flags, "-x", "c", "-std=c99", f"-I{include}", "-c", source, "-o", f"{example}.o")
+    run(compiler, *flags, f"{example}.o", folder / "librppg_fast.a", "-o", example)
+    clip = b"".join(frame.tobytes() for frame, _ in skin(frame_times(FPS, SECONDS), 66.0))
+    (tmp_path / "clip").write_bytes(clip)
+    printed = run(example, tmp_path / "clip", SIZE, SIZE, FPS, 2, 3, 68, 71)
+    assert float(printed.split()[0]) == pytest.approx(66.0, abs=1.0)
+    for layout, side in (("bgr24", SIZE), ("nv12", SIZE - 1), ("yuyv", SIZE)):
+        even = side + side % 2
+        frame = {"bgr24": 3 * side**2, "nv12": side**2 + even**2 // 2, "yuyv": 2 * side**2}[layout]
+        size = ["--size", f"{side}x{side}", "--format", layout, "--fps", str(FPS)]
+        program = [str(folder / "rppg-fast-stream"), *size, "--box", "2,3,68,71"]
+        whole = clip[: 40 * frame]
+        done = subprocess.run(program, input=whole, capture_output=True, timeout=300)
+        assert done.returncode == 0, done.stderr.decode()
 
 
 def test_many_streams_in_many_threads_do_not_race(tmp_path: Path) -> None:

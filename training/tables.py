@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import statistics
 import sys
@@ -170,6 +171,8 @@ def _cell(column: str, values: Sequence[float]) -> str:
     scale = 100 if column in _IN_PERCENT else 1
     unit = " %" if column in _IN_PERCENT else ""
     digits = 1 if column in _IN_PERCENT else 2
+    if any(math.isnan(value) for value in values):
+        return "none"  # such as the error of readings where none was ok
     text = f"{scale * statistics.fmean(values):.{digits}f}"
     if len(values) > 1:
         text += f" ± {scale * statistics.stdev(values):.{digits}f}"

@@ -14,13 +14,15 @@ struct Cover {
 };
 
 // Of output pixel `index`, which ranges over [index, index + 1) * length / kSide; the ends are
-// counted in whole parts of 1 / kSide of a pixel. `length` is at most 2^16.
-RPPG_DEVICE Cover cover(int index, int length) {
-  const int low = index * length, high = low + length;
-  const int first = low / kSide, last = (high - 1) / kSide;
-  const int first_end = first == last ? high : (first + 1) * kSide;
-  return {first, last, static_cast<float>(first_end - low) / kSide,
-          static_cast<float>(high - last * kSide) / kSide};
+// counted in whole parts of 1 / kSide of a pixel. `length` is at most 2^16. Of chroma, `step`
+// pixels share a sample, which is then what is counted, and the first one `skipped` with others.
+RPPG_DEVICE Cover cover(int index, int length, int skipped = 0, int step = 1) {
+  const int low = skipped * kSide + index * length, high = low + length, sample = step * kSide;
+  const int first = low / sample, last = (high - 1) / sample;
+  const int first_end = first == last ? high : (first + 1) * sample;
+  const auto parts = static_cast<float>(sample);
+  return {first, last, static_cast<float>(first_end - low) / parts,
+          static_cast<float>(high - last * sample) / parts};
 }
 
 }  // namespace rppg

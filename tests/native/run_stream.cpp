@@ -17,6 +17,9 @@ constexpr int kHeight = 101, kWidth = 87;
 constexpr double kFps = 30.0;
 constexpr double kPi = 3.14159265358979323846;
 
+// With nothing but skin in the box there is no rim to compare with.
+constexpr double kUnsure = 0.1;
+
 // Blue, green and red of skin; green pulses most.
 constexpr double kSkin[rppg::kColours] = {110, 130, 180};
 constexpr double kPulse[rppg::kColours] = {0.004, 0.01, 0.003};
@@ -49,12 +52,12 @@ class Camera {
 int main(int, char** arguments) {
   std::ifstream file(arguments[1], std::ios::binary);
   const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
+  rppg::PulseOptions options;
+  options.min_confidence = kUnsure;
   const double bpm = std::atof(arguments[2]), seconds = std::atof(arguments[3]);
   for (const char* const* name = rppg::available_backends(); *name; ++name) {
     const auto student = std::make_shared<const rppg::Student>(
         rppg::read_weights(bytes.data(), bytes.size(), arguments[1]), rppg::select_kernels(*name));
-    rppg::PulseOptions options;
-    options.min_confidence = 0.1;  // nothing but skin: what is compared is the rate
     const auto stream = std::make_unique<rppg::Stream>(student, options);
     Camera camera;
     rppg::Reading last{};

@@ -1,0 +1,73 @@
+# The library for C and C++, its CMake package and pkg-config file, and the program without Python.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+option(RPPG_STATIC_RUNTIME "Link the compiler's own libraries in: only libc is needed then" ON)
+option(RPPG_STATIC_LIBRARY "Install the static library, too" ON)
+option(RPPG_PROGRAM "Build the program rppg-fast-stream" ON)
+
+# One place says the interface's version: the header.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS csrc/include/rppg_fast.h)
+foreach(part MAJOR MINOR)
+  file(STRINGS csrc/include/rppg_fast.h line REGEX "^#define RPPG_ABI_${part} ")
+  string(REGEX REPLACE "^.* " "" abi_${part} "${line}")
+endforeach()
+
+set(bundled ${CMAKE_CURRENT_BINARY_DIR}/bundled.cpp)
+set(weights ${CMAKE_CURRENT_SOURCE_DIR}/rppg_fast/assets/student.safetensors)
+set(embed ${CMAKE_CURRENT_SOURCE_DIR}/cmake/embed.cmake)
+add_custom_command(OUTPUT ${bundled} DEPENDS ${weights} ${embed} VERBATIM
+  COMMAND ${CMAKE_COMMAND} -DINPUT=${weights} -DOUTPUT=${bundled} -P ${embed})
+
+target_sources(rppg_core PRIVATE csrc/capi.cpp ${bundled})
+target_include_directories(rppg_core PUBLIC csrc/include)
+set_source_files_properties(csrc/capi.cpp PROPERTIES
+  COMPILE_DEFINITIONS RPPG_VERSION="${PROJECT_VERSION}")
+
+set(runtime $<$<BOOL:${RPPG_STATIC_RUNTIME}>:-static-libstdc++$<SEMICOLON>-static-libgcc>)
+set(exports ${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map)
+
+add_library(rppg_fast SHARED $<TARGET_OBJECTS:rppg_core>)
+set_target_properties(rppg_fast PROPERTIES
+  VERSION ${abi_MAJOR}.${abi_MINOR} SOVERSION ${abi_MAJOR} LINK_DEPENDS ${exports})
+target_link_options(rppg_fast PRIVATE ${runtime} -Wl,--version-script=${exports} -Wl,--no-undefined)
+target_link_libraries(rppg_fast PRIVATE Threads::Threads)
+
+add_library(rppg_fast_static STATIC $<TARGET_OBJECTS:rppg_core>)
+set_target_properties(rppg_fast_static PROPERTIES OUTPUT_NAME rppg_fast EXPORT_NAME static)
+target_link_libraries(rppg_fast_static PUBLIC Threads::Threads)
+
+foreach(library rppg_fast rppg_fast_static)
+  target_include_directories(${library} INTERFACE
+    $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/csrc/include>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+endforeach()
+
+if(RPPG_PROGRAM)
+  add_executable(rppg-fast-stream csrc/program/main.cpp csrc/program/camera.cpp
+    csrc/program/options.cpp csrc/program/pipe.cpp)
+  target_link_libraries(rppg-fast-stream PRIVATE rppg_fast_static)
+  target_link_options(rppg-fast-stream PRIVATE ${runtime})
+  target_compile_options(rppg-fast-stream PRIVATE ${warnings})
+  install(TARGETS rppg-fast-stream)
+endif()
+
+install(FILES csrc/include/rppg_fast.h TYPE INCLUDE)
+install(TARGETS rppg_fast EXPORT rppg_fast)
+if(RPPG_STATIC_LIBRARY)
+  install(TARGETS rppg_fast_static EXPORT rppg_fast)
+endif()
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/rppg_fast)
+install(EXPORT rppg_fast NAMESPACE rppg_fast:: DESTINATION ${package}
+  FILE rppg_fast-targets.cmake)
+configure_package_config_file(cmake/rppg_fast-config.cmake.in rppg_fast-config.cmake
+  INSTALL_DESTINATION ${package})
+write_basic_package_version_file(rppg_fast-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/rppg_fast-config.cmake
+  ${CMAKE_CURRENT_BINARY_DIR}/rppg_fast-config-version.cmake DESTINATION ${package})
+# Relative to the file itself, so that an unpacked archive works wherever it lies.
+file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(cmake/rppg_fast.pc.in rppg_fast.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/rppg_fast.pc
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES LICENSE NOTICE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/rppg_fast)

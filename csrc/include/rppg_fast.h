@@ -1,0 +1,264 @@
+/* rppg_fast: heart rate from a face video. Not a medical device.
+ *
+ *   model      the network's weights; the bundled ones, or others from a file or from memory
+ *   stream     one face over time: frames with their times in, readings out
+ *   recording  which readings of a stream count, and what they say together
+ *   student    the network alone, for applications that see to the frames and the pulse themselves
+ *
+ * Errors. Functions that can fail return RPPG_OK or another rppg_code; what exactly was wrong
+ * stands in the handle's message, one line of UTF-8 that names the argument, valid until the
+ * handle's next call. A *_create function that fails still gives a handle, for its message,
+ * wherever there is memory for one; it is good for nothing else and must be freed, too. After a
+ * failed call nothing has changed. NULL in place of a handle or of a pointer that must be given is
+ * RPPG_ERROR_ARGUMENT.
+ *
+ * Ownership. Every handle belongs to the caller, who frees it; freeing NULL does nothing. Nothing
+ * that is passed in is kept: the memory of arguments may go as soon as the call returns. A stream
+ * or a student keeps its weights alive: the model may be freed before them.
+ *
+ * Threads. There is no global state. A model never changes once it is made, and any number of
+ * threads may use one at once. All other handles belong to one thread at a time; separate ones are
+ * independent, and a stream gives the same bits in any thread. A handle's message belongs to it.
+ * The environment variable RPPG_BACKEND is read once, when the backend "auto" is first asked for.
+ *
+ * Growth. Structs that may grow begin with their own size, which the caller sets, in structs that
+ * the library fills in, too: fields that the caller does not know are not touched, and of fields
+ * that the library does not know, those it fills in become 0, those it reads must be 0. Any change
+ * of this interface raises RPPG_ABI_MINOR, one that breaks programs RPPG_ABI_MAJOR, the number in
+ * the shared library's name.
+ */
+#ifndef RPPG_FAST_H
+#define RPPG_FAST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RPPG_ABI_MAJOR 0
+#define RPPG_ABI_MINOR 1
+
+#define RPPG_API __attribute__((visibility("default")))
+
+/* The side of the square that the network sees, and the values of one such picture. */
+#define RPPG_SIDE 36
+#define RPPG_PIXELS (3 * RPPG_SIDE * RPPG_SIDE)
+
+typedef struct rppg_model rppg_model;
+typedef struct rppg_stream rppg_stream;
+typedef struct rppg_recording rppg_recording;
+typedef struct rppg_student rppg_student;
+
+typedef enum rppg_code {
+  RPPG_OK = 0,
+  RPPG_ERROR_ARGUMENT = 1, /* an argument that makes no sense, such as a box outside the frame */
+  RPPG_ERROR_TIME = 2,     /* a frame's time is not finite or does not follow the last one's */
+  RPPG_ERROR_FILE = 3,     /* a file cannot be read */
+  RPPG_ERROR_WEIGHTS = 4,  /* a file or memory holds no weights of the network */
+  RPPG_ERROR_MEMORY = 5,   /* out of memory */
+  RPPG_ERROR_INTERNAL = 6  /* none of the above: a mistake of the library */
+} rppg_code;
+
+/* Whether there is a heart rate, and if not, why. */
+typedef enum rppg_status {
+  RPPG_STATUS_WARMING_UP = 0, /* the window is not full yet */
+  RPPG_STATUS_OK = 1,         /* there is a face and a pulse */
+  RPPG_STATUS_NO_FACE = 2,    /* no frame has been seen */
+  RPPG_STATUS_LOW_SIGNAL = 3, /* the window is full, but no peak of its spectrum can be trusted */
+  RPPG_STATUS_GAP = 4         /* frames were missing and the window is filling anew, or they come
+                                 too slowly for the band */
+} rppg_status;
+
+typedef enum rppg_format {
+  RPPG_FORMAT_BGR24 = 0, /* blue, green, red; a byte each */
+  RPPG_FORMAT_RGB24 = 1, /* red, green, blue; a byte each */
+  RPPG_FORMAT_NV12 = 2,  /* a plane of luma, then one of chroma, U and V for every 2x2 pixels */
+  RPPG_FORMAT_YUYV = 3   /* Y, U, Y, V for every two pixels of a row; the width is even */
+} rppg_format;           /* of the last two: BT.601, luma from 16 to 235, as cameras give them */
+
+/* How a pulse is filtered and read. */
+typedef struct rppg_stream_options {
+  size_t struct_size;
+  double rate_hz; /* of the uniform grid that the pulse is filtered on */
+  double low_hz;  /* the band that a heart rate may lie in */
+  double high_hz;
+  double window_s;       /* the stretch of pulse that a heart rate is read from */
+  double min_confidence; /* a peak below this confidence, 0 to 1, is no heart rate */
+  double max_gap_s;      /* a longer pause between two frames starts the window anew */
+  int32_t order;         /* of the Butterworth prototype; the band-pass has twice as many poles */
+  int32_t peaks;         /* of the spectrum that are tried, the highest first, until one reaches
+                            min_confidence; 1 to 8. With 1 the highest is the heart's or none */
+  const char* backend;   /* one of rppg_backends(); NULL or "auto" for the fastest, or for the one
+                            that the environment variable RPPG_BACKEND names */
+} rppg_stream_options;
+
+/* Pixels of the caller's. Fields that are 0 mean what stands after the semicolon. */
+typedef struct rppg_frame {
+  size_t struct_size;
+  int32_t format;          /* an rppg_format */
+  int32_t width, height;   /* pixels, 1 to 65536 */
+  const uint8_t* data;     /* the first row */
+  ptrdiff_t stride;        /* bytes from one row to the next, may be negative; rows without a gap */
+  const uint8_t* chroma;   /* NV12: the first row of U and V; NULL: follows the luma */
+  ptrdiff_t chroma_stride; /* NV12: of the rows of U and V; that of the luma */
+} rppg_frame;
+
+/* A rectangle of pixels; x1 and y1 are one past the last. It never grows. */
+typedef struct rppg_box {
+  int32_t x0, y0, x1, y1;
+} rppg_box;
+
+/* What is known at one frame, from the window of pulse that ends there. */
+typedef struct rppg_reading {
+  size_t struct_size;
+  int32_t status;        /* an rppg_status */
+  double heart_rate_bpm; /* NaN unless the status is RPPG_STATUS_OK */
+  double snr_db;     /* power at the spectral peak and its first harmonic against the rest of the
+                        band; NaN while there is no peak to speak of */
+  double confidence; /* how likely that peak is the heart's, 0 to 1, by what was seen of light and
+                        movement at its frequency; NaN while there is none */
+  double time_s;     /* the frame's */
+  double start_s, end_s; /* the window, on the clock of the frames' times */
+} rppg_reading;
+
+/* What a whole recording showed. */
+typedef struct rppg_summary {
+  size_t struct_size;
+  int32_t status; /* RPPG_STATUS_OK where at least half of the windows are; else what kept the
+                     others back */
+  double heart_rate_bpm; /* mean over the windows that are ok; NaN unless the status is */
+  double snr_db;         /* median over the same windows, or over all where none is ok; or NaN */
+  double confidence;     /* likewise */
+  int64_t frames;        /* since the start */
+  double duration_s;     /* from the first frame to the last without the gaps */
+  double fps;            /* mean frame rate over that time; 0 without any */
+} rppg_summary;
+
+/* The release, such as "0.1.0", and the interface's RPPG_ABI_MAJOR * 1000 + RPPG_ABI_MINOR, of the
+ * library that runs. The strings of this section are the library's and never change. */
+RPPG_API const char* rppg_version(void);
+RPPG_API int rppg_abi_version(void);
+
+/* Names of the kernels that this processor runs, the fastest first, ended by NULL. */
+RPPG_API const char* const* rppg_backends(void);
+
+/* "warming_up", "ok", "no_face", "low_signal" or "gap"; "unknown" for any other number. */
+RPPG_API const char* rppg_status_name(int status);
+
+/* --- Model ------------------------------------------------------------------------------------ */
+
+/* The weights that come with the library. */
+RPPG_API int rppg_model_create_default(rppg_model** model);
+
+/* Weights from a safetensors file as the project's training exports it. RPPG_ERROR_FILE,
+ * RPPG_ERROR_WEIGHTS. */
+RPPG_API int rppg_model_create_from_file(const char* path, rppg_model** model);
+
+/* The same from `size` bytes of memory. `name` is what messages call them; may be NULL.
+ * RPPG_ERROR_WEIGHTS. */
+RPPG_API int rppg_model_create_from_memory(const void* data, size_t size, const char* name,
+                                           rppg_model** model);
+
+/* What the weights say of themselves, such as "training_data"; NULL for a key that they lack. The
+ * text lives as long as the model. */
+RPPG_API const char* rppg_model_metadata(const rppg_model* model, const char* key);
+
+RPPG_API const char* rppg_model_message(const rppg_model* model);
+RPPG_API void rppg_model_free(rppg_model* model);
+
+/* --- Stream ----------------------------------------------------------------------------------- */
+
+/* Sets options to the defaults: a window of 10 s, the band 0.7 to 4 Hz, three peaks, a confidence
+ * of 0.75. `struct_size` is sizeof(rppg_stream_options). */
+RPPG_API void rppg_stream_options_init(rppg_stream_options* options, size_t struct_size);
+
+/* A stream that has seen nothing. NULL for the options means the defaults. RPPG_ERROR_ARGUMENT
+ * names the option that makes no sense. */
+RPPG_API int rppg_stream_create(const rppg_model* model, const rppg_stream_options* options,
+                                rppg_stream** stream);
+
+/* Takes the frame that was seen at `time_s`, seconds on any clock that only goes forward, with the
+ * face inside `box`, and reads the window that ends there. Frames may come unevenly. Where the box
+ * is another than in the frame before, the step between the two counts as one without a pulse;
+ * rppg_stream_rebox loses none. Allocates nothing once it has seen the largest box.
+ * RPPG_ERROR_ARGUMENT: the frame is as if it had never come. RPPG_ERROR_TIME: likewise, but when
+ * the next one goes on from there, the clock was set back, and that one is the first after a gap.
+ */
+RPPG_API int rppg_stream_push(rppg_stream* stream, const rppg_frame* frame, const rppg_box* box,
+                              double time_s, rppg_reading* reading);
+
+/* Moves the box between two frames without a jump in the pulse: `frame` is the one that was pushed
+ * last, `box` what the next one will be pushed with. RPPG_ERROR_ARGUMENT. */
+RPPG_API int rppg_stream_rebox(rppg_stream* stream, const rppg_frame* frame, const rppg_box* box);
+
+/* Forgets all frames. */
+RPPG_API void rppg_stream_reset(rppg_stream* stream);
+
+/* Copies the newest samples of band-passed pulse in the window, oldest first: at most `capacity`,
+ * and no more than there are. `count` is how many were copied, `first_s` the time of the first;
+ * samples are 1 / rate_hz apart. In standard deviations of the training label. */
+RPPG_API int rppg_stream_pulse(rppg_stream* stream, double* values, size_t capacity, size_t* count,
+                               double* first_s);
+
+RPPG_API const char* rppg_stream_message(const rppg_stream* stream);
+RPPG_API void rppg_stream_free(rppg_stream* stream);
+
+/* --- Recording -------------------------------------------------------------------------------- */
+
+/* `step_s`: from one window that counts to the next, a positive number of seconds. `max_gap_s`: as
+ * in the stream's options; 0 for the default. RPPG_ERROR_ARGUMENT. */
+RPPG_API int rppg_recording_create(double step_s, double max_gap_s, rppg_recording** recording);
+
+/* Takes the next reading of a stream, as rppg_stream_push gave it. `counts`, where not NULL,
+ * becomes 1 if its window is full and ends a step after the last one that counted or is the first
+ * since a gap, else 0. */
+RPPG_API int rppg_recording_take(rppg_recording* recording, const rppg_reading* reading,
+                                 int* counts);
+
+/* The summary of the windows that counted since the start, or since they were forgotten, and of all
+ * frames. */
+RPPG_API int rppg_recording_summarise(rppg_recording* recording, rppg_summary* summary);
+
+/* Forgets the windows, but not the step: a stream without end would gather them, some 24 bytes
+ * each. */
+RPPG_API void rppg_recording_forget(rppg_recording* recording);
+
+RPPG_API const char* rppg_recording_message(const rppg_recording* recording);
+RPPG_API void rppg_recording_free(rppg_recording* recording);
+
+/* --- Student ---------------------------------------------------------------------------------- */
+
+/* Pictures are RPPG_PIXELS floats each: red, green and blue, each 36 rows of 36 pixels. */
+
+/* `backend` as in rppg_stream_options. */
+RPPG_API int rppg_student_create(const rppg_model* model, const char* backend,
+                                 rppg_student** student);
+
+/* Averages a box of a frame to 36x36 pixels, exactly and without rounding to 8 bits: values in
+ * [0, 1]. */
+RPPG_API int rppg_student_appearance(rppg_student* student, const rppg_frame* frame,
+                                     const rppg_box* box, float* appearance);
+
+/* The motion from one appearance to the next, as the model wants it. `motion` may be either of the
+ * two. */
+RPPG_API int rppg_student_motion(rppg_student* student, const float* before, const float* after,
+                                 float* motion);
+
+/* The change of the pulse over each of `count` motions, one after the other in memory, in standard
+ * deviations of the training label. */
+RPPG_API int rppg_student_changes(rppg_student* student, const float* motions, size_t count,
+                                  float* changes);
+
+/* The name of the kernels that run it; the text is the library's. */
+RPPG_API const char* rppg_student_backend(const rppg_student* student);
+
+RPPG_API const char* rppg_student_message(const rppg_student* student);
+RPPG_API void rppg_student_free(rppg_student* student);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

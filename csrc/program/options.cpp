@@ -1,0 +1,149 @@
+#include "options.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+const char kHelp[] =
+    R"(usage: rppg-fast-stream --size WxH --box X0,Y0,X1,Y1 (--fps FPS | --times FILE | --arrival)
+       rppg-fast-stream --size WxH --box X0,Y0,X1,Y1 --camera DEVICE [--fps FPS]
+
+Heart rate from raw frames on standard input or from a V4L2 camera: one line of JSON for every
+reading on standard output. Not a medical device.
+
+  --size WxH           frame size in pixels
+  --format FORMAT      bgr24 (default), rgb24, nv12 or yuyv, rows without a gap
+  --box X0,Y0,X1,Y1    pixels to measure: the face, enlarged 1.6 times about its middle
+  --fps FPS            frames per second; asked of a camera, whose own times count all the same
+  --times FILE         file or pipe with the time of each frame in seconds, one a line
+  --arrival            a frame's time is when it comes: for live pipes that may drop frames
+  --camera DEVICE      such as /dev/video0
+  --weights FILE       other weights than those that came with the program
+  --step S             seconds from one reading to the next (1.0)
+  --window S           seconds of video that a heart rate is read from (10.0)
+  --low HZ, --high HZ  lowest and highest heart rate (0.7, 4.0)
+  --min-confidence P   confidence, 0 to 1, below which there is no heart rate (0.75)
+  --summary            at the end a line about the whole recording
+  --version, --help
+
+Exit code 0: done. 2: bad input, with one line on standard error. 3: with --summary, no heart rate.
+)";
+
+namespace {
+
+double number(const char* name, const char* text) {
+  char* end = nullptr;
+  const double value = std::strtod(text, &end);
+  if (end == text || *end != '\0' || !std::isfinite(value))
+    throw UsageError(std::string(name) + ": '" + text + "' is not a number");
+  return value;
+}
+
+double positive(const char* name, const char* text) {
+  const double value = number(name, text);
+  if (!(value > 0)) throw UsageError(std::string(name) + " must be positive, is " + text);
+  return value;
+}
+
+// Whole numbers in a pattern; `used` is where the pattern's %n says that it ended.
+void require_match(const char* name, const char* text, int found, int wanted, int used,
+                   const char* form) {
+  if (found != wanted || text[used] != '\0')
+    throw UsageError(std::string(name) + ": '" + text + "' is not " + form);
+}
+
+void parse_size(const char* text, Options& options) {
+  int used = 0;
+  const int found = std::sscanf(text, "%6dx%6d%n", &options.width, &options.height, &used);
+  require_match("--size", text, found, 2, used, "WIDTHxHEIGHT");
+  if (options.width < 1 || options.height < 1 || options.width > 65536 || options.height > 65536)
+    throw UsageError(std::string("--size: '") + text + "' is out of range");
+}
+
+void parse_box(const char* text, Options& options) {
+  rppg_box& box = options.box;
+  int used = 0;
+  const int found =
+      std::sscanf(text, "%6d,%6d,%6d,%6d%n", &box.x0, &box.y0, &box.x1, &box.y1, &used);
+  require_match("--box", text, found, 4, used, "four whole numbers X0,Y0,X1,Y1");
+  options.has_box = true;
+}
+
+int parse_format(const char* text) {
+  const char* const names[] = {"bgr24", "rgb24", "nv12", "yuyv"};
+  const int formats[] = {RPPG_FORMAT_BGR24, RPPG_FORMAT_RGB24, RPPG_FORMAT_NV12, RPPG_FORMAT_YUYV};
+  for (int i = 0; i < 4; ++i)
+    if (std::strcmp(text, names[i]) == 0) return formats[i];
+  throw UsageError(std::string("--format must be bgr24, rgb24, nv12 or yuyv, is '") + text + "'");
+}
+
+void check(const Options& options) {
+  if (!options.width) throw UsageError("--size WxH is missing");
+  if (!options.has_box)
+    throw UsageError("--box X0,Y0,X1,Y1 is missing: this program looks for no face");
+  const int clocks = (options.fps > 0) + !options.times.empty() + options.arrival;
+  if (options.camera.empty() && clocks != 1)
+    throw UsageError("give one of --fps, --times and --arrival: frames have times");
+  if (!options.camera.empty() && (!options.times.empty() || options.arrival))
+    throw UsageError("a camera has its own times: --times and --arrival are for standard input");
+}
+
+}  // namespace
+
+Options parse_options(int count, char** arguments) {
+  Options options;
+  rppg_stream_options_init(&options.stream, sizeof options.stream);
+  for (int i = 1; i < count; ++i) {
+    const char* const name = arguments[i];
+    const auto is = [name](const char* other) { return std::strcmp(name, other) == 0; };
+    if (is("--help")) {
+      options.help = true;
+      return options;
+    }
+    if (is("--version")) {
+      options.version = true;
+      return options;
+    }
+    if (is("--summary")) {
+      options.summary = true;
+      continue;
+    }
+    if (is("--arrival")) {
+      options.arrival = true;
+      continue;
+    }
+    const auto value = [&] {
+      if (i + 1 == count) throw UsageError(std::string(name) + " needs a value");
+      return arguments[++i];
+    };
+    if (is("--size"))
+      parse_size(value(), options);
+    else if (is("--format"))
+      options.format = parse_format(value());
+    else if (is("--box"))
+      parse_box(value(), options);
+    else if (is("--fps"))
+      options.fps = positive(name, value());
+    else if (is("--times"))
+      options.times = value();
+    else if (is("--camera"))
+      options.camera = value();
+    else if (is("--weights"))
+      options.weights = value();
+    else if (is("--step"))
+      options.step = positive(name, value());
+    else if (is("--window"))
+      options.stream.window_s = number(name, value());
+    else if (is("--low"))
+      options.stream.low_hz = number(name, value());
+    else if (is("--high"))
+      options.stream.high_hz = number(name, value());
+    else if (is("--min-confidence"))
+      options.stream.min_confidence = number(name, value());
+    else
+      throw UsageError(std::string("there is no option '") + name + "'; see --help");
+  }
+  check(options);
+  return options;
+}

@@ -1,0 +1,120 @@
+"""The C library through its C interface, as a program in any language sees it."""
+
+from __future__ import annotations
+
+import ctypes as c
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from bench.engine import ROOT
+
+HEADER = ROOT / "csrc" / "include" / "rppg_fast.h"
+
+OK, ARGUMENT, TIME, FILE, WEIGHTS = range(5)
+BGR24, RGB24, NV12, YUYV = range(4)
+
+
+class Options(c.Structure):
+    _fields_ = [
+        ("struct_size", c.c_size_t),
+        ("rate_hz", c.c_double),
+        ("low_hz", c.c_double),
+        ("high_hz", c.c_double),
+        ("window_s", c.c_double),
+        ("min_confidence", c.c_double),
+        ("max_gap_s", c.c_double),
+        ("order", c.c_int32),
+        ("peaks", c.c_int32),
+        ("backend", c.c_char_p),
+    ]
+
+
+class Frame(c.Structure):
+    _fields_ = [
+        ("struct_size", c.c_size_t),
+        ("format", c.c_int32),
+        ("width", c.c_int32),
+        ("height", c.c_int32),
+        ("data", c.c_void_p),
+        ("stride", c.c_ssize_t),
+        ("chroma", c.c_void_p),
+        ("chroma_stride", c.c_ssize_t),
+    ]
+
+
+class Box(c.Structure):
+    _fields_ = [("x0", c.c_int32), ("y0", c.c_int32), ("x1", c.c_int32), ("y1", c.c_int32)]
+
+
+class Reading(c.Structure):
+    _fields_ = [
+        ("struct_size", c.c_size_t),
+        ("status", c.c_int32),
+        ("heart_rate_bpm", c.c_double),
+        ("snr_db", c.c_double),
+        ("confidence", c.c_double),
+        ("time_s", c.c_double),
+        ("start_s", c.c_double),
+        ("end_s", c.c_double),
+    ]
+
+    def values(self) -> tuple[Any, ...]:
+        """All fields but the size, None for NaN, to compare."""
+        numbers = [getattr(self, field[0]) for field in self._fields_[1:]]
+        return tuple(None if math.isnan(x) else x for x in numbers)
+
+
+class Summary(c.Structure):
+    _fields_ = [
+        ("struct_size", c.c_size_t),
+        ("status", c.c_int32),
+        ("heart_rate_bpm", c.c_double),
+        ("snr_db", c.c_double),
+        ("confidence", c.c_double),
+        ("frames", c.c_int64),
+        ("duration_s", c.c_double),
+        ("fps", c.c_double),
+    ]
+
+
+_TYPES = {
+    "int": c.c_int,
+    "double": c.c_double,
+    "size_t": c.c_size_t,
+    "const char*": c.c_char_p,
+    "void": None,
+    "rppg_stream_options*": c.POINTER(Options),
+    "rppg_frame*": c.POINTER(Frame),
+    "rppg_box*": c.POINTER(Box),
+    "rppg_reading*": c.POINTER(Reading),
+    "rppg_summary*": c.POINTER(Summary),
+}
+
+
+def declarations() -> list[tuple[str, str, list[str]]]:
+    """Every function of the header: what it returns, its name, the types of its arguments."""
+    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.DOTALL)
+    found = []
+    pattern = re.compile(r"^RPPG_API (.*?)(rppg_\w+)\((.*?)\);", re.DOTALL | re.MULTILINE)
+    for result, name, inside in pattern.findall(text):
+        kinds = [" ".join(argument.split()).rsplit(" ", 1)[0] for argument in inside.split(",")]
+        found.append((result.strip(), name, [] if inside == "void" else kinds))
+    return found
+
+
+def load(path: Path) -> c.CDLL:
+    """Load the library and tell ctypes what its header says."""
+    library = c.CDLL(str(path))
+    for result, name, kinds in declarations():
+        function = getattr(library, name)
+        function.restype = _TYPES.get(result, c.c_void_p)
+        function.argtypes = [
+            _TYPES.get(kind.removeprefix("const "), _argument(kind)) for kind in kinds
+        ]
+    return library
+
+
+def _argument(kind: str) -> Any:
+    return c.c_char_p if kind == "const char*" else c.c_void_p

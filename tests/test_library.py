@@ -1,0 +1,540 @@
+"""The C library: the same bits as the package, errors as codes, structs that may grow."""
+
+from __future__ import annotations
+
+import ctypes as c
+import math
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import rppg_fast as rf
+from bench.engine import COMPILER
+from bench.size import static_size
+from rppg_fast.measure import measure_frames
+from rppg_fast.reading import STATUSES
+from rppg_fast.student import BUNDLED_WEIGHTS
+from tests import library as lib
+from tests.clips import BOX, SIZE, Frame, frame_times, skin, to_nv12, to_yuyv
+
+pytestmark = pytest.mark.skipif(shutil.which("cmake") is None, reason="there is no cmake")
+
+# Of averages against float64, relative to full scale; float32 sums of some thousand bytes.
+APPEARANCE_TOLERANCE = 1e-6
+MOST_BYTES = 1 << 20  # of the static engine with its weights
+# OpenCV rounds each converted pixel to 8 bits: half a level, averaged.
+OPENCV_TOLERANCE = 0.6 / 255.0
+
+
+class Library:
+    """The shared library with what the tests ask of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.call = lib.load(path)
+        self._handles: list[tuple[str, c.c_void_p]] = []
+
+    def make(self, kind: str, *arguments: Any, create: str = "create") -> c.c_void_p:
+        """Make a handle."""
+        handle, code = self.try_make(kind, *arguments, create=create)
+        assert code == lib.OK, self.message(kind, handle)
+        return handle
+
+    def try_make(
+        self, kind: str, *arguments: Any, create: str = "create"
+    ) -> tuple[c.c_void_p, int]:
+        """Make a handle; return the code, too."""
+        handle = c.c_void_p()
+        code = getattr(self.call, f"rppg_{kind}_{create}")(*arguments, c.byref(handle))
+        self._handles.append((kind, handle))
+        return handle, code
+
+    def message(self, kind: str, handle: c.c_void_p) -> str:
+        """Return a handle's message."""
+        return str(getattr(self.call, f"rppg_{kind}_message")(handle).decode())
+
+    def free(self, *kinds: str) -> None:
+        """Free all handles of some kinds."""
+        for kind, handle in self._handles:
+            if kind in kinds:
+                getattr(self.call, f"rppg_{kind}_free")(handle)
+        self._handles = [pair for pair in self._handles if pair[0] not in kinds]
+
+
+@pytest.fixture
+def library(built: Callable[..., Path]) -> Iterator[Library]:
+    library = Library(built(COMPILER, ()) / "librppg_fast.so")
+    yield library
+    library.free("model", "stream", "recording", "student")
+
+
+@pytest.fixture
+def model(library: Library) -> c.c_void_p:
+    return library.make("model", create="create_default")
+
+
+def frame_of(pixels: NDArray[np.uint8], layout: int = lib.BGR24) -> lib.Frame:
+    """Describe packed pixels, or a view of wider ones."""
+    height, width = pixels.shape[:2]
+    stride = pixels.strides[0]
+    return lib.Frame(c.sizeof(lib.Frame), layout, width, height, pixels.ctypes.data, stride)
+
+
+def new_reading() -> lib.Reading:
+    return lib.Reading(c.sizeof(lib.Reading))
+
+
+def pointer(array: NDArray[Any]) -> int:
+    return int(array.ctypes.data)
+
+
+def native(reading: rf.Reading) -> tuple[Any, ...]:
+    status, rate = STATUSES.index(reading.status), reading.heart_rate
+    witnessed = reading.snr_db, reading.confidence
+    return status, rate, *witnessed, reading.time, reading.start, reading.end
+
+
+def clip() -> list[tuple[Frame, float]]:
+    """Frames that come unevenly, with a pause."""
+    times = frame_times(30.0, 11.0, jitter=0.3)
+    times += [t + 0.7 for t in frame_times(30.0, 23.0, jitter=0.3) if t > times[-1]]
+    return list(skin(times, 84.0))
+
+
+@pytest.mark.parametrize("color", ["bgr", "rgb"])
+def test_a_stream_gives_the_packages_bits(library: Library, model: c.c_void_p, color: str) -> None:
+    box = (3, 5, SIZE - 2, SIZE - 4)
+    monitor = rf.HeartRateMonitor(box=box, color=color)
+    stream = library.make("stream", model, None)
+    layout = lib.BGR24 if color == "bgr" else lib.RGB24
+    reading, statuses = new_reading(), set()
+    for pixels, time in clip():
+        expected = monitor.push(pixels, time)
+        code = library.call.rppg_stream_push(
+            stream, frame_of(pixels, layout), lib.Box(*box), time, reading
+        )
+        assert code == lib.OK
+        assert reading.values() == native(expected)
+        statuses.add(expected.status)
+    assert statuses >= {rf.Status.WARMING_UP, rf.Status.OK, rf.Status.GAP}
+
+    times, pulse = monitor.pulse
+    values, count, first = np.empty(1000), c.c_size_t(), c.c_double()
+    library.call.rppg_stream_pulse(
+        stream, pointer(values), 1000, c.addressof(count), c.addressof(first)
+    )
+    np.testing.assert_array_equal(values[: count.value], pulse)
+    assert first.value == times[0]
+    library.call.rppg_stream_pulse(
+        stream, pointer(values), 7, c.addressof(count), c.addressof(first)
+    )
+    np.testing.assert_array_equal(values[:7], pulse[-7:])
+    assert first.value == times[-7]
+
+
+def test_a_box_moves_as_the_packages_does(library: Library, model: c.c_void_p) -> None:
+    boxes = BOX, (4, 6, SIZE, SIZE - 1)
+    monitor = rf.HeartRateMonitor(box=boxes[0])
+    stream, reading, box = library.make("stream", model, None), new_reading(), boxes[0]
+    for number, (pixels, time) in enumerate(clip()[:330]):
+        expected = monitor.push(pixels, time)
+        frame = frame_of(pixels)
+        library.call.rppg_stream_push(stream, frame, lib.Box(*box), time, reading)
+        assert reading.values() == native(expected)
+        if number % 90 == 89:
+            box = boxes[number // 90 % 2]
+            monitor.rebox(pixels, rf.Box(*box))
+            assert library.call.rppg_stream_rebox(stream, frame, lib.Box(*box)) == lib.OK
+    outside = lib.Box(0, 0, SIZE, SIZE + 1)
+    assert library.call.rppg_stream_rebox(stream, frame, outside) == lib.ARGUMENT
+    assert "leaves the frame" in library.message("stream", stream)
+
+
+def test_a_clock_that_is_set_back_begins_a_window(library: Library, model: c.c_void_p) -> None:
+    monitor = rf.HeartRateMonitor(box=BOX)
+    stream, recording = library.make("stream", model, None), library.make("recording", 1.0, 0)
+    reading = new_reading()
+    refused = 0
+    frames = [
+        (pixels, time - 300.0 * (number > 40)) for number, (pixels, time) in enumerate(clip()[:90])
+    ]
+    for pixels, time in frames:
+        code = library.call.rppg_stream_push(stream, frame_of(pixels), lib.Box(*BOX), time, reading)
+        if code == lib.TIME:
+            refused += 1
+            with pytest.raises(rf.TimeError):
+                monitor.push(pixels, time)
+            continue
+        assert reading.values() == native(monitor.push(pixels, time))
+        library.call.rppg_recording_take(recording, reading, None)
+    assert refused == 1
+    assert STATUSES[reading.status] is rf.Status.GAP
+    summary = lib.Summary(c.sizeof(lib.Summary))
+    library.call.rppg_recording_summarise(recording, summary)
+    assert summary.duration_s == pytest.approx(
+        frames[40][1] - frames[0][1] + frames[-1][1] - frames[42][1]
+    )
+
+
+def test_a_stream_begins_anew(library: Library, model: c.c_void_p) -> None:
+    stream = library.make("stream", model, None)
+    frames, first, again = clip()[:40], new_reading(), new_reading()
+    for reading in (first, again):
+        for pixels, time in frames:
+            library.call.rppg_stream_push(stream, frame_of(pixels), lib.Box(*BOX), time, reading)
+        library.call.rppg_stream_reset(stream)
+    assert first.values() == again.values()
+
+
+def test_a_recording_says_what_measure_says(library: Library, model: c.c_void_p) -> None:
+    frames = clip()
+    expected = measure_frames(frames, rf.HeartRateMonitor(box=BOX), step=0.5)
+    stream, recording = library.make("stream", model, None), library.make("recording", 0.5, 0)
+    reading, counts, windows = new_reading(), c.c_int(), []
+    for pixels, time in frames:
+        library.call.rppg_stream_push(stream, frame_of(pixels), lib.Box(*BOX), time, reading)
+        library.call.rppg_recording_take(recording, reading, c.addressof(counts))
+        if counts.value:
+            windows.append(reading.values())
+    assert windows == [native(window) for window in expected.windows]
+    summary = lib.Summary(c.sizeof(lib.Summary))
+    assert library.call.rppg_recording_summarise(recording, summary) == lib.OK
+    assert STATUSES[summary.status] is expected.status is rf.Status.OK
+    assert (summary.heart_rate_bpm, summary.snr_db) == (expected.heart_rate, expected.snr_db)
+    assert summary.confidence == expected.confidence
+    frames_seen = summary.frames, summary.duration_s, summary.fps
+    assert frames_seen == (expected.frames, expected.duration, expected.fps)
+    assert expected.duration < frames[-1][1] - frames[0][1]  # the pause is left out
+    reading.time_s = math.nan
+    assert library.call.rppg_recording_take(recording, reading, None) == lib.ARGUMENT
+    assert "time_s" in library.message("recording", recording)
+    library.call.rppg_recording_forget(recording)
+    library.call.rppg_recording_summarise(recording, summary)
+    assert STATUSES[summary.status] is rf.Status(windows and STATUSES[windows[-1][0]])
+    assert math.isnan(summary.heart_rate_bpm)
+
+
+@pytest.mark.parametrize("backend", rf.backends())
+def test_a_student_gives_the_packages_bits(
+    library: Library, model: c.c_void_p, backend: str
+) -> None:
+    student = library.make("student", model, backend.encode())
+    assert library.call.rppg_student_backend(student).decode() == backend
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (5, 90, 101, 3), np.uint8)
+    box = (7, 2, 99, 85)
+    looks = np.empty((5, 3, 36, 36), np.float32)
+    for pixels, look in zip(frames, looks):
+        code = library.call.rppg_student_appearance(
+            student, frame_of(pixels), lib.Box(*box), pointer(look)
+        )
+        assert code == lib.OK
+        np.testing.assert_array_equal(look, rf.appearance(pixels, box, backend=backend))
+    motions, changes = np.empty((4, 3, 36, 36), np.float32), np.empty(4, np.float32)
+    for i in range(4):
+        before, after, motion = pointer(looks[i]), pointer(looks[i + 1]), pointer(motions[i])
+        assert library.call.rppg_student_motion(student, before, after, motion) == lib.OK
+    np.testing.assert_array_equal(motions, rf.motion(looks[:-1], looks[1:], backend=backend))
+    code = library.call.rppg_student_changes(student, pointer(motions), 4, pointer(changes))
+    assert code == lib.OK
+    np.testing.assert_array_equal(changes, rf.Student.load(backend=backend)(motions))
+
+
+def test_names_and_numbers_are_the_packages(library: Library, model: c.c_void_p) -> None:
+    call = library.call
+    assert call.rppg_version().decode() == rf.__version__
+    names = c.cast(call.rppg_backends(), c.POINTER(c.c_char_p))
+    found: list[str] = []
+    while names[len(found)] is not None:
+        found.append(names[len(found)].decode())
+    assert found == rf.backends()
+    assert [call.rppg_status_name(i).decode() for i in range(len(STATUSES))] == [
+        *map(str, STATUSES)
+    ]
+    assert call.rppg_status_name(99) == call.rppg_status_name(-1) == b"unknown"
+    options = lib.Options()
+    call.rppg_stream_options_init(options, c.sizeof(options))
+    settings = rf.PulseSettings()
+    assert (options.window_s, options.low_hz, options.high_hz, options.order) == (
+        *(settings.window, settings.low, settings.high, settings.order),
+    )
+    assert (options.rate_hz, options.max_gap_s) == (settings.rate, settings.max_gap)
+    assert (options.min_confidence, options.peaks) == (settings.min_confidence, settings.peaks)
+    for key, value in rf.Student.load().metadata.items():
+        assert call.rppg_model_metadata(model, key.encode()).decode() == value
+    assert call.rppg_model_metadata(model, b"nothing") is None
+
+
+def test_the_bundled_weights_are_the_packages(library: Library, model: c.c_void_p) -> None:
+    path = str(BUNDLED_WEIGHTS).encode()
+    data = BUNDLED_WEIGHTS.read_bytes()
+    same = [
+        model,
+        library.make("model", path, create="create_from_file"),
+        library.make("model", data, len(data), None, create="create_from_memory"),
+    ]
+    motion = np.random.default_rng(1).standard_normal((3, 3, 36, 36)).astype(np.float32)
+    expected = rf.Student.load()(motion)
+    students = [library.make("student", each, None) for each in same]
+    library.free("model")  # what was made from it lives on
+    for student in students:
+        changes = np.empty(3, np.float32)
+        library.call.rppg_student_changes(student, pointer(motion), 3, pointer(changes))
+        np.testing.assert_array_equal(changes, expected)
+
+
+def test_errors_name_what_is_wrong(library: Library, model: c.c_void_p, tmp_path: Path) -> None:
+    def fail(kind: str, *arguments: Any, create: str = "create") -> tuple[int, str]:
+        handle, code = library.try_make(kind, *arguments, create=create)
+        return code, library.message(kind, handle)
+
+    missing = str(tmp_path / "none").encode()
+    assert fail("model", missing, create="create_from_file") == (
+        lib.FILE,
+        f"{missing.decode()}: No such file or directory",
+    )
+    assert fail("model", str(tmp_path).encode(), create="create_from_file")[0] == lib.FILE
+    code, message = fail("model", b"nonsense", 8, b"mine", create="create_from_memory")
+    assert code == lib.WEIGHTS
+    assert message.startswith("mine: ")
+    code, message = fail("student", model, b"abacus")
+    assert code == lib.ARGUMENT
+    assert "'abacus'" in message
+    assert "portable" in message
+    assert fail("student", None, None) == (lib.ARGUMENT, "model is NULL")
+    assert fail("recording", 0.0, 0.0)[0] == fail("recording", 1.0, -1.0)[0] == lib.ARGUMENT
+
+    def options(**values: Any) -> lib.Options:
+        made = lib.Options()
+        library.call.rppg_stream_options_init(made, c.sizeof(made))
+        for name, value in values.items():
+            setattr(made, name, value)
+        return made
+
+    for values, word in (
+        ({"low_hz": 5.0}, "band"),
+        ({"window_s": -1.0}, "window"),
+        ({"order": 0}, "order"),
+        ({"peaks": 0}, "peaks"),
+        ({"min_confidence": 1.5}, "confidence"),
+        ({"max_gap_s": math.nan}, "gap"),
+        ({"struct_size": 8}, "struct_size"),
+        ({"backend": b"abacus"}, "abacus"),
+    ):
+        code, message = fail("stream", model, options(**values))
+        assert code == lib.ARGUMENT
+        assert word in message
+    broken, _ = library.try_make("stream", model, options(order=0))
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    push = library.call.rppg_stream_push
+    reading = new_reading()
+    assert push(broken, frame_of(pixels), lib.Box(0, 0, 8, 8), 0.0, reading) == lib.ARGUMENT
+    assert library.call.rppg_stream_push(None, frame_of(pixels), None, 0.0, reading) == lib.ARGUMENT
+
+
+def test_a_bad_frame_changes_nothing(library: Library, model: c.c_void_p) -> None:
+    frames = clip()[:60]
+    untouched, bothered = (library.make("stream", model, None) for _ in range(2))
+    push = library.call.rppg_stream_push
+    readings = [new_reading(), new_reading()]
+    good = frame_of(frames[0][0])
+
+    def spoiled(**values: Any) -> lib.Frame:
+        copy = lib.Frame.from_buffer_copy(good)
+        for name, value in values.items():
+            setattr(copy, name, value)
+        return copy
+
+    whole, outside = lib.Box(*BOX), lib.Box(0, 0, SIZE, SIZE + 1)
+    bad = [
+        (spoiled(data=None), whole, "data"),
+        (spoiled(width=0), whole, "sides"),
+        (spoiled(height=1 << 17), whole, "sides"),
+        (spoiled(format=9), whole, "format"),
+        (spoiled(stride=7), whole, "stride"),
+        (spoiled(format=lib.YUYV, width=71), lib.Box(0, 0, 8, 8), "even"),
+        (spoiled(format=lib.NV12, chroma_stride=5), whole, "chroma_stride"),
+        (spoiled(struct_size=4), whole, "struct_size"),
+        (good, outside, "leaves the frame"),
+        (good, lib.Box(5, 5, 5, 9), "empty"),
+    ]
+    for number, (pixels, time) in enumerate(frames):
+        if number == 30:
+            for frame, box, word in bad:
+                assert push(bothered, frame, box, time, readings[1]) == lib.ARGUMENT
+                assert word in library.message("stream", bothered)
+            assert push(bothered, good, None, time, readings[1]) == lib.ARGUMENT
+            for late in (frames[29][1], 0.0, math.nan, math.inf):
+                assert push(bothered, good, whole, late, readings[1]) == lib.TIME
+        for stream, reading in zip((untouched, bothered), readings):
+            assert push(stream, frame_of(pixels), whole, time, reading) == lib.OK
+    assert readings[0].values() == readings[1].values()
+    assert library.message("stream", bothered) == ""
+
+
+def test_structs_may_grow_on_either_side(library: Library, model: c.c_void_p) -> None:
+    """A program may be built for a later or an earlier release than the library's."""
+
+    class LaterReading(c.Structure):
+        _fields_ = [("reading", lib.Reading), ("age", c.c_double), ("more", c.c_double)]
+
+    class LaterFrame(c.Structure):
+        _fields_ = [("frame", lib.Frame), ("matrix", c.c_int32), ("range", c.c_int32)]
+
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    stream = library.make("stream", model, None)
+    push = c.CDLL(library.call._name).rppg_stream_push  # takes any pointers
+
+    def call(frame: c.Structure, reading: c.Structure, time: float) -> int:
+        box = lib.Box(0, 0, 40, 40)
+        handles = stream, c.byref(frame), c.byref(box)
+        return int(push(*handles, c.c_double(time), c.byref(reading)))
+
+    reading = LaterReading()
+    reading.reading.struct_size = c.sizeof(reading)
+    reading.age = reading.more = 7.0
+    frame = LaterFrame(frame_of(pixels))
+    frame.frame.struct_size = c.sizeof(frame)
+    assert call(frame, reading, 0.0) == lib.OK
+    assert reading.reading.struct_size == c.sizeof(reading)
+    assert (reading.age, reading.more) == (0.0, 0.0)
+    frame.matrix = 1  # asks for what this library cannot do
+    assert call(frame, reading, 1.0) == lib.ARGUMENT
+    assert "does not know" in library.message("stream", stream)
+
+
+def test_threads_share_a_model(library: Library, model: c.c_void_p) -> None:
+    frames = clip()[:90]
+    readings = [new_reading() for _ in range(4)]
+    streams = [library.make("stream", model, None) for _ in readings]
+
+    def work(stream: c.c_void_p, reading: lib.Reading) -> None:
+        for pixels, time in frames:
+            library.call.rppg_stream_push(stream, frame_of(pixels), lib.Box(*BOX), time, reading)
+
+    threads = [threading.Thread(target=work, args=pair) for pair in zip(streams, readings)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({reading.values() for reading in readings}) == 1
+    assert readings[0].end_s > readings[0].start_s
+
+
+def yuv_planes(pixels: NDArray[np.uint8], layout: int) -> tuple[NDArray[np.float64], ...]:
+    """Luma and chroma of every pixel, chroma repeated."""
+    if layout == lib.NV12:
+        height = pixels.shape[0] * 2 // 3
+        luma, pairs = pixels[:height], pixels[height:]
+        u, v = (pairs[:, i::2].repeat(2, 0).repeat(2, 1) for i in (0, 1))
+    else:
+        luma = pixels[:, ::2]
+        u, v = (pixels[:, i::4].repeat(2, 1) for i in (1, 3))
+    return tuple(plane.astype(np.float64) for plane in (luma, u, v))
+
+
+def averages(plane: NDArray[np.float64], box: tuple[int, int, int, int]) -> NDArray[np.float64]:
+    """Exact area averages of a box, 36x36."""
+
+    def weights(length: int) -> NDArray[np.float64]:
+        edges = np.arange(37) * length / 36
+        pixel = np.arange(length)
+        low, high = edges[:-1, None], edges[1:, None]
+        share = np.minimum(pixel + 1, high) - np.maximum(pixel, low)
+        return np.asarray(np.maximum(share, 0) * 36 / length)
+
+    x0, y0, x1, y1 = box
+    return np.asarray(weights(y1 - y0) @ plane[y0:y1, x0:x1] @ weights(x1 - x0).T)
+
+
+@pytest.mark.parametrize("layout", [lib.NV12, lib.YUYV], ids=["nv12", "yuyv"])
+@pytest.mark.parametrize(
+    "box",
+    [
+        (0, 0, 96, 64),
+        (4, 6, 90, 60),
+        (5, 7, 90, 61),
+        (1, 1, 2, 2),
+        (3, 2, 22, 63),
+        (94, 63, 96, 64),
+    ],
+)
+@pytest.mark.parametrize("backend", rf.backends())
+def test_luma_and_chroma_are_averaged_exactly(
+    library: Library,
+    model: c.c_void_p,
+    layout: int,
+    box: tuple[int, int, int, int],
+    backend: str,
+) -> None:
+    width, height = 96, 64
+    rng = np.random.default_rng(2)
+    # Colours that exist: conversion clips the others, after averaging and not before.
+    noise = rng.integers(40, 216, (height, width, 3), np.uint8)
+    bgr = np.asarray(cv2.GaussianBlur(noise, (0, 0), 2.0), np.uint8)
+    if layout == lib.NV12:
+        pixels = to_nv12(bgr)
+        opencv = cv2.cvtColor(pixels, cv2.COLOR_YUV2BGR_NV12)
+    else:
+        pixels = to_yuyv(bgr)
+        opencv = cv2.cvtColor(pixels.reshape(height, width, 2), cv2.COLOR_YUV2BGR_YUY2)
+    frame = lib.Frame(c.sizeof(lib.Frame), layout, width, height, pointer(pixels))
+    found = np.empty((3, 36, 36), np.float32)
+    student = library.make("student", model, backend.encode())
+    code = library.call.rppg_student_appearance(student, frame, lib.Box(*box), pointer(found))
+    assert code == lib.OK
+
+    y, u, v = (averages(plane, box) for plane in yuv_planes(pixels, layout))
+    y, u, v = (y - 16) / 219, (u - 128) / 224, (v - 128) / 224
+    red, blue = y + 1.402 * v, y + 1.772 * u
+    green = (y - 0.299 * red - 0.114 * blue) / 0.587
+    expected = np.clip(np.stack([red, green, blue]), 0, 1)
+    assert np.abs(found - expected).max() <= APPEARANCE_TOLERANCE
+    converted = rf.appearance(np.asarray(opencv, np.uint8), box)
+    assert np.abs(found - converted).max() <= OPENCV_TOLERANCE
+
+
+def test_frames_may_lie_in_memory_as_they_like(library: Library, model: c.c_void_p) -> None:
+    """Padded rows, rows from the bottom up, chroma elsewhere: the same pixels, the same bits."""
+    student = library.make("student", model, None)
+    rng = np.random.default_rng(3)
+    luma, chroma = (
+        rng.integers(16, 236, (31, 37), np.uint8),
+        rng.integers(90, 160, (16, 38), np.uint8),
+    )
+
+    def look(**values: Any) -> NDArray[np.float32]:
+        frame = lib.Frame(c.sizeof(lib.Frame), lib.NV12, 37, 31, **values)
+        found = np.empty((3, 36, 36), np.float32)
+        code = library.call.rppg_student_appearance(
+            student, frame, lib.Box(1, 3, 37, 31), pointer(found)
+        )
+        assert code == lib.OK, library.message("student", student)
+        return found
+
+    packed = np.concatenate([luma.reshape(-1), chroma.reshape(-1)])
+    expected = look(data=pointer(packed))
+    wide, wide_chroma = np.zeros((31, 50), np.uint8), np.zeros((16, 60), np.uint8)
+    wide[:, :37], wide_chroma[:, :38] = luma, chroma
+    apart = look(data=pointer(wide), stride=50, chroma=pointer(wide_chroma), chroma_stride=60)
+    np.testing.assert_array_equal(apart, expected)
+    turned, turned_chroma = wide[::-1].copy(), wide_chroma[::-1].copy()
+    upside_down = look(
+        data=pointer(turned[30:]),
+        stride=-50,
+        chroma=pointer(turned_chroma[15:]),
+        chroma_stride=-60,
+    )
+    np.testing.assert_array_equal(upside_down, expected)
+
+
+def test_the_engine_with_its_weights_is_small(built: Callable[..., Path]) -> None:
+    if shutil.which("size") is None:
+        pytest.skip("there is no size")
+    assert BUNDLED_WEIGHTS.stat().st_size < static_size(built(COMPILER, ())) < MOST_BYTES

@@ -1,0 +1,274 @@
+"""rppg-fast-stream: raw frames or a camera in, lines of JSON out."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rppg_fast as rf
+from bench.engine import ARM, ARM_COMPILER, COMPILER, run
+from rppg_fast.measure import measure_frames
+from tests.clips import SIZE, Frame, frame_times, skin, to_nv12, to_yuyv
+
+EMULATOR = ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "-cpu", "cortex-a57")
+ARM_TOOLS = ["cmake", ARM_COMPILER, EMULATOR[0]]
+
+# Conversion to 8-bit colours rounds what the program averages unrounded.
+SAME_RATE = 0.1  # bpm
+MEMORY = 8 << 20  # bytes
+
+BOX = (2, 3, SIZE - 4, SIZE - 1)
+FPS = 30.0
+
+pytestmark = pytest.mark.skipif(shutil.which("cmake") is None, reason="there is no cmake")
+
+
+@pytest.fixture(scope="module")
+def program(built: Callable[..., Path]) -> Path:
+    return built(COMPILER, ()) / "prefix" / "bin" / "rppg-fast-stream"
+
+
+@pytest.fixture(scope="module")
+def arm_program(built: Callable[..., Path]) -> list[str]:
+    if not all(map(shutil.which, ARM_TOOLS)):
+        pytest.skip(f"of {', '.join(ARM_TOOLS)} one is missing")
+    return [*EMULATOR, str(built(ARM_COMPILER, ARM) / "prefix" / "bin" / "rppg-fast-stream")]
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[Frame]:
+    return [frame for frame, _ in skin(frame_times(FPS, 13.0), 78.0)]
+
+
+def stream(
+    command: Path | Sequence[str], data: bytes, *options: object, code: int = 0, **environment: str
+) -> list[dict[str, Any]]:
+    """Run the program on raw frames; return its lines."""
+    given = [command] if isinstance(command, Path) else command
+    size, box = f"{SIZE}x{SIZE}", ",".join(map(str, BOX))
+    done = subprocess.run(
+        [*given, "--size", size, "--box", box, *map(str, options)],
+        input=data,
+        capture_output=True,
+        timeout=300,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == code, done.stderr.decode()
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def raw(frames: Sequence[Frame]) -> bytes:
+    return b"".join(frame.tobytes() for frame in frames)
+
+
+def measured(frames: Sequence[Frame], times: Sequence[float], **options: Any) -> dict[str, Any]:
+    monitor = rf.HeartRateMonitor(box=BOX, **options)
+    return measure_frames(zip(frames, times), monitor).to_json()
+
+
+def check_same(lines: list[dict[str, Any]], expected: dict[str, Any]) -> None:
+    """The lines with a full window are the measurement's windows, the last line is its summary."""
+    *readings, summary = lines
+    names = ("start_s", "end_s", "heart_rate_bpm", "snr_db", "confidence", "status")
+    windows = [r for r in readings if r["status"] in ("ok", "low_signal")]
+    assert [{name: r[name] for name in names} for r in windows] == expected["windows"]
+    assert summary == {name: expected[name] for name in summary}
+    assert set(summary) == set(expected) - {"video", "windows"}
+
+
+@pytest.mark.parametrize("color", ["bgr", "rgb"])
+def test_a_pipe_reads_what_measure_reads(program: Path, frames: list[Frame], color: str) -> None:
+    times = [i / FPS for i in range(len(frames))]
+    options = ("--format", f"{color}24", "--fps", FPS, "--summary")
+    lines = stream(program, raw(frames), *options)
+    check_same(lines, measured(frames, times, color=color))
+    assert lines[-1]["heart_rate_bpm"] == pytest.approx(78.0, abs=1.0)
+    assert lines[0]["status"] == "warming_up"
+    assert [line["time_s"] for line in lines[:9]] == pytest.approx(range(9))
+
+
+def test_times_come_from_a_file_and_late_frames_are_skipped(
+    program: Path, frames: list[Frame], tmp_path: Path
+) -> None:
+    times = frame_times(FPS, 13.0, jitter=0.4)
+    times[50], times[200] = times[49], times[198]
+    (tmp_path / "times").write_text("".join(f"{t!r}\n" for t in times))
+    lines = stream(program, raw(frames), "--times", tmp_path / "times", "--summary")
+    check_same(lines, measured(frames, times))
+    assert lines[-1]["skipped_frames"] == 2
+
+
+def test_settings_and_weights_are_those_of_the_package(program: Path, frames: list[Frame]) -> None:
+    times = [i / FPS for i in range(len(frames))]
+    settings = {"window": 6.0, "low": 0.8, "high": 3.0, "min_confidence": 0.3}
+    given = [x for name, value in settings.items() for x in (f"--{name.replace('_', '-')}", value)]
+    path = Path(rf.__file__).parent / "assets" / "student.safetensors"
+    lines = stream(program, raw(frames), "--fps", FPS, *given, "--weights", path, "--summary")
+    check_same(lines, measured(frames, times, **settings))
+
+
+CONVERSIONS = {"nv12": to_nv12, "yuyv": to_yuyv}
+
+
+@pytest.mark.parametrize("layout", ["nv12", "yuyv"])
+def test_luma_and_chroma_read_the_same_heart(
+    program: Path, frames: list[Frame], layout: str
+) -> None:
+    data = raw([CONVERSIONS[layout](frame) for frame in frames])
+    found = stream(program, data, "--format", layout, "--fps", FPS, "--summary")[-1]
+    expected = measured(frames, [i / FPS for i in range(len(frames))])
+    assert found["heart_rate_bpm"] == pytest.approx(expected["heart_rate_bpm"], abs=SAME_RATE)
+
+
+@pytest.mark.parametrize("layout", ["nv12", "yuyv"])
+def test_a_camera_is_read_by_its_own_times(
+    program: Path, frames: list[Frame], layout: str, tmp_path: Path
+) -> None:
+    """Against a made-up driver; no real camera was at hand."""
+    if shutil.which("cc") is None:
+        pytest.skip("there is no cc")
+    source = Path(__file__).parent / "native" / "fake_camera.c"
+    run("cc", "-Wall", "-Werror", "-shared", "-fPIC", source, "-o", tmp_path / "fake.so", "-ldl")
+    data = raw([CONVERSIONS[layout](frame) for frame in frames])
+    (tmp_path / "frames").write_bytes(data)
+    fake = {
+        "LD_PRELOAD": str(tmp_path / "fake.so"),
+        "FAKE_FRAMES": str(tmp_path / "frames"),
+        "FAKE_FORMAT": "YUYV" if layout == "yuyv" else "NV12",
+    }
+    options = ("--format", layout, "--summary")
+    # It is unplugged in the end, which is an error, yet the summary still comes.
+    found = stream(program, b"", *options, "--camera", "/dev/fake", "--fps", 30, code=2, **fake)
+    (tmp_path / "times").write_text(
+        "".join(f"{5 + (i * 1000000 + 15) // 30 / 1e6!r}\n" for i in range(len(frames)))
+    )
+    expected = stream(program, data, *options, "--times", tmp_path / "times")[-1]
+    assert found[-1]["frames"] == len(frames)
+    assert found[-1]["heart_rate_bpm"] == pytest.approx(expected["heart_rate_bpm"], abs=1e-6)
+    fake["FAKE_FORMAT"] = "MJPG"
+    assert stream(program, b"", *options, "--camera", "/dev/fake", code=2, **fake) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--size 72 --box 0,0,9,9 --fps 30", "'72' is not WIDTHxHEIGHT"),
+        ("--size 0x72 --box 0,0,9,9 --fps 30", "out of range"),
+        ("--size 72x72 --fps 30", "--box X0,Y0,X1,Y1 is missing"),
+        ("--size 72x72 --box 0,0,9 --fps 30", "four whole numbers"),
+        ("--size 72x72 --box 0,0,9,99 --fps 30", "leaves the frame"),
+        ("--box 0,0,9,9 --fps 30", "--size WxH is missing"),
+        ("--size 72x72 --box 0,0,9,9", "--fps, --times and --arrival"),
+        ("--size 72x72 --box 0,0,9,9 --fps 30 --arrival", "--fps, --times and --arrival"),
+        ("--size 72x72 --box 0,0,9,9 --fps -1", "--fps must be positive"),
+        ("--size 72x72 --box 0,0,9,9 --fps fast", "'fast' is not a number"),
+        ("--size 72x72 --box 0,0,9,9 --fps 30 --format h264", "--format must be"),
+        ("--size 72x72 --box 0,0,9,9 --fps 30 --low 9", "band"),
+        ("--size 72x72 --box 0,0,9,9 --fps 30 --step 0", "--step must be positive"),
+        ("--size 72x72 --box 0,0,9,9 --fps 30 --weights /nowhere", "/nowhere: No such file"),
+        ("--size 72x72 --box 0,0,9,9 --fps", "--fps needs a value"),
+        ("--size 72x72 --box 0,0,9,9 --fps 30 --colour red", "no option '--colour'"),
+        ("--size 71x72 --box 0,0,9,9 --fps 30 --format yuyv", "must be even"),
+        ("--size 72x72 --box 0,0,9,9 --times /nowhere", "/nowhere: No such file"),
+        ("--size 72x72 --box 0,0,9,9 --times TIMES", "has only 1 times"),
+        ("--size 72x73 --box 0,0,9,9 --fps 30", "ends inside frame 2, after 15336 of its 15768"),
+        ("--size 72x72 --box 0,0,9,9 --camera /dev/null", "no Video4Linux device"),
+        ("--size 72x72 --box 0,0,9,9 --camera /nowhere", "/nowhere: No such file"),
+        ("--size 72x72 --box 0,0,9,9 --camera /dev/null --arrival", "a camera has its own times"),
+    ],
+)
+def test_bad_input_is_named(program: Path, options: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "times").write_text("0.5\n")
+    given = options.replace("TIMES", str(tmp_path / "times")).split()
+    data = bytes(2 * SIZE * SIZE * 3)
+    done = subprocess.run([program, *given], input=data, capture_output=True, timeout=60)
+    assert done.returncode == 2
+    assert message in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_no_frames_are_bad_input(program: Path) -> None:
+    assert stream(program, b"", "--fps", 30, "--summary", code=2) == []
+
+
+def test_without_a_pulse_there_is_no_heart_rate(program: Path) -> None:
+    data = raw([frame for frame, _ in skin(frame_times(FPS, 11.0), 72.0, amplitude=0.0)])
+    lines = stream(program, data, "--fps", FPS, "--summary", code=3)
+    assert lines[-1]["status"] == "low_signal"
+    assert all(line["heart_rate_bpm"] is None for line in lines)
+
+
+def test_frames_of_a_live_pipe_are_timed_as_they_come(program: Path) -> None:
+    command = [str(program), "--size", "72x72", "--box", "0,0,9,9", "--arrival", "--step", "0.001"]
+    running = subprocess.Popen(
+        [*command, "--summary"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert running.stdin is not None
+    assert running.stdout is not None
+    times = []
+    for _ in range(3):
+        running.stdin.write(bytes(SIZE * SIZE * 3))
+        running.stdin.flush()
+        times.append(json.loads(running.stdout.readline())["time_s"])
+        time.sleep(0.1)
+    assert 0.1 <= times[1] - times[0] < 5
+    running.send_signal(signal.SIGINT)  # the summary comes all the same
+    summary = json.loads(running.stdout.readline())
+    assert running.wait(60) == 3
+    assert summary["frames"] == 3
+    running.stdin.close()
+    running.stdout.close()
+
+
+def peak_memory(command: Sequence[object], data: bytes, lines: int) -> int:
+    """Most bytes of a process's own that were in memory, once it has answered in some lines."""
+    running = subprocess.Popen([*map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert running.stdin is not None
+    assert running.stdout is not None
+    running.stdin.write(data)
+    running.stdin.flush()
+    for _ in range(lines):
+        assert running.stdout.readline()
+    status = Path(f"/proc/{running.pid}/status").read_text()
+    running.stdin.close()
+    assert running.wait(60) == 0
+    running.stdout.close()
+    return int(status.split("VmHWM:")[1].split()[0]) << 10
+
+
+VGA = ["--size", "640x480", "--box", "150,20,490,460", "--fps", "10"]
+# Past a whole window, so that all that ever runs has run.
+VGA_FRAMES = 105
+
+
+def vga_frames() -> bytes:
+    rng = np.random.default_rng(0)
+    frame = rng.integers(90, 110, (480, 640, 3), np.uint8)
+    return b"".join((frame + i % 7).tobytes() for i in range(VGA_FRAMES))
+
+
+def test_the_program_is_small(program: Path) -> None:
+    whole = peak_memory([program, *VGA], vga_frames(), 11)
+    print(f"{whole / 1e6:.1f} MB")
+    assert whole < MEMORY
+
+
+def test_the_program_is_small_on_a_cortex_a57(arm_program: list[str], tmp_path: Path) -> None:
+    """What it takes beyond an emulator that runs a program of one line."""
+    text = '#include <cstdio>\nint main() { std::puts(""); std::fflush(stdout); std::getchar(); }\n'
+    (tmp_path / "empty.cpp").write_text(text)
+    run(ARM_COMPILER, tmp_path / "empty.cpp", "-o", tmp_path / "empty")
+    emulator = peak_memory([*EMULATOR, tmp_path / "empty"], b"", 1)
+    whole = peak_memory([*arm_program, *VGA], vga_frames(), 11)
+    print(f"{(whole - emulator) / 1e6:.1f} MB more than the emulator alone")
+    assert whole - emulator < MEMORY
