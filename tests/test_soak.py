@@ -26,7 +26,7 @@ def test_an_hour_of_faults_ends_as_computed_at_once() -> None:
     clear = [c.reading for c in checks if c.reading.snr_db is not None and c.reading.snr_db > 1.0]
     rates = [reading.heart_rate for reading in clear]
     assert len(rates) > 0.9 * len(checks)
-    np.testing.assert_allclose(rates, 60 * HEART, atol=RATE_TOLERANCE_BPM)
+    np.testing.assert_allclose(np.array(rates, float), 60 * HEART, atol=RATE_TOLERANCE_BPM)
     assert {check.reading.status for check in checks} <= {rf.Status.OK, rf.Status.LOW_SIGNAL}
 
 
