@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 import rppg_fast as rf
+from bench.peers import torch_network
 
 # A face one metre from a 640x480 camera, enlarged 1.6 times.
 BOX = (150, 20, 490, 460)
@@ -43,26 +44,9 @@ def student() -> rf.Student:
 
 
 @pytest.fixture(scope="session")
-def torch_student(student: rf.Student) -> torch.nn.Module:
+def torch_student() -> torch.nn.Module:
     """Return the same network in PyTorch."""
-    from safetensors.torch import load_file
-
-    from rppg_fast.student import BUNDLED_WEIGHTS
-
-    weights = load_file(BUNDLED_WEIGHTS)
-    network = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 32, 3, padding=1),
-        torch.nn.Tanh(),
-        torch.nn.AvgPool2d(2),
-        torch.nn.Conv2d(32, 64, 3, padding=1),
-        torch.nn.Tanh(),
-        torch.nn.AvgPool2d(2),
-        torch.nn.Flatten(),
-        torch.nn.Linear(64 * 9 * 9, 1),
-    )
-    for name, layer in (("conv1", network[0]), ("conv2", network[3]), ("fc", network[7])):
-        layer.load_state_dict({k: weights[f"{name}.{k}"] for k in ("weight", "bias")})
-    return network.eval()
+    return torch_network()
 
 
 def pytest_benchmark_update_json(benchmarks: list[Any], output_json: dict[str, Any]) -> None:

@@ -28,6 +28,28 @@ InnerProduct   fc      1 1 f change      0=1 1=1 2=5184
 """
 
 
+def torch_network() -> torch.nn.Module:
+    """Return the bundled student in PyTorch."""
+    from safetensors.torch import load_file
+
+    from rppg_fast.student import BUNDLED_WEIGHTS
+
+    weights = load_file(BUNDLED_WEIGHTS)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 32, 3, padding=1),
+        torch.nn.Tanh(),
+        torch.nn.AvgPool2d(2),
+        torch.nn.Conv2d(32, 64, 3, padding=1),
+        torch.nn.Tanh(),
+        torch.nn.AvgPool2d(2),
+        torch.nn.Flatten(),
+        torch.nn.Linear(64 * 9 * 9, 1),
+    )
+    for name, layer in (("conv1", network[0]), ("conv2", network[3]), ("fc", network[7])):
+        layer.load_state_dict({k: weights[f"{name}.{k}"] for k in ("weight", "bias")})
+    return network.eval()
+
+
 def as_onnx(student: torch.nn.Module) -> bytes:
     """Return the same network as an ONNX file, for any number of frames."""
     from onnx import TensorProto, helper, numpy_helper

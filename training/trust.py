@@ -99,11 +99,10 @@ def curve(
     return np.array(false), np.array(true)
 
 
-def draw(pulse: Sequence[Candidates], none: Sequence[Candidates], out: Path) -> None:
-    """Draw the ROC and the reliability diagram."""
+def draw(sets: Sequence[Candidates], out: Path) -> None:
+    """Draw the ROC and the reliability diagram of sets with a pulse and sets without one."""
     from matplotlib.figure import Figure
 
-    sets = [*pulse, *none]
     has_pulse = np.concatenate([seen.has_pulse for seen in sets])
     right = np.concatenate([seen.error[:, 0] < CLOSE for seen in sets])
     figure = Figure(figsize=(9, 4), layout="constrained")
@@ -186,12 +185,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     given.out.mkdir(parents=True, exist_ok=True)
     replace_file(given.out / "trust.json", (json.dumps(values, indent=1) + "\n").encode())
-    pulse, none = (
-        [seen for _, seen in sets.values() if seen.has_pulse.all() is np.bool_(wanted)]
-        for wanted in (True, False)
-    )
-    if pulse and none:
-        draw(pulse, none, given.out / "trust.png")
+    if given.pulse and given.none:
+        draw(everything, given.out / "trust.png")
     print(as_markdown(table), end="")
     return 0
 

@@ -22,6 +22,7 @@ import torch
 
 import rppg_fast as rf
 from bench.cuda.estimate import whole
+from bench.peers import torch_network
 
 TOLERANCE = 1e-4
 """The contenders differ in the order of their float32 operations only."""
@@ -38,28 +39,6 @@ def why_not() -> str | None:
     if not torch.cuda.is_available():
         return f"PyTorch {torch.__version__} sees no CUDA device"
     return None
-
-
-def torch_network() -> torch.nn.Module:
-    """Return the student in PyTorch, on the device."""
-    from safetensors.torch import load_file
-
-    from rppg_fast.student import BUNDLED_WEIGHTS
-
-    network = torch.nn.Sequential(
-        torch.nn.Conv2d(3, 32, 3, padding=1),
-        torch.nn.Tanh(),
-        torch.nn.AvgPool2d(2),
-        torch.nn.Conv2d(32, 64, 3, padding=1),
-        torch.nn.Tanh(),
-        torch.nn.AvgPool2d(2),
-        torch.nn.Flatten(),
-        torch.nn.Linear(64 * 9 * 9, 1),
-    )
-    weights = load_file(BUNDLED_WEIGHTS)
-    for name, layer in (("conv1", network[0]), ("conv2", network[3]), ("fc", network[7])):
-        layer.load_state_dict({k: weights[f"{name}.{k}"] for k in ("weight", "bias")})
-    return network.eval().cuda()
 
 
 def as_graph(run: Run) -> Run:
@@ -86,7 +65,7 @@ def contenders(count: int) -> tuple[dict[str, Run], np.ndarray[Any, Any]]:
     rng = np.random.default_rng(0)
     motion = (3 * rng.standard_normal((count, 3, 36, 36))).astype(np.float32)
     there = torch.from_numpy(motion).cuda()
-    network = torch_network()
+    network = torch_network().cuda()
     student = rf.Student.load(backend="cuda")
     out = torch.full((count,), float("nan"), device="cuda")
     stream = torch.cuda.current_stream().cuda_stream
