@@ -410,7 +410,11 @@ void bind_pulse(py::module_& module) {
       .def_property_readonly("value_rate", &Resampler::value_rate);
 
   py::class_<PulseWindow> window(module, "PulseWindow");
-  window.def(py::init<const PulseOptions&>(), py::arg("options"))
+  window
+      .def(py::init([](const PulseOptions& options, const std::string& backend) {
+             return PulseWindow(options, select_kernels(backend.c_str()));
+           }),
+           py::arg("options"), py::arg("backend") = "auto")
       .def("restart", &PulseWindow::restart, py::arg("start"), py::arg("after_gap"))
       .def(
           "push",

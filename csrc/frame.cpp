@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "kernels/floats.hpp"
+
 namespace rppg {
 
 void check_box(const Box& box, const FrameView& frame) {
@@ -65,24 +67,24 @@ std::ptrdiff_t AreaResize::gather(const FrameView& frame, const std::uint8_t* fi
 }
 
 void AreaResize::average_columns(float scale, ColourOrder order, int y, float* appearance) const {
-  constexpr int kLanes = kColours + 1;  // a whole vector: the fourth value is not used
+  static_assert(kFloats == kColours + 1, "a pixel is a vector, whose last value is not used");
+  constexpr int kPlane = kSide * kSide;
+  float* const out = appearance + y * kSide;
+  float* const planes[] = {out + (order == ColourOrder::rgb ? 0 : 2 * kPlane), out + kPlane,
+                           out + (order == ColourOrder::rgb ? 2 * kPlane : 0)};
   for (int x = 0; x < kSide; ++x) {
     const Cover& columns = columns_[x];
     const float* pixel = sum_.data() + columns.first * kColours;
-    float sum[kLanes];
-    for (int c = 0; c < kLanes; ++c) sum[c] = columns.first_share * pixel[c];
-    for (int p = columns.first + 1; p < columns.last; ++p) {
-      pixel += kColours;
-      for (int c = 0; c < kLanes; ++c) sum[c] += pixel[c];
+    const float* const last = sum_.data() + columns.last * kColours;
+    Floats even = columns.first_share * load(pixel), odd{};  // so that additions overlap
+    for (pixel += kColours; pixel + kColours < last; pixel += 2 * kColours) {
+      odd += load(pixel);
+      even += load(pixel + kColours);
     }
-    if (columns.last > columns.first) {
-      pixel += kColours;
-      for (int c = 0; c < kLanes; ++c) sum[c] += columns.last_share * pixel[c];
-    }
-    for (int c = 0; c < kColours; ++c) {
-      const int colour = order == ColourOrder::rgb ? c : kColours - 1 - c;
-      appearance[(colour * kSide + y) * kSide + x] = sum[c] * scale;
-    }
+    if (pixel < last) odd += load(pixel);
+    if (columns.last > columns.first) even += columns.last_share * load(last);
+    const Floats mean = scale * (even + odd);
+    for (int c = 0; c < kColours; ++c) planes[c][x] = mean[c];
   }
 }
 

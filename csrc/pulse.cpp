@@ -180,7 +180,7 @@ double BandPass::step(double sample) {
 
 void BandPass::reset() { std::fill(states_.begin(), states_.end(), State{}); }
 
-PulseWindow::PulseWindow(const PulseOptions& options)
+PulseWindow::PulseWindow(const PulseOptions& options, const Kernels& kernels)
     : options_(options),
       band_pass_(options.low, options.high, options.rate, options.order),
       ring_(window_samples(options)),
@@ -188,7 +188,7 @@ PulseWindow::PulseWindow(const PulseOptions& options)
       needed_(ring_.size() - std::min(ring_.size() / 2, static_cast<std::size_t>(std::round(
                                                             kWindowSlack * options.rate)))),
       spectrum_(options.rate, options.low, options.high, ring_.size(), highest_line(options)),
-      witness_(options.rate, ring_.size()),
+      witness_(kernels, options.rate, ring_.size()),
       undo_(spectrum_.power().size()) {
   for (std::size_t k = 0; k < undo_.size(); ++k)
     undo_[k] =
@@ -270,12 +270,12 @@ int PulseWindow::find_peaks() {
   for (std::size_t i = 0; i < size_; ++i) energy += ordered_[i] * ordered_[i];
   if (!(std::sqrt(energy / static_cast<double>(size_)) > kSilence)) return 0;
   spectrum_.analyse(ordered_.data(), size_);
-  witness_.look(size_);
+  witness_.look(ordered_.data(), size_);
   return spectrum_.find_peaks(peaks_, options_.peaks);
 }
 
-PulseWindow::Candidate PulseWindow::weigh(const Peak& peak) const {
-  const Testimony said = witness_.testify(peak.frequency, peak.snr_db, ordered_.data());
+PulseWindow::Candidate PulseWindow::weigh(const Peak& peak) {
+  const Testimony said = witness_.testify(peak.frequency, peak.snr_db);
   return {peak, said, is_echo(peak.frequency) ? 0.0 : confidence(said)};
 }
 

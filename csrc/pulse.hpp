@@ -125,7 +125,7 @@ struct PulseOptions {
 class PulseWindow {
  public:
   // Throws std::invalid_argument for a band or window that makes no sense.
-  explicit PulseWindow(const PulseOptions& options);
+  PulseWindow(const PulseOptions& options, const Kernels& kernels);
 
   // Forgets everything; the next sample's cell begins at `start` (s).
   void restart(double start, bool after_gap);
@@ -161,7 +161,7 @@ class PulseWindow {
  private:
   // Works out the spectrum and its peaks; returns how many there are.
   int find_peaks();
-  Candidate weigh(const Peak& peak) const;
+  Candidate weigh(const Peak& peak);
   // Whether a peak at `frequency` (Hz) is but an overtone or an alias of a line outside the band.
   bool is_echo(double frequency) const;
   // The strongest line from `low` to `high` (Hz), with the band-pass undone.

@@ -230,12 +230,18 @@ Peak Spectrum::interpolate(std::size_t bin) const {
 
 double Spectrum::snr_db(double frequency) const {
   double signal = 0, noise = 0;
-  for (std::size_t k = first_; k <= last_; ++k) {
-    const double f = static_cast<double>(k) * bin_hz_;
-    const bool near = std::abs(f - frequency) <= kSignalHalfWidth ||
-                      std::abs(f - 2.0 * frequency) <= kSignalHalfWidth;
-    (near ? signal : noise) += power_[k];
+  std::size_t k = first_;
+  // Adds the bins before `f` (Hz), or up to it.
+  const auto add = [&](double f, bool inclusive, double& sum) {
+    const double bin = f / bin_hz_;
+    const double end = std::max(0.0, inclusive ? std::floor(bin) + 1.0 : std::ceil(bin));
+    for (; k <= last_ && static_cast<double>(k) < end; ++k) sum += power_[k];
+  };
+  for (const double line : {frequency, 2.0 * frequency}) {
+    add(line - kSignalHalfWidth, false, noise);
+    add(line + kSignalHalfWidth, true, signal);
   }
+  for (; k <= last_; ++k) noise += power_[k];
   if (!(noise > 0)) return std::numeric_limits<double>::quiet_NaN();
   return 10.0 * std::log10(signal / noise);
 }

@@ -8,7 +8,7 @@ Stream::Stream(std::shared_ptr<const Student> student, const PulseOptions& optio
     : student_(std::move(student)),
       resize_(student_->kernels()),
       resampler_(options.rate, 1 + kWitnesses, options.max_gap),
-      pulse_(options) {
+      pulse_(options, student_->kernels()) {
   clear_borders(scratch_);
   std::fill_n(motion_, kPixels, 0.0f);
   rest_ = student_->change(motion_, scratch_);

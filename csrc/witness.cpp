@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
+
+#include "kernels/floats.hpp"
 
 namespace rppg {
 namespace {
@@ -22,9 +25,37 @@ static_assert(4 * kBlockSide + 2 * kMargin == kSide, "blocks fill the middle");
 constexpr double kLeast = 1e-6, kLeastRatio = 1e-3, kLeastLine = 1e-4;
 constexpr double kTiny = 1e-12;
 
-// The product without std::complex's care for infinities, which costs a call.
-Complex times(Complex a, Complex b) {
-  return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
+// Four complex numbers; products leave out std::complex's care for infinities.
+struct Complexes {
+  Floats real, imaginary;
+
+  friend Complexes operator*(Complexes a, Complexes b) {
+    return {a.real * b.real - a.imaginary * b.imaginary,
+            a.real * b.imaginary + a.imaginary * b.real};
+  }
+  friend Complexes operator*(Floats a, Complexes b) { return {a * b.real, a * b.imaginary}; }
+  void operator+=(Complexes a) {
+    real += a.real;
+    imaginary += a.imaginary;
+  }
+  Complex sum() const { return {total(real), total(imaginary)}; }
+};
+
+Complexes all(Complex z) {
+  const auto real = static_cast<float>(z.real()), imaginary = static_cast<float>(z.imag());
+  return {Floats{real, real, real, real}, Floats{imaginary, imaginary, imaginary, imaginary}};
+}
+
+// z^0 to z^3.
+Complexes powers(Complex z) {
+  Complexes out = all(1.0);
+  Complex power = 1.0;
+  for (int i = 1; i < kFloats; ++i) {
+    power *= z;
+    out.real[i] = static_cast<float>(power.real());
+    out.imaginary[i] = static_cast<float>(power.imag());
+  }
+  return out;
 }
 
 double share(Complex part, Complex whole) {
@@ -71,13 +102,15 @@ void observe(const float* appearance, double* witnesses) {
   }
 }
 
-Witness::Witness(double rate, std::size_t samples)
-    : rate_(rate), samples_(samples), rows_(samples * kColumns) {}
+Witness::Witness(const Kernels& kernels, double rate, std::size_t samples)
+    : kernels_(kernels), rate_(rate), samples_(samples), rows_(samples * kWitnessRow) {
+  for (auto* each : {&hann_, &pulse_, &face_, &real_, &imaginary_}) each->resize(samples + kFloats);
+}
 
 void Witness::restart() { head_ = 0; }
 
 void Witness::push(const double* witnesses) {
-  float* const row = &rows_[head_ * kColumns];
+  float* const row = &rows_[head_ * kWitnessRow];
   double face = 0;
   for (int k = 0; k < kWitnesses; ++k) row[k] = static_cast<float>(witnesses[k]);
   for (int k = 0; k < kFaceBlocks; ++k) face += witnesses[k];
@@ -85,46 +118,66 @@ void Witness::push(const double* witnesses) {
   head_ = (head_ + 1) % samples_;
 }
 
-void Witness::look(std::size_t count) {
+void Witness::look(const double* pulse, std::size_t count) {
+  if (count != count_) {
+    count_ = count;
+    for (auto* each : {&hann_, &pulse_, &face_}) std::fill(each->begin(), each->end(), 0.0f);
+    for (std::size_t i = 0; i < count; ++i)
+      hann_[i] =
+          static_cast<float>(0.5 - 0.5 * std::cos(2.0 * kPi * (static_cast<double>(i) + 0.5) /
+                                                  static_cast<double>(count)));
+  }
   first_ = (head_ + samples_ - count) % samples_;
-  count_ = count;
-  double sums[kColumns] = {};
-  for_each([&](const float* sample) {
-    for (int k = 0; k < kColumns; ++k) sums[k] += static_cast<double>(sample[k]);
-  });
-  for (int k = 0; k < kColumns; ++k)
-    mean_[k] = static_cast<float>(sums[k] / static_cast<double>(count));
+  double mean = 0;
+  for (std::size_t i = 0, at = first_; i < count; ++i, at = at + 1 == samples_ ? 0 : at + 1) {
+    face_[i] = rows_[at * kWitnessRow + kFace];
+    mean += static_cast<double>(face_[i]);
+  }
+  const auto start = static_cast<float>(mean / static_cast<double>(count));
+  for (std::size_t i = 0; i < count; ++i) {
+    face_[i] = hann_[i] * (face_[i] - start);
+    pulse_[i] = hann_[i] * static_cast<float>(pulse[i]);
+  }
 }
 
-Testimony Witness::testify(double frequency, double snr_db, const double* pulse) const {
-  // The window's transform at the frequency: of every witness, of the pulse, and of the face's
-  // brightness at multiples as well.
-  float real[kColumns] = {}, imaginary[kColumns] = {};
-  Complex of_pulse = 0, of_multiples[3] = {};  // twice, three times and half
-  const double turn = 2.0 * kPi / static_cast<double>(count_);
-  const double angle = -2.0 * kPi * frequency / rate_;
-  const Complex hann_step = std::polar(1.0, turn), half_step = std::polar(1.0, 0.5 * angle);
-  Complex hann = std::polar(1.0, 0.5 * turn), half = 1.0;
-  for_each([&](const float* sample) {
-    const double window = 0.5 - 0.5 * hann.real();
-    const Complex whole = times(half, half), half_turn = window * half, one = window * whole;
-    const Complex two = times(one, whole), multiples[] = {two, times(two, whole), half_turn};
-    const auto re = static_cast<float>(one.real()), im = static_cast<float>(one.imag());
-    for (int k = 0; k < kColumns; ++k) {
-      const float change = sample[k] - mean_[k];
-      real[k] += re * change;
-      imaginary[k] += im * change;
-    }
-    const auto face = static_cast<double>(sample[kFace] - mean_[kFace]);
-    for (int m = 0; m < 3; ++m) of_multiples[m] += multiples[m] * face;
-    of_pulse += one * *pulse++;
-    hann = times(hann, hann_step);
-    half = times(half, half_step);
-  });
+Testimony Witness::testify(double frequency, double snr_db) {
+  // The window's transform at the frequency: of the pulse, and of the face's brightness at
+  // multiples, which begin with half of it.
+  const Complex step = std::polar(1.0, -kPi * frequency / rate_);
+  const Complex step2 = step * step;
+  const Complexes steps = all(step2 * step2);
+  Complexes half = powers(step), pulses{}, multiples[3] = {};
+  Complexes turns{};
+  for (std::size_t i = 0; i < count_; i += kFloats) {
+    const Complexes one = half * half, two = one * one;
+    const Floats hann = load(&hann_[i]), face = load(&face_[i]);
+    turns += hann * one;
+    store(hann * one.real, &real_[i]);
+    store(hann * one.imaginary, &imaginary_[i]);
+    pulses += load(&pulse_[i]) * one;
+    multiples[0] += face * two;
+    multiples[1] += face * (two * one);
+    multiples[2] += face * half;
+    half = half * steps;
+  }
+
+  // Of all witnesses: of what they differ from the newest sample, so that floats do, less what that
+  // is on average.
+  float sums[3][kWitnessRow] = {};
+  const float* const newest = &rows_[(first_ + count_ - 1) % samples_ * kWitnessRow];
+  const std::size_t until_wrap = std::min(count_, samples_ - first_);
+  const auto add = [&](std::size_t row, std::size_t from, std::size_t count) {
+    kernels_.correlate(&rows_[row * kWitnessRow], static_cast<int>(count), newest, &real_[from],
+                       &imaginary_[from], sums[0]);
+  };
+  add(first_, 0, until_wrap);
+  add(0, until_wrap, count_ - until_wrap);
   const double scale = 4.0 / static_cast<double>(count_);  // 2 over the sum of the Hann window
+  const Complex turned = turns.sum() / static_cast<double>(count_);
   Complex z[kWitnesses];
   for (int k = 0; k < kWitnesses; ++k)
-    z[k] = scale * Complex(static_cast<double>(real[k]), static_cast<double>(imaginary[k]));
+    z[k] = scale * (Complex(sums[1][k], sums[2][k]) - static_cast<double>(sums[0][k]) * turned);
+  const Complex of_pulse = pulses.sum();
   const Complex* const colours = z + kPlaces;
   Complex brightness = 0, colour = 0;
   for (int k = 0; k < kFaceBlocks; ++k) {
@@ -156,7 +209,7 @@ Testimony Witness::testify(double frequency, double snr_db, const double* pulse)
   const Testimony::Item lines[] = {Testimony::double_line, Testimony::triple_line,
                                    Testimony::half_line};
   for (int m = 0; m < 3; ++m)
-    items[lines[m]] = std::log10(std::norm(scale * of_multiples[m]) /
+    items[lines[m]] = std::log10(std::norm(scale * multiples[m].sum()) /
                                      (std::norm(brightness) + kTiny * kLeastRatio) +
                                  kLeastLine);
   return said;

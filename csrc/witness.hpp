@@ -5,9 +5,7 @@
 // rhythm looks like on this map tells which of the three it is.
 #pragma once
 
-#include <algorithm>
 #include <array>
-#include <complex>
 #include <cstddef>
 #include <vector>
 
@@ -51,33 +49,29 @@ struct Testimony {
 // The last seconds of all witnesses, on the grid of the pulse.
 class Witness {
  public:
-  Witness(double rate, std::size_t samples);
+  Witness(const Kernels& kernels, double rate, std::size_t samples);
 
   void restart();
   void push(const double* witnesses);
 
-  // Looks at the newest `count` samples, as many as have been pushed or fewer. Allocates nothing.
-  void look(std::size_t count);
-  // What they say of a rhythm at `frequency` (Hz) in the pulse of the same `count` samples.
-  Testimony testify(double frequency, double snr_db, const double* pulse) const;
+  // Looks at the newest `count` samples, as many as have been pushed or fewer, and at the pulse of
+  // the same time. Allocates nothing.
+  void look(const double* pulse, std::size_t count);
+  // What they say of a rhythm at `frequency` (Hz).
+  Testimony testify(double frequency, double snr_db);
 
  private:
-  // A sample in the ring: all witnesses, the face's mean brightness, and filling for the vectors.
-  static constexpr int kFace = kWitnesses, kColumns = kWitnesses + 2;
+  // The face's mean brightness stands behind the witnesses in a row of the ring.
+  static constexpr int kFace = kWitnesses;
+  static_assert(kFace < kWitnessRow, "a row holds them");
 
-  // Calls use(sample) for the looked-at samples, oldest first.
-  template <typename Use>
-  void for_each(Use&& use) const {
-    const std::size_t until_wrap = std::min(count_, samples_ - first_);
-    const float* const first = &rows_[first_ * kColumns];
-    for (std::size_t i = 0; i < until_wrap; ++i) use(first + i * kColumns);
-    for (std::size_t i = 0; i < count_ - until_wrap; ++i) use(&rows_[i * kColumns]);
-  }
-
+  const Kernels& kernels_;
   double rate_;
   std::size_t samples_, head_ = 0, first_ = 0, count_ = 0;
   std::vector<float> rows_;
-  float mean_[kColumns] = {};
+  // Of the samples that are looked at, then zeros up to whole vectors: the window, what it leaves
+  // of the pulse and of the face's brightness, and its product with the rhythm, in two parts.
+  std::vector<float> hann_, pulse_, face_, real_, imaginary_;
 };
 
 }  // namespace rppg

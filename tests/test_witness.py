@@ -88,22 +88,25 @@ def said_by_numpy(witnesses: Floats, pulse: Floats, frequency: float, snr_db: fl
     )
 
 
-def window_of(pulse: Floats, witnesses: Floats, **settings: float) -> _core.PulseWindow:
-    window = _core.PulseWindow(rf.PulseSettings(**settings).to_native())  # type: ignore[arg-type]
+def window_of(
+    pulse: Floats, witnesses: Floats, backend: str = "auto", **settings: int
+) -> _core.PulseWindow:
+    window = _core.PulseWindow(rf.PulseSettings(**settings).to_native(), backend)  # type: ignore[arg-type]
     window.restart(0.0, False)
     window.push(pulse, witnesses)
     return window
 
 
+@pytest.mark.parametrize("backend", rf.backends())
 @pytest.mark.parametrize("count", [SAMPLES, SAMPLES - 3, SAMPLES + 170])
-def test_testimony_is_numpys(count: int) -> None:
+def test_testimony_is_numpys(count: int, backend: str) -> None:
     """Also of a window that is not quite full, and of one that has gone round its ring."""
     rng = np.random.default_rng(count)
     times = np.arange(count) / RATE
     pulse = np.sin(2 * np.pi * 1.3 * times) + 0.3 * rng.standard_normal(count)
     witnesses = -1.0 + 0.003 * rng.standard_normal((count, 2 * PLACES))
     witnesses += 0.005 * np.sin(2 * np.pi * 1.3 * times + rng.uniform(0, 6, (2 * PLACES, 1))).T
-    window = window_of(pulse, witnesses)
+    window = window_of(pulse, witnesses, backend)
     rates, _, said = window.candidates()
     assert len(rates) == rf.PulseSettings().peaks
     assert rates[0] == pytest.approx(1.3, abs=0.02)

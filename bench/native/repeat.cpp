@@ -25,7 +25,7 @@ int main(int, char** arguments) {
     for (int i = 0; i < times; ++i)
       sum += static_cast<double>(student->change(motion.data(), *scratch));
   } else if (std::strcmp(arguments[2], "reading") == 0) {
-    rppg::PulseWindow window{rppg::PulseOptions{}};
+    rppg::PulseWindow window{rppg::PulseOptions{}, rppg::select_kernels("auto")};
     window.restart(0, false);
     // A pulse of 72 bpm in the face, green more than red, before a rim that keeps still.
     double witnesses[rppg::kWitnesses] = {};

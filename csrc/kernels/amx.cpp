@@ -118,6 +118,6 @@ struct Amx : Body<V> {
 
 }  // namespace
 
-const Kernels kAmxKernels = {"amx", Amx::sum_rows, Amx::motion, Amx::change};
+const Kernels kAmxKernels = {"amx", Amx::sum_rows, Amx::motion, Amx::change, Amx::correlate};
 
 }  // namespace rppg

@@ -8,7 +8,7 @@ namespace {
 
 struct V {
   static constexpr int kWidth = 8;
-  static constexpr int kRows = 3, kColumns = 4, kColumns1 = 2;
+  static constexpr int kRows = 3, kColumns = 4, kColumns1 = 2, kWordsAtOnce = 2;
   __m256 v;
 
   static V zero() { return {_mm256_setzero_ps()}; }
@@ -29,15 +29,19 @@ struct V {
   }
 
   struct Words {
-    __m256i v;
-    static Words zero() { return {_mm256_setzero_si256()}; }
+    __m256i v[2];
+    static Words zero() { return {{_mm256_setzero_si256(), _mm256_setzero_si256()}}; }
     Words add_bytes(const std::uint8_t* from) const {
-      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-      return {_mm256_add_epi16(v, _mm256_cvtepu8_epi16(bytes))};
+      const auto* bytes = reinterpret_cast<const __m128i*>(from);
+      return {{_mm256_add_epi16(v[0], _mm256_cvtepu8_epi16(_mm_loadu_si128(bytes))),
+               _mm256_add_epi16(v[1], _mm256_cvtepu8_epi16(_mm_loadu_si128(bytes + 1)))}};
     }
-    void floats(V& low, V& high) const {
-      low.v = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm256_castsi256_si128(v)));
-      high.v = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm256_extracti128_si256(v, 1)));
+    void floats(V (&to)[4]) const {
+      for (int i = 0; i < 2; ++i) {
+        const __m128i low = _mm256_castsi256_si128(v[i]), high = _mm256_extracti128_si256(v[i], 1);
+        to[2 * i].v = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(low));
+        to[2 * i + 1].v = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(high));
+      }
     }
   };
 };

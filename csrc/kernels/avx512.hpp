@@ -11,7 +11,7 @@ namespace {
 
 struct V {
   static constexpr int kWidth = 16;
-  static constexpr int kRows = 9, kColumns = 2, kColumns1 = 2;
+  static constexpr int kRows = 9, kColumns = 2, kColumns1 = 2, kWordsAtOnce = 2;
   __m512 v;
 
   static V zero() { return {_mm512_setzero_ps()}; }
@@ -32,15 +32,20 @@ struct V {
   }
 
   struct Words {
-    __m512i v;
-    static Words zero() { return {_mm512_setzero_si512()}; }
+    __m512i v[2];
+    static Words zero() { return {{_mm512_setzero_si512(), _mm512_setzero_si512()}}; }
     Words add_bytes(const std::uint8_t* from) const {
-      const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-      return {_mm512_add_epi16(v, _mm512_cvtepu8_epi16(bytes))};
+      const auto* bytes = reinterpret_cast<const __m256i*>(from);
+      return {{_mm512_add_epi16(v[0], _mm512_cvtepu8_epi16(_mm256_loadu_si256(bytes))),
+               _mm512_add_epi16(v[1], _mm512_cvtepu8_epi16(_mm256_loadu_si256(bytes + 1)))}};
     }
-    void floats(V& low, V& high) const {
-      low.v = _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(v)));
-      high.v = _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(v, 1)));
+    void floats(V (&to)[4]) const {
+      for (int i = 0; i < 2; ++i) {
+        const __m256i low = _mm512_castsi512_si256(v[i]);
+        const __m256i high = _mm512_extracti64x4_epi64(v[i], 1);
+        to[2 * i].v = _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(low));
+        to[2 * i + 1].v = _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(high));
+      }
     }
   };
 };

@@ -6,11 +6,12 @@
 //   V::kWidth                    floats in a vector: 4, 8 or 16
 //   V::kRows, V::kColumns        accumulators of the second convolution's product, and
 //   V::kColumns1                 those of the first one's: as many as the registers hold
+//   V::kWordsAtOnce              of V::Words, likewise
 //   load, store, splat           from, to and of floats; `splat(p)` repeats *p
 //   +, -, *, /, fma(a, b, c)     a * b + c
 //   clamp(x, low, high)          of a NaN: that NaN
 //   power_of_two(x)              of x + 1.5 * 2^23 + 127, a vector whose integer stands in the bits
-//   V::Words                     2 * kWidth unsigned 16-bit sums: zero, add_bytes, floats
+//   V::Words                     4 * kWidth unsigned 16-bit sums: zero, add_bytes, floats
 #pragma once
 
 #include <cstddef>
@@ -27,25 +28,18 @@ struct Body {
 
   // --- Frames
 
-  // `kCount` neighbouring pairs of vectors, so that their additions overlap.
+  static constexpr int kInWords = 4;  // vectors that Words make
+
+  // `kCount` neighbours, so that their additions overlap.
   template <int kCount>
   static void sum_rows_chunk(const std::uint8_t* first, std::ptrdiff_t stride, int rows,
                              float first_share, float last_share, float* sum) {
     using Words = typename V::Words;
-    constexpr int kStep = 2 * kWidth;
+    constexpr int kStep = kInWords * kWidth;
     constexpr int kMost = 257;  // rows whose sum fits 16 bits
-    V total[2 * kCount];
-    const auto add_row = [&](const std::uint8_t* row, float share) {
-      for (int i = 0; i < kCount; ++i) {
-        V low, high;
-        Words::zero().add_bytes(row + i * kStep).floats(low, high);
-        total[2 * i] = fma(low, V::splat(&share), total[2 * i]);
-        total[2 * i + 1] = fma(high, V::splat(&share), total[2 * i + 1]);
-      }
-    };
-    for (V& each : total) each = V::zero();
-    add_row(first, first_share);
-    if (rows > 1) add_row(first + (rows - 1) * stride, last_share);
+    V total[kCount][kInWords], part[kInWords];
+    for (auto& each : total)
+      for (V& vector : each) vector = V::zero();
     for (int row = 1; row < rows - 1; row += kMost) {
       Words words[kCount];
       for (Words& each : words) each = Words::zero();
@@ -56,18 +50,26 @@ struct Body {
         for (int i = 0; i < kCount; ++i) words[i] = words[i].add_bytes(from + i * kStep);
       }
       for (int i = 0; i < kCount; ++i) {
-        V low, high;
-        words[i].floats(low, high);
-        total[2 * i] = total[2 * i] + low;
-        total[2 * i + 1] = total[2 * i + 1] + high;
+        words[i].floats(part);
+        for (int k = 0; k < kInWords; ++k) total[i][k] = total[i][k] + part[k];
       }
     }
-    for (int i = 0; i < 2 * kCount; ++i) total[i].store(sum + i * kWidth);
+    const auto add_edge = [&](const std::uint8_t* row, const float& share) {
+      for (int i = 0; i < kCount; ++i) {
+        Words::zero().add_bytes(row + i * kStep).floats(part);
+        for (int k = 0; k < kInWords; ++k)
+          total[i][k] = fma(part[k], V::splat(&share), total[i][k]);
+      }
+    };
+    add_edge(first, first_share);
+    if (rows > 1) add_edge(first + (rows - 1) * stride, last_share);
+    for (int i = 0; i < kCount; ++i)
+      for (int k = 0; k < kInWords; ++k) total[i][k].store(sum + i * kStep + k * kWidth);
   }
 
   static void sum_rows(const std::uint8_t* first, std::ptrdiff_t stride, int rows,
                        float first_share, float last_share, int count, float* sum) {
-    constexpr int kStep = 2 * kWidth, kMany = 4;
+    constexpr int kStep = kInWords * kWidth, kMany = V::kWordsAtOnce;
     int i = 0;
     const auto chunk = [&](auto many) {
       constexpr int kCount = decltype(many)::value;
@@ -104,6 +106,32 @@ struct Body {
     }
     motion(V::load(rest[0]), V::load(rest[1])).store(rest[2]);
     for (std::ptrdiff_t k = i; k < count; ++k) out[k] = rest[2][k - i];
+  }
+
+  // --- Witnesses
+
+  static void correlate(const float* rows, int count, const float* from, const float* real,
+                        const float* imaginary, float* sums) {
+    constexpr int kAtOnce = 3;
+    static_assert(kWitnessRow % (kAtOnce * kWidth) == 0, "vectors fill a row");
+    for (int k = 0; k < kWitnessRow; k += kAtOnce * kWidth) {
+      V start[kAtOnce], sum[3][kAtOnce];
+      for (int i = 0; i < kAtOnce; ++i) {
+        start[i] = V::load(from + k + i * kWidth);
+        for (int s = 0; s < 3; ++s) sum[s][i] = V::load(sums + s * kWitnessRow + k + i * kWidth);
+      }
+      for (int row = 0; row < count; ++row) {
+        const V re = V::splat(real + row), im = V::splat(imaginary + row);
+        for (int i = 0; i < kAtOnce; ++i) {
+          const V change = V::load(rows + row * kWitnessRow + k + i * kWidth) - start[i];
+          sum[0][i] = sum[0][i] + change;
+          sum[1][i] = fma(change, re, sum[1][i]);
+          sum[2][i] = fma(change, im, sum[2][i]);
+        }
+      }
+      for (int i = 0; i < kAtOnce; ++i)
+        for (int s = 0; s < 3; ++s) sum[s][i].store(sums + s * kWitnessRow + k + i * kWidth);
+    }
   }
 
   // --- tanh and pooling
@@ -360,7 +388,9 @@ struct Body {
     return second_layer(weights, s);
   }
 
-  static constexpr Kernels kernels(const char* name) { return {name, sum_rows, motion, change}; }
+  static constexpr Kernels kernels(const char* name) {
+    return {name, sum_rows, motion, change, correlate};
+  }
 
  private:
   template <int kValue>

@@ -5,6 +5,7 @@
 //
 // Tolerances of every float32 backend against float64 arithmetic, on inputs of the sizes below:
 //   sum_rows, motion    1e-6 relative to the largest magnitude
+//   correlate           1e-6 of the sum of magnitudes, times the square root of the rows
 //   the student network 1e-5 of the standard deviation of its output on real motion
 // `amx` rounds the inputs and weights of the second convolution to bf16: 2e-3 at the output of the
 // weights that ship, which is in standard deviations of the label. It never ran on a processor that
@@ -33,6 +34,9 @@ inline constexpr int kTilesAcross = kSide1 / kTile2;
 inline constexpr int kTiles = kTilesAcross * kTilesAcross;
 
 inline constexpr int kAlignment = 64;
+
+// Values in a row of the witnesses, with filling: three of the widest vectors.
+inline constexpr int kWitnessRow = 48;
 
 // Maps are kept in blocks of 16, a cache line and the widest vector; the products of the second
 // convolution are made for 32 maps at a time, so that they and their inputs stay in the cache.
@@ -97,6 +101,11 @@ struct Kernels {
 
   // The student network: motion, [colour][y][x], not necessarily aligned, -> change of the pulse.
   float (*change)(const PackedWeights& weights, const float* motion, StudentScratch& scratch);
+
+  // Adds to sums[0..2][k], over `count` rows, row[k] - from[k] as it is, times the row's `real` and
+  // times its `imaginary` number. Rows and sums are kWitnessRow apart; none need be aligned.
+  void (*correlate)(const float* rows, int count, const float* from, const float* real,
+                    const float* imaginary, float* sums);
 };
 
 extern const Kernels kPortableKernels, kAvx2Kernels, kAvx512Kernels, kAmxKernels, kNeonKernels;

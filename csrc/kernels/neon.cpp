@@ -8,7 +8,7 @@ namespace {
 
 struct V {
   static constexpr int kWidth = 4;
-  static constexpr int kRows = 3, kColumns = 8, kColumns1 = 4;
+  static constexpr int kRows = 3, kColumns = 8, kColumns1 = 4, kWordsAtOnce = 4;
   float32x4_t v;
 
   static V zero() { return {vdupq_n_f32(0)}; }
@@ -34,12 +34,17 @@ struct V {
   }
 
   struct Words {
-    uint16x8_t v;
-    static Words zero() { return {vdupq_n_u16(0)}; }
-    Words add_bytes(const std::uint8_t* from) const { return {vaddw_u8(v, vld1_u8(from))}; }
-    void floats(V& low, V& high) const {
-      low.v = vcvtq_f32_u32(vmovl_u16(vget_low_u16(v)));
-      high.v = vcvtq_f32_u32(vmovl_u16(vget_high_u16(v)));
+    uint16x8_t v[2];
+    static Words zero() { return {{vdupq_n_u16(0), vdupq_n_u16(0)}}; }
+    Words add_bytes(const std::uint8_t* from) const {
+      const uint8x16_t bytes = vld1q_u8(from);
+      return {{vaddw_u8(v[0], vget_low_u8(bytes)), vaddw_high_u8(v[1], bytes)}};
+    }
+    void floats(V (&to)[4]) const {
+      for (int i = 0; i < 2; ++i) {
+        to[2 * i].v = vcvtq_f32_u32(vmovl_u16(vget_low_u16(v[i])));
+        to[2 * i + 1].v = vcvtq_f32_u32(vmovl_high_u16(v[i]));
+      }
     }
   };
 };

@@ -1,29 +1,22 @@
 // For any processor: vectors of 4 floats, without its instructions by name.
-#include <cstring>
-
 #include "body.hpp"
+#include "floats.hpp"
 
 namespace rppg {
 namespace {
 
-// gcc and clang know vectors of this size on every processor, if need be as four plain floats.
-using Floats = float __attribute__((vector_size(16)));
 using Bits = std::uint32_t __attribute__((vector_size(16)));
 
 struct V {
   static constexpr int kWidth = 4;
-  static constexpr int kRows = 3, kColumns = 4, kColumns1 = 2;
+  static constexpr int kRows = 3, kColumns = 4, kColumns1 = 2, kWordsAtOnce = 2;
   Floats v;
 
   static V all(float x) { return {Floats{x, x, x, x}}; }
   static V zero() { return all(0); }
   static V splat(const float* from) { return all(*from); }
-  static V load(const float* from) {
-    V out;
-    std::memcpy(&out.v, from, sizeof out.v);
-    return out;
-  }
-  void store(float* to) const { std::memcpy(to, &v, sizeof v); }
+  static V load(const float* from) { return {rppg::load(from)}; }
+  void store(float* to) const { rppg::store(v, to); }
 
   friend V operator+(V a, V b) { return {a.v + b.v}; }
   friend V operator-(V a, V b) { return {a.v - b.v}; }
@@ -43,18 +36,17 @@ struct V {
   }
 
   struct Words {
-    std::uint16_t v[2 * kWidth];
+    std::uint16_t v[4 * kWidth];
     static Words zero() { return {}; }
     Words add_bytes(const std::uint8_t* from) const {
       Words out;
-      for (int i = 0; i < 2 * kWidth; ++i) out.v[i] = static_cast<std::uint16_t>(v[i] + from[i]);
+      for (int i = 0; i < 4 * kWidth; ++i) out.v[i] = static_cast<std::uint16_t>(v[i] + from[i]);
       return out;
     }
-    void floats(V& low, V& high) const {
-      for (int i = 0; i < kWidth; ++i) {
-        low.v[i] = static_cast<float>(v[i]);
-        high.v[i] = static_cast<float>(v[kWidth + i]);
-      }
+    void floats(V (&to)[4]) const {
+      const auto at = [&](int i) { return static_cast<float>(v[i]); };
+      for (int k = 0; k < 4; ++k)
+        to[k].v = Floats{at(4 * k), at(4 * k + 1), at(4 * k + 2), at(4 * k + 3)};
     }
   };
 };

@@ -56,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::optional<rppg::PulseWindow> window;
   try {
     resampler.emplace(options.rate, 1 + rppg::kWitnesses, options.max_gap);
-    window.emplace(options);
+    window.emplace(options, rppg::select_kernels("auto"));
   } catch (const std::invalid_argument&) {
     return 0;
   }
