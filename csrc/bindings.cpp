@@ -450,10 +450,10 @@ void bind_pulse(py::module_& module) {
 
   module.def(
       "spectrum",
-      [](const py::object& object, double fs, double low, double high) {
+      [](const py::object& object, double fs, double low, double high, const std::string& backend) {
         const Doubles pulse = as_doubles(object, "pulse");
         const auto count = static_cast<std::size_t>(pulse.shape(0));
-        Spectrum spectrum(fs, low, high, count);
+        Spectrum spectrum(select_kernels(backend.c_str()), fs, low, high, count);
         spectrum.analyse(pulse.data(), count);
         constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
         Peak peak{kNone, kNone};
@@ -463,7 +463,7 @@ void bind_pulse(py::module_& module) {
         return py::make_tuple(spectrum.bin_hz(), out, found, peak.frequency, peak.snr_db);
       },
       py::arg("pulse"), py::arg("fs"), py::arg("low") = defaults.low,
-      py::arg("high") = defaults.high);
+      py::arg("high") = defaults.high, py::arg("backend") = "auto");
 }
 
 void bind_recording(py::module_& module) {

@@ -48,8 +48,7 @@ void AreaResize::run(const FrameView& frame, const Box& box, float* appearance) 
       stride = gather(frame, first, count);
       first = gathered_.data();
     }
-    kernels_.sum_rows(first, stride, count, rows.first_share, rows.last_share, width_ * kColours,
-                      sum_.data());
+    kernels_.sum_rows(first, stride, rows, width_ * kColours, sum_.data());
     average_columns(scale, frame.order, y, appearance);
   }
 }
@@ -72,17 +71,20 @@ void AreaResize::average_columns(float scale, ColourOrder order, int y, float* a
   float* const out = appearance + y * kSide;
   float* const planes[] = {out + (order == ColourOrder::rgb ? 0 : 2 * kPlane), out + kPlane,
                            out + (order == ColourOrder::rgb ? 2 * kPlane : 0)};
+  const float part = 1.0f / static_cast<float>(columns_[0].parts);
   for (int x = 0; x < kSide; ++x) {
     const Cover& columns = columns_[x];
     const float* pixel = sum_.data() + columns.first * kColours;
     const float* const last = sum_.data() + columns.last * kColours;
-    Floats even = columns.first_share * load(pixel), odd{};  // so that additions overlap
+    Floats even = part * static_cast<float>(columns.first_parts) * load(pixel),
+           odd{};  // so that additions overlap
     for (pixel += kColours; pixel + kColours < last; pixel += 2 * kColours) {
       odd += load(pixel);
       even += load(pixel + kColours);
     }
     if (pixel < last) odd += load(pixel);
-    if (columns.last > columns.first) even += columns.last_share * load(last);
+    if (columns.last > columns.first)
+      even += part * static_cast<float>(columns.last_parts) * load(last);
     const Floats mean = scale * (even + odd);
     for (int c = 0; c < kColours; ++c) planes[c][x] = mean[c];
   }
@@ -114,10 +116,10 @@ void AreaResize::average_channel(const Channel& channel, int y) const {
   const float* const sums = sum_.data() + channel.offset;
   for (int x = 0; x < kSide; ++x) {
     const Cover& columns = channel.columns[x];
-    float sum = columns.first_share * sums[columns.first * channel.stride];
+    float sum = columns.first_share() * sums[columns.first * channel.stride];
     for (int s = columns.first + 1; s < columns.last; ++s) sum += sums[s * channel.stride];
     if (columns.last > columns.first)
-      sum += columns.last_share * sums[columns.last * channel.stride];
+      sum += columns.last_share() * sums[columns.last * channel.stride];
     channel.out[y * kSide + x] = sum * channel.scale;
   }
 }
@@ -136,8 +138,7 @@ void AreaResize::run_yuv(const FrameView& frame, const Box& box, float* appearan
   };
   const auto sum_rows = [&](const std::uint8_t* first, std::ptrdiff_t stride, const Cover& rows,
                             int bytes) {
-    kernels_.sum_rows(first + rows.first * stride, stride, rows.last - rows.first + 1,
-                      rows.first_share, rows.last_share, bytes, sum_.data());
+    kernels_.sum_rows(first + rows.first * stride, stride, rows, bytes, sum_.data());
   };
   float *const luma = appearance, *const u = luma + kPlane, *const v = u + kPlane;
   const std::uint8_t* const row = frame.data + box.y0 * frame.row_stride;

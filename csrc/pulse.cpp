@@ -187,7 +187,8 @@ PulseWindow::PulseWindow(const PulseOptions& options, const Kernels& kernels)
       ordered_(ring_.size()),
       needed_(ring_.size() - std::min(ring_.size() / 2, static_cast<std::size_t>(std::round(
                                                             kWindowSlack * options.rate)))),
-      spectrum_(options.rate, options.low, options.high, ring_.size(), highest_line(options)),
+      spectrum_(kernels, options.rate, options.low, options.high, ring_.size(),
+                highest_line(options)),
       witness_(kernels, options.rate, ring_.size()),
       undo_(spectrum_.power().size()) {
   for (std::size_t k = 0; k < undo_.size(); ++k)

@@ -34,7 +34,8 @@ void check_band(double low, double high, double rate) {
                                 std::to_string(rate) + " Hz");
 }
 
-RealFft::RealFft(std::size_t length) : half_(length / 2) {
+RealFft::RealFft(const Kernels& kernels, std::size_t length)
+    : kernels_(kernels), half_(length / 2) {
   if (length < 4 || (length & (length - 1)) != 0)
     throw std::invalid_argument("the transform's length must be a power of two from 4, is " +
                                 std::to_string(length));
@@ -55,67 +56,6 @@ RealFft::RealFft(std::size_t length) : half_(length / 2) {
   imaginary_.resize(half_);
 }
 
-namespace {
-
-// The neighbours of one pass: the loops below go over blocks that never overlap.
-#if defined(__clang__)
-#define RPPG_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define RPPG_INDEPENDENT _Pragma("GCC ivdep")
-#endif
-
-// One pair of blocks of a pass: (a, b) -> (a + w b, a - w b).
-void butterflies(std::size_t span, const double* cosine, const double* sine, double* real,
-                 double* imaginary) {
-  double* const upper_real = real + span;
-  double* const upper_imaginary = imaginary + span;
-  RPPG_INDEPENDENT
-  for (std::size_t k = 0; k < span; ++k) {
-    const double re = cosine[k] * upper_real[k] - sine[k] * upper_imaginary[k];
-    const double im = cosine[k] * upper_imaginary[k] + sine[k] * upper_real[k];
-    upper_real[k] = real[k] - re;
-    upper_imaginary[k] = imaginary[k] - im;
-    real[k] += re;
-    imaginary[k] += im;
-  }
-}
-
-// The passes of `span` and 2 * span on four blocks at once: half the trips to memory. Factors of
-// the second pass's upper half are those of the lower half, turned by a quarter.
-void double_butterflies(std::size_t span, const double* cosine, const double* sine, double* real,
-                        double* imaginary) {
-  const double *const cosine2 = cosine + span, *const sine2 = sine + span;  // of the second pass
-  double *const real1 = real + span, *const real2 = real1 + span, *const real3 = real2 + span;
-  double* const imaginary1 = imaginary + span;
-  double* const imaginary2 = imaginary1 + span;
-  double* const imaginary3 = imaginary2 + span;
-  RPPG_INDEPENDENT
-  for (std::size_t k = 0; k < span; ++k) {
-    const double re1 = cosine[k] * real1[k] - sine[k] * imaginary1[k];
-    const double im1 = cosine[k] * imaginary1[k] + sine[k] * real1[k];
-    const double re3 = cosine[k] * real3[k] - sine[k] * imaginary3[k];
-    const double im3 = cosine[k] * imaginary3[k] + sine[k] * real3[k];
-    const double sum_re = real[k] + re1, sum_im = imaginary[k] + im1;
-    const double difference_re = real[k] - re1, difference_im = imaginary[k] - im1;
-    const double even_re = real2[k] + re3, even_im = imaginary2[k] + im3;
-    const double odd_re = real2[k] - re3, odd_im = imaginary2[k] - im3;
-    const double low_re = cosine2[k] * even_re - sine2[k] * even_im;
-    const double low_im = cosine2[k] * even_im + sine2[k] * even_re;
-    const double high_re = cosine2[k] * odd_im + sine2[k] * odd_re;
-    const double high_im = sine2[k] * odd_im - cosine2[k] * odd_re;
-    real[k] = sum_re + low_re;
-    imaginary[k] = sum_im + low_im;
-    real2[k] = sum_re - low_re;
-    imaginary2[k] = sum_im - low_im;
-    real1[k] = difference_re + high_re;
-    imaginary1[k] = difference_im + high_im;
-    real3[k] = difference_re - high_re;
-    imaginary3[k] = difference_im - high_im;
-  }
-}
-
-}  // namespace
-
 std::size_t RealFft::scatter(const double* samples, std::size_t count) {
   const std::size_t pairs = (count + 1) / 2;
   std::size_t filled = 1;
@@ -133,40 +73,16 @@ std::size_t RealFft::scatter(const double* samples, std::size_t count) {
 }
 
 void RealFft::power(const double* samples, std::size_t count, double* power, std::size_t bins) {
-  std::size_t span = scatter(samples, count);
-  const auto pass = [&](std::size_t width, auto&& run) {
-    const double *cosine = pass_cosine_.data() + span - 1, *sine = pass_sine_.data() + span - 1;
-    for (std::size_t block = 0; block < half_; block += width * span)
-      run(span, cosine, sine, real_.data() + block, imaginary_.data() + block);
-    span *= width;
-  };
-  while (4 * span <= half_) pass(4, double_butterflies);
-  if (span < half_) pass(2, butterflies);
-  untangle(power, bins);
+  const std::size_t span = scatter(samples, count);
+  kernels_.power({half_, pass_cosine_.data(), pass_sine_.data(), cosine_.data(), sine_.data()},
+                 span, real_.data(), imaginary_.data(), power, bins);
 }
 
-void RealFft::untangle(double* power, std::size_t bins) const {
-  const double sum = real_[0] + imaginary_[0], difference = real_[0] - imaginary_[0];
-  power[0] = sum * sum;
-  if (bins > half_) power[half_] = difference * difference;
-  const double *mirror_real = real_.data() + half_, *mirror_imaginary = imaginary_.data() + half_;
-  const auto end = static_cast<std::ptrdiff_t>(std::min(bins, half_));
-  RPPG_INDEPENDENT
-  for (std::ptrdiff_t k = 1; k < end; ++k) {
-    const double even_re = 0.5 * (real_[k] + mirror_real[-k]);
-    const double even_im = 0.5 * (imaginary_[k] - mirror_imaginary[-k]);
-    const double odd_re = 0.5 * (imaginary_[k] + mirror_imaginary[-k]);
-    const double odd_im = 0.5 * (mirror_real[-k] - real_[k]);
-    const double re = even_re + cosine_[k] * odd_re - sine_[k] * odd_im;
-    const double im = even_im + cosine_[k] * odd_im + sine_[k] * odd_re;
-    power[k] = re * re + im * im;
-  }
-}
-
-Spectrum::Spectrum(double rate, double low, double high, std::size_t max_samples, double highest)
+Spectrum::Spectrum(const Kernels& kernels, double rate, double low, double high,
+                   std::size_t max_samples, double highest)
     : length_((check_band(low, high, rate), padded_length(rate, max_samples))),
       max_samples_(max_samples),
-      fft_(length_) {
+      fft_(kernels, length_) {
   if (max_samples < 2)
     throw std::invalid_argument("a spectrum needs at least 2 samples, not " +
                                 std::to_string(max_samples));

@@ -5,12 +5,14 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/kernels.hpp"
+
 namespace rppg {
 
 // Power of the discrete Fourier transform of real samples; the length is a power of two >= 4.
 class RealFft {
  public:
-  explicit RealFft(std::size_t length);
+  RealFft(const Kernels& kernels, std::size_t length);
 
   // Writes the first `bins` of the length / 2 + 1 values of |X|^2 of `count` <= length samples,
   // continued with zeros. Allocates nothing.
@@ -19,10 +21,10 @@ class RealFft {
  private:
   // Spreads the samples in the order of reversed bits; returns the span of the first pass to do.
   std::size_t scatter(const double* samples, std::size_t count);
-  void untangle(double* power, std::size_t bins) const;
 
   // Even samples as real and odd ones as imaginary parts: one complex transform of half the length.
   // Real and imaginary parts lie apart, and each pass has its own factors, so that loops vectorise.
+  const Kernels& kernels_;
   std::size_t half_;
   std::vector<std::size_t> reversed_;            // bit reversal
   std::vector<double> pass_cosine_, pass_sine_;  // of each pass in turn: 1, 2, 4, ... factors
@@ -43,7 +45,7 @@ class Spectrum {
   // `rate` and the band in Hz. Throws std::invalid_argument unless 0 < low < high < rate / 2 and
   // max_samples >= 2. The transform is padded with zeros until a bin is finer than 0.5 bpm. Bins
   // above `highest` and the band are not worked out.
-  Spectrum(double rate, double low, double high, std::size_t max_samples,
+  Spectrum(const Kernels& kernels, double rate, double low, double high, std::size_t max_samples,
            double highest = std::numeric_limits<double>::infinity());
 
   // The spectrum of the last `count` <= max_samples samples: mean removed, Hann window, transform.

@@ -74,15 +74,15 @@ double agreement(const Complex* blocks, Complex sum) {
 }
 
 void add_pixels(const float* plane, double* sums) {
-  for (int y = 0; y < kSide; ++y) {
-    const float* row = plane + y * kSide;
-    float parts[kSide / kBlockSide] = {};
-    for (int x = 0; x < kSide; ++x) parts[x / kBlockSide] += row[x];
-    const int block_row = y / kBlockSide - 1;
-    const bool inside = block_row >= 0 && block_row < 4;
-    for (int part = 0; part < kSide / kBlockSide; ++part) {
-      const bool face = inside && part >= 1 && part <= 4;
-      sums[face ? 4 * block_row + part - 1 : kFaceBlocks] += parts[part];
+  constexpr int kBlocks = kSide / kBlockSide;
+  for (int down = 0; down < kBlocks; ++down) {
+    float columns[kSide] = {};
+    for (int y = down * kBlockSide; y < (down + 1) * kBlockSide; ++y)
+      for (int x = 0; x < kSide; ++x) columns[x] += plane[y * kSide + x];
+    for (int x = 0; x < kSide; ++x) {
+      const int across = x / kBlockSide;
+      const bool face = down >= 1 && down <= 4 && across >= 1 && across <= 4;
+      sums[face ? 4 * (down - 1) + across - 1 : kFaceBlocks] += static_cast<double>(columns[x]);
     }
   }
 }

@@ -371,5 +371,5 @@ class Recording:
         """Return status, heart rate, SNR, confidence, frames, duration and frame rate."""
 
 def spectrum(
-    pulse: ArrayLike, fs: float, low: float = ..., high: float = ...
+    pulse: ArrayLike, fs: float, low: float = ..., high: float = ..., backend: str = "auto"
 ) -> tuple[float, NDArray[np.float64], bool, float, float]: ...

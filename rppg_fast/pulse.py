@@ -95,7 +95,11 @@ class Spectrum:
 
 
 def spectrum(
-    pulse: ArrayLike, fs: float, low: float = _DEFAULTS.low, high: float = _DEFAULTS.high
+    pulse: ArrayLike,
+    fs: float,
+    low: float = _DEFAULTS.low,
+    high: float = _DEFAULTS.high,
+    backend: str = "auto",
 ) -> Spectrum:
     """Return the power spectrum of a pulse, with its peak between ``low`` and ``high``.
 
@@ -110,13 +114,15 @@ def spectrum(
         Sampling rate, Hz.
     low, high
         The band, Hz.
+    backend
+        One of ``backends()``, or ``"auto"``.
 
     Raises
     ------
     ValueError
-        If the band does not lie between 0 and half the sampling rate, or the pulse is too short or
+        If there is no such backend, the band does not lie between 0 and half the sampling rate, or the pulse is too short or
         has not one dimension.
     """
-    bin_hz, power, _, frequency, snr_db = _core.spectrum(pulse, fs, low, high)
+    bin_hz, power, _, frequency, snr_db = _core.spectrum(pulse, fs, low, high, backend)
     frequencies = np.arange(power.size, dtype=np.float64) * bin_hz
     return Spectrum(frequencies, power, 60.0 * frequency, snr_db)

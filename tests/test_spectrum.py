@@ -24,10 +24,11 @@ def sine(
 
 @pytest.mark.parametrize("count", [2, 3, 7, 150, 299, 300, 1001, 5000])
 @pytest.mark.parametrize("fs", [15.0, 30.0, 29.97])
-def test_power_is_numpys(count: int, fs: float) -> None:
+@pytest.mark.parametrize("backend", rf.backends())
+def test_power_is_numpys(count: int, fs: float, backend: str) -> None:
     samples = np.random.default_rng(count).standard_normal(count) + 3.0
     window = np.sin(np.pi * (np.arange(count) + 0.5) / count) ** 2
-    found = rf.spectrum(samples, fs)
+    found = rf.spectrum(samples, fs, backend=backend)
     length = 2 * (found.power.size - 1)
     assert 60.0 * fs / length < 0.5  # finer than half a beat a minute
     assert length >= count

@@ -91,7 +91,7 @@ def said_by_numpy(witnesses: Floats, pulse: Floats, frequency: float, snr_db: fl
 def window_of(
     pulse: Floats, witnesses: Floats, backend: str = "auto", **settings: int
 ) -> _core.PulseWindow:
-    window = _core.PulseWindow(rf.PulseSettings(**settings).to_native(), backend)  # type: ignore[arg-type]
+    window = _core.PulseWindow(rf.PulseSettings(**settings).to_native(), backend)
     window.restart(0.0, False)
     window.push(pulse, witnesses)
     return window

@@ -118,6 +118,7 @@ struct Amx : Body<V> {
 
 }  // namespace
 
-const Kernels kAmxKernels = {"amx", Amx::sum_rows, Amx::motion, Amx::change, Amx::correlate};
+const Kernels kAmxKernels = {"amx",       Amx::sum_rows,  Amx::motion,
+                             Amx::change, Amx::correlate, Fft<V>::power};
 
 }  // namespace rppg

@@ -31,10 +31,16 @@ struct V {
   struct Words {
     __m256i v[2];
     static Words zero() { return {{_mm256_setzero_si256(), _mm256_setzero_si256()}}; }
-    Words add_bytes(const std::uint8_t* from) const {
-      const auto* bytes = reinterpret_cast<const __m128i*>(from);
-      return {{_mm256_add_epi16(v[0], _mm256_cvtepu8_epi16(_mm_loadu_si128(bytes))),
-               _mm256_add_epi16(v[1], _mm256_cvtepu8_epi16(_mm_loadu_si128(bytes + 1)))}};
+    static __m256i half(const std::uint8_t* from, int i) {
+      return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from) + i));
+    }
+    void add(const std::uint8_t* from) {
+      for (int i = 0; i < 2; ++i) v[i] = _mm256_add_epi16(v[i], half(from, i));
+    }
+    void add_times(const std::uint8_t* from, int times) {
+      const __m256i all = _mm256_set1_epi16(static_cast<short>(times));
+      for (int i = 0; i < 2; ++i)
+        v[i] = _mm256_add_epi16(v[i], _mm256_mullo_epi16(half(from, i), all));
     }
     void floats(V (&to)[4]) const {
       for (int i = 0; i < 2; ++i) {

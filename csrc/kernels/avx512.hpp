@@ -34,10 +34,16 @@ struct V {
   struct Words {
     __m512i v[2];
     static Words zero() { return {{_mm512_setzero_si512(), _mm512_setzero_si512()}}; }
-    Words add_bytes(const std::uint8_t* from) const {
-      const auto* bytes = reinterpret_cast<const __m256i*>(from);
-      return {{_mm512_add_epi16(v[0], _mm512_cvtepu8_epi16(_mm256_loadu_si256(bytes))),
-               _mm512_add_epi16(v[1], _mm512_cvtepu8_epi16(_mm256_loadu_si256(bytes + 1)))}};
+    static __m512i half(const std::uint8_t* from, int i) {
+      return _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from) + i));
+    }
+    void add(const std::uint8_t* from) {
+      for (int i = 0; i < 2; ++i) v[i] = _mm512_add_epi16(v[i], half(from, i));
+    }
+    void add_times(const std::uint8_t* from, int times) {
+      const __m512i all = _mm512_set1_epi16(static_cast<short>(times));
+      for (int i = 0; i < 2; ++i)
+        v[i] = _mm512_add_epi16(v[i], _mm512_mullo_epi16(half(from, i), all));
     }
     void floats(V (&to)[4]) const {
       for (int i = 0; i < 2; ++i) {

@@ -11,12 +11,14 @@
 //   +, -, *, /, fma(a, b, c)     a * b + c
 //   clamp(x, low, high)          of a NaN: that NaN
 //   power_of_two(x)              of x + 1.5 * 2^23 + 127, a vector whose integer stands in the bits
-//   V::Words                     4 * kWidth unsigned 16-bit sums: zero, add_bytes, floats
+//   V::Words                     4 * kWidth unsigned 16-bit sums: zero; add, add_times (of bytes);
+//   floats
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "fft.hpp"
 #include "kernels.hpp"
 
 namespace rppg {
@@ -32,61 +34,67 @@ struct Body {
 
   // `kCount` neighbours, so that their additions overlap.
   template <int kCount>
-  static void sum_rows_chunk(const std::uint8_t* first, std::ptrdiff_t stride, int rows,
-                             float first_share, float last_share, float* sum) {
+  static void sum_rows_chunk(const std::uint8_t* first, std::ptrdiff_t stride, const Cover& cover,
+                             float* sum) {
     using Words = typename V::Words;
     constexpr int kStep = kInWords * kWidth;
-    constexpr int kMost = 257;  // rows whose sum fits 16 bits
-    V total[kCount][kInWords], part[kInWords];
-    for (auto& each : total)
-      for (V& vector : each) vector = V::zero();
-    for (int row = 1; row < rows - 1; row += kMost) {
-      Words words[kCount];
+    constexpr int kMost = 257;  // whole rows whose sum fits 16 bits
+    const int rows = cover.last - cover.first;
+    V total[kCount][kInWords], more[kInWords];
+    Words words[kCount];
+    const auto add_rows = [&](int begin) {
+      const int end = begin + kMost < rows ? begin + kMost : rows;
+      const std::uint8_t* from = first + begin * stride;
       for (Words& each : words) each = Words::zero();
-      const int end = row + kMost < rows - 1 ? row + kMost : rows - 1;
-      const std::uint8_t* from = first + row * stride;
-      for (int r = row; r < end; ++r, from += stride) {
+      for (int row = begin; row < end; ++row, from += stride) {
         __builtin_prefetch(from + rows * stride);  // what the next output row sums
-        for (int i = 0; i < kCount; ++i) words[i] = words[i].add_bytes(from + i * kStep);
-      }
-      for (int i = 0; i < kCount; ++i) {
-        words[i].floats(part);
-        for (int k = 0; k < kInWords; ++k) total[i][k] = total[i][k] + part[k];
-      }
-    }
-    const auto add_edge = [&](const std::uint8_t* row, const float& share) {
-      for (int i = 0; i < kCount; ++i) {
-        Words::zero().add_bytes(row + i * kStep).floats(part);
-        for (int k = 0; k < kInWords; ++k)
-          total[i][k] = fma(part[k], V::splat(&share), total[i][k]);
+        for (int i = 0; i < kCount; ++i) words[i].add(from + i * kStep);
       }
     };
-    add_edge(first, first_share);
-    if (rows > 1) add_edge(first + (rows - 1) * stride, last_share);
-    for (int i = 0; i < kCount; ++i)
-      for (int k = 0; k < kInWords; ++k) total[i][k].store(sum + i * kStep + k * kWidth);
+    add_rows(1);
+    for (int i = 0; i < kCount; ++i) words[i].floats(total[i]);
+    for (int row = 1 + kMost; row < rows; row += kMost) {
+      add_rows(row);
+      for (int i = 0; i < kCount; ++i) {
+        words[i].floats(more);
+        for (int k = 0; k < kInWords; ++k) total[i][k] = total[i][k] + more[k];
+      }
+    }
+    const float part = 1.0f / static_cast<float>(cover.parts);
+    const std::uint8_t* const last = first + rows * stride;
+    for (int i = 0; i < kCount; ++i) {
+      Words parts = Words::zero();
+      parts.add_times(first + i * kStep, cover.first_parts);
+      if (rows > 0) parts.add_times(last + i * kStep, cover.last_parts);
+      parts.floats(more);
+      for (int k = 0; k < kInWords; ++k)
+        fma(more[k], V::splat(&part), total[i][k]).store(sum + i * kStep + k * kWidth);
+    }
   }
 
-  static void sum_rows(const std::uint8_t* first, std::ptrdiff_t stride, int rows,
-                       float first_share, float last_share, int count, float* sum) {
+  static void sum_rows(const std::uint8_t* first, std::ptrdiff_t stride, const Cover& cover,
+                       int count, float* sum) {
     constexpr int kStep = kInWords * kWidth, kMany = V::kWordsAtOnce;
     int i = 0;
     const auto chunk = [&](auto many) {
       constexpr int kCount = decltype(many)::value;
-      sum_rows_chunk<kCount>(first + i, stride, rows, first_share, last_share, sum + i);
+      sum_rows_chunk<kCount>(first + i, stride, cover, sum + i);
       i += kCount * kStep;
     };
     while (i + kMany * kStep <= count) chunk(Constant<kMany>());
     while (i + kStep <= count) chunk(Constant<1>());
-    if (i < count && count >= kStep) {
+    if (i == count) return;
+    if (count >= kStep) {
       i = count - kStep;  // sums that are there already are made again
-      chunk(Constant<1>());
+      return chunk(Constant<1>());
     }
+    const int rows = cover.last - cover.first;
     for (; i < count; ++i) {
-      float total = first_share * static_cast<float>(first[i]);
-      for (int row = 1; row < rows - 1; ++row) total += static_cast<float>(first[i + row * stride]);
-      if (rows > 1) total += last_share * static_cast<float>(first[i + (rows - 1) * stride]);
-      sum[i] = total;
+      int whole = 0, parts = cover.first_parts * first[i];
+      for (int row = 1; row < rows; ++row) whole += first[i + row * stride];
+      if (rows > 0) parts += cover.last_parts * first[i + rows * stride];
+      sum[i] =
+          static_cast<float>(whole) + static_cast<float>(parts) / static_cast<float>(cover.parts);
     }
   }
 
@@ -389,7 +397,7 @@ struct Body {
   }
 
   static constexpr Kernels kernels(const char* name) {
-    return {name, sum_rows, motion, change, correlate};
+    return {name, sum_rows, motion, change, correlate, Fft<V>::power};
   }
 
  private:

@@ -6,11 +6,19 @@
 
 namespace rppg {
 
-// First and last pixel, both inclusive, and how much of them; of a single pixel, the first share
-// counts.
+// First and last pixel, both inclusive, and how many parts of them, of as many as a whole pixel
+// has; of a single pixel, the first number counts.
 struct Cover {
   int first, last;
-  float first_share, last_share;
+  int first_parts, last_parts, parts;
+
+  RPPG_DEVICE float first_share() const { return share(first_parts); }
+  RPPG_DEVICE float last_share() const { return share(last_parts); }
+
+ private:
+  RPPG_DEVICE float share(int of) const {
+    return static_cast<float>(of) / static_cast<float>(parts);
+  }
 };
 
 // Of output pixel `index`, which ranges over [index, index + 1) * length / kSide; the ends are
@@ -20,9 +28,7 @@ RPPG_DEVICE Cover cover(int index, int length, int skipped = 0, int step = 1) {
   const int low = skipped * kSide + index * length, high = low + length, sample = step * kSide;
   const int first = low / sample, last = (high - 1) / sample;
   const int first_end = first == last ? high : (first + 1) * sample;
-  const auto parts = static_cast<float>(sample);
-  return {first, last, static_cast<float>(first_end - low) / parts,
-          static_cast<float>(high - last * sample) / parts};
+  return {first, last, first_end - low, high - last * sample, sample};
 }
 
 }  // namespace rppg

@@ -5,6 +5,7 @@
 //
 // Tolerances of every float32 backend against float64 arithmetic, on inputs of the sizes below:
 //   sum_rows, motion    1e-6 relative to the largest magnitude
+//   power               1e-12 relative to the largest
 //   correlate           1e-6 of the sum of magnitudes, times the square root of the rows
 //   the student network 1e-5 of the standard deviation of its output on real motion
 // `amx` rounds the inputs and weights of the second convolution to bf16: 2e-3 at the output of the
@@ -15,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cover.hpp"
 #include "shape.hpp"
 
 namespace rppg {
@@ -34,6 +36,10 @@ inline constexpr int kTilesAcross = kSide1 / kTile2;
 inline constexpr int kTiles = kTilesAcross * kTilesAcross;
 
 inline constexpr int kAlignment = 64;
+
+// So many parts of two rows of bytes fit 16 bits.
+inline constexpr int kMostParts = 128;
+static_assert(2 * kSide <= kMostParts, "two pixels that share their chroma");
 
 // Values in a row of the witnesses, with filling: three of the widest vectors.
 inline constexpr int kWitnessRow = 48;
@@ -88,13 +94,20 @@ struct alignas(kAlignment) StudentScratch {
 };
 static_assert(2 * kPairPixels * kMaps2 <= kTiles * kTileStride, "two pairs of rows fit");
 
+// Of a transform of 2 * half real samples, as one of `half` complex ones: the factors of all passes
+// in turn, 1, 2, 4, ... of them, and those that take the halves apart.
+struct FftTables {
+  std::size_t half;
+  const double *pass_cosine, *pass_sine, *cosine, *sine;
+};
+
 struct Kernels {
   const char* name;
 
-  // sum[i] = first_share * row_0[i] + row_1[i] + ... + last_share * row_(rows - 1)[i] for
-  // i < count; of a single row the last share is ignored. Buffers need not be aligned.
-  void (*sum_rows)(const std::uint8_t* first, std::ptrdiff_t stride, int rows, float first_share,
-                   float last_share, int count, float* sum);
+  // sum[i], for i < count, over the rows that are covered, the first of which is given. A row has
+  // at most kMostParts parts. Buffers need not be aligned.
+  void (*sum_rows)(const std::uint8_t* first, std::ptrdiff_t stride, const Cover& rows, int count,
+                   float* sum);
 
   // The normalised motion of `count` pixel values. Buffers need not be aligned.
   void (*motion)(const float* a, const float* b, std::ptrdiff_t count, float* out);
@@ -106,6 +119,11 @@ struct Kernels {
   // times its `imaginary` number. Rows and sums are kWitnessRow apart; none need be aligned.
   void (*correlate)(const float* rows, int count, const float* from, const float* real,
                     const float* imaginary, float* sums);
+
+  // Power of the first `bins` <= half + 1 lines of a spectrum, of values in the order of reversed
+  // bits, on which the passes before that of `span` have been done. Buffers need not be aligned.
+  void (*power)(const FftTables& tables, std::size_t span, double* real, double* imaginary,
+                double* power, std::size_t bins);
 };
 
 extern const Kernels kPortableKernels, kAvx2Kernels, kAvx512Kernels, kAmxKernels, kNeonKernels;

@@ -36,9 +36,15 @@ struct V {
   struct Words {
     uint16x8_t v[2];
     static Words zero() { return {{vdupq_n_u16(0), vdupq_n_u16(0)}}; }
-    Words add_bytes(const std::uint8_t* from) const {
+    void add(const std::uint8_t* from) {
       const uint8x16_t bytes = vld1q_u8(from);
-      return {{vaddw_u8(v[0], vget_low_u8(bytes)), vaddw_high_u8(v[1], bytes)}};
+      v[0] = vaddw_u8(v[0], vget_low_u8(bytes));
+      v[1] = vaddw_high_u8(v[1], bytes);
+    }
+    void add_times(const std::uint8_t* from, int times) {
+      const uint8x16_t bytes = vld1q_u8(from), all = vdupq_n_u8(static_cast<std::uint8_t>(times));
+      v[0] = vmlal_u8(v[0], vget_low_u8(bytes), vget_low_u8(all));
+      v[1] = vmlal_high_u8(v[1], bytes, all);
     }
     void floats(V (&to)[4]) const {
       for (int i = 0; i < 2; ++i) {

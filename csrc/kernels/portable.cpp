@@ -38,10 +38,10 @@ struct V {
   struct Words {
     std::uint16_t v[4 * kWidth];
     static Words zero() { return {}; }
-    Words add_bytes(const std::uint8_t* from) const {
-      Words out;
-      for (int i = 0; i < 4 * kWidth; ++i) out.v[i] = static_cast<std::uint16_t>(v[i] + from[i]);
-      return out;
+    void add(const std::uint8_t* from) { add_times(from, 1); }
+    void add_times(const std::uint8_t* from, int times) {
+      for (int i = 0; i < 4 * kWidth; ++i)
+        v[i] = static_cast<std::uint16_t>(v[i] + times * from[i]);
     }
     void floats(V (&to)[4]) const {
       const auto at = [&](int i) { return static_cast<float>(v[i]); };

@@ -33,7 +33,7 @@ struct Frame {
   struct Registers {};
 
   static RPPG_DEVICE float share(const Cover& cover, int i) {
-    return i == cover.first ? cover.first_share : i == cover.last ? cover.last_share : 1.0f;
+    return i == cover.first ? cover.first_share() : i == cover.last ? cover.last_share() : 1.0f;
   }
 
   // Without a previous appearance there is no motion: zeros.

@@ -109,6 +109,16 @@ inline __m512i _mm512_add_epi16(__m512i a, __m512i b) {
   for (int i = 0; i < 32; ++i) x.v[i] = static_cast<std::uint16_t>(x.v[i] + y.v[i]);
   return static_cast<__m512i>(x);
 }
+inline __m512i _mm512_mullo_epi16(__m512i a, __m512i b) {
+  auto x = static_cast<__m512bh>(a), y = static_cast<__m512bh>(b);
+  for (int i = 0; i < 32; ++i) x.v[i] = static_cast<std::uint16_t>(x.v[i] * y.v[i]);
+  return static_cast<__m512i>(x);
+}
+inline __m512i _mm512_set1_epi16(short value) {
+  __m512bh out;
+  for (std::uint16_t& each : out.v) each = static_cast<std::uint16_t>(value);
+  return static_cast<__m512i>(out);
+}
 inline __m256i _mm512_castsi512_si256(__m512i x) { return software::read<__m256i>(x.v); }
 inline __m256i _mm512_extracti64x4_epi64(__m512i x, int half) {
   return software::read<__m256i>(x.v + 8 * half);
