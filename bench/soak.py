@@ -115,7 +115,7 @@ def soak(seconds: float, seed: int = 0) -> Iterator[Check]:
             # The last cell may have been closed just before its end.
             found = window.newest(window.size)[:-1]
             difference = np.abs(found - expected[-1 - found.size : -1]).max()
-            yield Check(true, float(difference), rf.Reading.from_native(shown, window.read()))
+            yield Check(true, float(difference), window.read(shown))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

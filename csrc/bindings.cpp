@@ -2,12 +2,14 @@
 // Signatures and documentation for users stand in rppg_fast/_core.pyi.
 #include "bindings.hpp"
 
+#include <pybind11/gil_safe_call_once.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <string>
@@ -64,7 +66,7 @@ void check_frame_size(std::int64_t height, std::int64_t width) {
 FrameView view_frame(const py::object& object, ColourOrder order) {
   constexpr const char* kWanted = "a uint8 array of shape (height, width, 3)";
   const py::array frame = require_array(object, "frame", kWanted);
-  if (!py::isinstance<py::array_t<std::uint8_t>>(frame) || frame.ndim() != 3 ||
+  if (frame.dtype().num() != py::detail::npy_api::NPY_UBYTE_ || frame.ndim() != 3 ||
       frame.shape(2) != kColours || frame.size() == 0)
     throw py::value_error(std::string("frame must be ") + kWanted + ", got " + describe(frame));
   check_frame_size(frame.shape(0), frame.shape(1));
@@ -186,10 +188,53 @@ py::object call_student(const Student& student, const py::object& motion, int th
   return predict(student, motion, threads);
 }
 
-py::tuple as_tuple(const Reading& reading) {
-  return py::make_tuple(static_cast<int>(reading.status), reading.heart_rate, reading.snr_db,
-                        reading.confidence, reading.start, reading.end);
-}
+// The record of rppg_fast/reading.py, made once for every frame: by its constructor, or from there
+// out of a tuple, it takes a microsecond.
+class ReadingType {
+ public:
+  py::object make(double time, const Reading& reading) const {
+    auto* const type = reinterpret_cast<PyTypeObject*>(type_.ptr());
+    auto record = py::reinterpret_steal<py::object>(type->tp_alloc(type, 0));
+    if (!record) throw py::error_already_set();
+    const auto set = [&](int field, const py::object& value) {
+      // Past the frozen record's own way to set, which refuses.
+      if (PyObject_GenericSetAttr(record.ptr(), names_[field].ptr(), value.ptr()) != 0)
+        throw py::error_already_set();
+    };
+    const auto known = [](double value) -> py::object {
+      return std::isnan(value) ? py::object(py::none()) : py::float_(value);
+    };
+    set(0, py::float_(time));
+    set(1, statuses_[static_cast<std::size_t>(reading.status)]);
+    set(2, known(reading.heart_rate));
+    set(3, known(reading.snr_db));
+    set(4, known(reading.confidence));
+    set(5, py::float_(reading.start));
+    set(6, py::float_(reading.end));
+    return record;
+  }
+
+  static const ReadingType& get() {
+    PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<ReadingType> type;
+    return type.call_once_and_store_result([] { return ReadingType(); }).get_stored();
+  }
+
+ private:
+  ReadingType() {
+    const auto module = py::module_::import("rppg_fast.reading");
+    type_ = module.attr("Reading");
+    for (const py::handle status : module.attr("STATUSES"))
+      statuses_.push_back(py::reinterpret_borrow<py::object>(status));
+    int field = 0;
+    for (const char* name :
+         {"time", "status", "heart_rate", "snr_db", "confidence", "start", "end"})
+      names_[field++] = py::reinterpret_steal<py::str>(PyUnicode_InternFromString(name));
+  }
+
+  py::object type_;
+  std::vector<py::object> statuses_;
+  py::str names_[7];
+};
 
 Doubles newest(const PulseWindow& window, std::size_t count) {
   if (count > window.size())
@@ -219,8 +264,8 @@ class StreamHandle {
   StreamHandle(std::shared_ptr<const Student> student, const PulseOptions& options)
       : stream_(std::move(student), options) {}
 
-  py::tuple push(const py::object& frame, const py::object& box, double time,
-                 const std::string& color) {
+  py::object push(const py::object& frame, const py::object& box, double time,
+                  const std::string& color) {
     const FrameView view = view_frame(frame, parse_order(color));
     const Box crop = parse_box(box);
     const BusyMark mark(busy_);
@@ -228,7 +273,7 @@ class StreamHandle {
       py::gil_scoped_release release;
       return stream_.push(view, crop, time);
     }();
-    return as_tuple(reading);
+    return ReadingType::get().make(time, reading);
   }
 
   void rebox(const py::object& frame, const py::object& box, const std::string& color) {
@@ -431,7 +476,10 @@ void bind_pulse(py::module_& module) {
           py::arg("samples"), py::arg("witnesses"), py::arg("too_slow") = false)
       .def_property_readonly("capacity", &PulseWindow::capacity)
       .def("is_too_slow", &PulseWindow::is_too_slow, py::arg("frame_rate"))
-      .def("read", [](PulseWindow& self) { return as_tuple(self.read()); })
+      .def(
+          "read",
+          [](PulseWindow& self, double time) { return ReadingType::get().make(time, self.read()); },
+          py::arg("time"))
       .def("candidates", candidates);
   add_pulse_window(window);
 

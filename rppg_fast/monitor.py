@@ -136,7 +136,7 @@ class HeartRateMonitor:
             self._tracker.reset()
         self.box = self._fixed_box
         self._time = -math.inf
-        self._size: tuple[int, ...] | None = None
+        self._shape: tuple[int, ...] | None = None
         self._fetched = (0.0, 0)
 
     def push(self, frame: NDArray[np.uint8], time: float) -> Reading:
@@ -159,43 +159,44 @@ class HeartRateMonitor:
             If the time is not later than the last one: leave the frame out. When the next one goes
             on from there, the clock was set back, and that one is taken as the first after a gap.
         """
-        time = _number(time, "time")
-        resized = isinstance(frame, np.ndarray) and self._size not in (None, frame.shape[:2])
-        if resized or self.box is None:
+        if type(time) is not float:  # to ask costs less than to convert
+            time = _number(time, "time")
+        shape = frame.shape if isinstance(frame, np.ndarray) else None
+        if self.box is None or shape != self._shape:
             check_frame(frame)
-            self._search_anew(frame, time)
+            if self.box is None or self._shape is not None:
+                self._search_anew(frame, time)
         if self.box is None:
             self._track(frame, time)
-            reading = self._measure(frame, time)
+            box = self.box
+            reading = _no_face(time) if box is None else self._measure(frame, box, time)
         else:
-            reading = self._measure(frame, time)
-            if time <= self._time and self._tracker is not None:
-                self._tracker.restart(time)
-            self._track(frame, time)
-            if self.box is None:
-                reading = _no_face(time)
-        self._time, self._size = time, frame.shape[:2]
+            reading = self._measure(frame, self.box, time)
+            if self._tracker is not None:
+                if time <= self._time:
+                    self._tracker.restart(time)
+                self._track(frame, time)
+                if self.box is None:
+                    reading = _no_face(time)
+        self._time, self._shape = time, shape
         return reading
 
     def _search_anew(self, frame: NDArray[np.uint8], time: float) -> None:
         """Prepare the search for a face in a frame that no stream takes."""
         if self.box is not None and not self._follows:
+            before = (self._shape or ())[:2]
             raise ValueError(
-                f"frame has the shape {frame.shape[:2]}, those before had {self._size}: the box is "
-                "not the same place in it; reset() starts anew"
+                f"frame has the shape {frame.shape[:2]}, those before had {before}: the box is not "
+                "the same place in it; reset() starts anew"
             )
         if self.box is not None:
             self._lose()
         if self._clock.push(time) == GAP and self._tracker is not None:
             self._tracker.restart(time)
 
-    def _measure(self, frame: NDArray[np.uint8], time: float) -> Reading:
-        """Push the frame through the stream, where there is something to measure."""
-        box = self.box
-        if box is None:
-            return _no_face(time)
+    def _measure(self, frame: NDArray[np.uint8], box: Box, time: float) -> Reading:
         sides = (box.x0, box.y0, box.x1, box.y1)
-        return Reading.from_native(time, self._stream.push(frame, sides, time, self._color))
+        return self._stream.push(frame, sides, time, self._color)
 
     def _track(self, frame: NDArray[np.uint8], time: float) -> None:
         """Let the tracker look at the frame, and bring box and stream in line with it."""

@@ -120,8 +120,8 @@ def spectrum(
     Raises
     ------
     ValueError
-        If there is no such backend, the band does not lie between 0 and half the sampling rate, or the pulse is too short or
-        has not one dimension.
+        If there is no such backend, the band does not lie between 0 and half the sampling rate, or
+        the pulse is too short or has not one dimension.
     """
     bin_hz, power, _, frequency, snr_db = _core.spectrum(pulse, fs, low, high, backend)
     frequencies = np.arange(power.size, dtype=np.float64) * bin_hz

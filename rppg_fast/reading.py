@@ -81,7 +81,7 @@ class Status(str, enum.Enum):
         return self.value
 
 
-#: The order in which the native module numbers them.
+#: The order in which the native module, which makes the readings, numbers them.
 STATUSES = tuple(Status)
 
 
@@ -120,30 +120,8 @@ class Reading:
     start: float
     end: float
 
-    @classmethod
-    def from_native(
-        cls, time: float, values: tuple[int, float, float, float, float, float]
-    ) -> Reading:
-        """Build from what a native stream returns, in which NaN stands for nothing."""
-        status, heart_rate, snr_db, confidence, start, end = values
-        # Once for every frame: the constructor of a frozen record, which sets field by field, takes
-        # twice as long. NaN alone differs from itself: the cheapest test there is.
-        reading = cls.__new__(cls)
-        reading.__dict__.update(
-            {
-                "time": time,
-                "status": STATUSES[status],
-                "heart_rate": heart_rate if heart_rate == heart_rate else None,
-                "snr_db": snr_db if snr_db == snr_db else None,
-                "confidence": confidence if confidence == confidence else None,
-                "start": start,
-                "end": end,
-            }
-        )
-        return reading
-
     def to_native(self) -> tuple[float, int, float, float, float, float, float]:
-        """Return what ``from_native`` takes."""
+        """Return what ``_core.Recording.take`` takes, where NaN stands for nothing."""
         rate, snr_db, confidence = (
             math.nan if value is None else value
             for value in (self.heart_rate, self.snr_db, self.confidence)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from rppg_fast import _core
 from rppg_fast.methods import METHODS
 from rppg_fast.pulse import PulseSettings
+from rppg_fast.reading import Reading
 
 #: The middle of the 36x36 appearance, rows and columns: a box that was enlarged 1.6 times about a
 #: face holds the face there.
@@ -76,13 +77,13 @@ class RgbStream:
 
     def push(
         self, frame: NDArray[np.uint8], box: Iterable[int], time: float, color: str = "bgr"
-    ) -> tuple[int, float, float, float, float, float]:
+    ) -> Reading:
         """Take one frame; arguments, result and errors are those of ``_core.Stream.push``."""
         seen = _core.appearance(frame, box, color)
         colour, witnesses = self._gain * face_colour(seen), self._shift + _core.observe(seen)
         self.take(np.concatenate([colour, witnesses]), time)
         self._colour, self._witnesses = colour, witnesses
-        return self.read()
+        return self.read(time)
 
     def rebox(self, frame: NDArray[np.uint8], box: Iterable[int], color: str = "bgr") -> None:
         """Measure another box from the next frame on; as ``_core.Stream.rebox``.
@@ -126,9 +127,9 @@ class RgbStream:
             self._since_too_slow = 0 if too_slow else self._since_too_slow + 1
             self._extracted = False
 
-    def read(self) -> tuple[int, float, float, float, float, float]:
-        """Return what ``push`` does, for the frames taken so far."""
-        return self._pulse().read()
+    def read(self, time: float) -> Reading:
+        """Return what ``push`` does, for the frames taken so far, the last one at ``time`` (s)."""
+        return self._pulse().read(time)
 
     @property
     def size(self) -> int:

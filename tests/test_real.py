@@ -67,9 +67,9 @@ def heart_rate(changes: object, fs: float = 30.0) -> float:
     for start in range(0, pulse.size, int(fs)):
         piece = pulse[start : start + int(fs)]
         window.push(piece, np.zeros((piece.size, _core.WITNESSES)))
-        reading = window.read()
-        if not np.isnan(reading[1]):
-            rates.append(reading[1])
+        rate = window.read(0.0).heart_rate
+        if rate is not None:
+            rates.append(rate)
     return float(np.mean(rates))
 
 

@@ -159,5 +159,5 @@ def test_more_peaks_are_tried_until_one_is_trusted() -> None:
     window = _core.PulseWindow(trusted.to_native())
     window.restart(0.0, False)
     window.push(pulse, witnesses)
-    assert rf.Reading.from_native(10.0, window.read()).heart_rate == pytest.approx(72, abs=1)
-    assert rf.Reading.from_native(10.0, paper.read()).heart_rate is None
+    assert window.read(10.0).heart_rate == pytest.approx(72, abs=1)
+    assert paper.read(10.0).heart_rate is None

@@ -26,7 +26,6 @@ STEP = 1.0
 _TIME_TOLERANCE = 1e-6  # s, of sums of grid steps
 
 Floats = NDArray[np.float64]
-Native = tuple[int, float, float, float, float, float]
 
 
 class Stream(Protocol):
@@ -35,8 +34,8 @@ class Stream(Protocol):
     def take(self, values: ArrayLike, time: float, /) -> None:
         """Take the signal at a time in s."""
 
-    def read(self) -> Native:
-        """Read the window that ends here; for ``rppg_fast.Reading.from_native``."""
+    def read(self, time: float, /) -> rf.Reading:
+        """Read the window that ends at a time in s."""
 
     def newest(self, count: int, /) -> Floats:
         """Give the newest samples of band-passed pulse, oldest first."""
@@ -66,9 +65,9 @@ class LevelStream:
         too_slow = self._window.is_too_slow(self._resampler.value_rate)
         self._window.push(samples[:, 0], samples[:, 1:], too_slow)
 
-    def read(self) -> Native:
-        """Read the window that ends here."""
-        return self._window.read()
+    def read(self, time: float) -> rf.Reading:
+        """Read the window that ends at a time in s."""
+        return self._window.read(time)
 
     def candidates(self) -> tuple[Floats, Floats, Floats]:
         """Give the peaks that a reading chooses from; see ``_core.PulseWindow.candidates``."""
@@ -154,7 +153,7 @@ def window_ends(times: Floats) -> list[int]:
     due = -math.inf
     for i, time in enumerate(times):
         stream.take(np.zeros(LevelStream.CHANNELS), time)
-        reading = rf.Reading.from_native(time, stream.read())
+        reading = stream.read(time)
         full = reading.status in (rf.Status.OK, rf.Status.LOW_SIGNAL)
         if full and reading.end >= due - _TIME_TOLERANCE:
             ends.append(i)
@@ -187,7 +186,7 @@ def read_windows(
     for i, (value, time) in enumerate(zip(values, times)):
         stream.take(value, time)
         if i in ends:
-            reading = rf.Reading.from_native(float(time), stream.read())
+            reading = stream.read(float(time))
             windows.append(Window(reading, stream.newest(stream.size)))
     return windows
 
