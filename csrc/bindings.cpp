@@ -8,7 +8,6 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -245,20 +244,6 @@ Doubles newest(const PulseWindow& window, std::size_t count) {
   return out;
 }
 
-// Turns the use of one stream by two threads at once, which would corrupt it, into an error.
-class BusyMark {
- public:
-  explicit BusyMark(std::atomic_flag& flag) : flag_(flag) {
-    if (flag_.test_and_set(std::memory_order_acquire))
-      throw std::runtime_error("this stream is in use by another thread; give each its own");
-  }
-  ~BusyMark() { flag_.clear(std::memory_order_release); }
-  BusyMark(const BusyMark&) = delete;
-
- private:
-  std::atomic_flag& flag_;
-};
-
 class StreamHandle {
  public:
   StreamHandle(std::shared_ptr<const Student> student, const PulseOptions& options)
@@ -268,7 +253,7 @@ class StreamHandle {
                   const std::string& color) {
     const FrameView view = view_frame(frame, parse_order(color));
     const Box crop = parse_box(box);
-    const BusyMark mark(busy_);
+    const BusyMark mark(busy_, "stream");
     const Reading reading = [&] {
       py::gil_scoped_release release;
       return stream_.push(view, crop, time);
@@ -279,19 +264,19 @@ class StreamHandle {
   void rebox(const py::object& frame, const py::object& box, const std::string& color) {
     const FrameView view = view_frame(frame, parse_order(color));
     const Box crop = parse_box(box);
-    const BusyMark mark(busy_);
+    const BusyMark mark(busy_, "stream");
     py::gil_scoped_release release;
     stream_.rebox(view, crop);
   }
 
   void reset() {
-    const BusyMark mark(busy_);
+    const BusyMark mark(busy_, "stream");
     stream_.reset();
   }
 
   template <typename Use>
   auto with_pulse(Use&& use) const {
-    const BusyMark mark(busy_);
+    const BusyMark mark(busy_, "stream");
     return use(stream_.pulse());
   }
 
@@ -545,4 +530,5 @@ PYBIND11_MODULE(_core, module) {
   rppg::bind_pulse(module);
   rppg::bind_cuda(module);
   rppg::bind_recording(module);
+  rppg::bind_face(module);
 }

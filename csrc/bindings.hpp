@@ -3,7 +3,9 @@
 
 #include <pybind11/pybind11.h>
 
+#include <atomic>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 #include "frame.hpp"
@@ -17,6 +19,24 @@ MotionKind parse_kind(const std::string& kind);
 Box parse_box(const pybind11::object& object);
 void check_frame_size(std::int64_t height, std::int64_t width);
 FrameView view_frame(const pybind11::object& object, ColourOrder order);
+
+// Turns the use of one thing by two threads at once, which would corrupt it, into an error.
+class BusyMark {
+ public:
+  BusyMark(std::atomic_flag& flag, const char* what) : flag_(flag) {
+    if (flag_.test_and_set(std::memory_order_acquire))
+      throw std::runtime_error(std::string("this ") + what +
+                               " is in use by another thread; give each its own");
+  }
+  ~BusyMark() { flag_.clear(std::memory_order_release); }
+  BusyMark(const BusyMark&) = delete;
+
+ private:
+  std::atomic_flag& flag_;
+};
+
+// bindings_face.cpp
+void bind_face(pybind11::module_& module);
 
 // bindings_cuda.cpp
 std::shared_ptr<const Accelerator> open_accelerator(const StudentFile& file);

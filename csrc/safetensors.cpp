@@ -1,6 +1,8 @@
 #include "safetensors.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <string_view>
 
 namespace rppg {
@@ -244,6 +246,12 @@ void check_layout(const std::map<std::string, Entry>& entries, std::uint64_t byt
   if (at < bytes) fail("it has " + std::to_string(bytes - at) + " bytes after its last tensor");
 }
 
+std::string shape_text(const std::vector<std::uint64_t>& shape) {
+  std::string text = "(";
+  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + ")";
+}
+
 }  // namespace
 
 Safetensors parse_safetensors(const void* data, std::size_t size) {
@@ -282,6 +290,52 @@ Safetensors parse_safetensors(const void* data, std::size_t size) {
     file.tensors[name] = {entry.dtype, entry.shape, tensors + entry.offsets[0],
                           static_cast<std::size_t>(entry.offsets[1] - entry.offsets[0])};
   return file;
+}
+
+std::vector<float> read_floats(const Safetensors& file, const ExpectedTensor& expected) {
+  const std::string name = "tensor '" + expected.name + "'";
+  const auto found = file.tensors.find(expected.name);
+  if (found == file.tensors.end()) fail(name + " is missing");
+  const Tensor& tensor = found->second;
+  if (tensor.dtype != "F32") fail(name + " must be F32, is " + tensor.dtype);
+  if (tensor.shape != expected.shape)
+    fail(name + " must have shape " + shape_text(expected.shape) + ", has " +
+         shape_text(tensor.shape));
+  std::size_t count = 1;
+  for (const auto extent : expected.shape) count *= extent;
+  if (tensor.bytes != count * sizeof(float))
+    fail(name + " must span " + std::to_string(count * sizeof(float)) + " bytes, spans " +
+         std::to_string(tensor.bytes));
+  std::vector<float> values(count);
+  std::memcpy(values.data(), tensor.data, tensor.bytes);
+  for (const float value : values)
+    if (!std::isfinite(value)) fail(name + " has a value that is not finite");
+  return values;
+}
+
+void check_tensors(const Safetensors& file, const std::vector<ExpectedTensor>& expected) {
+  if (file.tensors.size() <= expected.size())
+    return;  // one that is missing is named when it is read
+  for (const auto& entry : file.tensors) {
+    const std::string& name = entry.first;
+    if (std::none_of(expected.begin(), expected.end(),
+                     [&](const ExpectedTensor& one) { return one.name == name; }))
+      fail("unexpected tensor '" + name + "'");
+  }
+}
+
+const std::string& require_metadata(const Metadata& metadata, const char* key) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) fail(std::string("its metadata lacks '") + key + "'");
+  return found->second;
+}
+
+void check_format(const Metadata& metadata, const std::string& format) {
+  if (require_metadata(metadata, "format") != format)
+    fail("its format is '" + require_metadata(metadata, "format") + "', not '" + format + "'");
+  if (require_metadata(metadata, "version") != "1")
+    fail("its format version is '" + require_metadata(metadata, "version") +
+         "'; this release reads version 1");
 }
 
 }  // namespace rppg

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,11 +9,9 @@
 #include "frame.hpp"
 #include "kernels/kernels.hpp"
 #include "pack.hpp"
+#include "safetensors.hpp"
 
 namespace rppg {
-
-// What a weights file says of itself, strings throughout.
-using Metadata = std::map<std::string, std::string>;
 
 // A weights file as it is, checked.
 struct StudentFile {

@@ -9,6 +9,7 @@ namespace {
 struct V {
   static constexpr int kWidth = 8;
   static constexpr int kRows = 3, kColumns = 4, kColumns1 = 2, kWordsAtOnce = 2;
+  static constexpr int kAcross = 6;
   __m256 v;
 
   static V zero() { return {_mm256_setzero_ps()}; }
@@ -24,6 +25,7 @@ struct V {
   friend V fma(V a, V b, V c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
   // The second operand is what comes out where one is no number.
   friend V clamp(V x, V low, V high) { return {_mm256_min_ps(high.v, _mm256_max_ps(low.v, x.v))}; }
+  friend V max(V a, V b) { return {_mm256_max_ps(a.v, b.v)}; }
   friend V power_of_two(V x) {
     return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x.v), 23))};
   }

@@ -12,6 +12,7 @@ namespace {
 struct V {
   static constexpr int kWidth = 16;
   static constexpr int kRows = 9, kColumns = 2, kColumns1 = 2, kWordsAtOnce = 2;
+  static constexpr int kAcross = 12;
   __m512 v;
 
   static V zero() { return {_mm512_setzero_ps()}; }
@@ -27,6 +28,7 @@ struct V {
   friend V fma(V a, V b, V c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
   // The second operand is what comes out where one is no number.
   friend V clamp(V x, V low, V high) { return {_mm512_min_ps(high.v, _mm512_max_ps(low.v, x.v))}; }
+  friend V max(V a, V b) { return {_mm512_max_ps(a.v, b.v)}; }
   friend V power_of_two(V x) {
     return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x.v), 23))};
   }

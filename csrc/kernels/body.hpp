@@ -7,9 +7,11 @@
 //   V::kRows, V::kColumns        accumulators of the second convolution's product, and
 //   V::kColumns1                 those of the first one's: as many as the registers hold
 //   V::kWordsAtOnce              of V::Words, likewise
+//   V::kAcross                   pixels of `convolve` at a time, of a block of channels: likewise
 //   load, store, splat           from, to and of floats; `splat(p)` repeats *p
 //   +, -, *, /, fma(a, b, c)     a * b + c
 //   clamp(x, low, high)          of a NaN: that NaN
+//   max(a, b)
 //   power_of_two(x)              of x + 1.5 * 2^23 + 127, a vector whose integer stands in the bits
 //   V::Words                     4 * kWidth unsigned 16-bit sums: zero; add, add_times (of bytes);
 //   floats
@@ -18,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "convolve.hpp"
 #include "fft.hpp"
 #include "kernels.hpp"
 
@@ -397,7 +400,8 @@ struct Body {
   }
 
   static constexpr Kernels kernels(const char* name) {
-    return {name, sum_rows, motion, change, correlate, Fft<V>::power};
+    return {name,      sum_rows,      motion,           change,
+            correlate, Fft<V>::power, Convolve<V>::row, Convolve<V>::pool};
   }
 
  private:

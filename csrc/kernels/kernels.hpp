@@ -8,6 +8,7 @@
 //   power               1e-12 relative to the largest
 //   correlate           1e-6 of the sum of magnitudes, times the square root of the rows
 //   the student network 1e-5 of the standard deviation of its output on real motion
+//   convolve            1e-6 of the sum of the magnitudes of what is added up
 // `amx` rounds the inputs and weights of the second convolution to bf16: 2e-3 at the output of the
 // weights that ship, which is in standard deviations of the label. It never ran on a processor that
 // has AMX; it was tested with its instructions carried out in software.
@@ -101,6 +102,17 @@ struct FftTables {
   const double *pass_cosine, *pass_sine, *cosine, *sine;
 };
 
+// A convolution over maps of float32, [y][x][channel], with stride 1 and no border, and the PReLU
+// after it: of a negative sum x it gives slope * x. Of a dense layer `size` is 1.
+struct Convolution {
+  int size;              // the kernel's side
+  int in, in_stride;     // channels read of each pixel, floats from one pixel to the next
+  int out;               // channels, whole blocks
+  const float* weights;  // [block][ky][kx][in][kBlock]
+  const float* bias;     // [out]
+  const float* slope;    // [out]
+};
+
 struct Kernels {
   const char* name;
 
@@ -124,6 +136,14 @@ struct Kernels {
   // bits, on which the passes before that of `span` have been done. Buffers need not be aligned.
   void (*power)(const FftTables& tables, std::size_t span, double* real, double* imaginary,
                 double* power, std::size_t bins);
+
+  // A row of `width` output pixels from `layer.size` rows of input. Rows need not be aligned.
+  void (*convolve)(const Convolution& layer, const float* const* rows, int width, float* out);
+
+  // The largest of `size` pixels of each of `count` rows, beginning at every second one; the last
+  // window may leave the rows' `in_width`. `channels` are whole blocks.
+  void (*pool)(const float* const* rows, int count, int size, int in_width, int channels, int width,
+               float* out);
 };
 
 extern const Kernels kPortableKernels, kAvx2Kernels, kAvx512Kernels, kAmxKernels, kNeonKernels;

@@ -9,6 +9,7 @@ namespace {
 struct V {
   static constexpr int kWidth = 4;
   static constexpr int kRows = 3, kColumns = 8, kColumns1 = 4, kWordsAtOnce = 4;
+  static constexpr int kAcross = 6;
   float32x4_t v;
 
   static V zero() { return {vdupq_n_f32(0)}; }
@@ -29,6 +30,7 @@ struct V {
   }
   friend V fma(V a, V b, V c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
   friend V clamp(V x, V low, V high) { return {vminq_f32(high.v, vmaxq_f32(low.v, x.v))}; }
+  friend V max(V a, V b) { return {vmaxq_f32(a.v, b.v)}; }
   friend V power_of_two(V x) {
     return {vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(x.v), 23))};
   }

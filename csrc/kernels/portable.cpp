@@ -10,6 +10,7 @@ using Bits = std::uint32_t __attribute__((vector_size(16)));
 struct V {
   static constexpr int kWidth = 4;
   static constexpr int kRows = 3, kColumns = 4, kColumns1 = 2, kWordsAtOnce = 2;
+  static constexpr int kAcross = 2;
   Floats v;
 
   static V all(float x) { return {Floats{x, x, x, x}}; }
@@ -27,6 +28,7 @@ struct V {
     x.v = x.v < low.v ? low.v : x.v;
     return {x.v > high.v ? high.v : x.v};
   }
+  friend V max(V a, V b) { return {a.v > b.v ? a.v : b.v}; }
   friend V power_of_two(V x) {
     Bits bits;
     std::memcpy(&bits, &x.v, sizeof bits);

@@ -1,0 +1,63 @@
+// MTCNN: three networks of growing size. P-Net slides over a pyramid of shrunken frames and
+// proposes boxes, R-Net and O-Net look again at each box, refuse most and correct the rest. Between
+// the networks, boxes that show the same thing are reduced to the best and made square. The cascade
+// is that of facenet-pytorch.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "face/boxes.hpp"
+#include "face/forward.hpp"
+#include "face/networks.hpp"
+#include "face/picture.hpp"
+
+namespace rppg {
+
+struct DetectorOptions {
+  // Side of the smallest face looked for, in pixels; 0: a twelfth of the frame's shorter side, at
+  // least 20.
+  double min_face_size = 0;
+  // Smallest probability that passes P-Net, R-Net and O-Net.
+  std::array<double, 3> thresholds{0.6, 0.7, 0.7};
+  // Ratio of the sizes of adjacent levels of the pyramid.
+  double factor = 0.709;
+};
+
+// For one thread at a time: it keeps its working memory. Equal frames give equal bits.
+class FaceDetector {
+ public:
+  // Throws std::invalid_argument, naming it, for an option that is out of range.
+  FaceDetector(std::shared_ptr<const FaceNetworks> networks, const DetectorOptions& options,
+               const Kernels& kernels);
+
+  // All faces, most probable first. Of every `step`-th pixel where it is more than 1. A frame under
+  // 12 pixels high or wide has none.
+  std::vector<Face> find(const FrameView& frame, int step = 1);
+
+  // Looks for a face where it was a moment ago, at a fraction of a search's cost: O-Net alone is
+  // shown the old box and then, where it says that the face lies elsewhere, the box that it points
+  // to. That follows a face over some four tenths of its width. Only where this fails are the
+  // surroundings searched. None where there is no face nearby.
+  std::optional<Face> look_again(const FrameView& frame, const Face& face);
+
+  const DetectorOptions& options() const { return options_; }
+
+ private:
+  struct Candidates;
+
+  std::vector<Face> search(double smallest);
+  Candidates propose(double smallest);
+  Candidates look(FaceForward& network, const Candidates& candidates, double threshold);
+  std::optional<Face> follow(const FrameView& frame, const Face& face);
+  std::optional<Face> search_near(const FrameView& frame, const Face& face);
+
+  std::shared_ptr<const FaceNetworks> networks_;
+  DetectorOptions options_;
+  Picture picture_;
+  FaceForward propose_, refine_, output_;
+};
+
+}  // namespace rppg
