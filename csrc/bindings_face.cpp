@@ -8,6 +8,7 @@
 
 #include "bindings.hpp"
 #include "face/detector.hpp"
+#include "face/tracker.hpp"
 
 namespace py = pybind11;
 
@@ -15,9 +16,24 @@ namespace rppg {
 namespace {
 
 using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
-using Rectangle = std::array<double, 4>;
+using Edges64 = std::array<double, 4>;   // x0, y0, x1, y1
+using Probable = std::array<double, 5>;  // and the probability
 
-Face face_of(const Rectangle& box) { return {box[0], box[1], box[2], box[3], 1.0, {}}; }
+Face face_of(const Edges64& box) { return {box[0], box[1], box[2], box[3], 1.0, {}}; }
+
+Face face_of(const Probable& face) { return {face[0], face[1], face[2], face[3], face[4], {}}; }
+
+py::tuple without_landmarks(const Face& face) {
+  return py::make_tuple(face.x0, face.y0, face.x1, face.y1, face.probability);
+}
+
+py::tuple as_tuple(const Box& box) { return py::make_tuple(box.x0, box.y0, box.x1, box.y1); }
+
+std::vector<Face> faces_of(const std::vector<Probable>& given) {
+  std::vector<Face> faces;
+  for (const Probable& face : given) faces.push_back(face_of(face));
+  return faces;
+}
 
 py::tuple as_tuple(const Face& face) {
   py::list points;
@@ -44,7 +60,7 @@ class DetectorHandle {
     return out;
   }
 
-  py::object look_again(const py::object& frame, const Rectangle& box) {
+  py::object look_again(const py::object& frame, const Edges64& box) {
     const FrameView view = view_frame(frame, ColourOrder::bgr);
     const BusyMark mark(busy_, "detector");
     const std::optional<Face> found = [&] {
@@ -98,6 +114,14 @@ std::vector<int> suppress_boxes(const Floats& boxes, const Floats& scores, float
                   relative_to == "union" ? Overlap::of_union : Overlap::of_smaller);
 }
 
+py::list tracks_of(const FaceTracker& tracker) {
+  py::list out;
+  for (const Track& track : tracker.tracks())
+    out.append(py::make_tuple(track.name, as_tuple(track.box), without_landmarks(track.aim),
+                              without_landmarks(track.face), track.seen, track.glide.has_value()));
+  return out;
+}
+
 }  // namespace
 
 void bind_face(py::module_& module) {
@@ -122,6 +146,51 @@ void bind_face(py::module_& module) {
 
   module.def("suppress", suppress_boxes, py::arg("boxes"), py::arg("scores"), py::arg("threshold"),
              py::arg("relative_to") = "union");
+  module.def(
+      "face_box",
+      [](const Edges64& face, int width, int height, double scale) {
+        return as_tuple(face_box(face_of(face), width, height, scale));
+      },
+      py::arg("face"), py::arg("width"), py::arg("height"), py::arg("scale"));
+  module.def(
+      "nearest_face",
+      [](const std::vector<Edges64>& faces, const Edges64& face) {
+        std::vector<Face> all;
+        for (const Edges64& each : faces) all.push_back(face_of(each));
+        return nearest_face(all, face_of(face));
+      },
+      py::arg("faces"), py::arg("face"));
+
+  py::class_<FaceTracker> tracker(module, "FaceTracker");
+  tracker
+      .def(py::init<double, int, bool>(), py::arg("box_scale"), py::arg("most"), py::arg("follow"))
+      .def("reset", &FaceTracker::reset)
+      .def("restart", &FaceTracker::restart, py::arg("time"))
+      .def(
+          "begin",
+          [](FaceTracker& self, int width, int height, double time) {
+            return static_cast<int>(self.begin(width, height, time));
+          },
+          py::arg("width"), py::arg("height"), py::arg("time"))
+      .def(
+          "looked",
+          [](FaceTracker& self, const std::optional<Probable>& face) {
+            self.looked(face ? std::optional<Face>(face_of(*face)) : std::nullopt);
+          },
+          py::arg("face"))
+      .def(
+          "searched",
+          [](FaceTracker& self, const std::vector<Probable>& faces) {
+            self.searched(faces_of(faces));
+          },
+          py::arg("faces"))
+      .def_property_readonly(
+          "sought", [](const FaceTracker& self) { return without_landmarks(self.sought()); })
+      .def_property_readonly("tracks", tracks_of)
+      .def_property_readonly("due", &FaceTracker::due)
+      .def_property_readonly("search_step", &FaceTracker::search_step);
+  tracker.attr("LOOK_INTERVAL") = kLookInterval;
+  tracker.attr("DEAD_ZONE") = kDeadZone;
 }
 
 }  // namespace rppg

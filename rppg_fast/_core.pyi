@@ -210,6 +210,97 @@ class FrameMotion:
     def reset(self) -> None:
         """Forget the last frame."""
 
+FoundFace = tuple[float, float, float, float, float, tuple[tuple[float, float], ...]]
+"""x0, y0, x1, y1, probability and landmarks, pixels."""
+
+class FaceNetworks:
+    """MTCNN's networks, from the bytes of a safetensors file; ``source`` is what messages call it.
+
+    Raises
+    ------
+    ValueError
+        If they are something else; the message says what is wrong.
+    """
+
+    def __init__(self, data: bytes, source: str) -> None: ...
+    def forward(
+        self, name: str, frame: NDArray[np.uint8], backend: str = "auto"
+    ) -> NDArray[np.float32]:
+        """Return what "pnet", "rnet" or "onet" says of a BGR frame, (rows, columns, outputs).
+
+        R-Net and O-Net are shown it resized to 24x24 and 48x48 pixels.
+        """
+
+class FaceDetector:
+    def __init__(
+        self,
+        networks: FaceNetworks,
+        min_face_size: float = ...,
+        thresholds: tuple[float, float, float] = ...,
+        factor: float = ...,
+        backend: str = "auto",
+    ) -> None: ...
+    def find(self, frame: NDArray[np.uint8]) -> list[FoundFace]: ...
+    def look_again(
+        self, frame: NDArray[np.uint8], box: tuple[float, float, float, float]
+    ) -> FoundFace | None: ...
+
+def suppress(
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    threshold: float,
+    relative_to: str = "union",
+) -> list[int]:
+    """Non-maximum suppression: keep the best of the boxes that overlap too much.
+
+    Parameters
+    ----------
+    boxes
+        (N, 4), edges x0, y0, x1, y1.
+    scores
+        (N,).
+    threshold
+        Largest overlap that two kept boxes may have, in [0, 1].
+    relative_to
+        What the shared area is divided by: "union", the area of both together, or "smaller".
+
+    Returns
+    -------
+    Indices of the kept boxes, highest score first.
+    """
+
+def face_box(
+    face: tuple[float, float, float, float], width: int, height: int, scale: float
+) -> tuple[int, int, int, int]: ...
+def nearest_face(
+    faces: list[tuple[float, float, float, float]], face: tuple[float, float, float, float]
+) -> int: ...
+
+_ProbableFace = tuple[float, float, float, float, float]
+
+class FaceTracker:
+    """Decides when to look and when to search; ``csrc/face/tracker.hpp``."""
+
+    LOOK_INTERVAL: float
+    DEAD_ZONE: float
+    def __init__(self, box_scale: float, most: int, follow: bool) -> None: ...
+    def reset(self) -> None: ...
+    def restart(self, time: float) -> None: ...
+    def begin(self, width: int, height: int, time: float) -> int:
+        """Return what to do with the frame: 0 nothing, 1 look at ``sought``, 2 search."""
+    def looked(self, face: _ProbableFace | None) -> None: ...
+    def searched(self, faces: list[_ProbableFace]) -> None: ...
+    @property
+    def sought(self) -> _ProbableFace: ...
+    @property
+    def tracks(
+        self,
+    ) -> list[tuple[int, tuple[int, int, int, int], _ProbableFace, _ProbableFace, float, bool]]: ...
+    @property
+    def due(self) -> float: ...
+    @property
+    def search_step(self) -> int: ...
+
 class PulseOptions:
     def __init__(
         self,
