@@ -19,7 +19,7 @@ set(embed ${CMAKE_CURRENT_SOURCE_DIR}/cmake/embed.cmake)
 add_custom_command(OUTPUT ${bundled} DEPENDS ${weights} ${embed} VERBATIM
   COMMAND ${CMAKE_COMMAND} -DINPUT=${weights} -DOUTPUT=${bundled} -P ${embed})
 
-target_sources(rppg_core PRIVATE csrc/capi.cpp ${bundled})
+target_sources(rppg_core PRIVATE csrc/capi.cpp csrc/capi_face.cpp ${bundled})
 target_include_directories(rppg_core PUBLIC csrc/include)
 set_source_files_properties(csrc/capi.cpp PROPERTIES
   COMPILE_DEFINITIONS RPPG_VERSION="${PROJECT_VERSION}")

@@ -171,8 +171,8 @@ class MTCNN:
     Called with a frame, it returns the faces that facenet-pytorch's cascade finds with the same
     parameters, most probable first. Equal frames give equal bits.
 
-    The networks are loaded at the first call. An instance keeps its working memory, so it belongs to
-    one thread at a time; give every thread its own.
+    The networks are loaded at the first call. An instance keeps its working memory, so it belongs
+    to one thread at a time; give every thread its own.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ class MTCNN:
             If it is not uint8 of shape (H, W, 3), or is empty.
         """
         check_frame(frame)
-        return [_face(found) for found in self._detector().find(frame)]
+        return [Face(*found) for found in self._detector().find(frame)]
 
     def look_again(self, frame: NDArray[np.uint8], face: Face) -> Face | None:
         """Look for a face where it was a moment ago, at a fraction of a search's cost.
@@ -256,7 +256,7 @@ class MTCNN:
         """
         check_frame(frame)
         found = self._detector().look_again(frame, face.edges)
-        return None if found is None else _face(found)
+        return None if found is None else Face(*found)
 
     def _detector(self) -> _core.FaceDetector:
         if self._native is None:
@@ -270,11 +270,6 @@ class MTCNN:
 
     def __getstate__(self) -> dict[str, object]:
         return {**vars(self), "_native": None}  # made anew where it is needed
-
-
-def _face(found: _core.FoundFace) -> Face:
-    *numbers, points = found
-    return Face(*numbers, landmarks=points)
 
 
 def check_frame(frame: NDArray[np.uint8]) -> None:

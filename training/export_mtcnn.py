@@ -117,7 +117,7 @@ def installed_package() -> Path:
 
 def channels_last(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     """Lay a convolution's weight (out, in, height, width) out as (height, width, in, out)."""
-    return weight.transpose(2, 3, 1, 0)
+    return np.asarray(weight.transpose(2, 3, 1, 0))
 
 
 def flattened(weight: NDArray[np.float32], side: int) -> NDArray[np.float32]:
@@ -127,7 +127,7 @@ def flattened(weight: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     networks with that order), so that is how the columns of a dense weight are laid out.
     """
     columns = weight.reshape(len(weight), side, side, -1)
-    return columns.transpose(2, 1, 3, 0).reshape(-1, len(weight))
+    return np.asarray(columns.transpose(2, 1, 3, 0).reshape(-1, len(weight)))
 
 
 def head(weights: Weights, names: tuple[str, ...]) -> tuple[NDArray[np.float32], ...]:

@@ -4,6 +4,8 @@
  *   stream     one face over time: frames with their times in, readings out
  *   recording  which readings of a stream count, and what they say together
  *   student    the network alone, for applications that see to the frames and the pulse themselves
+ *   face_model, face_detector   finds faces; the weights, which the library does not carry
+ *   monitor    a stream that finds its face itself and follows it
  *
  * Errors. Functions that can fail return RPPG_OK or another rppg_code; what exactly was wrong
  * stands in the handle's message, one line of UTF-8 that names the argument, valid until the
@@ -13,13 +15,14 @@
  * RPPG_ERROR_ARGUMENT.
  *
  * Ownership. Every handle belongs to the caller, who frees it; freeing NULL does nothing. Nothing
- * that is passed in is kept: the memory of arguments may go as soon as the call returns. A stream
- * or a student keeps its weights alive: the model may be freed before them.
+ * that is passed in is kept: the memory of arguments may go as soon as the call returns. A stream,
+ * a student, a detector or a monitor keeps its weights alive: the model may be freed before them.
  *
  * Threads. There is no global state. A model never changes once it is made, and any number of
- * threads may use one at once. All other handles belong to one thread at a time; separate ones are
- * independent, and a stream gives the same bits in any thread. A handle's message belongs to it.
- * The environment variable RPPG_BACKEND is read once, when the backend "auto" is first asked for.
+ * threads may use one at once; so with a face model. All other handles belong to one thread at a
+ * time; separate ones are independent, and a stream gives the same bits in any thread. A handle's
+ * message belongs to it. The environment variable RPPG_BACKEND is read once, when the backend
+ * "auto" is first asked for.
  *
  * Growth. Structs that may grow begin with their own size, which the caller sets, in structs that
  * the library fills in, too: fields that the caller does not know are not touched, and of fields
@@ -38,7 +41,7 @@ extern "C" {
 #endif
 
 #define RPPG_ABI_MAJOR 0
-#define RPPG_ABI_MINOR 1
+#define RPPG_ABI_MINOR 2
 
 #define RPPG_API __attribute__((visibility("default")))
 
@@ -50,6 +53,9 @@ typedef struct rppg_model rppg_model;
 typedef struct rppg_stream rppg_stream;
 typedef struct rppg_recording rppg_recording;
 typedef struct rppg_student rppg_student;
+typedef struct rppg_face_model rppg_face_model;
+typedef struct rppg_face_detector rppg_face_detector;
+typedef struct rppg_monitor rppg_monitor;
 
 typedef enum rppg_code {
   RPPG_OK = 0,
@@ -65,7 +71,7 @@ typedef enum rppg_code {
 typedef enum rppg_status {
   RPPG_STATUS_WARMING_UP = 0, /* the window is not full yet */
   RPPG_STATUS_OK = 1,         /* there is a face and a pulse */
-  RPPG_STATUS_NO_FACE = 2,    /* no frame has been seen */
+  RPPG_STATUS_NO_FACE = 2,    /* no frame has been seen, or of a monitor: no face is there */
   RPPG_STATUS_LOW_SIGNAL = 3, /* the window is full, but no peak of its spectrum can be trusted */
   RPPG_STATUS_GAP = 4         /* frames were missing and the window is filling anew, or they come
                                  too slowly for the band */
@@ -135,6 +141,23 @@ typedef struct rppg_summary {
   double duration_s;     /* from the first frame to the last without the gaps */
   double fps;            /* mean frame rate over that time; 0 without any */
 } rppg_summary;
+
+/* How faces are found. */
+typedef struct rppg_face_options {
+  size_t struct_size;
+  double min_face_px;  /* side of the smallest face looked for, at least 12; 0: a twelfth of the
+                          frame's shorter side, at least 20 */
+  double box_scale;    /* how much larger than a face the box is that is measured */
+  const char* backend; /* as in rppg_stream_options; of a monitor, the stream's counts */
+} rppg_face_options;
+
+/* One face, in pixels of the frame; its edges may lie outside. It never grows. */
+typedef struct rppg_face {
+  double x0, y0, x1, y1;
+  double probability; /* the detector's own, 0 to 1 */
+  double points_x[5]; /* the eye on the left of the picture, the one on the right, the nose, the */
+  double points_y[5]; /* left and the right corner of the mouth */
+} rppg_face;
 
 /* The release, such as "0.1.0", and the interface's RPPG_ABI_MAJOR * 1000 + RPPG_ABI_MINOR, of the
  * library that runs. The strings of this section are the library's and never change. */
@@ -256,6 +279,78 @@ RPPG_API const char* rppg_student_backend(const rppg_student* student);
 
 RPPG_API const char* rppg_student_message(const rppg_student* student);
 RPPG_API void rppg_student_free(rppg_student* student);
+
+/* --- Faces ------------------------------------------------------------------------------------ */
+
+/* MTCNN's weights from a safetensors file: share/rppg_fast/mtcnn.safetensors, which is installed
+ * beside the library. RPPG_ERROR_FILE, RPPG_ERROR_WEIGHTS. */
+RPPG_API int rppg_face_model_create_from_file(const char* path, rppg_face_model** model);
+
+/* The same from `size` bytes of memory. `name` is what messages call them; may be NULL.
+ * RPPG_ERROR_WEIGHTS. */
+RPPG_API int rppg_face_model_create_from_memory(const void* data, size_t size, const char* name,
+                                                rppg_face_model** model);
+
+RPPG_API const char* rppg_face_model_message(const rppg_face_model* model);
+RPPG_API void rppg_face_model_free(rppg_face_model* model);
+
+/* Sets options to the defaults: a box 1.6 times as large as the face. `struct_size` is
+ * sizeof(rppg_face_options). */
+RPPG_API void rppg_face_options_init(rppg_face_options* options, size_t struct_size);
+
+/* NULL for the options means the defaults. RPPG_ERROR_ARGUMENT names the option that makes no
+ * sense. */
+RPPG_API int rppg_face_detector_create(const rppg_face_model* model,
+                                       const rppg_face_options* options,
+                                       rppg_face_detector** detector);
+
+/* Finds the faces in a frame, the most probable first. `count` is how many there are, of which the
+ * first `capacity` are copied. One of less than 0.9 may well be none. Takes milliseconds; memory of
+ * 12 bytes a pixel stays with the detector. RPPG_ERROR_ARGUMENT. */
+RPPG_API int rppg_face_detector_find(rppg_face_detector* detector, const rppg_frame* frame,
+                                     rppg_face* faces, size_t capacity, size_t* count);
+
+/* Looks for a face where it was in an earlier frame, at a fraction of the cost. `seen` becomes 1
+ * where it, or one that could be it, is nearby, else 0. RPPG_ERROR_ARGUMENT. */
+RPPG_API int rppg_face_detector_look_again(rppg_face_detector* detector, const rppg_frame* frame,
+                                           const rppg_face* before, rppg_face* face, int* seen);
+
+/* The pixels to measure of a face: enlarged about its middle and clipped to a frame of that size.
+ * RPPG_ERROR_ARGUMENT where nothing is left. */
+RPPG_API int rppg_face_detector_box(rppg_face_detector* detector, const rppg_face* face,
+                                    int32_t width, int32_t height, rppg_box* box);
+
+RPPG_API const char* rppg_face_detector_message(const rppg_face_detector* detector);
+RPPG_API void rppg_face_detector_free(rppg_face_detector* detector);
+
+/* --- Monitor ---------------------------------------------------------------------------------- */
+
+/* A monitor that has seen nothing: a stream and a detector with those options, NULL for the
+ * defaults. RPPG_ERROR_ARGUMENT. */
+RPPG_API int rppg_monitor_create(const rppg_model* model, const rppg_stream_options* options,
+                                 const rppg_face_model* face_model,
+                                 const rppg_face_options* face_options, rppg_monitor** monitor);
+
+/* Takes the frame that was seen at `time_s`, finds the largest face or follows it, and reads the
+ * window that ends there; the status is RPPG_STATUS_NO_FACE from less than a second after the face
+ * has left until it or another one is back, which begins a window. `box`, where not NULL, becomes
+ * what is measured, zeros where that is nothing. While the face hardly moves the box stays; after
+ * one that moves it glides. At most one look at the face, four times a second, or one search of the
+ * frame, twice a second while there is none, is spent on a frame: these take longer than the
+ * others. In frames of another size the face is searched anew. RPPG_ERROR_ARGUMENT,
+ * RPPG_ERROR_TIME: as in rppg_stream_push. */
+RPPG_API int rppg_monitor_push(rppg_monitor* monitor, const rppg_frame* frame, double time_s,
+                               rppg_reading* reading, rppg_box* box);
+
+/* Forgets all frames. */
+RPPG_API void rppg_monitor_reset(rppg_monitor* monitor);
+
+/* As rppg_stream_pulse. */
+RPPG_API int rppg_monitor_pulse(rppg_monitor* monitor, double* values, size_t capacity,
+                                size_t* count, double* first_s);
+
+RPPG_API const char* rppg_monitor_message(const rppg_monitor* monitor);
+RPPG_API void rppg_monitor_free(rppg_monitor* monitor);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,47 @@
+// Frames in, readings out: finds the face, follows it, and measures it.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "clock.hpp"
+#include "face/detector.hpp"
+#include "face/tracker.hpp"
+#include "stream.hpp"
+
+namespace rppg {
+
+// Not for two threads at once; separate monitors are independent.
+class Monitor {
+ public:
+  // `box_scale`: how much larger than a face the box is that is measured.
+  Monitor(std::shared_ptr<const Student> student, const PulseOptions& options,
+          std::shared_ptr<const FaceNetworks> networks, const DetectorOptions& detector,
+          double box_scale);
+
+  // Takes the frame seen at `time` (s) and reads the window that ends there; without a face, the
+  // status says so. At most one look at the face or one search is spent on a frame. In a frame of
+  // another size the face is searched anew. Throws TimeError for a time that Clock refuses.
+  Reading push(const FrameView& frame, double time);
+
+  // The pixels that are measured; none while there is no face.
+  const std::optional<Box>& box() const { return box_; }
+  const PulseWindow& pulse() const { return stream_.pulse(); }
+
+  // As if new.
+  void reset();
+
+ private:
+  void lose();
+  void track(const FrameView& frame, double time);
+
+  Stream stream_;
+  FaceDetector detector_;
+  FaceTracker tracker_;
+  Clock clock_;  // of the frames without a face
+  std::optional<Box> box_;
+  int width_ = 0, height_ = 0;
+  double time_ = 0;
+};
+
+}  // namespace rppg
