@@ -15,6 +15,7 @@ endforeach()
 
 set(bundled ${CMAKE_CURRENT_BINARY_DIR}/bundled.cpp)
 set(weights ${CMAKE_CURRENT_SOURCE_DIR}/rppg_fast/assets/student.safetensors)
+set(face_weights ${CMAKE_CURRENT_SOURCE_DIR}/rppg_fast/assets/mtcnn.safetensors)
 set(embed ${CMAKE_CURRENT_SOURCE_DIR}/cmake/embed.cmake)
 add_custom_command(OUTPUT ${bundled} DEPENDS ${weights} ${embed} VERBATIM
   COMMAND ${CMAKE_COMMAND} -DINPUT=${weights} -DOUTPUT=${bundled} -P ${embed})
@@ -45,7 +46,9 @@ endforeach()
 
 if(RPPG_PROGRAM)
   add_executable(rppg-fast-stream csrc/program/main.cpp csrc/program/camera.cpp
-    csrc/program/options.cpp csrc/program/pipe.cpp)
+    csrc/program/face_weights.cpp csrc/program/options.cpp csrc/program/pipe.cpp)
+  set_source_files_properties(csrc/program/face_weights.cpp PROPERTIES
+    COMPILE_DEFINITIONS RPPG_FACE_WEIGHTS="${face_weights}" OBJECT_DEPENDS ${face_weights})
   target_link_libraries(rppg-fast-stream PRIVATE rppg_fast_static)
   target_link_options(rppg-fast-stream PRIVATE ${runtime})
   target_compile_options(rppg-fast-stream PRIVATE ${warnings})
@@ -70,4 +73,5 @@ file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/rppg_fast.pc.in rppg_fast.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/rppg_fast.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${face_weights} DESTINATION ${CMAKE_INSTALL_DATADIR}/rppg_fast)
 install(FILES LICENSE NOTICE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/rppg_fast)

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "face_weights.hpp"
 #include "options.hpp"
 #include "source.hpp"
 
@@ -38,12 +39,22 @@ template <>
 struct Free<rppg_recording> {
   void operator()(rppg_recording* handle) const { rppg_recording_free(handle); }
 };
+template <>
+struct Free<rppg_face_model> {
+  void operator()(rppg_face_model* handle) const { rppg_face_model_free(handle); }
+};
+template <>
+struct Free<rppg_monitor> {
+  void operator()(rppg_monitor* handle) const { rppg_monitor_free(handle); }
+};
 template <typename Handle>
 using Owned = std::unique_ptr<Handle, Free<Handle>>;
 
 const char* message(const rppg_model* handle) { return rppg_model_message(handle); }
 const char* message(const rppg_stream* handle) { return rppg_stream_message(handle); }
 const char* message(const rppg_recording* handle) { return rppg_recording_message(handle); }
+const char* message(const rppg_face_model* handle) { return rppg_face_model_message(handle); }
+const char* message(const rppg_monitor* handle) { return rppg_monitor_message(handle); }
 
 template <typename Handle>
 void check(int code, const Handle& handle) {
@@ -67,6 +78,51 @@ Owned<rppg_stream> make_stream(const rppg_model* model, const rppg_stream_option
   return owned;
 }
 
+Owned<rppg_monitor> make_monitor(const rppg_model* model, const rppg_stream_options& options) {
+  rppg_face_model* faces = nullptr;
+  const int read = rppg_face_model_create_from_memory(face_weights(), face_weights_size(),
+                                                      "the detector's weights", &faces);
+  const Owned<rppg_face_model> owned_faces(faces);
+  check(read, owned_faces);
+  rppg_monitor* monitor = nullptr;
+  const int code = rppg_monitor_create(model, &options, faces, nullptr, &monitor);
+  Owned<rppg_monitor> owned(monitor);
+  check(code, owned);
+  return owned;
+}
+
+// What reads frames: inside the box that was given, or where a face is found.
+class Meter {
+ public:
+  explicit Meter(const Options& options) : box_(options.box) {
+    const Owned<rppg_model> model = load_model(options.weights);
+    if (options.has_box)
+      stream_ = make_stream(model.get(), options.stream);
+    else
+      monitor_ = make_monitor(model.get(), options.stream);
+  }
+
+  // False where the frame's time is wrong.
+  bool push(const rppg_frame& frame, double time, rppg_reading& reading) {
+    const int code = stream_ ? rppg_stream_push(stream_.get(), &frame, &box_, time, &reading)
+                             : rppg_monitor_push(monitor_.get(), &frame, time, &reading, &box_);
+    if (code == RPPG_ERROR_TIME) return false;
+    if (stream_)
+      check(code, stream_);
+    else
+      check(code, monitor_);
+    return true;
+  }
+
+  // Empty while there is no face.
+  const rppg_box& box() const { return box_; }
+
+ private:
+  rppg_box box_;
+  Owned<rppg_stream> stream_;
+  Owned<rppg_monitor> monitor_;
+};
+
 Owned<rppg_recording> make_recording(const Options& options) {
   rppg_recording* recording = nullptr;
   const int code = rppg_recording_create(options.step, options.stream.max_gap_s, &recording);
@@ -84,6 +140,12 @@ std::string json(double value) {
     if (std::strtod(text, nullptr) == value) break;
   }
   return text;
+}
+
+std::string json(const rppg_box& box) {
+  if (box.x0 == box.x1) return "null";
+  return "[" + std::to_string(box.x0) + ", " + std::to_string(box.y0) + ", " +
+         std::to_string(box.x1) + ", " + std::to_string(box.y1) + "]";
 }
 
 void print_line(const std::string& line) {
@@ -110,8 +172,7 @@ int print_summary(const Owned<rppg_recording>& recording, long skipped, const rp
   print_line(json_result(summary) + ", \"frames\": " + std::to_string(summary.frames) +
              ", \"skipped_frames\": " + std::to_string(skipped) +
              ", \"duration_s\": " + json(summary.duration_s) + ", \"fps\": " + json(summary.fps) +
-             ", \"box\": [" + std::to_string(box.x0) + ", " + std::to_string(box.y0) + ", " +
-             std::to_string(box.x1) + ", " + std::to_string(box.y1) + "], \"method\": \"student\"");
+             ", \"box\": " + json(box) + ", \"method\": \"student\"");
   return summary.status == RPPG_STATUS_OK ? 0 : kNoHeartRate;
 }
 
@@ -135,8 +196,7 @@ class Lines {
 };
 
 int run(const Options& options) {
-  const auto model = load_model(options.weights);
-  const auto stream = make_stream(model.get(), options.stream);
+  Meter meter(options);
   const auto recording = make_recording(options);
   const auto source = options.camera.empty() ? open_pipe(options) : open_camera(options);
   Lines lines(options.step);
@@ -147,12 +207,10 @@ int run(const Options& options) {
   std::string broken;
   try {
     for (double time = 0; !stopped && source->next(frame, time);) {
-      const int code = rppg_stream_push(stream.get(), &frame, &options.box, time, &reading);
-      if (code == RPPG_ERROR_TIME) {
+      if (!meter.push(frame, time, reading)) {
         ++skipped;
         continue;
       }
-      check(code, stream);
       int counts = 0;
       check(rppg_recording_take(recording.get(), &reading, &counts), recording);
       ++frames;
@@ -165,7 +223,7 @@ int run(const Options& options) {
   if (broken.empty() && frames + skipped == 0 && !stopped)
     broken = "standard input: holds not one frame";
   const int code =
-      options.summary && frames > 0 ? print_summary(recording, skipped, options.box) : 0;
+      options.summary && frames > 0 ? print_summary(recording, skipped, meter.box()) : 0;
   if (!broken.empty()) throw InputError(broken);
   return code;
 }

@@ -6,15 +6,16 @@
 #include <cstring>
 
 const char kHelp[] =
-    R"(usage: rppg-fast-stream --size WxH --box X0,Y0,X1,Y1 (--fps FPS | --times FILE | --arrival)
-       rppg-fast-stream --size WxH --box X0,Y0,X1,Y1 --camera DEVICE [--fps FPS]
+    R"(usage: rppg-fast-stream --size WxH (--fps FPS | --times FILE | --arrival) [options] < FRAMES
+       rppg-fast-stream --size WxH --camera DEVICE [--fps FPS] [options]
 
 Heart rate from raw frames on standard input or from a V4L2 camera: one line of JSON for every
 reading on standard output. Not a medical device.
 
   --size WxH           frame size in pixels
   --format FORMAT      bgr24 (default), rgb24, nv12 or yuyv, rows without a gap
-  --box X0,Y0,X1,Y1    pixels to measure: the face, enlarged 1.6 times about its middle
+  --box X0,Y0,X1,Y1    pixels to measure: a face, enlarged 1.6 times about its middle. Without it,
+                       the largest face is found and followed
   --fps FPS            frames per second; asked of a camera, whose own times count all the same
   --times FILE         file or pipe with the time of each frame in seconds, one a line
   --arrival            a frame's time is when it comes: for live pipes that may drop frames
@@ -24,6 +25,7 @@ reading on standard output. Not a medical device.
   --window S           seconds of video that a heart rate is read from (10.0)
   --low HZ, --high HZ  lowest and highest heart rate (0.7, 4.0)
   --min-confidence P   confidence, 0 to 1, below which there is no heart rate (0.75)
+  --peaks N            peaks of the spectrum that are tried until one reaches it (3)
   --summary            at the end a line about the whole recording
   --version, --help
 
@@ -38,6 +40,14 @@ double number(const char* name, const char* text) {
   if (end == text || *end != '\0' || !std::isfinite(value))
     throw UsageError(std::string(name) + ": '" + text + "' is not a number");
   return value;
+}
+
+int whole(const char* name, const char* text) {
+  char* end = nullptr;
+  const long value = std::strtol(text, &end, 10);
+  if (end == text || *end != '\0' || value < -1000000 || value > 1000000)
+    throw UsageError(std::string(name) + ": '" + text + "' is not a whole number");
+  return static_cast<int>(value);
 }
 
 double positive(const char* name, const char* text) {
@@ -80,8 +90,6 @@ int parse_format(const char* text) {
 
 void check(const Options& options) {
   if (!options.width) throw UsageError("--size WxH is missing");
-  if (!options.has_box)
-    throw UsageError("--box X0,Y0,X1,Y1 is missing: this program looks for no face");
   const int clocks = (options.fps > 0) + !options.times.empty() + options.arrival;
   if (options.camera.empty() && clocks != 1)
     throw UsageError("give one of --fps, --times and --arrival: frames have times");
@@ -141,6 +149,8 @@ Options parse_options(int count, char** arguments) {
       options.stream.high_hz = number(name, value());
     else if (is("--min-confidence"))
       options.stream.min_confidence = number(name, value());
+    else if (is("--peaks"))
+      options.stream.peaks = whole(name, value());
     else
       throw UsageError(std::string("there is no option '") + name + "'; see --help");
   }
