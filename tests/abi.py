@@ -52,7 +52,8 @@ def _layout() -> list[str]:
                 )
             )
             for field in first.replace(" ", "").split(","):
-                place = f"offsetof({name}, {field}), sizeof((({name}*)0)->{field})"
+                member = field.split("[")[0]
+                place = f"offsetof({name}, {member}), sizeof((({name}*)0)->{member})"
                 lines.append(f'printf("field {name}.{field} {kind} %zu %zu\\n", {place});')
     names = [*re.findall(r"\b(RPPG_[A-Z0-9_]+) =", text), "RPPG_SIDE", "RPPG_PIXELS"]
     lines += [f'printf("value {name} %d\\n", (int){name});' for name in names]

@@ -66,6 +66,27 @@ class Reading(c.Structure):
         return tuple(None if math.isnan(x) else x for x in numbers)
 
 
+class FaceOptions(c.Structure):
+    _fields_ = [
+        ("struct_size", c.c_size_t),
+        ("min_face_px", c.c_double),
+        ("box_scale", c.c_double),
+        ("backend", c.c_char_p),
+    ]
+
+
+class Face(c.Structure):
+    _fields_ = [
+        ("x0", c.c_double),
+        ("y0", c.c_double),
+        ("x1", c.c_double),
+        ("y1", c.c_double),
+        ("probability", c.c_double),
+        ("points_x", c.c_double * 5),
+        ("points_y", c.c_double * 5),
+    ]
+
+
 class Summary(c.Structure):
     _fields_ = [
         ("struct_size", c.c_size_t),
@@ -90,6 +111,8 @@ _TYPES = {
     "rppg_box*": c.POINTER(Box),
     "rppg_reading*": c.POINTER(Reading),
     "rppg_summary*": c.POINTER(Summary),
+    "rppg_face_options*": c.POINTER(FaceOptions),
+    "rppg_face*": c.POINTER(Face),
 }
 
 

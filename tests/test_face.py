@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from rppg_fast import _core
 from rppg_fast import face as face_module
 from rppg_fast.face import (
+    ASSETS,
     MTCNN,
     Face,
     FaceDetector,
@@ -26,6 +27,7 @@ from rppg_fast.face import (
     largest_face,
     nearest_face,
 )
+from tests import mtcnn
 from tests.fixtures import make_mtcnn_boxes
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -210,7 +212,9 @@ def test_threads_of_opencv_are_left_alone() -> None:
     assert cv2.getNumThreads() == before
 
 
-@pytest.mark.parametrize("shape", [(11, 640, 3), (480, 11, 3), (1, 1, 3), (12, 12, 3), (36, 36, 3)])
+@pytest.mark.parametrize(
+    "shape", [(11, 640, 3), (480, 11, 3), (1, 1, 3), (12, 12, 3), (13, 640, 3), (36, 36, 3)]
+)
 def test_tiny_frame_has_no_face(shape: tuple[int, ...]) -> None:
     assert MTCNN()(np.full(shape, 90, np.uint8)) == []
     assert MTCNN(12)(np.full(shape, 90, np.uint8)) == []
@@ -268,6 +272,93 @@ def test_anything_that_maps_a_frame_to_faces_is_a_detector() -> None:
     detectors: list[FaceDetector] = [middle, MTCNN()]
     for detector in detectors:
         assert largest_face(detector(portrait())) is not None
+
+
+# --- the networks ---
+
+# Of float32 sums in another order, relative to the largest output.
+NETWORK_TOLERANCE = 1e-5
+# Of faces that two backends find, pixels: both round, in one order or another.
+BACKEND_PIXELS = 0.01
+
+
+def networks() -> _core.FaceNetworks:
+    return _core.FaceNetworks(mtcnn.WEIGHTS.read_bytes(), "some.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        *[("pnet", size) for size in [(12, 12), (13, 12), (12, 200), (37, 64), (145, 193)]],
+        *[("rnet", size) for size in [(24, 24), (1, 1), (5, 9), (31, 57), (480, 640)]],
+        *[("onet", size) for size in [(48, 48), (1, 1), (90, 33), (47, 49), (2160, 3840)]],
+    ],
+)
+def test_networks_are_pytorchs(name: str, size: tuple[int, int], backend: str) -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    expected = mtcnn.torch_forward(name, frame)
+    found = networks().forward(name, frame, backend)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= NETWORK_TOLERANCE * np.abs(expected).max()
+
+
+def test_networks_are_pytorchs_on_a_face(backend: str) -> None:
+    (face,) = found("portrait")
+    x0, y0, x1, y1 = map(round, face.edges)
+    for name in mtcnn.NETWORKS:
+        crop = portrait()[y0:y1, x0:x1]
+        expected = mtcnn.torch_forward(name, crop)
+        said = networks().forward(name, crop, backend)
+        assert np.abs(said - expected).max() <= NETWORK_TOLERANCE * np.abs(expected).max()
+
+
+@pytest.mark.parametrize(
+    "name", ["four faces", "two sizes on a table, default", "turned by 15 degrees"]
+)
+def test_every_backend_finds_the_same_faces(name: str, backend: str) -> None:
+    case = photographs()[name]
+    detector = _core.FaceDetector(networks(), case.smallest_face, backend=backend)
+    faces, expected = detector.find(case.frame), found(name)
+    assert len(faces) == len(expected) > 0
+    for face in faces:
+        apart = [np.abs(np.array(face[:4]) - box_of(other)).max() for other in expected]
+        assert min(apart) < BACKEND_PIXELS
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"hello", "too short"),
+        (mtcnn.WEIGHTS.read_bytes()[:-4], "cut short"),
+        (mtcnn.WEIGHTS.read_bytes().replace(b"mtcnn", b"other", 1), "format is 'rppg_fast.other'"),
+        (mtcnn.WEIGHTS.read_bytes().replace(b"rnet.conv2.b", b"rnet.conv9.b", 1), "rnet.conv"),
+        ((ASSETS / "student.safetensors").read_bytes(), "rppg_fast.student"),
+    ],
+)
+def test_other_weights_are_refused_by_name(data: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^some.safetensors: .*{message}"):
+        _core.FaceNetworks(data, "some.safetensors")
+
+
+def test_two_threads_at_once_are_refused_or_served_in_turn() -> None:
+    native = _core.FaceDetector(networks())
+    frame = photographs()["four faces"].frame
+    expected = native.find(frame)
+    outcomes: list[object] = []
+
+    def detect() -> None:
+        for _ in range(5):
+            try:
+                outcomes.append(native.find(frame) == expected)
+            except RuntimeError as error:
+                outcomes.append("in use by another thread" in str(error))
+
+    threads = [threading.Thread(target=detect) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes == [True] * 10
 
 
 # --- looking again at a face ---

@@ -22,6 +22,7 @@ from rppg_fast.measure import measure_frames
 from rppg_fast.reading import STATUSES
 from rppg_fast.student import BUNDLED_WEIGHTS
 from tests import library as lib
+from tests import mtcnn
 from tests.clips import BOX, SIZE, Frame, frame_times, skin, to_nv12, to_yuyv
 
 pytestmark = pytest.mark.skipif(shutil.which("cmake") is None, reason="there is no cmake")
@@ -72,6 +73,7 @@ def library(built: Callable[..., Path]) -> Iterator[Library]:
     library = Library(built(COMPILER, ()) / "librppg_fast.so")
     yield library
     library.free("model", "stream", "recording", "student")
+    library.free("face_model", "face_detector", "monitor")
 
 
 @pytest.fixture
@@ -532,6 +534,166 @@ def test_frames_may_lie_in_memory_as_they_like(library: Library, model: c.c_void
         chroma_stride=-60,
     )
     np.testing.assert_array_equal(upside_down, expected)
+
+
+# --- faces and monitor ---
+
+# A face in luma and chroma: rounding, and half of the chroma.
+FACE_PIXELS = 1.5
+
+
+@pytest.fixture
+def face_model(library: Library) -> c.c_void_p:
+    path = str(mtcnn.WEIGHTS).encode()
+    return library.make("face_model", path, create="create_from_file")
+
+
+def values_of(face: lib.Face) -> rf.Face:
+    points = tuple(zip(face.points_x, face.points_y))
+    return rf.Face(face.x0, face.y0, face.x1, face.y1, face.probability, points)
+
+
+def find(library: Library, detector: c.c_void_p, frame: lib.Frame) -> list[rf.Face]:
+    faces, count = (lib.Face * 8)(), c.c_size_t()
+    code = library.call.rppg_face_detector_find(detector, frame, faces, 8, c.addressof(count))
+    assert code == lib.OK, library.message("face_detector", detector)
+    return [values_of(face) for face in faces[: count.value]]
+
+
+def demo_frame() -> Frame:
+    return next(iter(rf.VideoFile(mtcnn.WEIGHTS.parent / "demo.mp4")))[0]
+
+
+def test_a_detector_gives_the_packages_bits(library: Library, face_model: c.c_void_p) -> None:
+    pixels = demo_frame()
+    frame, detector = frame_of(pixels), library.make("face_detector", face_model, None)
+    (expected,) = rf.MTCNN()(pixels)
+    assert find(library, detector, frame) == [expected]
+    assert find(library, detector, frame_of(np.zeros_like(pixels))) == []
+    before = lib.Face(expected.x0 + 20, expected.y0, expected.x1 + 20, expected.y1, 1.0)
+    found, seen = lib.Face(), c.c_int()
+    look = library.call.rppg_face_detector_look_again
+    assert look(detector, frame, before, found, c.addressof(seen)) == lib.OK
+    again = rf.MTCNN().look_again(pixels, rf.Face(*values_of(before).edges, 1.0))
+    assert seen.value == 1
+    assert values_of(found) == again
+    look(detector, frame_of(np.zeros_like(pixels)), before, found, c.addressof(seen))
+    assert seen.value == 0
+    box = lib.Box()
+    height, width = pixels.shape[:2]
+    assert library.call.rppg_face_detector_box(detector, found, width, height, box) == lib.OK
+    assert again is not None
+    assert (box.x0, box.y0, box.x1, box.y1) == tuple(rf.face_box(again, width, height))
+
+
+def test_faces_are_found_in_every_format_and_through_a_threshold_of_size(
+    library: Library, face_model: c.c_void_p
+) -> None:
+    pixels = demo_frame()
+    height, width = pixels.shape[:2]
+    (expected,) = rf.MTCNN()(pixels)
+    options = lib.FaceOptions()
+    library.call.rppg_face_options_init(options, c.sizeof(options))
+    assert options.box_scale == 1.6
+    detector = library.make("face_detector", face_model, options)
+    turned = np.ascontiguousarray(pixels[..., ::-1])
+    assert find(library, detector, frame_of(turned, lib.RGB24)) == [expected]
+    for layout, data in ((lib.NV12, to_nv12(pixels)), (lib.YUYV, to_yuyv(pixels))):
+        frame = lib.Frame(c.sizeof(lib.Frame), layout, width, height, pointer(data))
+        (face,) = find(library, detector, frame)
+        np.testing.assert_allclose(face.edges, expected.edges, rtol=0, atol=FACE_PIXELS)
+    options.min_face_px = 2 * expected.side
+    assert find(library, library.make("face_detector", face_model, options), frame) == []
+
+
+def walk(time: float) -> tuple[float, float] | None:
+    """Sits, walks, leaves, and comes back."""
+    return None if 3.2 < time < 4.6 else (110 + 40 * max(0.0, time - 1), 120.0)
+
+
+@pytest.mark.parametrize("color", ["bgr", "rgb"])
+def test_a_monitor_gives_the_packages_bits(
+    library: Library, model: c.c_void_p, face_model: c.c_void_p, color: str
+) -> None:
+    for module in ("scipy", "av", "tqdm", "skimage"):
+        pytest.importorskip(module, reason="the person's portrait needs the extra 'train'")
+    from tests.people import Person, filmed
+
+    options = lib.Options()
+    library.call.rppg_stream_options_init(options, c.sizeof(options))
+    options.window_s = 2.0
+    monitor = library.make("monitor", model, options, face_model, None)
+    expected = rf.HeartRateMonitor(window=2.0, color=color)
+    times = [i / 30 for i in range(200)]
+    times[150:] = [time - 60 for time in times[150:]]  # a clock that is set back
+    reading, box, statuses, boxes = new_reading(), lib.Box(), set(), set()
+    for pixels, time in filmed([Person(84.0, walk)], times):
+        shown = np.ascontiguousarray(pixels[:, ::-1] if time < 0 else pixels)
+        frame = frame_of(shown, lib.RGB24 if color == "rgb" else lib.BGR24)
+        code = library.call.rppg_monitor_push(monitor, frame, time, reading, box)
+        if code == lib.TIME:
+            with pytest.raises(rf.TimeError):
+                expected.push(shown, time)
+            continue
+        assert code == lib.OK, library.message("monitor", monitor)
+        said = expected.push(shown, time)
+        assert STATUSES[reading.status] is said.status
+        assert reading.values() == native(said)
+        measured = (box.x0, box.y0, box.x1, box.y1)
+        assert measured == (expected.box or (0, 0, 0, 0))
+        statuses.add(said.status)
+        boxes.add(measured)
+    assert statuses >= {rf.Status.WARMING_UP, rf.Status.NO_FACE}
+    assert len(boxes) > 5
+    values, count, first = np.empty(1000), c.c_size_t(), c.c_double()
+    library.call.rppg_monitor_pulse(
+        monitor, pointer(values), 1000, c.addressof(count), c.addressof(first)
+    )
+    np.testing.assert_array_equal(values[: count.value], expected.pulse[1])
+    library.call.rppg_monitor_reset(monitor)
+    expected.reset()
+    library.call.rppg_monitor_push(monitor, frame, time, reading, box)
+    assert reading.values() == native(expected.push(shown, time))
+
+
+def test_errors_of_faces_name_what_is_wrong(
+    library: Library, model: c.c_void_p, face_model: c.c_void_p
+) -> None:
+    def fail(kind: str, *arguments: Any, create: str = "create") -> tuple[int, str]:
+        handle, code = library.try_make(kind, *arguments, create=create)
+        return code, library.message(kind, handle)
+
+    assert fail("face_model", b"/nowhere", create="create_from_file")[0] == lib.FILE
+    data = BUNDLED_WEIGHTS.read_bytes()
+    code, message = fail("face_model", data, len(data), b"mine", create="create_from_memory")
+    assert code == lib.WEIGHTS
+    assert message.startswith("mine: ")
+    for field, value, word in (
+        ("min_face_px", 5.0, "min_face_size"),
+        ("min_face_px", math.nan, "min_face_size"),
+        ("box_scale", 0.0, "box_scale"),
+        ("box_scale", math.inf, "box_scale"),
+        ("backend", b"abacus", "abacus"),
+        ("struct_size", 8, "struct_size"),
+    ):
+        options = lib.FaceOptions()
+        library.call.rppg_face_options_init(options, c.sizeof(options))
+        setattr(options, field, value)
+        code, message = fail("face_detector", face_model, options)
+        assert code == lib.ARGUMENT
+        assert word in message
+    assert fail("face_detector", None, None) == (lib.ARGUMENT, "model is NULL")
+    assert fail("monitor", model, None, None, None) == (lib.ARGUMENT, "face_model is NULL")
+    monitor = library.make("monitor", model, None, face_model, None)
+    pixels, reading = np.zeros((40, 40, 3), np.uint8), new_reading()
+    push = library.call.rppg_monitor_push
+    assert push(monitor, frame_of(pixels), 0.0, reading, None) == lib.OK
+    assert STATUSES[reading.status] is rf.Status.NO_FACE
+    assert push(monitor, frame_of(pixels), 0.0, reading, None) == lib.TIME
+    bad = frame_of(pixels)
+    bad.width = 0
+    assert push(monitor, bad, 1.0, reading, None) == lib.ARGUMENT
+    assert "sides" in library.message("monitor", monitor)
 
 
 def test_the_engine_with_its_weights_is_small(built: Callable[..., Path]) -> None:

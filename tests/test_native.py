@@ -17,6 +17,7 @@ import rppg_fast as rf
 from bench.engine import ARM, ARM_COMPILER, COMPILER, ROOT, link, run
 from rppg_fast.student import BUNDLED_WEIGHTS
 from rppg_fast.video import VideoFile
+from tests import mtcnn
 from tests.clips import frame_times, skin
 from tests.tiers import BF16_NOISE_TIER, BF16_RATE, BF16_TIER, FLOAT32_TIER, allowed
 from tests.weights import torch_student
@@ -30,6 +31,8 @@ SAME_SNR = 0.01  # dB
 BF16_SNR = 0.3  # dB
 # Where the face detector finds the demonstration clip's face, enlarged 1.6 times.
 DEMO_FACE = (89, 30, 228, 205)
+SAME_FACE = 0.01  # pixels; rounding alone
+SAME_FACE_AGAIN = 0.15  # of its side, as in test_face.py
 OK = list(rf.Status).index(rf.Status.OK)
 
 
@@ -133,6 +136,19 @@ def test_every_processor_reads_the_same_heart_rate(engine: Engine) -> None:
         same = allowed(backend, SAME_RATE, BF16_RATE)
         assert heart_rate == pytest.approx(expected_rate, abs=same)
         assert snr == pytest.approx(expected_snr, abs=allowed(backend, SAME_SNR, BF16_SNR))
+
+
+def test_every_processor_finds_the_same_faces(engine: Engine, tmp_path: Path) -> None:
+    frame, _ = next(iter(VideoFile(BUNDLED_WEIGHTS.parent / "demo.mp4")))
+    (expected,) = rf.MTCNN()(frame)
+    frame.tofile(tmp_path / "frame")
+    height, width = frame.shape[:2]
+    printed = engine.run("run_face", mtcnn.WEIGHTS, tmp_path / "frame", width, height)
+    for line in printed.splitlines():
+        backend, *numbers = line.split()
+        found, again = np.array(numbers, float).reshape(2, 5)
+        assert found == pytest.approx([*expected.edges, expected.probability], abs=SAME_FACE)
+        assert again == pytest.approx(found, abs=SAME_FACE_AGAIN * expected.side), backend
 
 
 def heart_rates(change: NDArray[np.float64]) -> list[float]:

@@ -10,7 +10,8 @@ import pytest
 
 from bench.engine import ROOT, link, run
 from rppg_fast.student import BUNDLED_WEIGHTS
-from tests import fuzz
+from rppg_fast.video import VideoFile
+from tests import fuzz, mtcnn
 from tests.clips import SIZE, frame_times, skin
 from tests.test_native import HERE
 
@@ -56,6 +57,12 @@ def test_no_address_is_wrong_and_no_behaviour_undefined(
         golden["motion"][:MOTIONS].tofile(tmp_path / "motions")
     run_under(*built, "run_backends", tmp_path / "motions")
     assert "portable 1" in run_under(*built, "run_stream", 80, SECONDS)
+    frame, _ = next(iter(VideoFile(BUNDLED_WEIGHTS.parent / "demo.mp4")))
+    frame.tofile(tmp_path / "frame")
+    height, width = frame.shape[:2]
+    source = ROOT / "tests" / "native" / "run_face.cpp"
+    program = link(*built[:2], source, fuzz.SANITIZERS.split(), static=False)
+    assert len(run(program, mtcnn.WEIGHTS, tmp_path / "frame", width, height).split()) > 10
 
 
 def test_the_c_interface_is_used_without_a_mistake(fuzzed: Path | None, tmp_path: Path) -> None:
@@ -74,10 +81,11 @@ def test_the_c_interface_is_used_without_a_mistake(fuzzed: Path | None, tmp_path
         even = side + side % 2
         frame = {"bgr24": 3 * side**2, "nv12": side**2 + even**2 // 2, "yuyv": 2 * side**2}[layout]
         size = ["--size", f"{side}x{side}", "--format", layout, "--fps", str(FPS)]
-        program = [str(folder / "rppg-fast-stream"), *size, "--box", "2,3,68,71"]
+        program = [str(folder / "rppg-fast-stream"), *size]
         whole = clip[: 40 * frame]
-        done = subprocess.run(program, input=whole, capture_output=True, timeout=300)
-        assert done.returncode == 0, done.stderr.decode()
+        for box in (["--box", "2,3,68,71"], []):
+            done = subprocess.run([*program, *box], input=whole, capture_output=True, timeout=300)
+            assert done.returncode == 0, done.stderr.decode()
 
 
 def test_many_streams_in_many_threads_do_not_race(tmp_path: Path) -> None:

@@ -105,20 +105,21 @@ class Meter {
   // False where the frame's time is wrong.
   bool push(const rppg_frame& frame, double time, rppg_reading& reading) {
     const int code = stream_ ? rppg_stream_push(stream_.get(), &frame, &box_, time, &reading)
-                             : rppg_monitor_push(monitor_.get(), &frame, time, &reading, &box_);
+                             : rppg_monitor_push(monitor_.get(), &frame, time, &reading, &found_);
     if (code == RPPG_ERROR_TIME) return false;
     if (stream_)
       check(code, stream_);
     else
       check(code, monitor_);
+    if (found_.x0 != found_.x1) box_ = found_;
     return true;
   }
 
-  // Empty while there is no face.
+  // What was measured last; empty where nothing was.
   const rppg_box& box() const { return box_; }
 
  private:
-  rppg_box box_;
+  rppg_box box_, found_{};
   Owned<rppg_stream> stream_;
   Owned<rppg_monitor> monitor_;
 };

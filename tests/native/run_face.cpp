@@ -1,0 +1,47 @@
+// The faces that every available backend finds in a frame, one line each: its name, then edges and
+// probabilities; then where it finds the first one again from half way across.
+// Usage: run_face WEIGHTS FRAME WIDTH HEIGHT, the second packed bytes of blue, green and red.
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <vector>
+
+#include "face/detector.hpp"
+
+namespace {
+
+std::vector<char> read(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void print(const rppg::Face& face) {
+  std::printf(" %.6f %.6f %.6f %.6f %.6f", face.x0, face.y0, face.x1, face.y1, face.probability);
+}
+
+}  // namespace
+
+int main(int, char** arguments) {
+  const std::vector<char> weights = read(arguments[1]), pixels = read(arguments[2]);
+  const int width = std::atoi(arguments[3]), height = std::atoi(arguments[4]);
+  const rppg::FrameView frame{reinterpret_cast<const std::uint8_t*>(pixels.data()),
+                              height,
+                              width,
+                              std::ptrdiff_t{3} * width,
+                              3,
+                              1,
+                              rppg::ColourOrder::bgr};
+  const auto networks = rppg::read_face_networks(weights.data(), weights.size(), arguments[1]);
+  for (const char* const* name = rppg::available_backends(); *name; ++name) {
+    rppg::FaceDetector detector(networks, {}, rppg::select_kernels(*name));
+    std::printf("%s", *name);
+    const std::vector<rppg::Face> faces = detector.find(frame);
+    for (const rppg::Face& face : faces) print(face);
+    if (!faces.empty())
+      if (const auto again = detector.look_again(
+              frame, faces[0].scaled(1, 0.3 * faces[0].side(), 0.5 * faces[0].side())))
+        print(*again);
+    std::printf("\n");
+  }
+}
