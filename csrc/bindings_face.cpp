@@ -161,8 +161,7 @@ void bind_face(py::module_& module) {
       },
       py::arg("faces"), py::arg("face"));
 
-  py::class_<FaceTracker> tracker(module, "FaceTracker");
-  tracker
+  py::class_<FaceTracker>(module, "FaceTracker")
       .def(py::init<double, int, bool>(), py::arg("box_scale"), py::arg("most"), py::arg("follow"))
       .def("reset", &FaceTracker::reset)
       .def("restart", &FaceTracker::restart, py::arg("time"))
@@ -189,8 +188,8 @@ void bind_face(py::module_& module) {
       .def_property_readonly("tracks", tracks_of)
       .def_property_readonly("due", &FaceTracker::due)
       .def_property_readonly("search_step", &FaceTracker::search_step);
-  tracker.attr("LOOK_INTERVAL") = kLookInterval;
-  tracker.attr("DEAD_ZONE") = kDeadZone;
+  module.attr("LOOK_INTERVAL") = kLookInterval;
+  module.attr("DEAD_ZONE") = kDeadZone;
 }
 
 }  // namespace rppg

@@ -210,7 +210,7 @@ class FrameMotion:
     def reset(self) -> None:
         """Forget the last frame."""
 
-FoundFace = tuple[float, float, float, float, float, tuple[tuple[float, float], ...]]
+_FoundFace = tuple[float, float, float, float, float, tuple[tuple[float, float], ...]]
 """x0, y0, x1, y1, probability and landmarks, pixels."""
 
 class FaceNetworks:
@@ -240,10 +240,10 @@ class FaceDetector:
         factor: float = ...,
         backend: str = "auto",
     ) -> None: ...
-    def find(self, frame: NDArray[np.uint8]) -> list[FoundFace]: ...
+    def find(self, frame: NDArray[np.uint8]) -> list[_FoundFace]: ...
     def look_again(
         self, frame: NDArray[np.uint8], box: tuple[float, float, float, float]
-    ) -> FoundFace | None: ...
+    ) -> _FoundFace | None: ...
 
 def suppress(
     boxes: NDArray[np.float32],
@@ -278,11 +278,14 @@ def nearest_face(
 
 _ProbableFace = tuple[float, float, float, float, float]
 
+LOOK_INTERVAL: float
+"""Time from one look at a face to the next, s."""
+DEAD_ZONE: float
+"""How far from its box, relative to its size, a face may move before the box sets out after it."""
+
 class FaceTracker:
     """Decides when to look and when to search; ``csrc/face/tracker.hpp``."""
 
-    LOOK_INTERVAL: float
-    DEAD_ZONE: float
     def __init__(self, box_scale: float, most: int, follow: bool) -> None: ...
     def reset(self) -> None: ...
     def restart(self, time: float) -> None: ...

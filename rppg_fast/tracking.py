@@ -16,12 +16,6 @@ from rppg_fast import _core
 from rppg_fast.face import MTCNN, Face, FaceDetector, nearest_face, sure_faces
 from rppg_fast.reading import Box
 
-#: Time from one look at a face to the next, s.
-LOOK_INTERVAL = _core.FaceTracker.LOOK_INTERVAL
-
-#: How far from its box, relative to its size, a face may move before the box sets out after it.
-DEAD_ZONE = _core.FaceTracker.DEAD_ZONE
-
 # What the tracker asks for.
 _LOOK, _SEARCH = 1, 2
 

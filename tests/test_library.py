@@ -621,9 +621,9 @@ def test_a_monitor_gives_the_packages_bits(
 
     options = lib.Options()
     library.call.rppg_stream_options_init(options, c.sizeof(options))
-    options.window_s = 2.0
+    options.window_s = 3.0
     monitor = library.make("monitor", model, options, face_model, None)
-    expected = rf.HeartRateMonitor(window=2.0, color=color)
+    expected = rf.HeartRateMonitor(window=3.0, color=color)
     times = [i / 30 for i in range(200)]
     times[150:] = [time - 60 for time in times[150:]]  # a clock that is set back
     reading, box, statuses, boxes = new_reading(), lib.Box(), set(), set()

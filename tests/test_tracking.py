@@ -12,9 +12,10 @@ for module in ("scipy", "av", "tqdm", "skimage"):
     pytest.importorskip(module, reason="the people's portrait needs the extra 'train'")
 
 import rppg_fast as rf  # noqa: E402
+from rppg_fast._core import DEAD_ZONE, LOOK_INTERVAL  # noqa: E402
 from rppg_fast.measure import measure_frames  # noqa: E402
 from rppg_fast.methods import METHODS  # noqa: E402
-from rppg_fast.tracking import DEAD_ZONE, LOOK_INTERVAL, FaceTracker  # noqa: E402
+from rppg_fast.tracking import FaceTracker  # noqa: E402
 from tests.clips import SKIN, Frame, frame_times, skin, write_video  # noqa: E402
 from tests.people import Person, filmed, still  # noqa: E402
 
