@@ -27,7 +27,7 @@ Frame = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 WIDTH, HEIGHT = 640, 480
-ROUNDS = 40
+ROUNDS = 20
 LOOKS = 3
 # Of a face's side: OpenCV weighs the pixels that it averages otherwise.
 TOLERANCE = 0.1

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Readings from whatever ffmpeg decodes: a video file, a network stream, /dev/video0.
-# Usage: pipe.sh INPUT WIDTHxHEIGHT FPS X0,Y0,X1,Y1, the last the pixels to measure.
+# Usage: pipe.sh INPUT WIDTHxHEIGHT FPS [X0,Y0,X1,Y1], the last the pixels to measure; without them the
+# face is found.
 #
 # The same after GStreamer:
 #   gst-launch-1.0 -q SOURCE ! videoconvert ! videorate \
@@ -9,4 +10,4 @@
 set -e
 "${FFMPEG:-ffmpeg}" -nostdin -loglevel error -i "$1" -vf "scale=$(echo "$2" | tr x :),fps=$3" \
   -f rawvideo -pix_fmt nv12 - |
-  rppg-fast-stream --format nv12 --size "$2" --fps "$3" --box "$4" --summary
+  rppg-fast-stream --format nv12 --size "$2" --fps "$3" ${4:+--box "$4"} --summary

@@ -321,6 +321,14 @@ def test_the_program_is_small(program: Path) -> None:
     assert whole < MEMORY
 
 
+def test_it_stays_small_while_it_looks_for_a_face(program: Path) -> None:
+    """The detector's weights, twice, and sums of a picture come on top."""
+    size = VGA[:2] + VGA[4:]
+    whole = peak_memory([program, *size], vga_frames(), 11)
+    print(f"{whole / 1e6:.1f} MB")
+    assert whole < 2 * MEMORY
+
+
 def test_the_program_is_small_on_a_cortex_a57(arm_program: list[str], tmp_path: Path) -> None:
     """What it takes beyond an emulator that runs a program of one line."""
     text = '#include <cstdio>\nint main() { std::puts(""); std::fflush(stdout); std::getchar(); }\n'
