@@ -8,7 +8,7 @@
 //   power               1e-12 relative to the largest
 //   correlate           1e-6 of the sum of magnitudes, times the square root of the rows
 //   the student network 1e-5 of the standard deviation of its output on real motion
-//   convolve            1e-6 of the sum of the magnitudes of what is added up
+//   convolve, pool      of the networks made of them 1e-5 of the largest output
 // `amx` rounds the inputs and weights of the second convolution to bf16: 2e-3 at the output of the
 // weights that ship, which is in standard deviations of the label. It never ran on a processor that
 // has AMX; it was tested with its instructions carried out in software.
