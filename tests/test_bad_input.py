@@ -77,8 +77,6 @@ def test_bad_frames_are_named_at_every_door(door: str, bad: str) -> None:
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("odd", ODD_FRAMES)
 def test_odd_frames_are_frames(door: str, odd: str) -> None:
-    if odd == "8K" and door in ("MTCNN", "search, BGR", "search, RGB"):
-        pytest.skip("takes seconds and as much memory as the detector needs for 8K")
     DOORS[door](ODD_FRAMES[odd])
 
 
