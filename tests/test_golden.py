@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 import rppg_fast as rf
+from tests.golden import GOLDEN
 from tests.tiers import BF16_NOISE_TIER, FLOAT32_TIER, allowed
-
-GOLDEN = Path(__file__).parent / "fixtures" / "student_golden.npz"
 
 
 def test_the_shipped_student_gives_the_golden_numbers(backend: str) -> None:

@@ -19,6 +19,7 @@ from rppg_fast.student import BUNDLED_WEIGHTS
 from rppg_fast.video import VideoFile
 from tests import mtcnn
 from tests.clips import frame_times, skin
+from tests.golden import golden
 from tests.tiers import BF16_NOISE_TIER, BF16_RATE, BF16_TIER, FLOAT32_TIER, allowed
 from tests.weights import torch_student
 
@@ -116,8 +117,7 @@ def engine(request: pytest.FixtureRequest, built: Callable[..., Path]) -> Engine
 def test_every_processor_runs_its_backends_and_they_are_right(
     engine: Engine, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    with np.load(ROOT / "tests" / "fixtures" / "student_golden.npz") as golden:
-        motion, expected = golden["motion"], golden["change"]
+    motion, expected = golden()
     changes = engine.changes(motion, tmp_path)
     known = BACKENDS.get(request.node.callspec.params["engine"], rf.backends())
     assert list(changes) == known

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from bench.engine import ROOT, link, run
@@ -13,6 +12,7 @@ from rppg_fast.student import BUNDLED_WEIGHTS
 from rppg_fast.video import VideoFile
 from tests import fuzz, mtcnn
 from tests.clips import SIZE, frame_times, skin
+from tests.golden import golden
 from tests.test_native import HERE
 
 # Of each program: what is wrong shows at once, if at all.
@@ -53,8 +53,7 @@ def test_no_address_is_wrong_and_no_behaviour_undefined(
 ) -> None:
     compiler = fuzz.COMPILER if fuzzed else HERE.compiler
     built = (fuzzed or engine(tmp_path, compiler, fuzz.SANITIZERS), compiler, fuzz.SANITIZERS)
-    with np.load(ROOT / "tests" / "fixtures" / "student_golden.npz") as golden:
-        golden["motion"][:MOTIONS].tofile(tmp_path / "motions")
+    golden(MOTIONS)[0].tofile(tmp_path / "motions")
     run_under(*built, "run_backends", tmp_path / "motions")
     assert "portable 1" in run_under(*built, "run_stream", 80, SECONDS)
     frame, _ = next(iter(VideoFile(BUNDLED_WEIGHTS.parent / "demo.mp4")))

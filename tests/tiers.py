@@ -10,6 +10,10 @@ BF16_TIER = 2e-3
 # Of white noise, far stronger than motion is, and made-up weights; in standard deviations of the
 # output. 1.1e-2 was seen.
 BF16_NOISE_TIER = 2e-2
+# CUDA's frames against `portable`: both in float32, rounded in another order, as against float64,
+# twice; and motion, values up to 10: a change of an appearance by that, over 0.3, times 50.
+APPEARANCE_TOLERANCE = 2e-6
+MOTION_TOLERANCE = 4e-4
 BF16_RATE = 0.3  # bpm, between the heart rates of both tiers
 
 

@@ -1,0 +1,16 @@
+"""Motion of a face, and what PyTorch makes of it in float64; written by ``training.export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+GOLDEN = Path(__file__).parent / "fixtures" / "student_golden.npz"
+
+
+def golden(count: int | None = None) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return so many of the motions, (N, 3, 36, 36), or all, and all changes of the pulse."""
+    with np.load(GOLDEN) as file:
+        return file["motion"][:count], file["change"]
