@@ -33,6 +33,7 @@ WHAT = {
     "forward": "motion to the change of the pulse",
     "frame": "340x440 pixels of a 640x480 frame to a sample of the pulse, forward included",
     "reading": "a full window to its heart rate",
+    "doubt": "a full window without a pulse, all its peaks weighed",
 }
 
 

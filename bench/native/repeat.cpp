@@ -1,5 +1,5 @@
 // Does one thing again and again, for an emulator to count instructions.
-// Usage: repeat WEIGHTS forward|frame|reading TIMES
+// Usage: repeat WEIGHTS forward|frame|reading|doubt TIMES
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <random>
 #include <vector>
 
 #include "stream.hpp"
@@ -24,16 +25,20 @@ int main(int, char** arguments) {
     std::vector<float> motion(rppg::kPixels, 0.5f);
     for (int i = 0; i < times; ++i)
       sum += static_cast<double>(student->change(motion.data(), *scratch));
-  } else if (std::strcmp(arguments[2], "reading") == 0) {
+  } else if (std::strcmp(arguments[2], "frame") != 0) {
+    const bool pulses = std::strcmp(arguments[2], "reading") == 0;
     rppg::PulseWindow window{rppg::PulseOptions{}, rppg::select_kernels("auto")};
     window.restart(0, false);
-    // A pulse of 72 bpm in the face, green more than red, before a rim that keeps still.
+    // A pulse of 72 bpm in the face, green more than red, before a rim that keeps still; or noise,
+    // the same everywhere: a light, of which no peak is trusted.
+    std::minstd_rand noise(1);
     double witnesses[rppg::kWitnesses] = {};
     for (int i = 0; i < 300; ++i) {
-      const double beat = std::sin(2 * 3.14159265 * i / 25);
-      for (int k = 0; k < rppg::kFaceBlocks; ++k) {
+      const double beat = pulses ? std::sin(2 * 3.14159265 * i / 25)
+                                 : static_cast<double>(noise() % 1000) / 500.0 - 1.0;
+      for (int k = 0; k < rppg::kFaceBlocks + !pulses; ++k) {
         witnesses[k] = -0.01 * beat;
-        witnesses[rppg::kPlaces + k] = -0.006 * beat;
+        witnesses[rppg::kPlaces + k] = pulses ? -0.006 * beat : 0;
       }
       window.push(beat, witnesses, false);
     }
