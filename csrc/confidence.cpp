@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "confidence_weights.hpp"
+#include "kernels/floats.hpp"
 
 namespace rppg {
 namespace {
@@ -15,16 +16,19 @@ constexpr double kFarthest = 3.0;  // standard deviations
 
 double confidence(const Testimony& said) {
   using namespace confidence_weights;
-  double input[Testimony::kCount];
+  static_assert(kHidden % kFloats == 0, "hidden units fill vectors");
+  float input[Testimony::kCount];
   for (int i = 0; i < Testimony::kCount; ++i) {
     if (!std::isfinite(said.items[i])) return 0.0;
-    input[i] = std::clamp((said.items[i] - kMean[i]) / kDeviation[i], -kFarthest, kFarthest);
+    input[i] = static_cast<float>(
+        std::clamp((said.items[i] - kMean[i]) / kDeviation[i], -kFarthest, kFarthest));
   }
   double logit = kOutputBias;
-  for (int h = 0; h < kHidden; ++h) {
-    double sum = kHiddenBias[h];
-    for (int i = 0; i < Testimony::kCount; ++i) sum += kHiddenWeights[h][i] * input[i];
-    logit += kOutputWeights[h] * std::tanh(sum);
+  for (int h = 0; h < kHidden; h += kFloats) {
+    Floats sums = load(kHiddenBias + h);
+    for (int i = 0; i < Testimony::kCount; ++i) sums += input[i] * load(kHiddenWeights[i] + h);
+    for (int k = 0; k < kFloats; ++k)
+      logit += static_cast<double>(kOutputWeights[h + k] * std::tanh(sums[k]));
   }
   return 1.0 / (1.0 + std::exp(-logit));
 }

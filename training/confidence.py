@@ -198,10 +198,11 @@ def _fit_member(x: torch.Tensor, y: torch.Tensor, seed: int) -> list[Floats]:
 def as_header(model: Model, about: str) -> str:
     """Write the network as C++."""
 
-    def row(values: Floats) -> str:
-        return "{" + ", ".join(f"{value:.8g}" for value in values) + "}"
+    def row(values: Floats, suffix: str = "") -> str:
+        return "{" + ", ".join(f"{value:#.8g}{suffix}" for value in values) + "}"
 
-    matrix = ",\n    ".join(row(values) for values in model.hidden_weights)
+    # Of an item to all hidden units, which are worked out several at once.
+    matrix = ",\n    ".join(row(values, "f") for values in model.hidden_weights.T)
     hidden = len(model.hidden_bias)
     return f"""// Written by training/confidence.py: do not edit. {about}
 #pragma once
@@ -212,10 +213,10 @@ namespace rppg::confidence_weights {{
 constexpr int kHidden = {hidden};
 constexpr double kMean[] = {row(model.mean)};
 constexpr double kDeviation[] = {row(model.deviation)};
-constexpr double kHiddenWeights[kHidden][{len(model.mean)}] = {{
+constexpr float kHiddenWeights[{len(model.mean)}][kHidden] = {{
     {matrix}}};
-constexpr double kHiddenBias[] = {row(model.hidden_bias)};
-constexpr double kOutputWeights[] = {row(model.output_weights)};
+constexpr float kHiddenBias[] = {row(model.hidden_bias, "f")};
+constexpr float kOutputWeights[] = {row(model.output_weights, "f")};
 constexpr double kOutputBias = {model.output_bias:.8g};
 // clang-format on
 
