@@ -189,7 +189,7 @@ PulseWindow::PulseWindow(const PulseOptions& options, const Kernels& kernels)
                                                             kWindowSlack * options.rate)))),
       spectrum_(kernels, options.rate, options.low, options.high, ring_.size(),
                 highest_line(options)),
-      witness_(kernels, options.rate, ring_.size()),
+      witness_(kernels, options.rate, options.low, options.high, ring_.size()),
       undo_(spectrum_.power().size()) {
   for (std::size_t k = 0; k < undo_.size(); ++k)
     undo_[k] =
@@ -276,7 +276,7 @@ int PulseWindow::find_peaks() {
 }
 
 PulseWindow::Candidate PulseWindow::weigh(const Peak& peak) {
-  const Testimony said = witness_.testify(peak.frequency, peak.snr_db);
+  const Testimony said = witness_.testify(peak);
   return {peak, said, is_echo(peak.frequency) ? 0.0 : confidence(said)};
 }
 

@@ -10,13 +10,16 @@ namespace rppg {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-constexpr double kBinsPerHz = 120.0;      // 0.5 bpm
 constexpr double kRounding = 1e-13;       // of a mean over a window, relative
 constexpr double kFastest = 1e5;          // Hz; keeps lengths within reason
 constexpr double kSignalHalfWidth = 0.1;  // Hz around the peak and its harmonic
+// In units of what the window resolves, its length inverted: how far from a line and its harmonic
+// is what is no part of them, and from one value of which the median is taken to the next.
+constexpr double kRivalDistance = 2.5, kMedianStep = 0.6;
+constexpr double kLeastShare = 1e-4;  // of power; below it nothing is told apart
 
-std::size_t padded_length(double rate, std::size_t samples) {
-  const double wanted = std::max(rate * kBinsPerHz + 1.0, static_cast<double>(samples));
+std::size_t padded_length(double rate, std::size_t samples, double bins_per_hz) {
+  const double wanted = std::max(rate * bins_per_hz + 1.0, static_cast<double>(samples));
   std::size_t length = 4;
   while (static_cast<double>(length) < wanted) length *= 2;
   return length;
@@ -79,8 +82,8 @@ void RealFft::power(const double* samples, std::size_t count, double* power, std
 }
 
 Spectrum::Spectrum(const Kernels& kernels, double rate, double low, double high,
-                   std::size_t max_samples, double highest)
-    : length_((check_band(low, high, rate), padded_length(rate, max_samples))),
+                   std::size_t max_samples, double highest, double bins_per_hz)
+    : length_((check_band(low, high, rate), padded_length(rate, max_samples, bins_per_hz))),
       max_samples_(max_samples),
       fft_(kernels, length_) {
   if (max_samples < 2)
@@ -91,6 +94,7 @@ Spectrum::Spectrum(const Kernels& kernels, double rate, double low, double high,
   last_ = std::min(length_ / 2 - 1, static_cast<std::size_t>(std::floor(high / bin_hz_)));
   hann_.resize(max_samples);
   buffer_.resize(max_samples);
+  few_.reserve(last_ < first_ ? 0 : last_ - first_ + 1);
   const double bins = std::ceil(std::max(highest, high) / bin_hz_) + 2.0;
   power_.resize(bins < static_cast<double>(length_ / 2 + 1) ? static_cast<std::size_t>(bins)
                                                             : length_ / 2 + 1);
@@ -119,7 +123,7 @@ void Spectrum::analyse(const double* samples, std::size_t count) {
   fft_.power(buffer_.data(), count, power_.data(), power_.size());
 }
 
-int Spectrum::find_peaks(Peak* peaks, int most) const {
+int Spectrum::find_peaks(Peak* peaks, int most) {
   std::size_t highest[kMostPeaks];
   most = std::min(most, kMostPeaks);
   int found = 0;
@@ -132,8 +136,34 @@ int Spectrum::find_peaks(Peak* peaks, int most) const {
     std::copy_backward(highest + place, highest + found - 1, highest + found);
     highest[place] = k;
   }
-  for (int i = 0; i < found; ++i) peaks[i] = interpolate(highest[i]);
+  for (int i = 0; i < found; ++i) {
+    peaks[i] = interpolate(highest[i]);
+    compare(peaks[i], highest[i], highest[0]);
+  }
   return found;
+}
+
+void Spectrum::compare(Peak& peak, std::size_t bin, std::size_t highest) {
+  // The window's length has been analysed, or there would be no peaks.
+  const double resolved = static_cast<double>(length_) / static_cast<double>(hann_count_);  // bins
+  const auto step = std::max<std::size_t>(1, static_cast<std::size_t>(kMedianStep * resolved));
+  const double far = kRivalDistance * resolved * bin_hz_;
+  few_.clear();
+  double rival = 0;
+  for (std::size_t k = first_; k <= last_; ++k) {
+    const double f = static_cast<double>(k) * bin_hz_;
+    if ((k - first_) % step == 0) few_.push_back(power_[k]);
+    if (std::abs(f - peak.frequency) > far && std::abs(f - 2.0 * peak.frequency) > far)
+      rival = std::max(rival, power_[k]);
+  }
+  const auto median = few_.begin() + static_cast<std::ptrdiff_t>(few_.size() / 2);
+  std::nth_element(few_.begin(), median, few_.end());
+  const auto ratio = [](double part, double whole) {
+    return std::log10(part / whole + kLeastShare);
+  };
+  peak.height = ratio(power_[bin], power_[highest]);
+  peak.clearance = -ratio(*median, power_[bin]);
+  peak.rival = ratio(rival, power_[bin]);
 }
 
 Peak Spectrum::interpolate(std::size_t bin) const {

@@ -33,20 +33,25 @@ class RealFft {
 };
 
 constexpr int kMostPeaks = 8;
+constexpr double kBinsPerHz = 120.0;  // 0.5 bpm
 
 struct Peak {
   double frequency;  // Hz, interpolated between bins
   double snr_db;     // power at the peak and its first harmonic against the rest of the band;
                      // NaN where the band is too narrow to have a rest
+  // Ratios of power, log10: of the peak to the highest one and to the median of the band, and of
+  // what is highest elsewhere to the peak.
+  double height = 0, clearance = 0, rival = 0;
 };
 
 class Spectrum {
  public:
   // `rate` and the band in Hz. Throws std::invalid_argument unless 0 < low < high < rate / 2 and
-  // max_samples >= 2. The transform is padded with zeros until a bin is finer than 0.5 bpm. Bins
+  // max_samples >= 2. The transform is padded with zeros until it has so many bins to a Hz. Bins
   // above `highest` and the band are not worked out.
   Spectrum(const Kernels& kernels, double rate, double low, double high, std::size_t max_samples,
-           double highest = std::numeric_limits<double>::infinity());
+           double highest = std::numeric_limits<double>::infinity(),
+           double bins_per_hz = kBinsPerHz);
 
   // The spectrum of the last `count` <= max_samples samples: mean removed, Hann window, transform.
   // Allocates nothing.
@@ -54,19 +59,24 @@ class Spectrum {
 
   // Writes the highest local maxima inside the band, at most `most`, the highest first; returns how
   // many there are. The band's edge is none: it can be the flank of something outside.
-  int find_peaks(Peak* peaks, int most) const;
+  int find_peaks(Peak* peaks, int most);
+
+  // Power at a frequency (Hz) and its first harmonic against the rest of the band, dB; NaN where
+  // there is no rest.
+  double snr_db(double frequency) const;
 
   double bin_hz() const { return bin_hz_; }
   const std::vector<double>& power() const { return power_; }
 
  private:
   Peak interpolate(std::size_t bin) const;
-  double snr_db(double frequency) const;
+  // Works out how the peak at a bin stands among the others.
+  void compare(Peak& peak, std::size_t bin, std::size_t highest);
 
   double bin_hz_;
   std::size_t length_, max_samples_, first_, last_;  // bins of the band, both inclusive
   RealFft fft_;
-  std::vector<double> hann_, buffer_, power_;
+  std::vector<double> hann_, buffer_, power_, few_;
   std::size_t hann_count_ = 0;
 };
 

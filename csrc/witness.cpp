@@ -24,6 +24,9 @@ static_assert(4 * kBlockSide + 2 * kMargin == kSide, "blocks fill the middle");
 // divided by.
 constexpr double kLeast = 1e-6, kLeastRatio = 1e-3, kLeastLine = 1e-4;
 constexpr double kTiny = 1e-12;
+constexpr double kLeastSnr = -30.0, kMostSnr = 30.0;  // dB
+
+constexpr double kCoarseBins = 30.0;  // to a Hz: lines are 0.2 Hz wide
 
 // Four complex numbers; products leave out std::complex's care for infinities.
 struct Complexes {
@@ -73,6 +76,27 @@ double agreement(const Complex* blocks, Complex sum) {
   return std::abs(sum) / (lengths + kTiny);
 }
 
+// How far the blocks are from their mean.
+double spread(const Complex* blocks, Complex mean) {
+  double squares = 0;
+  for (int k = 0; k < kFaceBlocks; ++k) squares += std::norm(blocks[k] - mean);
+  return std::sqrt(squares / kFaceBlocks);
+}
+
+// The part of a block's colour that falls as the pulse rises.
+double flush(Complex z, Complex pulse) {
+  return -(z * std::conj(pulse)).real() / (std::abs(pulse) + kTiny * kTiny);
+}
+
+double line(Complex multiple, Complex at) {
+  return std::log10(std::norm(multiple) / (std::norm(at) + kTiny * kLeastRatio) + kLeastLine);
+}
+
+// An SNR within bounds; where nothing beats, nothing is above noise.
+double clear(double snr_db) {
+  return std::isnan(snr_db) ? kLeastSnr : std::clamp(snr_db, kLeastSnr, kMostSnr);
+}
+
 void add_pixels(const float* plane, double* sums) {
   constexpr int kBlocks = kSide / kBlockSide;
   for (int down = 0; down < kBlocks; ++down) {
@@ -102,8 +126,14 @@ void observe(const float* appearance, double* witnesses) {
   }
 }
 
-Witness::Witness(const Kernels& kernels, double rate, std::size_t samples)
-    : kernels_(kernels), rate_(rate), samples_(samples), rows_(samples * kWitnessRow) {
+Witness::Witness(const Kernels& kernels, double rate, double low, double high, std::size_t samples)
+    : kernels_(kernels),
+      rate_(rate),
+      samples_(samples),
+      rows_(samples * kWitnessRow),
+      brightness_(samples),
+      face_spectrum_(kernels, rate, low, high, samples, high, kCoarseBins),
+      rim_spectrum_(kernels, rate, low, high, samples, high, kCoarseBins) {
   for (auto* each : {&hann_, &pulse_, &face_, &real_, &imaginary_}) each->resize(samples + kFloats);
 }
 
@@ -128,10 +158,18 @@ void Witness::look(const double* pulse, std::size_t count) {
                                                   static_cast<double>(count)));
   }
   first_ = (head_ + samples_ - count) % samples_;
+  const auto gather = [&](int column) {
+    for (std::size_t i = 0, at = first_; i < count; ++i, at = at + 1 == samples_ ? 0 : at + 1)
+      brightness_[i] = static_cast<double>(rows_[at * kWitnessRow + column]);
+  };
+  gather(kFaceBlocks);
+  rim_spectrum_.analyse(brightness_.data(), count);
+  gather(kFace);
+  face_spectrum_.analyse(brightness_.data(), count);
   double mean = 0;
-  for (std::size_t i = 0, at = first_; i < count; ++i, at = at + 1 == samples_ ? 0 : at + 1) {
-    face_[i] = rows_[at * kWitnessRow + kFace];
-    mean += static_cast<double>(face_[i]);
+  for (std::size_t i = 0; i < count; ++i) {
+    face_[i] = static_cast<float>(brightness_[i]);
+    mean += brightness_[i];
   }
   const auto start = static_cast<float>(mean / static_cast<double>(count));
   for (std::size_t i = 0; i < count; ++i) {
@@ -140,23 +178,26 @@ void Witness::look(const double* pulse, std::size_t count) {
   }
 }
 
-Testimony Witness::testify(double frequency, double snr_db) {
-  // The window's transform at the frequency: of the pulse, and of the face's brightness at
+Testimony Witness::testify(const Peak& peak) {
+  // The window's transform at the frequency: of the pulse and of the face's brightness, also at
   // multiples, which begin with half of it.
-  const Complex step = std::polar(1.0, -kPi * frequency / rate_);
+  const Complex step = std::polar(1.0, -kPi * peak.frequency / rate_);
   const Complex step2 = step * step;
   const Complexes steps = all(step2 * step2);
-  Complexes half = powers(step), pulses{}, multiples[3] = {};
+  Complexes half = powers(step), pulses{}, multiples[3] = {}, beats[3] = {};
   Complexes turns{};
   for (std::size_t i = 0; i < count_; i += kFloats) {
-    const Complexes one = half * half, two = one * one;
-    const Floats hann = load(&hann_[i]), face = load(&face_[i]);
+    const Complexes one = half * half, two = one * one, three = two * one;
+    const Floats hann = load(&hann_[i]), face = load(&face_[i]), pulse = load(&pulse_[i]);
     turns += hann * one;
     store(hann * one.real, &real_[i]);
     store(hann * one.imaginary, &imaginary_[i]);
-    pulses += load(&pulse_[i]) * one;
+    pulses += pulse * one;
+    beats[0] += pulse * two;
+    beats[1] += pulse * three;
+    beats[2] += pulse * half;
     multiples[0] += face * two;
-    multiples[1] += face * (two * one);
+    multiples[1] += face * three;
     multiples[2] += face * half;
     half = half * steps;
   }
@@ -187,8 +228,11 @@ Testimony Witness::testify(double frequency, double snr_db) {
 
   Testimony said{};
   auto& items = said.items;
-  items[Testimony::snr] = snr_db;
-  items[Testimony::frequency] = frequency;
+  items[Testimony::snr] = peak.snr_db;
+  items[Testimony::height] = peak.height;
+  items[Testimony::clearance] = peak.clearance;
+  items[Testimony::rival] = peak.rival;
+  items[Testimony::frequency] = peak.frequency;
   items[Testimony::brightness_agree] = agreement(z, brightness);
   items[Testimony::colour_agree] = agreement(colours, colour);
   brightness /= kFaceBlocks;
@@ -206,12 +250,23 @@ Testimony Witness::testify(double frequency, double snr_db) {
   items[Testimony::brightness_follow] = against(brightness, of_pulse);
   items[Testimony::colour_follow] = against(colour, of_pulse);
   items[Testimony::rim_follow] = against(rim, of_pulse);
-  const Testimony::Item lines[] = {Testimony::double_line, Testimony::triple_line,
-                                   Testimony::half_line};
-  for (int m = 0; m < 3; ++m)
-    items[lines[m]] = std::log10(std::norm(scale * multiples[m].sum()) /
-                                     (std::norm(brightness) + kTiny * kLeastRatio) +
-                                 kLeastLine);
+  items[Testimony::brightness_spread] = over(spread(z, brightness), brightness);
+  items[Testimony::colour_spread] = over(spread(colours, colour), colour);
+  double flushes[kFaceBlocks];
+  for (int k = 0; k < kFaceBlocks; ++k) flushes[k] = flush(colours[k], of_pulse);
+  std::sort(flushes, flushes + kFaceBlocks);
+  constexpr int kMiddle = kFaceBlocks / 2, kQuarter = kFaceBlocks / 4;
+  const auto amplitude = [](double a, double b) {
+    return std::log10(std::max(0.5 * (a + b), 0.0) + kLeast);
+  };
+  items[Testimony::colour_median] = amplitude(flushes[kMiddle - 1], flushes[kMiddle]);
+  items[Testimony::colour_quartile] = amplitude(flushes[kQuarter - 1], flushes[kQuarter]);
+  items[Testimony::face_snr] = clear(face_spectrum_.snr_db(peak.frequency));
+  items[Testimony::rim_snr] = clear(rim_spectrum_.snr_db(peak.frequency));
+  for (int m = 0; m < 3; ++m) {
+    items[Testimony::double_line + m] = line(scale * multiples[m].sum(), brightness);
+    items[Testimony::double_beat + m] = line(scale * beats[m].sum(), scale * of_pulse);
+  }
   return said;
 }
 

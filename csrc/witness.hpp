@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/kernels.hpp"
+#include "spectrum.hpp"
 
 namespace rppg {
 
@@ -25,7 +26,10 @@ void observe(const float* appearance, double* witnesses);
 // What the map says of a rhythm: the input of `confidence`, in this order.
 struct Testimony {
   enum Item {
-    snr,               // of the pulse, dB
+    snr,     // of the pulse, dB
+    height,  // as of `Peak`
+    clearance,
+    rival,
     frequency,         // Hz
     brightness,        // amplitude in the face, log10
     colour,            // likewise
@@ -38,9 +42,18 @@ struct Testimony {
     brightness_follow,  // 1 where the face darkens as the pulse rises
     colour_follow,
     rim_follow,
+    brightness_spread,  // of the blocks around their mean, over it, log10
+    colour_spread,
+    colour_median,  // amplitude with which blocks flush as the pulse rises, log10
+    colour_quartile,
+    face_snr,  // of the face's brightness, dB
+    rim_snr,
     double_line,  // power of the face's brightness at multiples of the frequency over that at it
     triple_line,
     half_line,
+    double_beat,  // likewise of the pulse
+    triple_beat,
+    half_beat,
     kCount
   };
   std::array<double, kCount> items;
@@ -49,7 +62,8 @@ struct Testimony {
 // The last seconds of all witnesses, on the grid of the pulse.
 class Witness {
  public:
-  Witness(const Kernels& kernels, double rate, std::size_t samples);
+  // `rate` and the band in Hz.
+  Witness(const Kernels& kernels, double rate, double low, double high, std::size_t samples);
 
   void restart();
   void push(const double* witnesses);
@@ -57,8 +71,8 @@ class Witness {
   // Looks at the newest `count` samples, as many as have been pushed or fewer, and at the pulse of
   // the same time. Allocates nothing.
   void look(const double* pulse, std::size_t count);
-  // What they say of a rhythm at `frequency` (Hz).
-  Testimony testify(double frequency, double snr_db);
+  // What they say of a peak in the pulse's spectrum.
+  Testimony testify(const Peak& peak);
 
  private:
   // The face's mean brightness stands behind the witnesses in a row of the ring.
@@ -72,6 +86,8 @@ class Witness {
   // Of the samples that are looked at, then zeros up to whole vectors: the window, what it leaves
   // of the pulse and of the face's brightness, and its product with the rhythm, in two parts.
   std::vector<float> hann_, pulse_, face_, real_, imaginary_;
+  std::vector<double> brightness_;
+  Spectrum face_spectrum_, rim_spectrum_;
 };
 
 }  // namespace rppg

@@ -29,9 +29,6 @@ OK, BAD_INPUT, NO_HEART_RATE = 0, 2, 3
 #: As shells have it for a program that Ctrl-C ended.
 INTERRUPTED = 130
 
-#: Share of the frames that the container promises below which a file is called damaged.
-_MIN_SHARE_DECODED = 0.9
-
 _ASSETS = Path(__file__).parent / "assets"
 _DEMO_VIDEO = _ASSETS / "demo.mp4"
 _DEMO_TRUTH = _ASSETS / "demo_truth.txt"
@@ -232,7 +229,7 @@ def _measure_file(
     except (ValueError, TypeError, OSError) as error:
         return None, _complain(error)
     results = _as_list(found)
-    if bar.frames < _MIN_SHARE_DECODED * video.frame_count:
+    if video.missing(bar.frames):
         print(
             f"rppg-fast: {name}: only {bar.frames} of {video.frame_count} frames could be decoded",
             file=sys.stderr,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Callable, Literal, overload
 
 import numpy as np
@@ -110,7 +111,19 @@ def measure(
         raise ValueError("fps belongs to the VideoFile that is already open")
     monitor = FacesMonitor(**options) if faces == "all" else HeartRateMonitor(**options)
     file = video if isinstance(video, VideoFile) else VideoFile(video, fps)
-    return measure_frames(file, monitor, name=file.path, step=step, progress=progress)
+    read = 0
+
+    def count(frames: int) -> None:
+        nonlocal read
+        read = frames
+        if progress is not None:
+            progress(frames)
+
+    found = measure_frames(file, monitor, name=file.path, step=step, progress=count)
+    missing = file.missing(read)
+    if isinstance(found, Measurement):
+        return replace(found, missing=missing)
+    return [replace(face, missing=missing) for face in found]
 
 
 @overload

@@ -162,6 +162,9 @@ class Measurement:
         starts anew after each gap. In units of the training label's standard deviation.
     face
         Number of the face, 1 or more, where all faces were measured; else None.
+    missing
+        Frames that the video file promises but does not hold, or that cannot be decoded, where
+        they are more than a tenth: the file is damaged; else 0.
     """
 
     video: str
@@ -179,6 +182,7 @@ class Measurement:
     times: NDArray[np.float64]
     pulse: NDArray[np.float64]
     face: int | None = None
+    missing: int = 0
 
     def to_json(self) -> dict[str, object]:
         """Return what ``rppg-fast measure --json`` writes for one video, or for one face in it."""
@@ -191,6 +195,7 @@ class Measurement:
             "confidence": self.confidence,
             "frames": self.frames,
             "skipped_frames": self.skipped,
+            "missing_frames": self.missing,
             "duration_s": self.duration,
             "fps": self.fps,
             "box": None if self.box is None else list(self.box),

@@ -21,6 +21,10 @@ class VideoError(ValueError):
     """A file that is no readable video; the message names it and says why."""
 
 
+#: Share of the frames that the container promises below which a file is called damaged.
+_MIN_SHARE_DECODED = 0.9
+
+
 class VideoFile:
     """A video file as an iterable of (frame, time); holds two frames at a time in memory.
 
@@ -76,6 +80,13 @@ class VideoFile:
         self._container_fps = float(capture.get(cv2.CAP_PROP_FPS))
         capture.release()
         self._fps = fps
+
+    def missing(self, frames: int) -> int:
+        """Count what is missing where no more than so many frames could be decoded.
+
+        The container's count is an estimate: 0 where it is off by no more than a tenth.
+        """
+        return self.frame_count - frames if frames < _MIN_SHARE_DECODED * self.frame_count else 0
 
     def _open(self) -> cv2.VideoCapture:
         capture = cv2.VideoCapture(self.path)

@@ -23,6 +23,12 @@ SHOWN = {
     "a photograph on the wall": STILL,
     "a photograph in a shaking hand": replace(STILL, tremor=1.5, sway=6.0),
     "a photograph that is panned": replace(STILL, pan=6.0, pan_angle=0.7),
+    "a photograph that is carried past": replace(
+        STILL, carry=60.0, carry_angle=0.4, carry_start=0.8, carry_seconds=1.0
+    ),
+    "a photograph that is nudged": replace(STILL, carry=4.0, carry_start=0.85, carry_seconds=0.3),
+    "a video on a screen": replace(STILL, picture="screen"),
+    "a video on a screen in a shaking hand": replace(STILL, picture="screen", tremor=0.5, sway=4),
     "a photograph that is rocked": replace(STILL, rhythm=3.0, rhythm_rate=1.3, sway=2.0),
     "a photograph under a flickering lamp": replace(STILL, flicker=0.02, flicker_rate=1.4),
     "a photograph under a faint flicker": replace(STILL, flicker=0.003, flicker_rate=1.1),

@@ -35,6 +35,7 @@ def test_what_readings_are_worth_stands_in_the_text() -> None:
     found = json.loads((TRAINING / "results" / "trust" / "trust.json").read_text(encoding="utf-8"))
     text = (TRAINING / "RESULTS.md").read_text(encoding="utf-8")
     assert trust_as_markdown(found["table"]) in text
+    assert trust_as_markdown(found["kinds"]) in text
     assert found["min_confidence"] == rf.PulseSettings().min_confidence
     header = (ROOT / "csrc" / "confidence_weights.hpp").read_text(encoding="utf-8")
     assert found["source"]["sha256"][:12] in header

@@ -48,6 +48,36 @@ def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
         _core.observe(np.zeros(shape, np.float32))
 
 
+def snr_by_numpy(signal: Floats, frequency: float) -> float:
+    """SNR at a frequency, dB, from a transform of the length that the witnesses' has."""
+    count = len(signal)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(count) + 0.5) / count)
+    power = np.abs(np.fft.rfft(hann * (signal - signal.mean()), 1024)) ** 2
+    f = np.arange(len(power)) * RATE / 1024
+    near = (np.abs(f - frequency) <= 0.1) | (np.abs(f - 2 * frequency) <= 0.1)
+    band = (f >= 0.7) & (f <= 4.0)
+    return float(10 * np.log10(power[band & near].sum() / power[band & ~near].sum()))
+
+
+def stand_by_numpy(pulse: Floats, frequency: float) -> list[float]:
+    """Height, clearance and rival of a peak."""
+    count = len(pulse)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(count) + 0.5) / count)
+    f = np.arange(2049) * RATE / 4096
+    band = (f >= 0.7) & (f <= 4.0)
+    f = f[band]
+    power = (np.abs(np.fft.rfft(hann * (pulse - pulse.mean()), 4096)) ** 2)[band]
+    peak = power[np.abs(f - frequency) <= 1 / 120].max()
+    far = 2.5 * RATE / count
+    rival = power[(np.abs(f - frequency) > far) & (np.abs(f - 2 * frequency) > far)].max()
+    few = np.sort(power[:: int(0.6 * 4096 / count)])
+    return [
+        float(np.log10(peak / power.max() + 1e-4)),
+        float(-np.log10(few[len(few) // 2] / peak + 1e-4)),
+        float(np.log10(rival / peak + 1e-4)),
+    ]
+
+
 def said_by_numpy(witnesses: Floats, pulse: Floats, frequency: float, snr_db: float) -> Floats:
     """The items of ``Testimony``, in its order."""
     count = len(pulse)
@@ -60,7 +90,12 @@ def said_by_numpy(witnesses: Floats, pulse: Floats, frequency: float, snr_db: fl
         return np.asarray(2 * np.tensordot(hann * turn, centred, 1) / hann.sum())
 
     z = at(witnesses)
-    z_pulse = np.tensordot(hann * np.exp(-2j * np.pi * frequency / RATE * n), pulse, 1)
+
+    def of_pulse(times: float = 1.0) -> complex:
+        turn = np.exp(-2j * np.pi * times * frequency / RATE * n)
+        return complex(np.tensordot(hann * turn, pulse, 1))
+
+    z_pulse = of_pulse()
     luma, chroma = z[:BLOCKS], z[PLACES : PLACES + BLOCKS]
     rim, rim_colour = z[BLOCKS], z[-1]
     mean, colour = luma.mean(), chroma.mean()
@@ -69,10 +104,18 @@ def said_by_numpy(witnesses: Floats, pulse: Floats, frequency: float, snr_db: fl
     def follow(value: complex) -> float:
         return float(-(value * np.conj(z_pulse)).real / (abs(value) * abs(z_pulse)))
 
-    lines = [np.log10(abs(at(face, m)) ** 2 / abs(mean) ** 2 + 1e-4) for m in (2.0, 3.0, 0.5)]
+    def spread(blocks: NDArray[np.complex128]) -> float:
+        return float(np.log10(blocks.std() / abs(blocks.mean()) + 1e-3))
+
+    flush = np.sort(-(chroma * np.conj(z_pulse)).real / abs(z_pulse))
+    middle = [max(flush[i - 1 : i + 1].mean(), 0.0) for i in (8, 4)]
+    multiples = 2.0, 3.0, 0.5
+    lines = [np.log10(abs(at(face, m)) ** 2 / abs(mean) ** 2 + 1e-4) for m in multiples]
+    beats = [np.log10(abs(of_pulse(m) / z_pulse) ** 2 + 1e-4) for m in multiples]
     return np.array(
         [
             snr_db,
+            *stand_by_numpy(pulse, frequency),
             frequency,
             np.log10(abs(mean) + 1e-6),
             np.log10(abs(colour) + 1e-6),
@@ -85,7 +128,13 @@ def said_by_numpy(witnesses: Floats, pulse: Floats, frequency: float, snr_db: fl
             follow(mean),
             follow(colour),
             follow(rim),
+            spread(luma),
+            spread(chroma),
+            *np.log10(np.array(middle) + 1e-6),
+            snr_by_numpy(face, frequency),
+            snr_by_numpy(witnesses[:, BLOCKS], frequency),
             *lines,
+            *beats,
         ]
     )
 
@@ -132,8 +181,10 @@ def test_confidence_is_the_network_of_the_header() -> None:
     for _ in range(20):
         rate = rng.uniform(0.9, 3.0)
         pulse = np.sin(2 * np.pi * rate * times) + rng.uniform(0, 2) * rng.standard_normal(SAMPLES)
-        size = 10 ** rng.uniform(-4, -2, (2 * PLACES, 1))
-        witnesses = (size * np.sin(2 * np.pi * rate * times + rng.uniform(2, 4, (34, 1)))).T
+        witnesses = 10 ** rng.uniform(-4, -3) * rng.standard_normal((SAMPLES, 2 * PLACES))
+        phases = rng.uniform(2.9, 3.4, (2 * PLACES, 1))
+        size = 10 ** rng.uniform(-3, -2) * np.repeat([1.0, 0.6], PLACES)[:, None]
+        witnesses += (size * np.sin(2 * np.pi * rate * times + phases)).T
         _, confidence, said = window_of(pulse, witnesses, peaks=1).candidates()
         weights = values("kHiddenWeights").reshape(said.shape[1], -1)
         x = np.clip((said - values("kMean")) / values("kDeviation"), -3, 3)

@@ -12,6 +12,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from rppg_fast.student import BUNDLED_WEIGHTS
 from training.command import command
 from training.confidence import CLOSE, FAR, Candidates, candidates
 from training.data.clips import Clips
+from training.data.decoys import kinds
 from training.files import replace_file
 from training.metrics import PULSE, mae, mean, rmse
 from training.readout import Floats
@@ -71,6 +73,17 @@ def _chosen(seen: Candidates) -> tuple[NDArray[np.bool_], Floats]:
     trusted = seen.confidence >= PULSE.min_confidence
     first = np.argmax(trusted, axis=1)  # the highest peak where none is
     return np.asarray(trusted.any(axis=1)), seen.error[np.arange(len(first)), first]
+
+
+def by_kind(sets: Sequence[tuple[Clips, Candidates]]) -> dict[str, dict[str, float]]:
+    """Give ``summary`` of clips without a pulse by what they show; a clip can be of many kinds."""
+    found: dict[str, list[Candidates]] = {}
+    for clips, seen in sets:
+        of_clips = [kinds(clip.scene) for clip in clips.clips]
+        for name in sorted(set(chain.from_iterable(of_clips))):
+            inside = np.array([name in of_clips[clip] for clip in seen.clip])
+            found.setdefault(name, []).append(seen.where(inside))
+    return {name: summary(Candidates.joined(parts)) for name, parts in found.items()}
 
 
 def reliability(sets: Sequence[Candidates]) -> list[dict[str, float]]:
@@ -133,6 +146,8 @@ def as_markdown(table: Mapping[str, Mapping[str, float]]) -> str:
         if "mae" not in row:
             shares = f"{row['ok']:.1%} | {row['ok_by_snr']:.1%}"
             lines.append(f"| {name} | {row['windows']:.0f} | {shares} |")
+    if all("mae" not in row for row in table.values()):
+        return "\n".join(lines) + "\n"
     lines += [
         "",
         "| With a pulse | Windows | ok | ok of right | wrong of ok | MAE | RMSE | gross |",
@@ -172,6 +187,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sets[folder.name] = clips, candidates(source, clips)
     table = {name: summary(seen) for name, (_, seen) in sets.items()}
     everything = [seen for _, seen in sets.values()]
+    for name, part in (("pulse", given.pulse), ("none", given.none)):
+        if part:
+            joined = Candidates.joined([sets[folder.name][1] for folder in part])
+            table[f"all of {name}"] = summary(joined)
+    kinds_table = by_kind([sets[folder.name] for folder in given.none])
     values: dict[str, Any] = {
         "source": source.about,
         "min_confidence": PULSE.min_confidence,
@@ -181,13 +201,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name, (clips, _) in sets.items()
         },
         "table": table,
+        "kinds": kinds_table,
         "reliability": reliability(everything),
     }
     given.out.mkdir(parents=True, exist_ok=True)
     replace_file(given.out / "trust.json", (json.dumps(values, indent=1) + "\n").encode())
     if given.pulse and given.none:
         draw(everything, given.out / "trust.png")
-    print(as_markdown(table), end="")
+    print(as_markdown(table))
+    print(as_markdown(kinds_table), end="")
     return 0
 
 

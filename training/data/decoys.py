@@ -2,20 +2,22 @@
 
     python -m training.data.decoys --out DIR --clips 300 --seed 5
 
-A picture (a printed face, a wall, a cartoon, noise) is held before a camera: still, shaken, panned,
-rocked, under steady or flickering light, sometimes frozen, sometimes through an encoder with
-frequent keyframes. Faces that are alive but for their pulse are scenes with
-``--set pulse.amplitude=0``, see ``training.data.synthetic``.
+A picture (a printed face, a face on a screen, a wall, a cartoon, noise) is held before a camera:
+still, shaken, panned, rocked, carried off, under steady or flickering light, sometimes frozen,
+sometimes through an encoder with frequent keyframes. Faces that are alive but for their pulse are
+scenes with ``--set pulse.amplitude=0``, see ``training.data.synthetic``.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,11 +31,12 @@ from training.data.ingredients import between, choice, one_of, sample, stream
 from training.data.paint import Field
 from training.data.render import Box, Placement, place_in_crop, render
 from training.data.scene import Camera, Scene, sample_scene
+from training.data.screen import Screen, Surface, play
 from training.data.surroundings import paint_background
 from training.data.synthetic import clip_times, fill_cache
 from training.data.trajectories import Times, Wander
 
-VERSION = 1
+VERSION = 2
 
 _FINER = 2  # the picture is painted so much finer than it is seen: real edges fall anywhere
 
@@ -42,13 +45,19 @@ _FINER = 2  # the picture is painted so much finer than it is seen: real edges f
 class Decoy:
     """How a picture is shown. Lengths are in pixels of the camera, amplitudes relative."""
 
-    picture: str = choice("what is seen", face=0.55, cartoon=0.15, wall=0.15, noise=0.15)
+    picture: str = choice(
+        "what is seen", face=0.45, screen=0.19, cartoon=0.12, wall=0.12, noise=0.12
+    )
     tremor: float = between("shaking of the hand, 0.7 to 6 Hz", 0.02, 3.0, log=True, share=0.35)
     sway: float = between("swaying below 0.5 Hz", 0.05, 15.0, log=True, share=0.45)
     rhythm: float = between("amplitude of rocking or nodding", 0.05, 6.0, log=True, share=0.25)
     rhythm_rate: float = between("its rate, Hz", 0.7, 3.5)
     pan: float = between("steady drift, pixels a second", 0.3, 20.0, log=True, share=0.25)
     pan_angle: float = between("its direction, rad", 0.0, 2 * np.pi)
+    carry: float = between("length of one sudden move", 3.0, 150.0, log=True, share=0.25)
+    carry_angle: float = between("its direction, rad", 0.0, 2 * np.pi)
+    carry_start: float = between("when it begins, relative to the clip", 0.1, 0.95)
+    carry_seconds: float = between("how long it takes", 0.2, 3.0)
     flicker: float = between("amplitude of a flicker", 0.0005, 0.04, log=True, share=0.25)
     flicker_rate: float = between("its rate, Hz", 0.7, 4.0)
     flicker_tint: float = between("its colour: 0: none, 1: strong", 0.0, 0.6)
@@ -56,6 +65,46 @@ class Decoy:
     frozen: float = between("share of the time that the camera hangs", 0.1, 0.9, share=0.1)
     keyframes: float = one_of("frames from one keyframe to the next", 8, 12, 15, 25, 30, 30, 60)
     codec: str = choice("encoder", none=0.5, h264=0.35, mpeg4=0.06, vp8=0.03, mjpeg=0.06)
+
+
+_PICTURES = {
+    "face": "printed face",
+    "screen": "face on a screen",
+    "cartoon": "cartoon",
+    "wall": "wall",
+    "noise": "noise",
+}
+_MOVES = {
+    "tremor": "shaken",
+    "sway": "swaying",
+    "rhythm": "rocked",
+    "pan": "panned",
+    "carry": "carried off",
+}
+_OTHER_WAYS = {
+    "flicker": "under a flicker",
+    "drift": "in changing light",
+    "frozen": "camera hangs",
+}
+
+
+def kinds(scene: Mapping[str, Any]) -> list[str]:
+    """Name what a clip without a pulse shows, and all that is done to it.
+
+    Parameters
+    ----------
+    scene
+        Parameters of the clip, as ``Clip.scene`` holds them: of a decoy, or of a scene without a
+        pulse.
+    """
+    shown = scene.get("decoy")
+    if shown is None:
+        rhythms = {"light": "in rhythmic light", "motion": "rocking"}
+        found = [name for part, name in rhythms.items() if scene[part]["rhythm"]]
+        return ["living face", *(f"living face {name}" for name in found)]
+    moves = [name for key, name in _MOVES.items() if shown[key]]
+    others = [name for key, name in _OTHER_WAYS.items() if shown[key]]
+    return [_PICTURES[shown["picture"]], *(moves or ["held still"]), *others]
 
 
 def decoy(seed: int, index: int) -> tuple[Decoy, Scene]:
@@ -78,10 +127,15 @@ def film(shown: Decoy, scene: Scene, times: Times) -> tuple[Iterator[Frame], Box
 
 def _seen(shown: Decoy, scene: Scene, placement: Placement, times: Times) -> Iterator[Frame]:
     random = partial(stream, scene.seed, scene.index)
-    picture = _picture(shown, scene, placement)
+    pictures = _pictures(shown, scene, placement, times)
+    surface = None
+    if shown.picture == "screen":
+        surface = Surface(_screen(scene), placement)
     camera = NoisyCamera(scene.camera, random("decoy.camera"))
     phase = random("decoy.phases").uniform(0, 2 * np.pi, 3)
     rhythm = shown.rhythm * np.sin(2 * np.pi * shown.rhythm_rate * times + phase[0])
+    passed = (times - shown.carry_start * times[-1]) / max(shown.carry_seconds, times[1])
+    carried = shown.carry * 0.5 * (1 - np.cos(np.pi * np.clip(passed, 0, 1)))
     shift = []
     for name, along in (("x", np.cos), ("y", np.sin)):
         shift.append(
@@ -89,6 +143,7 @@ def _seen(shown: Decoy, scene: Scene, placement: Placement, times: Times) -> Ite
             + shown.sway * Wander(random(f"decoy.sway.{name}"), 0.03, 0.5)(times)
             + rhythm * along(phase[1])
             + shown.pan * times * along(shown.pan_angle)
+            + carried * along(shown.carry_angle)
         )
     tint = random("decoy.tint").normal(size=3)
     colour = np.append(1 + shown.flicker_tint * (tint - tint.mean()), 0)
@@ -97,24 +152,33 @@ def _seen(shown: Decoy, scene: Scene, placement: Placement, times: Times) -> Ite
     liveliness = Wander(random("decoy.frozen"), 0.05, 0.5)(times)
     live = liveliness >= np.quantile(liveliness, shown.frozen)
     live[0] = True
-    for i in range(len(times)):
+    for i, picture in zip(range(len(times)), pictures):
         if live[i]:
             light = 1 + drift[i] + flicker[i] * colour
             moved = _shifted(picture, shift[0][i], shift[1][i], placement)
-            frame = camera(np.asarray(moved * light, np.float32))
+            seen = np.asarray(moved * light, np.float32)
+            if surface:
+                seen = surface(seen, times[i], shift[0][i], shift[1][i])
+            frame = camera(seen)
         yield frame
 
 
-def _picture(shown: Decoy, scene: Scene, placement: Placement) -> Field:
-    """Paint the picture, finer than it is seen: float32 (H, W, 4) in 8-bit levels."""
+def _screen(scene: Scene) -> Screen:
+    return sample(Screen, "screen", {}, scene.seed, scene.index)
+
+
+def _pictures(shown: Decoy, scene: Scene, placement: Placement, times: Times) -> Iterator[Field]:
+    """Paint the picture at all times, finer than it is seen: float32 (H, W, 4) in 8-bit levels."""
     size = [_FINER * value for value in asdict(placement).values()]
     fine = Placement(int(size[0]), int(size[1]), *size[2:])
     quiet = replace(scene.camera, read_noise=0.0, shot_noise=0.0, block_noise=0.0, row_noise=0.0)
     quiet = replace(quiet, blur=_FINER * scene.camera.blur)
+    if shown.picture == "screen":
+        return play(_screen(scene), replace(scene, camera=quiet), fine, times)
     if shown.picture == "face":
         printed = next(render(replace(scene, camera=quiet), fine, np.zeros(1)))
-        return np.asarray(cv2.cvtColor(printed, cv2.COLOR_BGR2BGRA), np.float32)
-    return _backdrop(shown, scene, fine, quiet)
+        return repeat(np.asarray(cv2.cvtColor(printed, cv2.COLOR_BGR2BGRA), np.float32))
+    return repeat(_backdrop(shown, scene, fine, quiet))
 
 
 def _backdrop(shown: Decoy, scene: Scene, fine: Placement, camera: Camera) -> Field:
@@ -168,6 +232,8 @@ def make_decoys(folder: Path, clips: int, seed: int, seconds: float, workers: in
         stop = start + len(clip_times(scene, seconds))
         name = f"decoy-{seed}-{index}"
         about = {"decoy": asdict(shown), **scene.to_json()}
+        if shown.picture == "screen":
+            about["screen"] = asdict(_screen(scene))
         plan.append(Clip(name, name, start, stop, scene.camera.fps, None, shown.picture, about))
         start = stop
     title = f"decoys, version {VERSION}, seed {seed}, {clips} clips of {seconds:g} s"
