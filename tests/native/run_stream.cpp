@@ -18,7 +18,7 @@ constexpr double kFps = 30.0;
 constexpr double kPi = 3.14159265358979323846;
 
 // With nothing but skin in the box there is no rim to compare with.
-constexpr double kUnsure = 0.1;
+constexpr double kUnsure = 0.05;
 
 // Blue, green and red of skin; green pulses most.
 constexpr double kSkin[rppg::kColours] = {110, 130, 180};
