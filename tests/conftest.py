@@ -4,12 +4,16 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 import rppg_fast as rf
 from bench.engine import build, run
+
+if TYPE_CHECKING:  # it needs PyTorch, which not every test does
+    from training.evaluation import Evaluation
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("no deadline", deadline=None)
@@ -29,6 +33,22 @@ def data() -> Path:
 def backend(request: pytest.FixtureRequest) -> str:
     """Every kernel backend that this machine can run."""
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def perfect(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """The evaluation of a source that is right."""
+    from tests.made_up_evaluations import perfect_evaluation
+
+    return perfect_evaluation(tmp_path_factory.mktemp("perfect") / "clips")
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clips of a few rendered faces, as the benchmark's."""
+    from tests.made_up_evaluations import tiny_benchmark
+
+    return tiny_benchmark(tmp_path_factory.mktemp("faces") / "clips")
 
 
 @pytest.fixture(scope="session")

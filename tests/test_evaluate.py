@@ -20,9 +20,7 @@ from tests.made_up_evaluations import (  # noqa: E402
     PERFECT_BPM,
     Floats,
     brightness,
-    perfect_evaluation,
     seen_pulse,
-    tiny_benchmark,
     write_clips,
 )
 from tests.small_runs import SHORT  # noqa: E402
@@ -38,16 +36,6 @@ from training.score import PREDICT_BATCH, predict, predict_clip  # noqa: E402
 from training.sources import NetworkSource, open_source  # noqa: E402
 
 EXPORT_BPM = 0.01  # folding and other kernels: the engine's float32 tier
-
-
-@pytest.fixture(scope="module")
-def perfect(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
-    return perfect_evaluation(tmp_path_factory.mktemp("e") / "clips")
-
-
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_benchmark(tmp_path_factory.mktemp("faces") / "clips")
 
 
 # --- Predictions

@@ -16,9 +16,7 @@ from tests.made_up_clips import make_clips  # noqa: E402
 from tests.made_up_evaluations import (  # noqa: E402
     HAND,
     PERFECT,
-    perfect_evaluation,
     seen_pulse,
-    tiny_benchmark,
     write_clips,
 )
 from tests.small_runs import SHORT  # noqa: E402
@@ -29,16 +27,6 @@ from training.evaluation import Evaluation  # noqa: E402
 from training.models import Teacher  # noqa: E402
 from training.report import rows  # noqa: E402
 from training.run import execute  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def perfect(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
-    return perfect_evaluation(tmp_path_factory.mktemp("e") / "clips")
-
-
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_benchmark(tmp_path_factory.mktemp("faces") / "clips")
 
 
 def drawn(line: Any) -> NDArray[np.float64]:

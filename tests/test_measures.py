@@ -16,7 +16,6 @@ from tests.made_up_evaluations import (
     HAND,
     PERFECT,
     PERFECT_BPM,
-    perfect_evaluation,
     seen_pulse,
     write_clips,
 )
@@ -25,11 +24,6 @@ from training.data.scene import sample_scene
 from training.evaluate import CALM, conditions, evaluate
 from training.evaluation import Evaluation
 from training.report import MEASURES, groups, mean_over_folds, measure, rows
-
-
-@pytest.fixture(scope="module")
-def perfect(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
-    return perfect_evaluation(tmp_path_factory.mktemp("e") / "clips")
 
 
 def everything(evaluation: Evaluation) -> dict[str, float]:

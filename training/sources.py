@@ -126,6 +126,14 @@ def open_source(text: str, device: str = "auto") -> Source:
     )
 
 
+def open_network(text: str) -> NetworkSource:
+    """Open a network, as ``open_source`` does; ValueError, too, if it is a classical method."""
+    source = open_source(text)
+    if not isinstance(source, NetworkSource):
+        raise ValueError(f"{text} is no network")
+    return source
+
+
 def _weights(name: str, path: Path) -> NetworkSource:
     student = rf.Student.load(path)
     said = student.metadata
