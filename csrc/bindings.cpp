@@ -187,29 +187,25 @@ py::object call_student(const Student& student, const py::object& motion, int th
   return predict(student, motion, threads);
 }
 
-// The record of rppg_fast/reading.py, made once for every frame: by its constructor, or from there
-// out of a tuple, it takes a microsecond.
+// The named tuple of rppg_fast/reading.py, made once for every frame: by its constructor, or there
+// out of another tuple, it takes a microsecond.
 class ReadingType {
  public:
   py::object make(double time, const Reading& reading) const {
+    constexpr py::ssize_t kFields = 7;
     auto* const type = reinterpret_cast<PyTypeObject*>(type_.ptr());
-    auto record = py::reinterpret_steal<py::object>(type->tp_alloc(type, 0));
+    auto record = py::reinterpret_steal<py::object>(type->tp_alloc(type, kFields));
     if (!record) throw py::error_already_set();
-    const auto set = [&](int field, const py::object& value) {
-      // Past the frozen record's own way to set, which refuses.
-      if (PyObject_GenericSetAttr(record.ptr(), names_[field].ptr(), value.ptr()) != 0)
-        throw py::error_already_set();
-    };
     const auto known = [](double value) -> py::object {
       return std::isnan(value) ? py::object(py::none()) : py::float_(value);
     };
-    set(0, py::float_(time));
-    set(1, statuses_[static_cast<std::size_t>(reading.status)]);
-    set(2, known(reading.heart_rate));
-    set(3, known(reading.snr_db));
-    set(4, known(reading.confidence));
-    set(5, py::float_(reading.start));
-    set(6, py::float_(reading.end));
+    py::object fields[kFields] = {
+        py::float_(time),          statuses_[static_cast<std::size_t>(reading.status)],
+        known(reading.heart_rate), known(reading.snr_db),
+        known(reading.confidence), py::float_(reading.start),
+        py::float_(reading.end)};
+    for (py::ssize_t i = 0; i < kFields; ++i)
+      PyTuple_SET_ITEM(record.ptr(), i, fields[i].release().ptr());
     return record;
   }
 
@@ -224,15 +220,10 @@ class ReadingType {
     type_ = module.attr("Reading");
     for (const py::handle status : module.attr("STATUSES"))
       statuses_.push_back(py::reinterpret_borrow<py::object>(status));
-    int field = 0;
-    for (const char* name :
-         {"time", "status", "heart_rate", "snr_db", "confidence", "start", "end"})
-      names_[field++] = py::reinterpret_steal<py::str>(PyUnicode_InternFromString(name));
   }
 
   py::object type_;
   std::vector<py::object> statuses_;
-  py::str names_[7];
 };
 
 Doubles newest(const PulseWindow& window, std::size_t count) {
