@@ -212,8 +212,7 @@ bool PulseWindow::is_echo(double frequency) const {
   for (const double divisor : {2.0, 3.0})
     if (frequency / divisor < options_.low && line(frequency / divisor) > kOvertoneRatio * peak)
       return true;
-  const double above = options_.high + 2.0 * kLineWidth;
-  return strongest(above, highest_line(options_)) > kAliasRatio * peak;
+  return strongest_above_ > kAliasRatio * peak;
 }
 
 void PulseWindow::restart(double start, bool after_gap) {
@@ -257,7 +256,7 @@ Reading PulseWindow::read() {
   const int found = find_peaks();
   for (int i = 0; i < found; ++i) {
     const Peak& peak = peaks_[i];
-    const double sure = weigh(peak).confidence;
+    const double sure = weigh(peak);
     if (sure >= options_.min_confidence)
       return {Status::ok, 60.0 * peak.frequency, peak.snr_db, sure, begin, end};
     if (i == 0) best.snr_db = peak.snr_db, best.confidence = sure;
@@ -271,19 +270,20 @@ int PulseWindow::find_peaks() {
   for (std::size_t i = 0; i < size_; ++i) energy += ordered_[i] * ordered_[i];
   if (!(std::sqrt(energy / static_cast<double>(size_)) > kSilence)) return 0;
   spectrum_.analyse(ordered_.data(), size_);
+  strongest_above_ = strongest(options_.high + 2.0 * kLineWidth, highest_line(options_));
   witness_.look(ordered_.data(), size_);
   return spectrum_.find_peaks(peaks_, options_.peaks);
 }
 
-PulseWindow::Candidate PulseWindow::weigh(const Peak& peak) {
-  const Testimony said = witness_.testify(peak);
-  return {peak, said, is_echo(peak.frequency) ? 0.0 : confidence(said)};
+double PulseWindow::weigh(const Peak& peak) {
+  return is_echo(peak.frequency) ? 0.0 : confidence(witness_.testify(peak));
 }
 
 std::vector<PulseWindow::Candidate> PulseWindow::candidates() {
   std::vector<Candidate> all;
   const int found = size_ < needed_ ? 0 : find_peaks();
-  for (int i = 0; i < found; ++i) all.push_back(weigh(peaks_[i]));
+  for (int i = 0; i < found; ++i)
+    all.push_back({peaks_[i], witness_.testify(peaks_[i]), weigh(peaks_[i])});
   return all;
 }
 

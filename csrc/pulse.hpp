@@ -161,7 +161,8 @@ class PulseWindow {
  private:
   // Works out the spectrum and its peaks; returns how many there are.
   int find_peaks();
-  Candidate weigh(const Peak& peak);
+  // The confidence that a peak is the heart's.
+  double weigh(const Peak& peak);
   // Whether a peak at `frequency` (Hz) is but an overtone or an alias of a line outside the band.
   bool is_echo(double frequency) const;
   // The strongest line from `low` to `high` (Hz), with the band-pass undone.
@@ -178,7 +179,8 @@ class PulseWindow {
   Spectrum spectrum_;
   Peak peaks_[kMostPeaks];
   Witness witness_;
-  std::vector<double> undo_;  // what the band-pass did to the power of each bin, inverted
+  double strongest_above_ = 0;  // of the lines above the band, from which aliases come
+  std::vector<double> undo_;    // what the band-pass did to the power of each bin, inverted
 };
 
 }  // namespace rppg

@@ -25,6 +25,17 @@ std::size_t padded_length(double rate, std::size_t samples, double bins_per_hz) 
   return length;
 }
 
+// In four sums, none of which waits for another.
+double total(const double* from, const double* to) {
+  double sums[4] = {};
+  for (; to - from >= 4; from += 4)
+    for (int i = 0; i < 4; ++i) sums[i] += from[i];
+  for (; from < to; ++from) sums[0] += *from;
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
+double ratio(double part, double whole) { return std::log10(part / whole + kLeastShare); }
+
 }  // namespace
 
 void check_band(double low, double high, double rate) {
@@ -136,34 +147,41 @@ int Spectrum::find_peaks(Peak* peaks, int most) {
     std::copy_backward(highest + place, highest + found - 1, highest + found);
     highest[place] = k;
   }
+  if (found == 0) return 0;
+  const double median = typical();
   for (int i = 0; i < found; ++i) {
     peaks[i] = interpolate(highest[i]);
-    compare(peaks[i], highest[i], highest[0]);
+    peaks[i].height = ratio(power_[highest[i]], power_[highest[0]]);
+    peaks[i].clearance = -ratio(median, power_[highest[i]]);
+    peaks[i].rival = ratio(strongest_besides(peaks[i].frequency), power_[highest[i]]);
   }
   return found;
 }
 
-void Spectrum::compare(Peak& peak, std::size_t bin, std::size_t highest) {
-  // The window's length has been analysed, or there would be no peaks.
-  const double resolved = static_cast<double>(length_) / static_cast<double>(hann_count_);  // bins
-  const auto step = std::max<std::size_t>(1, static_cast<std::size_t>(kMedianStep * resolved));
-  const double far = kRivalDistance * resolved * bin_hz_;
+double Spectrum::resolved() const {
+  return static_cast<double>(length_) / static_cast<double>(hann_count_);
+}
+
+double Spectrum::typical() {
+  const auto step = std::max<std::size_t>(1, static_cast<std::size_t>(kMedianStep * resolved()));
   few_.clear();
-  double rival = 0;
-  for (std::size_t k = first_; k <= last_; ++k) {
-    const double f = static_cast<double>(k) * bin_hz_;
-    if ((k - first_) % step == 0) few_.push_back(power_[k]);
-    if (std::abs(f - peak.frequency) > far && std::abs(f - 2.0 * peak.frequency) > far)
-      rival = std::max(rival, power_[k]);
-  }
+  for (std::size_t k = first_; k <= last_; k += step) few_.push_back(power_[k]);
   const auto median = few_.begin() + static_cast<std::ptrdiff_t>(few_.size() / 2);
   std::nth_element(few_.begin(), median, few_.end());
-  const auto ratio = [](double part, double whole) {
-    return std::log10(part / whole + kLeastShare);
-  };
-  peak.height = ratio(power_[bin], power_[highest]);
-  peak.clearance = -ratio(*median, power_[bin]);
-  peak.rival = ratio(rival, power_[bin]);
+  return *median;
+}
+
+double Spectrum::strongest_besides(double frequency) const {
+  const double far = kRivalDistance * resolved();
+  double most = 0;
+  std::size_t k = first_;
+  for (const double line : {frequency / bin_hz_, 2.0 * frequency / bin_hz_}) {
+    const std::size_t end = bound(std::ceil(line - far));
+    for (; k < end; ++k) most = std::max(most, power_[k]);
+    k = std::max(k, bound(std::floor(line + far) + 1.0));
+  }
+  for (; k <= last_; ++k) most = std::max(most, power_[k]);
+  return most;
 }
 
 Peak Spectrum::interpolate(std::size_t bin) const {
@@ -177,19 +195,21 @@ Peak Spectrum::interpolate(std::size_t bin) const {
 double Spectrum::snr_db(double frequency) const {
   double signal = 0, noise = 0;
   std::size_t k = first_;
-  // Adds the bins before `f` (Hz), or up to it.
-  const auto add = [&](double f, bool inclusive, double& sum) {
-    const double bin = f / bin_hz_;
-    const double end = std::max(0.0, inclusive ? std::floor(bin) + 1.0 : std::ceil(bin));
-    for (; k <= last_ && static_cast<double>(k) < end; ++k) sum += power_[k];
+  const auto add = [&](std::size_t end, double& sum) {
+    if (k < end) sum += total(power_.data() + k, power_.data() + end);
+    k = std::max(k, end);
   };
   for (const double line : {frequency, 2.0 * frequency}) {
-    add(line - kSignalHalfWidth, false, noise);
-    add(line + kSignalHalfWidth, true, signal);
+    add(bound(std::ceil((line - kSignalHalfWidth) / bin_hz_)), noise);
+    add(bound(std::floor((line + kSignalHalfWidth) / bin_hz_) + 1.0), signal);
   }
-  for (; k <= last_; ++k) noise += power_[k];
+  add(last_ + 1, noise);
   if (!(noise > 0)) return std::numeric_limits<double>::quiet_NaN();
   return 10.0 * std::log10(signal / noise);
+}
+
+std::size_t Spectrum::bound(double bin) const {
+  return std::min(last_ + 1, static_cast<std::size_t>(std::max(0.0, bin)));
 }
 
 }  // namespace rppg

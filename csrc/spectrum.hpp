@@ -70,8 +70,14 @@ class Spectrum {
 
  private:
   Peak interpolate(std::size_t bin) const;
-  // Works out how the peak at a bin stands among the others.
-  void compare(Peak& peak, std::size_t bin, std::size_t highest);
+  // A bin (>= 0) as an end of bins inside the band.
+  std::size_t bound(double bin) const;
+  // Bins that a line is wide: what the window resolves. Some window has been analysed.
+  double resolved() const;
+  // The median of the band's power.
+  double typical();
+  // The most power in the band that is no part of a line at a frequency (Hz) and its harmonic.
+  double strongest_besides(double frequency) const;
 
   double bin_hz_;
   std::size_t length_, max_samples_, first_, last_;  // bins of the band, both inclusive

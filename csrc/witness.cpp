@@ -27,6 +27,13 @@ constexpr double kTiny = 1e-12;
 constexpr double kLeastSnr = -30.0, kMostSnr = 30.0;  // dB
 
 constexpr double kCoarseBins = 30.0;  // to a Hz: lines are 0.2 Hz wide
+constexpr double kCoarseRate = 3.0;   // at least so many times the band's upper edge
+
+// Samples that are added up into one for the spectra of face and rim, of which there must be some.
+std::size_t coarseness(double rate, double high, std::size_t samples) {
+  const auto most = std::min(rate / (kCoarseRate * high), static_cast<double>(samples / 8));
+  return std::max<std::size_t>(1, static_cast<std::size_t>(most));
+}
 
 // Four complex numbers; products leave out std::complex's care for infinities.
 struct Complexes {
@@ -65,15 +72,19 @@ double share(Complex part, Complex whole) {
   return std::clamp((part / (whole + kTiny)).real(), -2.0, 2.0);
 }
 
-double against(Complex z, Complex pulse) {
-  return -(z * std::conj(pulse)).real() / (std::abs(z) * std::abs(pulse) + kTiny * kTiny);
+// Without std::abs's care for overflow.
+double length(Complex z) { return std::sqrt(std::norm(z)); }
+
+// The part of a vector that falls as the pulse rises; `pulse` is of length 1.
+double falling(Complex z, Complex pulse) {
+  return -(z.real() * pulse.real() + z.imag() * pulse.imag());
 }
 
 // 1 where all blocks beat together, near 0 where each has a phase of its own.
 double agreement(const Complex* blocks, Complex sum) {
   double lengths = 0;
-  for (int k = 0; k < kFaceBlocks; ++k) lengths += std::abs(blocks[k]);
-  return std::abs(sum) / (lengths + kTiny);
+  for (int k = 0; k < kFaceBlocks; ++k) lengths += length(blocks[k]);
+  return length(sum) / (lengths + kTiny);
 }
 
 // How far the blocks are from their mean.
@@ -81,11 +92,6 @@ double spread(const Complex* blocks, Complex mean) {
   double squares = 0;
   for (int k = 0; k < kFaceBlocks; ++k) squares += std::norm(blocks[k] - mean);
   return std::sqrt(squares / kFaceBlocks);
-}
-
-// The part of a block's colour that falls as the pulse rises.
-double flush(Complex z, Complex pulse) {
-  return -(z * std::conj(pulse)).real() / (std::abs(pulse) + kTiny * kTiny);
 }
 
 double line(Complex multiple, Complex at) {
@@ -130,21 +136,29 @@ Witness::Witness(const Kernels& kernels, double rate, double low, double high, s
     : kernels_(kernels),
       rate_(rate),
       samples_(samples),
+      coarse_(coarseness(rate, high, samples)),
       rows_(samples * kWitnessRow),
-      brightness_(samples),
-      face_spectrum_(kernels, rate, low, high, samples, high, kCoarseBins),
-      rim_spectrum_(kernels, rate, low, high, samples, high, kCoarseBins) {
-  for (auto* each : {&hann_, &pulse_, &face_, &real_, &imaginary_}) each->resize(samples + kFloats);
+      few_(samples / coarse_),
+      face_spectrum_(kernels, rate / static_cast<double>(coarse_), low, high, samples / coarse_,
+                     high, kCoarseBins),
+      rim_spectrum_(face_spectrum_) {
+  for (auto* each : {&hann_, &pulse_, &face_, &rim_, &real_, &imaginary_})
+    each->resize(samples + kFloats);
 }
 
-void Witness::restart() { head_ = 0; }
+void Witness::restart() {
+  head_ = 0;
+  started_ = false;
+}
 
 void Witness::push(const double* witnesses) {
+  if (!started_) std::copy_n(witnesses, kWitnesses, start_);
+  started_ = true;
   float* const row = &rows_[head_ * kWitnessRow];
-  double face = 0;
-  for (int k = 0; k < kWitnesses; ++k) row[k] = static_cast<float>(witnesses[k]);
-  for (int k = 0; k < kFaceBlocks; ++k) face += witnesses[k];
-  row[kFace] = static_cast<float>(face / kFaceBlocks);
+  float face = 0;
+  for (int k = 0; k < kWitnesses; ++k) row[k] = static_cast<float>(witnesses[k] - start_[k]);
+  for (int k = 0; k < kFaceBlocks; ++k) face += row[k];
+  row[kFace] = face / kFaceBlocks;
   head_ = (head_ + 1) % samples_;
 }
 
@@ -158,22 +172,32 @@ void Witness::look(const double* pulse, std::size_t count) {
                                                   static_cast<double>(count)));
   }
   first_ = (head_ + samples_ - count) % samples_;
-  const auto gather = [&](int column) {
-    for (std::size_t i = 0, at = first_; i < count; ++i, at = at + 1 == samples_ ? 0 : at + 1)
-      brightness_[i] = static_cast<double>(rows_[at * kWitnessRow + column]);
-  };
-  gather(kFaceBlocks);
-  rim_spectrum_.analyse(brightness_.data(), count);
-  gather(kFace);
-  face_spectrum_.analyse(brightness_.data(), count);
-  double mean = 0;
+  Floats sums[kWitnessValues / kFloats] = {};
+  const float* row = &rows_[first_ * kWitnessRow];
+  const float* const end = rows_.data() + rows_.size();
   for (std::size_t i = 0; i < count; ++i) {
-    face_[i] = static_cast<float>(brightness_[i]);
-    mean += brightness_[i];
+    for (int k = 0; k < kWitnessValues / kFloats; ++k) sums[k] += load(row + k * kFloats);
+    face_[i] = row[kFace];
+    rim_[i] = row[kFaceBlocks];
+    row += kWitnessRow;
+    if (row == end) row = rows_.data();
   }
-  const auto start = static_cast<float>(mean / static_cast<double>(count));
+  for (int k = 0; k < kWitnessValues / kFloats; ++k)
+    store(sums[k] / static_cast<float>(count), means_ + k * kFloats);
+
+  const auto analyse = [&](const std::vector<float>& values, Spectrum& spectrum) {
+    const float* value = values.data();
+    for (std::size_t i = 0; i < count / coarse_; ++i) {
+      float sum = 0;
+      for (std::size_t k = 0; k < coarse_; ++k) sum += *value++;
+      few_[i] = static_cast<double>(sum);
+    }
+    spectrum.analyse(few_.data(), count / coarse_);
+  };
+  analyse(face_, face_spectrum_);
+  analyse(rim_, rim_spectrum_);
   for (std::size_t i = 0; i < count; ++i) {
-    face_[i] = hann_[i] * (face_[i] - start);
+    face_[i] = hann_[i] * (face_[i] - means_[kFace]);
     pulse_[i] = hann_[i] * static_cast<float>(pulse[i]);
   }
 }
@@ -202,22 +226,20 @@ Testimony Witness::testify(const Peak& peak) {
     half = half * steps;
   }
 
-  // Of all witnesses: of what they differ from the newest sample, so that floats do, less what that
-  // is on average.
-  float sums[3][kWitnessRow] = {};
-  const float* const newest = &rows_[(first_ + count_ - 1) % samples_ * kWitnessRow];
+  // Of all witnesses, less what their mean gives.
+  float sums[2][kWitnessRow] = {};
   const std::size_t until_wrap = std::min(count_, samples_ - first_);
   const auto add = [&](std::size_t row, std::size_t from, std::size_t count) {
-    kernels_.correlate(&rows_[row * kWitnessRow], static_cast<int>(count), newest, &real_[from],
+    kernels_.correlate(&rows_[row * kWitnessRow], static_cast<int>(count), &real_[from],
                        &imaginary_[from], sums[0]);
   };
   add(first_, 0, until_wrap);
   add(0, until_wrap, count_ - until_wrap);
   const double scale = 4.0 / static_cast<double>(count_);  // 2 over the sum of the Hann window
-  const Complex turned = turns.sum() / static_cast<double>(count_);
+  const Complex turned = turns.sum();
   Complex z[kWitnesses];
   for (int k = 0; k < kWitnesses; ++k)
-    z[k] = scale * (Complex(sums[1][k], sums[2][k]) - static_cast<double>(sums[0][k]) * turned);
+    z[k] = scale * (Complex(sums[0][k], sums[1][k]) - static_cast<double>(means_[k]) * turned);
   const Complex of_pulse = pulses.sum();
   const Complex* const colours = z + kPlaces;
   Complex brightness = 0, colour = 0;
@@ -238,22 +260,26 @@ Testimony Witness::testify(const Peak& peak) {
   brightness /= kFaceBlocks;
   colour /= kFaceBlocks;
   const Complex rim = z[kFaceBlocks], rim_colour = colours[kFaceBlocks];
-  items[Testimony::brightness] = std::log10(std::abs(brightness) + kLeast);
-  items[Testimony::colour] = std::log10(std::abs(colour) + kLeast);
+  items[Testimony::brightness] = std::log10(length(brightness) + kLeast);
+  items[Testimony::colour] = std::log10(length(colour) + kLeast);
   items[Testimony::colour_share] = share(colour, brightness);
   const auto over = [](Complex part, Complex whole) {
-    return std::log10(std::abs(part) / (std::abs(whole) + kLeast * kLeastRatio) + kLeastRatio);
+    return std::log10(length(part) / (length(whole) + kLeast * kLeastRatio) + kLeastRatio);
   };
   items[Testimony::rim_brightness] = over(rim, brightness);
   items[Testimony::rim_colour] = over(rim_colour, colour);
   items[Testimony::rim_together] = share(rim, brightness);
-  items[Testimony::brightness_follow] = against(brightness, of_pulse);
-  items[Testimony::colour_follow] = against(colour, of_pulse);
-  items[Testimony::rim_follow] = against(rim, of_pulse);
+  const Complex pulse = of_pulse / (length(of_pulse) + kTiny * kTiny);
+  const auto follow = [&](Complex part) {
+    return falling(part, pulse) / (length(part) + kTiny * kTiny);
+  };
+  items[Testimony::brightness_follow] = follow(brightness);
+  items[Testimony::colour_follow] = follow(colour);
+  items[Testimony::rim_follow] = follow(rim);
   items[Testimony::brightness_spread] = over(spread(z, brightness), brightness);
   items[Testimony::colour_spread] = over(spread(colours, colour), colour);
   double flushes[kFaceBlocks];
-  for (int k = 0; k < kFaceBlocks; ++k) flushes[k] = flush(colours[k], of_pulse);
+  for (int k = 0; k < kFaceBlocks; ++k) flushes[k] = falling(colours[k], pulse);
   std::sort(flushes, flushes + kFaceBlocks);
   constexpr int kMiddle = kFaceBlocks / 2, kQuarter = kFaceBlocks / 4;
   const auto amplitude = [](double a, double b) {

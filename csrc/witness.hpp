@@ -77,16 +77,21 @@ class Witness {
  private:
   // The face's mean brightness stands behind the witnesses in a row of the ring.
   static constexpr int kFace = kWitnesses;
-  static_assert(kFace < kWitnessRow, "a row holds them");
+  static_assert(kFace < kWitnessValues, "a row holds them");
 
   const Kernels& kernels_;
   double rate_;
-  std::size_t samples_, head_ = 0, first_ = 0, count_ = 0;
+  std::size_t samples_, coarse_, head_ = 0, first_ = 0, count_ = 0;
+  // The first witnesses since the restart, and what later ones differ from them, so that floats do.
+  bool started_ = false;
+  double start_[kWitnesses] = {};
   std::vector<float> rows_;
+  float means_[kWitnessRow] = {};  // of what is looked at
   // Of the samples that are looked at, then zeros up to whole vectors: the window, what it leaves
-  // of the pulse and of the face's brightness, and its product with the rhythm, in two parts.
-  std::vector<float> hann_, pulse_, face_, real_, imaginary_;
-  std::vector<double> brightness_;
+  // of the pulse and of the face's brightness, and its product with the rhythm, in two parts. The
+  // rim's brightness as it is.
+  std::vector<float> hann_, pulse_, face_, real_, imaginary_, rim_;
+  std::vector<double> few_;  // sums of `coarse_` samples each
   Spectrum face_spectrum_, rim_spectrum_;
 };
 

@@ -30,12 +30,13 @@ int main(int, char** arguments) {
     rppg::PulseWindow window{rppg::PulseOptions{}, rppg::select_kernels("auto")};
     window.restart(0, false);
     // A pulse of 72 bpm in the face, green more than red, before a rim that keeps still; or noise,
-    // the same everywhere: a light, of which no peak is trusted.
-    std::minstd_rand noise(1);
+    // the same everywhere and slow enough for the band: a light, of which no peak is trusted.
+    std::minstd_rand random(1);
+    double noise = 0;
     double witnesses[rppg::kWitnesses] = {};
     for (int i = 0; i < 300; ++i) {
-      const double beat = pulses ? std::sin(2 * 3.14159265 * i / 25)
-                                 : static_cast<double>(noise() % 1000) / 500.0 - 1.0;
+      noise += 0.3 * (static_cast<double>(random() % 1000) / 500.0 - 1.0 - noise);
+      const double beat = pulses ? std::sin(2 * 3.14159265 * i / 25) : noise;
       for (int k = 0; k < rppg::kFaceBlocks + !pulses; ++k) {
         witnesses[k] = -0.01 * beat;
         witnesses[rppg::kPlaces + k] = pulses ? -0.006 * beat : 0;

@@ -12,7 +12,7 @@ namespace {
 struct V {
   static constexpr int kWidth = 16;
   static constexpr int kRows = 9, kColumns = 2, kColumns1 = 2, kWordsAtOnce = 2;
-  static constexpr int kAcross = 12;
+  static constexpr int kAcross = 12, kWitnessVectors = 3;
   __m512 v;
 
   static V zero() { return {_mm512_setzero_ps()}; }

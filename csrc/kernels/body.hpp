@@ -8,6 +8,7 @@
 //   V::kColumns1                 those of the first one's: as many as the registers hold
 //   V::kWordsAtOnce              of V::Words, likewise
 //   V::kAcross                   pixels of `convolve` at a time, of a block of channels: likewise
+//   V::kWitnessVectors           of a row of witnesses: likewise
 //   load, store, splat           from, to and of floats; `splat(p)` repeats *p
 //   +, -, *, /, fma(a, b, c)     a * b + c
 //   clamp(x, low, high)          of a NaN: that NaN
@@ -121,27 +122,25 @@ struct Body {
 
   // --- Witnesses
 
-  static void correlate(const float* rows, int count, const float* from, const float* real,
-                        const float* imaginary, float* sums) {
-    constexpr int kAtOnce = 3;
-    static_assert(kWitnessRow % (kAtOnce * kWidth) == 0, "vectors fill a row");
-    for (int k = 0; k < kWitnessRow; k += kAtOnce * kWidth) {
-      V start[kAtOnce], sum[3][kAtOnce];
-      for (int i = 0; i < kAtOnce; ++i) {
-        start[i] = V::load(from + k + i * kWidth);
-        for (int s = 0; s < 3; ++s) sum[s][i] = V::load(sums + s * kWitnessRow + k + i * kWidth);
-      }
+  static void correlate(const float* rows, int count, const float* real, const float* imaginary,
+                        float* sums) {
+    constexpr int kAtOnce = V::kWitnessVectors, kStep = kAtOnce * kWidth;
+    constexpr int kSteps = (kWitnessValues + kStep - 1) / kStep;
+    static_assert(kSteps * kStep <= kWitnessRow, "vectors stay in a row");
+    for (int k = 0; k < kSteps * kStep; k += kStep) {
+      V sum[2][kAtOnce];
+      for (int i = 0; i < kAtOnce; ++i)
+        for (int s = 0; s < 2; ++s) sum[s][i] = V::load(sums + s * kWitnessRow + k + i * kWidth);
       for (int row = 0; row < count; ++row) {
         const V re = V::splat(real + row), im = V::splat(imaginary + row);
         for (int i = 0; i < kAtOnce; ++i) {
-          const V change = V::load(rows + row * kWitnessRow + k + i * kWidth) - start[i];
-          sum[0][i] = sum[0][i] + change;
-          sum[1][i] = fma(change, re, sum[1][i]);
-          sum[2][i] = fma(change, im, sum[2][i]);
+          const V value = V::load(rows + row * kWitnessRow + k + i * kWidth);
+          sum[0][i] = fma(value, re, sum[0][i]);
+          sum[1][i] = fma(value, im, sum[1][i]);
         }
       }
       for (int i = 0; i < kAtOnce; ++i)
-        for (int s = 0; s < 3; ++s) sum[s][i].store(sums + s * kWitnessRow + k + i * kWidth);
+        for (int s = 0; s < 2; ++s) sum[s][i].store(sums + s * kWitnessRow + k + i * kWidth);
     }
   }
 

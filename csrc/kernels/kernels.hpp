@@ -42,8 +42,8 @@ inline constexpr int kAlignment = 64;
 inline constexpr int kMostParts = 128;
 static_assert(2 * kSide <= kMostParts, "two pixels that share their chroma");
 
-// Values in a row of the witnesses, with filling: three of the widest vectors.
-inline constexpr int kWitnessRow = 48;
+// Values in a row of the witnesses, and with filling: three of the widest vectors.
+inline constexpr int kWitnessValues = 36, kWitnessRow = 48;
 
 // Maps are kept in blocks of 16, a cache line and the widest vector; the products of the second
 // convolution are made for 32 maps at a time, so that they and their inputs stay in the cache.
@@ -127,10 +127,10 @@ struct Kernels {
   // The student network: motion, [colour][y][x], not necessarily aligned, -> change of the pulse.
   float (*change)(const PackedWeights& weights, const float* motion, StudentScratch& scratch);
 
-  // Adds to sums[0..2][k], over `count` rows, row[k] - from[k] as it is, times the row's `real` and
+  // Adds to sums[0..1][k], k < kWitnessValues, over `count` rows, row[k] times the row's `real` and
   // times its `imaginary` number. Rows and sums are kWitnessRow apart; none need be aligned.
-  void (*correlate)(const float* rows, int count, const float* from, const float* real,
-                    const float* imaginary, float* sums);
+  void (*correlate)(const float* rows, int count, const float* real, const float* imaginary,
+                    float* sums);
 
   // Power of the first `bins` <= half + 1 lines of a spectrum, of values in the order of reversed
   // bits, on which the passes before that of `span` have been done. Buffers need not be aligned.

@@ -9,7 +9,7 @@ namespace {
 struct V {
   static constexpr int kWidth = 4;
   static constexpr int kRows = 3, kColumns = 8, kColumns1 = 4, kWordsAtOnce = 4;
-  static constexpr int kAcross = 6;
+  static constexpr int kAcross = 6, kWitnessVectors = 9;
   float32x4_t v;
 
   static V zero() { return {vdupq_n_f32(0)}; }
