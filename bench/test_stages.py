@@ -105,6 +105,23 @@ def test_student(
     np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
+@pytest.mark.benchmark(group="student: one frame, after its pixels went through the cache")
+@pytest.mark.parametrize("who", [*rf.backends(), "ONNX Runtime"])
+def test_student_behind_a_frame(
+    benchmark: Any, frames: list[Frame], appearances: Floats, network: Run, who: str
+) -> None:
+    motion = rf.motion(appearances[:1], appearances[1:2])
+    next_frames = cycle(frames)
+
+    def resize_one() -> tuple[tuple[Floats], dict[str, Any]]:
+        rf.appearance(next(next_frames), BOX)
+        return (motion,), {}
+
+    found = benchmark.pedantic(network, setup=resize_one, rounds=1000)
+    tolerance = BF16_TOLERANCE if who == "amx" else CHANGE_TOLERANCE
+    np.testing.assert_allclose(found, rf.Student.load()(motion), atol=tolerance)
+
+
 @pytest.mark.benchmark(group="student: a batch of 256 frames")
 @pytest.mark.parametrize("who", [*rf.backends(), *PEERS])
 def test_batch(

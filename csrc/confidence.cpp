@@ -16,7 +16,8 @@ constexpr double kFarthest = 3.0;  // standard deviations
 
 double confidence(const Testimony& said) {
   using namespace confidence_weights;
-  static_assert(kHidden % kFloats == 0, "hidden units fill vectors");
+  constexpr int kAtOnce = 4;
+  static_assert(kHidden % (kAtOnce * kFloats) == 0, "hidden units fill vectors");
   float input[Testimony::kCount];
   for (int i = 0; i < Testimony::kCount; ++i) {
     if (!std::isfinite(said.items[i])) return 0.0;
@@ -24,11 +25,16 @@ double confidence(const Testimony& said) {
         std::clamp((said.items[i] - kMean[i]) / kDeviation[i], -kFarthest, kFarthest));
   }
   double logit = kOutputBias;
-  for (int h = 0; h < kHidden; h += kFloats) {
-    Floats sums = load(kHiddenBias + h);
-    for (int i = 0; i < Testimony::kCount; ++i) sums += input[i] * load(kHiddenWeights[i] + h);
-    for (int k = 0; k < kFloats; ++k)
-      logit += static_cast<double>(kOutputWeights[h + k] * std::tanh(sums[k]));
+  for (int h = 0; h < kHidden; h += kAtOnce * kFloats) {
+    Floats sums[kAtOnce];
+    for (int k = 0; k < kAtOnce; ++k) sums[k] = load(kHiddenBias + h + k * kFloats);
+    for (int i = 0; i < Testimony::kCount; ++i)
+      for (int k = 0; k < kAtOnce; ++k)
+        sums[k] += input[i] * load(kHiddenWeights[i] + h + k * kFloats);
+    for (int k = 0; k < kAtOnce; ++k) {
+      const Floats active = sums[k] > 0.0f ? sums[k] : Floats{};
+      logit += static_cast<double>(total(active * load(kOutputWeights + h + k * kFloats)));
+    }
   }
   return 1.0 / (1.0 + std::exp(-logit));
 }

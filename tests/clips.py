@@ -1,4 +1,4 @@
-"""The simplest video with a pulse: a patch of skin in camera noise."""
+"""The simplest video with a pulse: a patch of skin before a wall, in camera noise."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ BOX = (0, 0, SIZE, SIZE)
 # volume (the pulse's colour vector of de Haan, 0.33, 0.77, 0.53 in red, green, blue).
 SKIN = np.array([95.0, 120.0, 170.0])
 PULSE = np.array([0.53, 0.77, 0.33])
+WALL = np.array([110.0, 100.0, 90.0])
+MARGIN = SIZE // 6  # of the wall, as wide as what the engine takes for a face's rim
 
 
 def frame_times(fps: float, seconds: float, jitter: float = 0.0, seed: int = 0) -> list[float]:
@@ -37,10 +39,13 @@ def skin(
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:SIZE, 0:SIZE] / SIZE
     shading = (0.8 + 0.3 * np.sin(3.0 * rows + 1.0) * np.cos(2.0 * columns))[..., None]
+    flesh = np.zeros((SIZE, SIZE, 1))
+    flesh[MARGIN:-MARGIN, MARGIN:-MARGIN] = 1.0
     for time in times:
         phase = 2.0 * np.pi * bpm / 60.0 * time
         volume = np.sin(phase) + 0.3 * np.sin(2.0 * phase + 0.5)
-        picture = SKIN * shading * (1.0 - amplitude * PULSE * volume)
+        living = SKIN * (1.0 - amplitude * PULSE * volume)
+        picture = shading * (flesh * living + (1.0 - flesh) * WALL)
         picture = picture + noise * rng.standard_normal(picture.shape)
         yield np.clip(np.round(picture), 0, 255).astype(np.uint8), time
 

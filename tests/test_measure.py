@@ -14,7 +14,6 @@ from rppg_fast.reference import Reference
 from tests.clips import BOX, frame_times, skin, write_video
 
 RATE_TOLERANCE_BPM = 0.7
-UNSURE = 0.5  # what ICA makes of flat skin is believed less: confidence was fitted to the student
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +24,7 @@ def clip_72(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("method", ["student", *METHODS])
 def test_measure_is_push_frame_by_frame_to_the_last_bit(method: str, clip_72: Path) -> None:
-    options: dict[str, Any] = {"method": method, "box": BOX, "min_confidence": UNSURE}
+    options: dict[str, Any] = {"method": method, "box": BOX}
     whole = rf.measure(clip_72, **options)
     again = rf.measure(clip_72, **options)
     monitor, other = (rf.HeartRateMonitor(**options) for _ in range(2))

@@ -11,10 +11,6 @@ from tests.clips import BOX, SIZE, Frame, frame_times, skin
 
 ALL_METHODS = ["student", *METHODS]
 
-# Nothing but skin is in the box of these clips, so that no witness stands beside it: where the rate
-# is what is tested, it need not be sure.
-UNSURE = 0.05
-
 # A clean pulse of constant rate over 10 s: what is left is camera noise and the FFT's grid.
 RATE_TOLERANCE_BPM = 1.0
 
@@ -31,7 +27,7 @@ class OneFace:
         if self.calls <= self.after:
             return []
         landmarks = tuple((30.0, 30.0) for _ in range(5))
-        return [rf.Face(20.0, 20.0, 52.0, 52.0, 0.99, landmarks)]
+        return [rf.Face(14.0, 14.0, 58.0, 58.0, 0.99, landmarks)]
 
 
 def read_all(monitor: rf.HeartRateMonitor, clip: object) -> list[rf.Reading]:
@@ -46,7 +42,7 @@ def read_all(monitor: rf.HeartRateMonitor, clip: object) -> list[rf.Reading]:
 )
 def test_a_known_pulse_is_read(method: str, bpm: float, fps: float, jitter: float) -> None:
     low = 0.6 if bpm < 42.0 else 0.7
-    monitor = rf.HeartRateMonitor(method=method, box=BOX, low=low, min_confidence=UNSURE)
+    monitor = rf.HeartRateMonitor(method=method, box=BOX, low=low)
     reading = read_all(monitor, skin(frame_times(fps, 11.0, jitter), bpm))[-1]
     assert reading.status is rf.Status.OK
     assert reading.heart_rate == pytest.approx(bpm, abs=RATE_TOLERANCE_BPM)
@@ -62,7 +58,7 @@ def test_every_method_reads_a_pulse(method: str) -> None:
 
 @pytest.mark.parametrize("method", ALL_METHODS)
 def test_a_slow_heart_is_read_where_the_band_admits_it(method: str) -> None:
-    monitor = rf.HeartRateMonitor(method=method, box=BOX, low=0.5, min_confidence=UNSURE)
+    monitor = rf.HeartRateMonitor(method=method, box=BOX, low=0.5)
     reading = read_all(monitor, skin(frame_times(30.0, 10.0), 40.0))[-1]
     assert reading.heart_rate == pytest.approx(40.0, abs=RATE_TOLERANCE_BPM)
 
@@ -142,7 +138,7 @@ def test_the_pulse_rises_where_green_falls() -> None:
 
 @pytest.mark.parametrize("method", ["student", "chrom"])
 def test_a_gap_starts_the_window_anew(method: str) -> None:
-    monitor = rf.HeartRateMonitor(method=method, box=BOX, window=5.0, min_confidence=UNSURE)
+    monitor = rf.HeartRateMonitor(method=method, box=BOX, window=5.0)
     times = frame_times(30.0, 6.0)
     assert read_all(monitor, skin(times, 72.0))[-1].status is rf.Status.OK
     later = [t + 10.0 for t in times]
@@ -160,7 +156,7 @@ def test_frames_too_slow_for_the_band_give_no_heart_rate(method: str) -> None:
     readings = read_all(monitor, skin(frame_times(5.0, 14.0), 200.0))
     assert {r.status for r in readings} == {rf.Status.WARMING_UP, rf.Status.GAP}
     # What 5 frames a second can show.
-    slow = rf.HeartRateMonitor(method=method, box=BOX, high=2.4, min_confidence=UNSURE)
+    slow = rf.HeartRateMonitor(method=method, box=BOX, high=2.4)
     reading = read_all(slow, skin(frame_times(5.0, 14.0), 72.0))[-1]
     assert reading.heart_rate == pytest.approx(72.0, abs=RATE_TOLERANCE_BPM)
 
@@ -170,7 +166,7 @@ def test_slow_frames_are_a_gap_until_they_have_left_the_window(method: str) -> N
     """The camera speeds up from 5 to 30 frames a second: 200 bpm must never show as 100."""
     slow = frame_times(5.0, 20.0)
     times = slow + [slow[-1] + k / 30.0 for k in range(1, 361)]
-    monitor = rf.HeartRateMonitor(method=method, box=BOX, min_confidence=UNSURE)
+    monitor = rf.HeartRateMonitor(method=method, box=BOX)
     readings = read_all(monitor, skin(times, 200.0))
     rates = [r.heart_rate for r in readings if r.heart_rate is not None]
     assert rates, "the last window is all fast"
@@ -288,15 +284,13 @@ def test_without_a_face_there_is_no_heart_rate_and_few_searches() -> None:
 
 def test_a_face_that_comes_late_is_measured_from_then_on() -> None:
     detector = OneFace(after=4)
-    monitor = rf.HeartRateMonitor(
-        detector=detector, window=5.0, tracking="paper", min_confidence=UNSURE
-    )
+    monitor = rf.HeartRateMonitor(detector=detector, window=5.0, tracking="paper")
     readings = read_all(monitor, skin(frame_times(30.0, 9.0), 72.0))
     assert readings[0].status is rf.Status.NO_FACE
     assert readings[-1].heart_rate == pytest.approx(72.0, abs=2 * RATE_TOLERANCE_BPM)
     assert detector.calls == 5  # the paper's way: the first face's box for the rest
-    # The face's 32 pixels, 1.6 times enlarged about their centre.
-    assert monitor.box == rf.Box(10, 10, 62, 62)
+    # The face's 44 pixels, 1.6 times enlarged about their centre.
+    assert monitor.box == rf.Box(1, 1, 71, 71)
 
 
 def test_bad_frames_and_times_change_nothing() -> None:

@@ -28,7 +28,7 @@ from training.data.clips import Clips, Frames
 from training.files import replace_file
 from training.metrics import PULSE, mean
 from training.readout import Floats, LevelStream, window_ends
-from training.sources import NetworkSource, open_source
+from training.sources import NetworkSource, open_network
 
 CLOSE = 3.0
 """A peak at most this far from the true rate is the heart's, bpm."""
@@ -42,9 +42,9 @@ LIMITS = (0.7, 0.75, 0.8, 0.85, 0.9)
 FOLDS = 4
 """Of cross-validation, which tells the least confidence."""
 
-HIDDEN = 16
+HIDDEN = 24
 STEPS = 200
-WEIGHT_DECAY = 1e-4
+WEIGHT_DECAY = 2e-5
 FARTHEST = 3.0  # as kFarthest in csrc/confidence.cpp
 MEMBERS = 8
 """Networks that are fitted; their mean logit is one network of so many times the hidden units."""
@@ -58,8 +58,10 @@ class Candidates:
     ----------
     said : float64 (windows, peaks, items)
         What the witnesses say of each; NaN where a window has fewer peaks.
+    rate : float64 (windows, peaks)
+        Of the peak, bpm; NaN where there is none.
     error : float64 (windows, peaks)
-        Of the peak, bpm; infinite where there is no pulse, NaN where there is no peak.
+        Likewise; infinite where there is no pulse.
     confidence : float64 (windows, peaks)
         Of the peak, by the engine as it is built; 0 where there is no peak.
     has_pulse : bool (windows,)
@@ -69,6 +71,7 @@ class Candidates:
     """
 
     said: Floats
+    rate: Floats
     error: Floats
     confidence: Floats
     has_pulse: NDArray[np.bool_]
@@ -85,6 +88,7 @@ class Candidates:
         clip = np.concatenate([part.clip + start for part, start in zip(parts, first)])
         return cls(
             np.concatenate([part.said for part in parts]),
+            np.concatenate([part.rate for part in parts]),
             np.concatenate([part.error for part in parts]),
             np.concatenate([part.confidence for part in parts]),
             np.concatenate([part.has_pulse for part in parts]),
@@ -94,17 +98,19 @@ class Candidates:
 
 def candidates(source: NetworkSource, clips: Clips) -> Candidates:
     """Gather the peaks of all windows of some clips."""
-    said, errors, confidences, has_pulse, index = [], [], [], [], []
+    said, bpm, errors, confidences, has_pulse, index = [], [], [], [], [], []
     for i, clip in enumerate(tqdm(clips.clips, clips.folder.name, unit="clip", leave=False)):
         for true_rate, rates, sure, items in _windows(source, clips[i]):
             true = math.inf if clip.heart_rate is None else true_rate
             said.append(_padded(items, math.nan))
-            errors.append(_padded(np.abs(60.0 * rates - true), math.nan))
+            bpm.append(_padded(60.0 * rates, math.nan))
+            errors.append(np.abs(bpm[-1] - true))
             confidences.append(_padded(sure, 0.0))
             has_pulse.append(clip.heart_rate is not None)
             index.append(i)
     return Candidates(
         np.array(said),
+        np.array(bpm),
         np.array(errors),
         np.array(confidences),
         np.array(has_pulse),
@@ -146,7 +152,7 @@ class Model:
     def __call__(self, said: Floats) -> Floats:
         """Give confidences; the arithmetic of csrc/confidence.cpp."""
         x = np.clip((said - self.mean) / self.deviation, -FARTHEST, FARTHEST)
-        hidden = np.tanh(x @ self.hidden_weights.T + self.hidden_bias)
+        hidden = np.maximum(x @ self.hidden_weights.T + self.hidden_bias, 0)
         logit = hidden @ self.output_weights + self.output_bias
         return np.asarray(np.where(np.isfinite(said).all(-1), 1 / (1 + np.exp(-logit)), 0.0))
 
@@ -189,7 +195,7 @@ def _fit_member(x: torch.Tensor, y: torch.Tensor, seed: int) -> list[Floats]:
 
     def loss() -> float:
         optimizer.zero_grad()
-        logit = output(torch.tanh(hidden(x)))[:, 0]
+        logit = output(torch.relu(hidden(x)))[:, 0]
         misfit = nn.functional.binary_cross_entropy_with_logits(logit, y)
         decay = WEIGHT_DECAY * ((hidden.weight**2).sum() + (output.weight**2).sum())
         (misfit + decay).backward()  # type: ignore[no-untyped-call]
@@ -280,9 +286,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="the C++ header to write")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
-    source = open_source(given.source)
-    if not isinstance(source, NetworkSource):
-        raise ValueError(f"{given.source} is no network")
+    source = open_network(given.source)
     caches = [Clips.open(folder) for folder in (*given.pulse, *given.none)]
     sets = [candidates(source, clips) for clips in caches]
     seen = Candidates.joined(sets)

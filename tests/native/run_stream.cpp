@@ -1,6 +1,6 @@
-// A made-up patch of skin with a pulse, pushed through a stream by every available backend: one
-// line each with its name and the last reading: status, bpm, dB. Usage: run_stream WEIGHTS BPM
-// SECONDS
+// A made-up patch of skin with a pulse, before a wall, pushed through a stream by every available
+// backend: one line each with its name and the last reading: status, bpm, dB. Usage: run_stream
+// WEIGHTS BPM SECONDS
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -17,12 +17,11 @@ constexpr int kHeight = 101, kWidth = 87;
 constexpr double kFps = 30.0;
 constexpr double kPi = 3.14159265358979323846;
 
-// With nothing but skin in the box there is no rim to compare with.
-constexpr double kUnsure = 0.05;
-
 // Blue, green and red of skin; green pulses most.
 constexpr double kSkin[rppg::kColours] = {110, 130, 180};
 constexpr double kPulse[rppg::kColours] = {0.004, 0.01, 0.003};
+constexpr double kWall = 0.7;  // of the skin's brightness
+constexpr int kMargin = 17;    // pixels of the wall
 
 class Camera {
  public:
@@ -30,7 +29,11 @@ class Camera {
     const double beat = std::sin(2 * kPi * bpm / 60.0 * time);
     for (std::size_t i = 0; i < pixels_.size(); ++i) {
       const std::size_t colour = i % rppg::kColours;
-      const double value = kSkin[colour] * (1 + kPulse[colour] * beat);
+      const int pixel = static_cast<int>(i) / rppg::kColours;
+      const int x = pixel % kWidth, y = pixel / kWidth;
+      const bool alive =
+          x >= kMargin && x < kWidth - kMargin && y >= kMargin && y < kHeight - kMargin;
+      const double value = kSkin[colour] * (alive ? 1 + kPulse[colour] * beat : kWall);
       pixels_[i] = static_cast<std::uint8_t>(value + dither());
     }
     return {pixels_.data(), kHeight, kWidth, kWidth * 3, 3, 1, rppg::ColourOrder::bgr};
@@ -53,7 +56,6 @@ int main(int, char** arguments) {
   std::ifstream file(arguments[1], std::ios::binary);
   const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
   rppg::PulseOptions options;
-  options.min_confidence = kUnsure;
   const double bpm = std::atof(arguments[2]), seconds = std::atof(arguments[3]);
   for (const char* const* name = rppg::available_backends(); *name; ++name) {
     const auto student = std::make_shared<const rppg::Student>(
