@@ -1,4 +1,8 @@
-// Written by training/confidence.py: do not edit. Student e747ecad273a, clips 4324776a6ead, 83ae8dddb761, 6e19f0b504f8, 3d48e7cc6764, 785dceff663d, 01bc610ce38b, f2331765ecc0, 31efe06026b7, 6826f31c9d1a, 8bc75884f3a5, 4027bc7cb453, 0e3761736185, 737b8e0dfa0f, c3363f7cd12f, 0133139473d3, f37cf80eb807, d98079483b79, 956cd80e89a4, f21312504b8b, 5cc6d905a48e, 44df17b21491, 95c563e9abe0, bc14cae3def5, 8bf3486a0345, f554d3d4a1a3, seed 0.
+// Written by training/confidence.py: do not edit. Student e747ecad273a, clips 4324776a6ead,
+// 83ae8dddb761, 6e19f0b504f8, 3d48e7cc6764, 785dceff663d, 01bc610ce38b, f2331765ecc0, 31efe06026b7,
+// 6826f31c9d1a, 8bc75884f3a5, 4027bc7cb453, 0e3761736185, 737b8e0dfa0f, c3363f7cd12f, 0133139473d3,
+// f37cf80eb807, d98079483b79, 956cd80e89a4, f21312504b8b, 5cc6d905a48e, 44df17b21491, 95c563e9abe0,
+// bc14cae3def5, 8bf3486a0345, f554d3d4a1a3, seed 0.
 #pragma once
 
 namespace rppg::confidence_weights {

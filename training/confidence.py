@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -214,7 +215,13 @@ def as_header(model: Model, about: str) -> str:
     # Of an item to all hidden units, which are worked out several at once.
     matrix = ",\n    ".join(row(values, "f") for values in model.hidden_weights.T)
     hidden = len(model.hidden_bias)
-    return f"""// Written by training/confidence.py: do not edit. {about}
+    comment = textwrap.fill(
+        f"Written by training/confidence.py: do not edit. {about}",
+        width=100,
+        initial_indent="// ",
+        subsequent_indent="// ",
+    )
+    return f"""{comment}
 #pragma once
 
 namespace rppg::confidence_weights {{
