@@ -29,7 +29,8 @@ class VideoFile:
     """A video file as an iterable of (frame, time); holds two frames at a time in memory.
 
     Frames are uint8 of shape (height, width, 3), blue-green-red; times are seconds. They are the
-    container's own time stamps where it has them, else the frame's number over the frame rate.
+    container's own time stamps where it has them, else the frame's number over the frame rate. In a
+    damaged file they can go back, which a monitor refuses.
 
     Parameters
     ----------

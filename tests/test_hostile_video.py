@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import sys
@@ -39,15 +40,16 @@ def good(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return path
 
 
-def read(path: Path) -> int:
-    """Return how many frames a file gives, with times that go forward; 0 for a named error."""
+def read(path: Path, forward: bool = True) -> int:
+    """Return how many frames a file gives, checking that times go forward; 0 for a named error."""
     last = -1.0
     count = 0
     try:
         for frame, time in rf.VideoFile(path):
             assert frame.ndim == 3
             assert frame.dtype == np.uint8
-            assert time > last
+            assert math.isfinite(time)
+            assert time > last or not forward
             last, count = time, count + 1
     except rf.VideoError as error:
         assert str(error).startswith(f"{path}: ")  # noqa: PT017
@@ -76,7 +78,8 @@ def test_flipped_bits_are_decoded_or_named(good: Path, tmp_path: Path, flips: in
         at = rng.integers(0, content.size, flips)
         content[at] ^= np.left_shift(1, rng.integers(0, 8, flips)).astype(np.uint8)
         (tmp_path / good.name).write_bytes(content.tobytes())
-        assert read(tmp_path / good.name) <= FRAMES
+        # A flipped bit of a time stamp makes another time, which is for a monitor to refuse.
+        assert read(tmp_path / good.name, forward=False) <= FRAMES
 
 
 def patched(content: bytes, tag: bytes, offset: int, layout: str, *values: int) -> bytes:
