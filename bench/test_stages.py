@@ -32,6 +32,10 @@ CHANGE_TOLERANCE = 1e-4
 BF16_TOLERANCE = 2e-2
 
 
+def change_tolerance(who: str) -> float:
+    return BF16_TOLERANCE if who == "amx" else CHANGE_TOLERANCE
+
+
 def opencv_appearance(frame: Frame) -> Floats:
     x0, y0, x1, y1 = BOX
     crop = frame[y0:y1, x0:x1].astype(np.float32)
@@ -101,8 +105,7 @@ def test_student(
     motion = rf.motion(appearances[:1], appearances[1:2])
     found = benchmark.pedantic(network, args=(motion,), rounds=1000, warmup_rounds=50)
     expected = peer_student("PyTorch eager", torch_student)(motion)
-    tolerance = BF16_TOLERANCE if who == "amx" else CHANGE_TOLERANCE
-    np.testing.assert_allclose(found, expected, atol=tolerance)
+    np.testing.assert_allclose(found, expected, atol=change_tolerance(who))
 
 
 @pytest.mark.benchmark(group="student: one frame, after its pixels went through the cache")
@@ -118,8 +121,7 @@ def test_student_behind_a_frame(
         return (motion,), {}
 
     found = benchmark.pedantic(network, setup=resize_one, rounds=1000)
-    tolerance = BF16_TOLERANCE if who == "amx" else CHANGE_TOLERANCE
-    np.testing.assert_allclose(found, rf.Student.load()(motion), atol=tolerance)
+    np.testing.assert_allclose(found, rf.Student.load()(motion), atol=change_tolerance(who))
 
 
 @pytest.mark.benchmark(group="student: a batch of 256 frames")
@@ -131,8 +133,7 @@ def test_batch(
     motion = np.tile(pairs, (18, 1, 1, 1))[:256]
     found = benchmark.pedantic(network, args=(motion,), rounds=10, warmup_rounds=1)
     expected = peer_student("PyTorch eager", torch_student)(motion)
-    tolerance = BF16_TOLERANCE if who == "amx" else CHANGE_TOLERANCE
-    np.testing.assert_allclose(found, expected, atol=tolerance)
+    np.testing.assert_allclose(found, expected, atol=change_tolerance(who))
 
 
 @pytest.mark.benchmark(group="spectrum: 300 samples to a heart rate")
