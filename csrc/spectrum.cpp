@@ -10,6 +10,8 @@ namespace rppg {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
+// Values between the real and the imaginary ones, lest both fall into the same lines of the cache.
+constexpr std::size_t kApart = 40;
 constexpr double kRounding = 1e-13;       // of a mean over a window, relative
 constexpr double kFastest = 1e5;          // Hz; keeps lengths within reason
 constexpr double kSignalHalfWidth = 0.1;  // Hz around the peak and its harmonic
@@ -66,30 +68,24 @@ RealFft::RealFft(const Kernels& kernels, std::size_t length)
   reversed_.resize(half_);
   for (std::size_t i = 1; i < half_; ++i)
     reversed_[i] = reversed_[i / 2] / 2 + (i % 2 ? half_ / 2 : 0);
-  real_.resize(half_);
-  imaginary_.resize(half_);
-}
-
-std::size_t RealFft::scatter(const double* samples, std::size_t count) {
-  const std::size_t pairs = (count + 1) / 2;
-  std::size_t filled = 1;
-  while (filled < pairs) filled *= 2;
-  // In the order of reversed bits every value is followed by so many zeros, and the passes over
-  // those only repeat it.
-  const std::size_t repeats = half_ / filled;
-  for (std::size_t i = 0; i < filled; ++i) {
-    const double re = 2 * i < count ? samples[2 * i] : 0.0;
-    const double im = 2 * i + 1 < count ? samples[2 * i + 1] : 0.0;
-    std::fill_n(real_.data() + reversed_[i], repeats, re);
-    std::fill_n(imaginary_.data() + reversed_[i], repeats, im);
-  }
-  return repeats;
+  given_real_.resize(half_);
+  given_imaginary_.resize(half_);
+  work_.resize(2 * half_ + kApart);
 }
 
 void RealFft::power(const double* samples, std::size_t count, double* power, std::size_t bins) {
-  const std::size_t span = scatter(samples, count);
+  const std::size_t pairs = (count + 1) / 2;
+  std::size_t given = 2;
+  int zeros = 0;  // bits of an index that no sample has
+  while (given < pairs) given *= 2;
+  while (given << zeros < half_) ++zeros;
+  for (std::size_t i = 0; i < given; ++i) {
+    given_real_[reversed_[i] >> zeros] = 2 * i < count ? samples[2 * i] : 0.0;
+    given_imaginary_[reversed_[i] >> zeros] = 2 * i + 1 < count ? samples[2 * i + 1] : 0.0;
+  }
   kernels_.power({half_, pass_cosine_.data(), pass_sine_.data(), cosine_.data(), sine_.data()},
-                 span, real_.data(), imaginary_.data(), power, bins);
+                 given, given_real_.data(), given_imaginary_.data(), work_.data(),
+                 work_.data() + half_ + kApart, power, bins);
 }
 
 Spectrum::Spectrum(const Kernels& kernels, double rate, double low, double high,

@@ -19,9 +19,6 @@ class RealFft {
   void power(const double* samples, std::size_t count, double* power, std::size_t bins);
 
  private:
-  // Spreads the samples in the order of reversed bits; returns the span of the first pass to do.
-  std::size_t scatter(const double* samples, std::size_t count);
-
   // Even samples as real and odd ones as imaginary parts: one complex transform of half the length.
   // Real and imaginary parts lie apart, and each pass has its own factors, so that loops vectorise.
   const Kernels& kernels_;
@@ -29,7 +26,7 @@ class RealFft {
   std::vector<std::size_t> reversed_;            // bit reversal
   std::vector<double> pass_cosine_, pass_sine_;  // of each pass in turn: 1, 2, 4, ... factors
   std::vector<double> cosine_, sine_;            // exp(-2 pi i k / length) to untangle the two
-  std::vector<double> real_, imaginary_;
+  std::vector<double> given_real_, given_imaginary_, work_;
 };
 
 constexpr int kMostPeaks = 8;

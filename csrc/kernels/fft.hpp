@@ -18,25 +18,40 @@ namespace rppg {
 
 template <class V>
 struct Fft {
+  // What a pass finds in its blocks, of which the first lies at `real` and `imaginary`.
+  struct Blocks {
+    const double *real, *imaginary;
+    std::size_t span;
+    double re(std::size_t block, std::size_t k) const { return real[block * span + k]; }
+    double im(std::size_t block, std::size_t k) const { return imaginary[block * span + k]; }
+  };
+  // As it is before the first pass that does more than to repeat what is followed by zeros.
+  struct Repeated {
+    double real[4], imaginary[4];
+    double re(std::size_t block, std::size_t) const { return real[block]; }
+    double im(std::size_t block, std::size_t) const { return imaginary[block]; }
+  };
+
   // One pair of blocks of a pass: (a, b) -> (a + w b, a - w b).
-  static void butterflies(std::size_t span, const double* cosine, const double* sine, double* real,
-                          double* imaginary) {
-    double* const upper_real = real + span;
-    double* const upper_imaginary = imaginary + span;
+  template <class In>
+  static void butterflies(std::size_t span, const double* cosine, const double* sine, In in,
+                          double* real, double* imaginary) {
     RPPG_INDEPENDENT
     for (std::size_t k = 0; k < span; ++k) {
-      const double re = cosine[k] * upper_real[k] - sine[k] * upper_imaginary[k];
-      const double im = cosine[k] * upper_imaginary[k] + sine[k] * upper_real[k];
-      upper_real[k] = real[k] - re;
-      upper_imaginary[k] = imaginary[k] - im;
-      real[k] += re;
-      imaginary[k] += im;
+      const double re = cosine[k] * in.re(1, k) - sine[k] * in.im(1, k);
+      const double im = cosine[k] * in.im(1, k) + sine[k] * in.re(1, k);
+      const double first_re = in.re(0, k), first_im = in.im(0, k);
+      real[k + span] = first_re - re;
+      imaginary[k + span] = first_im - im;
+      real[k] = first_re + re;
+      imaginary[k] = first_im + im;
     }
   }
 
   // The passes of `span` and 2 * span on four blocks at once: half the trips to memory. Factors of
   // the second pass's upper half are those of the lower half, turned by a quarter.
-  static void double_butterflies(std::size_t span, const double* cosine, const double* sine,
+  template <class In>
+  static void double_butterflies(std::size_t span, const double* cosine, const double* sine, In in,
                                  double* real, double* imaginary) {
     const double *const cosine2 = cosine + span, *const sine2 = sine + span;  // of the second pass
     double *const real1 = real + span, *const real2 = real1 + span, *const real3 = real2 + span;
@@ -45,14 +60,14 @@ struct Fft {
     double* const imaginary3 = imaginary2 + span;
     RPPG_INDEPENDENT
     for (std::size_t k = 0; k < span; ++k) {
-      const double re1 = cosine[k] * real1[k] - sine[k] * imaginary1[k];
-      const double im1 = cosine[k] * imaginary1[k] + sine[k] * real1[k];
-      const double re3 = cosine[k] * real3[k] - sine[k] * imaginary3[k];
-      const double im3 = cosine[k] * imaginary3[k] + sine[k] * real3[k];
-      const double sum_re = real[k] + re1, sum_im = imaginary[k] + im1;
-      const double difference_re = real[k] - re1, difference_im = imaginary[k] - im1;
-      const double even_re = real2[k] + re3, even_im = imaginary2[k] + im3;
-      const double odd_re = real2[k] - re3, odd_im = imaginary2[k] - im3;
+      const double re1 = cosine[k] * in.re(1, k) - sine[k] * in.im(1, k);
+      const double im1 = cosine[k] * in.im(1, k) + sine[k] * in.re(1, k);
+      const double re3 = cosine[k] * in.re(3, k) - sine[k] * in.im(3, k);
+      const double im3 = cosine[k] * in.im(3, k) + sine[k] * in.re(3, k);
+      const double sum_re = in.re(0, k) + re1, sum_im = in.im(0, k) + im1;
+      const double difference_re = in.re(0, k) - re1, difference_im = in.im(0, k) - im1;
+      const double even_re = in.re(2, k) + re3, even_im = in.im(2, k) + im3;
+      const double odd_re = in.re(2, k) - re3, odd_im = in.im(2, k) - im3;
       const double low_re = cosine2[k] * even_re - sine2[k] * even_im;
       const double low_im = cosine2[k] * even_im + sine2[k] * even_re;
       const double high_re = cosine2[k] * odd_im + sine2[k] * odd_re;
@@ -68,17 +83,39 @@ struct Fft {
     }
   }
 
-  static void power(const FftTables& tables, std::size_t span, double* real, double* imaginary,
-                    double* power, std::size_t bins) {
-    const std::size_t half = tables.half;
-    const auto pass = [&](std::size_t width, auto&& run) {
-      const double *cosine = tables.pass_cosine + span - 1, *sine = tables.pass_sine + span - 1;
-      for (std::size_t block = 0; block < half; block += width * span)
-        run(span, cosine, sine, real + block, imaginary + block);
-      span *= width;
+  // All passes on `size` values, of which each one that is given stands for `span`. A block is done
+  // with before the next one begins, lest it leave the cache in between.
+  static void transform(const FftTables& tables, const double* given_real,
+                        const double* given_imaginary, std::size_t span, std::size_t size,
+                        double* real, double* imaginary) {
+    constexpr std::size_t kPowersOfFour = 0x55555555;
+    const std::size_t blocks = size / span & kPowersOfFour ? 4 : 2, part = size / blocks;
+    const auto pass = [&](auto in) {
+      const double *cosine = tables.pass_cosine + part - 1, *sine = tables.pass_sine + part - 1;
+      if (blocks == 4)
+        double_butterflies(part, cosine, sine, in, real, imaginary);
+      else
+        butterflies(part, cosine, sine, in, real, imaginary);
     };
-    while (4 * span <= half) pass(4, double_butterflies);
-    if (span < half) pass(2, butterflies);
+    if (part == span) {
+      Repeated in{};
+      for (std::size_t i = 0; i < blocks; ++i) {
+        in.real[i] = given_real[i];
+        in.imaginary[i] = given_imaginary[i];
+      }
+      return pass(in);
+    }
+    for (std::size_t at = 0; at < size; at += part)
+      transform(tables, given_real + at / span, given_imaginary + at / span, span, part, real + at,
+                imaginary + at);
+    pass(Blocks{real, imaginary, part});
+  }
+
+  static void power(const FftTables& tables, std::size_t given, const double* given_real,
+                    const double* given_imaginary, double* real, double* imaginary, double* power,
+                    std::size_t bins) {
+    transform(tables, given_real, given_imaginary, tables.half / given, tables.half, real,
+              imaginary);
     untangle(tables, real, imaginary, power, bins);
   }
 

@@ -132,10 +132,12 @@ struct Kernels {
   void (*correlate)(const float* rows, int count, const float* real, const float* imaginary,
                     float* sums);
 
-  // Power of the first `bins` <= half + 1 lines of a spectrum, of values in the order of reversed
-  // bits, on which the passes before that of `span` have been done. Buffers need not be aligned.
-  void (*power)(const FftTables& tables, std::size_t span, double* real, double* imaginary,
-                double* power, std::size_t bins);
+  // Power of the first `bins` <= half + 1 lines of the spectrum of `given` complex values, 2, 4,
+  // ... or half of them, in the order of reversed bits, continued with zeros. The other two buffers
+  // are to work in, for `half` values. None need be aligned.
+  void (*power)(const FftTables& tables, std::size_t given, const double* given_real,
+                const double* given_imaginary, double* real, double* imaginary, double* power,
+                std::size_t bins);
 
   // A row of `width` output pixels from `layer.size` rows of input. Rows need not be aligned.
   void (*convolve)(const Convolution& layer, const float* const* rows, int width, float* out);
