@@ -4,9 +4,33 @@
 #include <stdexcept>
 #include <string>
 
-#include "kernels/floats.hpp"
-
 namespace rppg {
+namespace {
+
+constexpr int kPlane = kSide * kSide;
+
+// `skipped` and `step` are as of `cover`.
+Columns divide(int length, int skipped = 0, int step = 1) {
+  Cover covers[kSide];
+  Columns columns;
+  columns.whole = length;
+  for (int x = 0; x < kSide; ++x) {
+    covers[x] = cover(x, length, skipped, step);
+    columns.whole = std::min(columns.whole, std::max(0, covers[x].last - covers[x].first - 1));
+  }
+  for (int x = 0; x < kSide; ++x) {
+    const int last = covers[x].last - covers[x].first;
+    const auto share = [&](int k) {
+      return k < last ? 1.0f : k == last ? covers[x].last_share() : 0.0f;
+    };
+    columns.pixels[x] = {
+        covers[x].first,
+        {covers[x].first_share(), share(columns.whole + 1), share(columns.whole + 2)}};
+  }
+  return columns;
+}
+
+}  // namespace
 
 void check_box(const Box& box, const FrameView& frame) {
   const auto text = [&] {
@@ -22,13 +46,12 @@ void check_box(const Box& box, const FrameView& frame) {
 }
 
 void AreaResize::prepare(const Box& box) {
-  // A pixel more on either side: chroma is shared with it, and a vector of four reads beyond a
-  // pixel.
-  const std::size_t values = (static_cast<std::size_t>(box.width()) + 2) * kColours;
+  // Pixels beyond, of which nothing counts, and a vector of four reads beyond a pixel.
+  const std::size_t values = (static_cast<std::size_t>(box.width()) + 4) * kColours;
   if (sum_.size() < values) sum_.resize(values);
   if (box.width() == width_) return;
   width_ = box.width();
-  for (int x = 0; x < kSide; ++x) columns_[x] = cover(x, width_);
+  columns_ = divide(width_);
 }
 
 void AreaResize::run(const FrameView& frame, const Box& box, float* appearance) {
@@ -39,6 +62,7 @@ void AreaResize::run(const FrameView& frame, const Box& box, float* appearance) 
   const bool packed = frame.pixel_stride == kColours && frame.channel_stride == 1;
   const double area = static_cast<double>(box.width()) * box.height() / (kSide * kSide);
   const float scale = static_cast<float>(1.0 / (255.0 * area));
+  const int first_plane = frame.order == ColourOrder::rgb ? 0 : 2 * kPlane;
   for (int y = 0; y < kSide; ++y) {
     const Cover rows = cover(y, box.height());
     const int count = rows.last - rows.first + 1;
@@ -49,7 +73,9 @@ void AreaResize::run(const FrameView& frame, const Box& box, float* appearance) 
       first = gathered_.data();
     }
     kernels_.sum_rows(first, stride, rows, width_ * kColours, sum_.data());
-    average_columns(scale, frame.order, y, appearance);
+    float* const out = appearance + y * kSide;
+    float* const planes[] = {out + first_plane, out + kPlane, out + 2 * kPlane - first_plane};
+    kernels_.average(sum_.data(), columns_, scale, planes);
   }
 }
 
@@ -63,31 +89,6 @@ std::ptrdiff_t AreaResize::gather(const FrameView& frame, const std::uint8_t* fi
         gathered_[r * stride + x * kColours + c] =
             first[r * frame.row_stride + x * frame.pixel_stride + c * frame.channel_stride];
   return stride;
-}
-
-void AreaResize::average_columns(float scale, ColourOrder order, int y, float* appearance) const {
-  static_assert(kFloats == kColours + 1, "a pixel is a vector, whose last value is not used");
-  constexpr int kPlane = kSide * kSide;
-  float* const out = appearance + y * kSide;
-  float* const planes[] = {out + (order == ColourOrder::rgb ? 0 : 2 * kPlane), out + kPlane,
-                           out + (order == ColourOrder::rgb ? 2 * kPlane : 0)};
-  const float part = 1.0f / static_cast<float>(columns_[0].parts);
-  for (int x = 0; x < kSide; ++x) {
-    const Cover& columns = columns_[x];
-    const float* pixel = sum_.data() + columns.first * kColours;
-    const float* const last = sum_.data() + columns.last * kColours;
-    Floats even = part * static_cast<float>(columns.first_parts) * load(pixel),
-           odd{};  // so that additions overlap
-    for (pixel += kColours; pixel + kColours < last; pixel += 2 * kColours) {
-      odd += load(pixel);
-      even += load(pixel + kColours);
-    }
-    if (pixel < last) odd += load(pixel);
-    if (columns.last > columns.first)
-      even += part * static_cast<float>(columns.last_parts) * load(last);
-    const Floats mean = scale * (even + odd);
-    for (int c = 0; c < kColours; ++c) planes[c][x] = mean[c];
-  }
 }
 
 namespace {
@@ -114,23 +115,22 @@ void to_rgb(float* y_red, float* u_green, float* v_blue, int count) {
 
 void AreaResize::average_channel(const Channel& channel, int y) const {
   const float* const sums = sum_.data() + channel.offset;
+  const int stride = channel.stride, whole = channel.columns->whole;
   for (int x = 0; x < kSide; ++x) {
-    const Cover& columns = channel.columns[x];
-    float sum = columns.first_share() * sums[columns.first * channel.stride];
-    for (int s = columns.first + 1; s < columns.last; ++s) sum += sums[s * channel.stride];
-    if (columns.last > columns.first)
-      sum += columns.last_share() * sums[columns.last * channel.stride];
+    const auto& [first, shares] = channel.columns->pixels[x];
+    const float* const values = sums + first * stride;
+    float sum = shares[0] * values[0] + shares[1] * values[(whole + 1) * stride] +
+                shares[2] * values[(whole + 2) * stride];
+    for (int k = 1; k <= whole; ++k) sum += values[k * stride];
     channel.out[y * kSide + x] = sum * channel.scale;
   }
 }
 
 void AreaResize::run_yuv(const FrameView& frame, const Box& box, float* appearance) {
-  constexpr int kPlane = kSide * kSide;
   const bool planes = frame.order == ColourOrder::nv12;
   const int odd_x = box.x0 % 2, odd_y = box.y0 % 2;  // pixels that share chroma, yet lie outside
   const int pairs = (odd_x + box.width() + 1) / 2;
-  Cover halved[kSide];
-  for (int x = 0; x < kSide; ++x) halved[x] = cover(x, box.width(), odd_x, 2);
+  const Columns halved = divide(box.width(), odd_x, 2);
 
   const double area = static_cast<double>(box.width()) * box.height() / kPlane;
   const auto scale = [&](double samples_per_pixel) {
@@ -147,16 +147,16 @@ void AreaResize::run_yuv(const FrameView& frame, const Box& box, float* appearan
     const Cover rows = cover(y, box.height());
     if (planes) {
       sum_rows(row + box.x0, frame.row_stride, rows, box.width());
-      average_channel({0, 1, columns_, scale(1.0), luma}, y);
+      average_channel({0, 1, &columns_, scale(1.0), luma}, y);
       sum_rows(chroma_row + box.x0 / 2 * 2, frame.chroma_stride, cover(y, box.height(), odd_y, 2),
                2 * pairs);
-      average_channel({0, 2, halved, scale(0.25), u}, y);
-      average_channel({1, 2, halved, scale(0.25), v}, y);
+      average_channel({0, 2, &halved, scale(0.25), u}, y);
+      average_channel({1, 2, &halved, scale(0.25), v}, y);
     } else {
       sum_rows(row + box.x0 / 2 * 4, frame.row_stride, rows, 4 * pairs);
-      average_channel({2 * odd_x, 2, columns_, scale(1.0), luma}, y);
-      average_channel({1, 4, halved, scale(0.5), u}, y);
-      average_channel({3, 4, halved, scale(0.5), v}, y);
+      average_channel({2 * odd_x, 2, &columns_, scale(1.0), luma}, y);
+      average_channel({1, 4, &halved, scale(0.5), u}, y);
+      average_channel({3, 4, &halved, scale(0.5), v}, y);
     }
   }
   to_rgb(luma, u, v, kPlane);

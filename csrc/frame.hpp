@@ -56,7 +56,6 @@ class AreaResize {
   void prepare(const Box& box);
   // Copies rows whose pixels are not packed; returns the stride of the copies.
   std::ptrdiff_t gather(const FrameView& frame, const std::uint8_t* first, int count);
-  void average_columns(float scale, ColourOrder order, int y, float* appearance) const;
 
   // Luma and chroma are averaged as they are, each at its own resolution, and become red, green and
   // blue afterwards: of linear steps the order is free, and 1296 pixels are fewer than the box's.
@@ -64,7 +63,7 @@ class AreaResize {
   // One channel of the bytes whose rows are summed.
   struct Channel {
     int offset, stride;  // bytes
-    const Cover* columns;
+    const Columns* columns;
     float scale;
     float* out;
   };
@@ -72,7 +71,7 @@ class AreaResize {
 
   const Kernels& kernels_;
   int width_ = 0;  // of the box that columns_ is for
-  Cover columns_[kSide];
+  Columns columns_;
   std::vector<float> sum_;  // one output row's weighted sum of input rows
   std::vector<std::uint8_t> gathered_;
 };

@@ -118,7 +118,8 @@ struct Amx : Body<V> {
 
 }  // namespace
 
-const Kernels kAmxKernels = {"amx",          Amx::sum_rows, Amx::motion,      Amx::change,
-                             Amx::correlate, Fft<V>::power, Convolve<V>::row, Convolve<V>::pool};
+const Kernels kAmxKernels = {"amx",         Amx::sum_rows,    Amx::average,
+                             Amx::motion,   Amx::change,      Amx::correlate,
+                             Fft<V>::power, Convolve<V>::row, Convolve<V>::pool};
 
 }  // namespace rppg

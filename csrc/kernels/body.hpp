@@ -23,6 +23,7 @@
 
 #include "convolve.hpp"
 #include "fft.hpp"
+#include "floats.hpp"
 #include "kernels.hpp"
 
 namespace rppg {
@@ -99,6 +100,25 @@ struct Body {
       if (rows > 0) parts += cover.last_parts * first[i + rows * stride];
       sum[i] =
           static_cast<float>(whole) + static_cast<float>(parts) / static_cast<float>(cover.parts);
+    }
+  }
+
+  static void average(const float* sums, const Columns& columns, float scale,
+                      float* const* planes) {
+    static_assert(kFloats == kColours + 1, "a pixel is a vector, whose last value is not used");
+    for (int x = 0; x < kSide; ++x) {
+      const auto& [first, shares] = columns.pixels[x];
+      const float* pixel = sums + first * kColours;
+      const float* const last = pixel + (columns.whole + 1) * kColours;
+      Floats even = shares[0] * load(pixel) + shares[1] * load(last);
+      Floats odd = shares[2] * load(last + kColours);  // so that additions overlap
+      for (pixel += kColours; pixel + kColours < last; pixel += 2 * kColours) {
+        odd += load(pixel);
+        even += load(pixel + kColours);
+      }
+      if (pixel < last) odd += load(pixel);
+      const Floats mean = scale * (even + odd);
+      for (int c = 0; c < kColours; ++c) planes[c][x] = mean[c];
     }
   }
 
@@ -399,7 +419,7 @@ struct Body {
   }
 
   static constexpr Kernels kernels(const char* name) {
-    return {name,      sum_rows,      motion,           change,
+    return {name,      sum_rows,      average,          motion,           change,
             correlate, Fft<V>::power, Convolve<V>::row, Convolve<V>::pool};
   }
 

@@ -113,6 +113,16 @@ struct Convolution {
   const float* slope;    // [out]
 };
 
+// Which sums of a row each output pixel is made of: one, `whole` ones that count fully, and two
+// more. So all output pixels are alike, and the processor guesses every branch.
+struct Columns {
+  int whole;
+  struct {
+    int first;
+    float shares[3];  // of the first one and of the last two, which may be none
+  } pixels[kSide];
+};
+
 struct Kernels {
   const char* name;
 
@@ -120,6 +130,10 @@ struct Kernels {
   // at most kMostParts parts. Buffers need not be aligned.
   void (*sum_rows)(const std::uint8_t* first, std::ptrdiff_t stride, const Cover& rows, int count,
                    float* sum);
+
+  // planes[colour][x] = scale * the sums, [pixel][colour], that make output pixel x. A value beyond
+  // each pixel is read, and the two pixels after the last. Buffers need not be aligned.
+  void (*average)(const float* sums, const Columns& columns, float scale, float* const* planes);
 
   // The normalised motion of `count` pixel values. Buffers need not be aligned.
   void (*motion)(const float* a, const float* b, std::ptrdiff_t count, float* out);
