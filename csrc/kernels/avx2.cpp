@@ -8,6 +8,7 @@ namespace {
 
 struct V {
   static constexpr int kWidth = 8;
+  static constexpr bool kFewRegisters = true;
   static constexpr int kRows = 3, kColumns = 4, kColumns1 = 2, kWordsAtOnce = 2;
   static constexpr int kAcross = 6, kWitnessVectors = 5;
   __m256 v;

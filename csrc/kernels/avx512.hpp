@@ -11,6 +11,7 @@ namespace {
 
 struct V {
   static constexpr int kWidth = 16;
+  static constexpr bool kFewRegisters = false;
   static constexpr int kRows = 9, kColumns = 2, kColumns1 = 2, kWordsAtOnce = 2;
   static constexpr int kAcross = 12, kWitnessVectors = 3;
   __m512 v;

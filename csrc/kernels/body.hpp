@@ -4,6 +4,7 @@
 //
 // What a backend's V gives:
 //   V::kWidth                    floats in a vector: 4, 8 or 16
+//   V::kFewRegisters             16, not 32
 //   V::kRows, V::kColumns        accumulators of the second convolution's product, and
 //   V::kColumns1                 those of the first one's: as many as the registers hold
 //   V::kWordsAtOnce              of V::Words, likewise
@@ -198,18 +199,30 @@ struct Body {
   // out[r][m] = sum over o and i of a[r * a_row + o * outer_step + i] * b[o * kInner + i][m], for
   // kR rows and kC vectors of maps; rows of b and out are b_row and out_row apart.
   template <int kR, int kC, int kOuter, int kInner>
-  static void multiply(const float* a, int a_row, int outer_step, const float* b, int b_row,
-                       float* out, int out_row) {
+  __attribute__((noinline)) static void multiply(const float* a, int a_row, int outer_step,
+                                                 const float* b, int b_row, float* out,
+                                                 int out_row) {
     V sum[kR][kC];
     for (int r = 0; r < kR; ++r)
       for (int c = 0; c < kC; ++c) sum[r][c] = V::zero();
     for (int o = 0; o < kOuter; ++o) {
       for (int i = 0; i < kInner; ++i, b += b_row) {
-        V weight[kC];
-        for (int c = 0; c < kC; ++c) weight[c] = V::load(b + c * kWidth);
-        for (int r = 0; r < kR; ++r) {
-          const V value = V::splat(a + r * a_row + i);
-          for (int c = 0; c < kC; ++c) sum[r][c] = fma(value, weight[c], sum[r][c]);
+        // Lest the compiler keep values for the next step, for which there are no registers.
+        if constexpr (V::kFewRegisters) asm("" : "+r"(a));
+        if constexpr (kR < kC) {
+          V value[kR];
+          for (int r = 0; r < kR; ++r) value[r] = V::splat(a + r * a_row + i);
+          for (int c = 0; c < kC; ++c) {
+            const V weight = V::load(b + c * kWidth);
+            for (int r = 0; r < kR; ++r) sum[r][c] = fma(value[r], weight, sum[r][c]);
+          }
+        } else {
+          V weight[kC];
+          for (int c = 0; c < kC; ++c) weight[c] = V::load(b + c * kWidth);
+          for (int r = 0; r < kR; ++r) {
+            const V value = V::splat(a + r * a_row + i);
+            for (int c = 0; c < kC; ++c) sum[r][c] = fma(value, weight[c], sum[r][c]);
+          }
         }
       }
       a += outer_step;
@@ -218,90 +231,10 @@ struct Body {
       for (int c = 0; c < kC; ++c) sum[r][c].store(out + r * out_row + c * kWidth);
   }
 
-  // --- First layer
+  // --- Winograd's F(6, 3)
 
-  // Six input rows -> the six points of Winograd's F(4, 3).
-  static void transform_input1(const V (&d)[kPoints1], V (&v)[kPoints1]) {
-    const V four = V::all(4), minus_five = V::all(-5);
-    v[0] = fma(d[0], four, fma(d[2], minus_five, d[4]));
-    const V even = fma(d[2], V::all(-4), d[4]), odd = fma(d[1], V::all(-4), d[3]);
-    v[1] = even + odd;
-    v[2] = even - odd;
-    const V near = d[4] - d[2], far = (d[3] - d[1]) * V::all(2);
-    v[3] = near + far;
-    v[4] = near - far;
-    v[5] = fma(d[1], four, fma(d[3], minus_five, d[5]));
-  }
-
-  // Six points -> four output rows.
-  static void transform_output1(const V (&m)[kPoints1], V bias, V (&y)[kRows1]) {
-    const V s1 = m[1] + m[2], d1 = m[1] - m[2], s2 = m[3] + m[4], d2 = m[3] - m[4];
-    const V s = s1 + bias, d = d1 + bias;
-    y[0] = m[0] + s + s2;
-    y[1] = fma(d2, V::all(2), d);
-    y[2] = fma(s2, V::all(4), s);
-    y[3] = fma(d2, V::all(8), d) + m[5];
-  }
-
-  // The transformed input of output rows 4 * group to 4 * group + 3.
-  static void transform_rows(const float* motion, int group, float* rows) {
-    for (int colour = 0; colour < kColours; ++colour) {
-      const float* plane = motion + colour * kSide * kSide;
-      for (int next = 0; next < kSide; next += kWidth) {
-        const int x = next < kSide - kWidth ? next : kSide - kWidth;  // the last ones overlap
-        V in[kPoints1], points[kPoints1];
-        for (int i = 0; i < kPoints1; ++i) {
-          const int y = kRows1 * group + i - 1;
-          in[i] = y < 0 || y >= kSide ? V::zero() : V::load(plane + y * kSide + x);
-        }
-        transform_input1(in, points);
-        for (int t = 0; t < kPoints1; ++t)
-          points[t].store(rows + (t * kColours + colour) * kRowStride + 1 + x);
-      }
-    }
-  }
-
-  static void first_layer(const PackedWeights& weights, const float* motion, StudentScratch& s) {
-    constexpr int kC = V::kColumns1, kAtOnce = kC * kWidth;
-    static_assert(kMaps1 % kAtOnce == 0 && kAtOnce <= kMapsAtOnce, "blocks fill the product");
-    for (int group = 0; group < kSide / kRows1; ++group) {
-      transform_rows(motion, group, s.rows);
-      for (int map = 0; map < kMaps1; map += kAtOnce) {
-        for (int x = 0; x < kSide; x += kAcross1) {
-          for (int t = 0; t < kPoints1; ++t)
-            multiply<kAcross1, kC, kColours, 3>(
-                s.rows + t * kColours * kRowStride + x, 1, kRowStride,
-                weights.conv1 + t * kColours * 3 * kMaps1 + map, kMaps1,
-                s.products1 + t * kAcross1 * kAtOnce, kAtOnce);
-          for (int c = 0; c < kC; ++c)
-            for (int column = 0; column < kAcross1; column += 2)
-              pool_first(s, map + c * kWidth, V::load(weights.conv1_bias + map + c * kWidth),
-                         s.products1 + column * kAtOnce + c * kWidth, kAtOnce, 2 * group,
-                         (x + column) / 2);
-        }
-      }
-    }
-  }
-
-  // Two columns of products -> two pooling cells, at (y, x) and (y + 1, x) of the first maps.
-  static void pool_first(StudentScratch& s, int map, V bias, const float* products, int stride,
-                         int y, int x) {
-    V out[2][kRows1];
-    for (int column = 0; column < 2; ++column) {
-      V m[kPoints1];
-      for (int t = 0; t < kPoints1; ++t)
-        m[t] = V::load(products + (t * kAcross1 + column) * stride);
-      transform_output1(m, bias, out[column]);
-    }
-    float* const maps = s.maps1[map / kBlock][(y + 1) * kPadded1 + x + 1] + map % kBlock;
-    tanh_mean(out[0][0], out[1][0], out[0][1], out[1][1]).store(maps);
-    tanh_mean(out[0][2], out[1][2], out[0][3], out[1][3]).store(maps + kPadded1 * kBlock);
-  }
-
-  // --- Second layer
-
-  // Eight inputs -> the eight points of Winograd's F(6, 3).
-  static void transform_input2(const V (&d)[kPoints2], V (&v)[kPoints2]) {
+  // Eight inputs -> the eight points.
+  static void transform_input(const V (&d)[kTilePoints], V (&v)[kTilePoints]) {
     const V q = V::all(5.25f), r = V::all(-4.25f);
     v[0] = fma(d[4] - d[2], q, d[0] - d[6]);
     v[7] = fma(d[3] - d[5], q, d[7] - d[1]);
@@ -319,8 +252,8 @@ struct Body {
     v[6] = even3 - odd3;
   }
 
-  // Eight points -> six outputs.
-  static void transform_output2(const V (&m)[kPoints2], V (&y)[kTile2]) {
+  // Eight points -> six outputs. What is added to point 1 is added to each of them.
+  static void transform_output(const V (&m)[kTilePoints], V (&y)[kTileSide]) {
     const V s1 = m[1] + m[2], d1 = m[1] - m[2];
     const V s2 = m[3] + m[4], d2 = m[3] - m[4];
     const V s3 = m[5] + m[6], d3 = m[5] - m[6];
@@ -332,23 +265,86 @@ struct Body {
     y[5] = fma(d2, V::all(32), fma(d3, V::all(0.03125f), d1 + m[7]));
   }
 
+  // --- First layer
+
+  // The transformed input of output rows 6 * group to 6 * group + 5.
+  static void transform_rows(const float* motion, int group, float* rows) {
+    for (int colour = 0; colour < kColours; ++colour) {
+      const float* plane = motion + colour * kSide * kSide;
+      for (int next = 0; next < kSide; next += kWidth) {
+        const int x = next < kSide - kWidth ? next : kSide - kWidth;  // the last ones overlap
+        V in[kTilePoints], points[kTilePoints];
+        for (int i = 0; i < kTilePoints; ++i) {
+          const int y = kTileSide * group + i - 1;
+          in[i] = y < 0 || y >= kSide ? V::zero() : V::load(plane + y * kSide + x);
+        }
+        transform_input(in, points);
+        for (int t = 0; t < kTilePoints; ++t)
+          points[t].store(rows + (t * kColours + colour) * kRowStride + 1 + x);
+      }
+    }
+  }
+
+  static void first_layer(const PackedWeights& weights, const float* motion, StudentScratch& s) {
+    constexpr int kC = V::kColumns1, kAtOnce = kC * kWidth;
+    static_assert(kMaps1 % kAtOnce == 0 && kAtOnce <= kMapsAtOnce, "blocks fill the product");
+    for (int group = 0; group < kSide / kTileSide; ++group) {
+      transform_rows(motion, group, s.rows);
+      for (int map = 0; map < kMaps1; map += kAtOnce) {
+        for (int x = 0; x < kSide; x += kAcross1) {
+          for (int t = 0; t < kTilePoints; ++t)
+            multiply<kAcross1, kC, kColours, 3>(
+                s.rows + t * kColours * kRowStride + x, 1, kRowStride,
+                weights.conv1 + t * kColours * 3 * kMaps1 + map, kMaps1,
+                s.products1 + t * kAcross1 * kAtOnce, kAtOnce);
+          for (int c = 0; c < kC; ++c)
+            for (int column = 0; column < kAcross1; column += 2)
+              pool_first(s, map + c * kWidth, V::load(weights.conv1_bias + map + c * kWidth),
+                         s.products1 + column * kAtOnce + c * kWidth, kAtOnce,
+                         kTileSide / 2 * group, (x + column) / 2);
+        }
+      }
+    }
+  }
+
+  // Two columns of products -> three pooling cells, from (y, x) of the first maps downwards.
+  __attribute__((noinline)) static void pool_first(StudentScratch& s, int map, V bias,
+                                                   const float* products, int stride, int y,
+                                                   int x) {
+    V out[2][kTileSide];
+    for (int column = 0; column < 2; ++column) {
+      V m[kTilePoints];
+      for (int t = 0; t < kTilePoints; ++t)
+        m[t] = V::load(products + (t * kAcross1 + column) * stride);
+      m[1] = m[1] + bias;
+      transform_output(m, out[column]);
+    }
+    float* const maps = s.maps1[map / kBlock][(y + 1) * kPadded1 + x + 1] + map % kBlock;
+    for (int i = 0; i < kTileSide / 2; ++i)
+      tanh_mean(out[0][2 * i], out[1][2 * i], out[0][2 * i + 1], out[1][2 * i + 1])
+          .store(maps + i * kPadded1 * kBlock);
+  }
+
+  // --- Second layer
+
   static void transform_tiles(StudentScratch& s) {
-    V in[kPoints2], points[kPoints2];
+    V in[kTilePoints], points[kTilePoints];
     for (int map = 0; map < kMaps1; map += kWidth) {
       for (int down = 0; down < kTilesAcross; ++down) {
-        const float* maps = s.maps1[map / kBlock][kTile2 * down * kPadded1] + map % kBlock;
+        const float* maps = s.maps1[map / kBlock][kTileSide * down * kPadded1] + map % kBlock;
         for (int x = 0; x < kPadded1; ++x) {
-          for (int i = 0; i < kPoints2; ++i) in[i] = V::load(maps + (i * kPadded1 + x) * kBlock);
-          transform_input2(in, points);
-          for (int i = 0; i < kPoints2; ++i) points[i].store(s.band + (i * kPadded1 + x) * kWidth);
+          for (int i = 0; i < kTilePoints; ++i) in[i] = V::load(maps + (i * kPadded1 + x) * kBlock);
+          transform_input(in, points);
+          for (int i = 0; i < kTilePoints; ++i)
+            points[i].store(s.band + (i * kPadded1 + x) * kWidth);
         }
         for (int across = 0; across < kTilesAcross; ++across) {
-          for (int row = 0; row < kPoints2; ++row) {
-            const float* from = s.band + (row * kPadded1 + kTile2 * across) * kWidth;
-            for (int i = 0; i < kPoints2; ++i) in[i] = V::load(from + i * kWidth);
-            transform_input2(in, points);
-            for (int i = 0; i < kPoints2; ++i)
-              points[i].store(s.tiles[row * kPoints2 + i][kTilesAcross * down + across] + map);
+          for (int row = 0; row < kTilePoints; ++row) {
+            const float* from = s.band + (row * kPadded1 + kTileSide * across) * kWidth;
+            for (int i = 0; i < kTilePoints; ++i) in[i] = V::load(from + i * kWidth);
+            transform_input(in, points);
+            for (int i = 0; i < kTilePoints; ++i)
+              points[i].store(s.tiles[row * kTilePoints + i][kTilesAcross * down + across] + map);
           }
         }
       }
@@ -358,7 +354,7 @@ struct Body {
   static void multiply_tiles(const PackedWeights& weights, int half, StudentScratch& s) {
     constexpr int kR = V::kRows, kC = V::kColumns;
     static_assert(kTiles % kR == 0 && kHalf % (kC * kWidth) == 0, "blocks fill the product");
-    for (int point = 0; point < kPoints2 * kPoints2; ++point)
+    for (int point = 0; point < kTilePoints * kTilePoints; ++point)
       for (int map = 0; map < kHalf; map += kC * kWidth)
         for (int tile = 0; tile < kTiles; tile += kR)
           multiply<kR, kC, 1, kMaps1>(
@@ -367,21 +363,23 @@ struct Body {
   }
 
   // One tile's products of one vector of maps -> its part of the fully connected layer.
-  static V pool_second(const float* products, V bias, const float* fully_connected, V sum) {
-    V rows[kTile2][kPoints2];
-    for (int x = 0; x < kPoints2; ++x) {
-      V m[kPoints2], y[kTile2];
-      for (int i = 0; i < kPoints2; ++i) m[i] = V::load(products + (i * kPoints2 + x) * kHalf);
-      transform_output2(m, y);
-      for (int i = 0; i < kTile2; ++i) rows[i][x] = y[i];
+  __attribute__((noinline)) static V pool_second(const float* products, V bias,
+                                                 const float* fully_connected, V sum) {
+    V rows[kTileSide][kTilePoints];
+    for (int x = 0; x < kTilePoints; ++x) {
+      V m[kTilePoints], y[kTileSide];
+      for (int i = 0; i < kTilePoints; ++i)
+        m[i] = V::load(products + (i * kTilePoints + x) * kHalf);
+      if (x == 1) m[1] = m[1] + bias;
+      transform_output(m, y);
+      for (int i = 0; i < kTileSide; ++i) rows[i][x] = y[i];
     }
-    for (int y = 0; y < kTile2; y += 2) {
-      V upper[kTile2], lower[kTile2];
-      transform_output2(rows[y], upper);
-      transform_output2(rows[y + 1], lower);
-      for (int x = 0; x < kTile2; x += 2) {
-        const V pooled =
-            tanh_mean(upper[x] + bias, upper[x + 1] + bias, lower[x] + bias, lower[x + 1] + bias);
+    for (int y = 0; y < kTileSide; y += 2) {
+      V upper[kTileSide], lower[kTileSide];
+      transform_output(rows[y], upper);
+      transform_output(rows[y + 1], lower);
+      for (int x = 0; x < kTileSide; x += 2) {
+        const V pooled = tanh_mean(upper[x], upper[x + 1], lower[x], lower[x + 1]);
         sum = fma(pooled, V::load(fully_connected + (y / 2 * kSide2 + x / 2) * kMaps2), sum);
       }
     }
@@ -395,7 +393,7 @@ struct Body {
       multiply_tiles(weights, half, s);
       for (int tile = 0; tile < kTiles; ++tile) {
         const int cell =
-            tile / kTilesAcross * (kTile2 / 2) * kSide2 + tile % kTilesAcross * (kTile2 / 2);
+            tile / kTilesAcross * (kTileSide / 2) * kSide2 + tile % kTilesAcross * (kTileSide / 2);
         for (int i = 0; i < kHalf; i += kWidth) {
           const int map = half * kHalf + i;
           pool_second(s.products2 + tile * kTileStride + i, V::load(weights.conv2_bias + map),

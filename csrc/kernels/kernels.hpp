@@ -27,13 +27,11 @@ inline constexpr int kPadded1 = kSide1 + 2;
 
 // Both convolutions are computed by Winograd's minimal filtering, which trades multiplications for
 // additions (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
-// First: down the columns only, 4 output rows from 6 input rows by 6 products in place of 12.
-inline constexpr int kRows1 = 4;
-inline constexpr int kPoints1 = kRows1 + 2;
-// Second: 6x6 outputs from 8x8 inputs by 64 products in place of 324; 18 = 3 * 6 leaves no rest.
-inline constexpr int kTile2 = 6;
-inline constexpr int kPoints2 = kTile2 + 2;
-inline constexpr int kTilesAcross = kSide1 / kTile2;
+// Six outputs from eight inputs by 8 products in place of 18; the first one down its columns only,
+// the second one in both directions. Of 36 and 18 rows, sixes leave no rest.
+inline constexpr int kTileSide = 6;
+inline constexpr int kTilePoints = kTileSide + 2;
+inline constexpr int kTilesAcross = kSide1 / kTileSide;
 inline constexpr int kTiles = kTilesAcross * kTilesAcross;
 
 inline constexpr int kAlignment = 64;
@@ -58,11 +56,12 @@ static_assert(kPairPixels >= kPadded1 + kSide1, "three tiles hold two rows");
 // Weights as the kernels read them: transformed for Winograd, the output map fastest, and
 // multiplied by 2 log2(e), so that tanh begins with a power of two.
 struct alignas(kAlignment) PackedWeights {
-  float conv1[kPoints1 * kColours * 3 * kMaps1];                     // [point][colour][kx][map]
-  float conv1_bias[kMaps1];                                          // [map]
-  float conv2[kMaps2 / kHalf][kPoints2 * kPoints2][kMaps1 * kHalf];  // [half][point][map1][map2]
-  float conv2_bias[kMaps2];                                          // [map2]
-  float fully_connected[kSide2 * kSide2 * kMaps2];                   // [y][x][map2]
+  float conv1[kTilePoints * kColours * 3 * kMaps1];  // [point][colour][kx][map]
+  float conv1_bias[kMaps1];                          // [map]
+  float conv2[kMaps2 / kHalf][kTilePoints * kTilePoints]
+             [kMaps1 * kHalf];                      // [half][point][map1][map2]
+  float conv2_bias[kMaps2];                         // [map2]
+  float fully_connected[kSide2 * kSide2 * kMaps2];  // [y][x][map2]
   float fully_connected_bias;
 
   // For `amx`. The second convolution's weights by pairs of first maps, [block][tap][pair][map2][of
@@ -79,15 +78,15 @@ inline constexpr int kRowStride = kSide + 4;
 inline constexpr int kAcross1 = 6;
 inline constexpr int kMapsAtOnce = 2 * kBlock;
 // From one tile's products to the next; odd in cache lines, lest they fall into the same ones.
-inline constexpr int kTileStride = kPoints2 * kPoints2 * kHalf + kBlock;
+inline constexpr int kTileStride = kTilePoints * kTilePoints * kHalf + kBlock;
 
 // Working memory of one forward pass. The zero borders are written once, by `clear_borders`.
 struct alignas(kAlignment) StudentScratch {
-  float rows[kPoints1 * kColours * kRowStride];               // [point][colour][x], padded
-  float products1[kPoints1 * kAcross1 * kMapsAtOnce];         // [point][x][map of the block]
+  float rows[kTilePoints * kColours * kRowStride];            // [point][colour][x], padded
+  float products1[kTilePoints * kAcross1 * kMapsAtOnce];      // [point][x][map of the block]
   float maps1[kMaps1 / kBlock][kPadded1 * kPadded1][kBlock];  // [block][y][x][map], padded
-  float band[kPoints2 * kPadded1 * kBlock];                   // [point][x][map of the vector]
-  float tiles[kPoints2 * kPoints2][kTiles][kMaps1];           // [point][tile][map1]
+  float band[kTilePoints * kPadded1 * kBlock];                // [point][x][map of the vector]
+  float tiles[kTilePoints * kTilePoints][kTiles][kMaps1];     // [point][tile][map1]
   float products2[kTiles * kTileStride];                      // [tile][point][map2 of the half]
   // `amx`: the first maps as bf16, padded; the last pixel is read for a sum that nobody uses. Of
   // the products, it uses [pair of rows][pixel][map2].

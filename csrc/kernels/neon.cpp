@@ -8,6 +8,7 @@ namespace {
 
 struct V {
   static constexpr int kWidth = 4;
+  static constexpr bool kFewRegisters = false;
   static constexpr int kRows = 3, kColumns = 8, kColumns1 = 4, kWordsAtOnce = 4;
   static constexpr int kAcross = 6, kWitnessVectors = 9;
   float32x4_t v;

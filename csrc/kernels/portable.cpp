@@ -9,6 +9,7 @@ using Bits = std::uint32_t __attribute__((vector_size(16)));
 
 struct V {
   static constexpr int kWidth = 4;
+  static constexpr bool kFewRegisters = true;
   static constexpr int kRows = 3, kColumns = 4, kColumns1 = 2, kWordsAtOnce = 2;
   static constexpr int kAcross = 2, kWitnessVectors = 3;
   Floats v;
