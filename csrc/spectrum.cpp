@@ -117,9 +117,7 @@ void Spectrum::analyse(const double* samples, std::size_t count) {
                                       static_cast<double>(count));
     hann_count_ = count;
   }
-  double mean = 0;
-  for (std::size_t i = 0; i < count; ++i) mean += samples[i];
-  mean /= static_cast<double>(count);
+  const double mean = total(samples, samples + count) / static_cast<double>(count);
   double largest = 0;
   for (std::size_t i = 0; i < count; ++i) {
     buffer_[i] = (samples[i] - mean) * hann_[i];

@@ -197,7 +197,8 @@ struct Body {
   // --- The matrix product
 
   // out[r][m] = sum over o and i of a[r * a_row + o * outer_step + i] * b[o * kInner + i][m], for
-  // kR rows and kC vectors of maps; rows of b and out are b_row and out_row apart.
+  // kR rows and kC vectors of maps; rows of b and out are b_row and out_row apart. Never inlined:
+  // beside somebody else's constants the sums would not all stay in registers.
   template <int kR, int kC, int kOuter, int kInner>
   __attribute__((noinline)) static void multiply(const float* a, int a_row, int outer_step,
                                                  const float* b, int b_row, float* out,

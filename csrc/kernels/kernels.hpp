@@ -32,6 +32,7 @@ inline constexpr int kPadded1 = kSide1 + 2;
 inline constexpr int kTileSide = 6;
 inline constexpr int kTilePoints = kTileSide + 2;
 inline constexpr int kTilesAcross = kSide1 / kTileSide;
+static_assert(kSide % kTileSide == 0 && kSide1 % kTileSide == 0, "no rest");
 inline constexpr int kTiles = kTilesAcross * kTilesAcross;
 
 inline constexpr int kAlignment = 64;
