@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +36,8 @@ BF16_SNR = 0.3  # dB
 DEMO_FACE = (89, 30, 228, 205)
 SAME_FACE = 0.01  # pixels; rounding alone
 SAME_FACE_AGAIN = 0.15  # of its side, as in test_face.py
+# Trips to the stack for a product: the first convolution on Arm makes some, which take little time.
+MOST_SPILLS = 1 / 16
 OK = list(rf.Status).index(rf.Status.OK)
 
 
@@ -124,6 +128,29 @@ def test_every_processor_runs_its_backends_and_they_are_right(
     for backend, found in changes.items():
         tier = allowed(backend, FLOAT32_TIER, BF16_NOISE_TIER)
         assert np.abs(found - expected).max() <= tier * expected.std()
+
+
+@pytest.mark.parametrize("name", ["here", "clang", "Cortex-A57"])
+def test_sums_of_products_stay_in_registers(name: str, built: Callable[..., Path]) -> None:
+    """Half of the student's time goes there, and a compiler that spills takes twice as long."""
+    target = TARGETS[name]
+    objdump = "aarch64-linux-gnu-objdump" if target.emulator else "objdump"
+    missing = [*target.missing, *[objdump] * (shutil.which(objdump) is None)]
+    if missing:
+        pytest.skip(f"there is no {' and no '.join(missing)}")
+    arm = target.emulator or platform.machine() == "aarch64"
+    backend, multiply_add, spill = (
+        ("neon", "fmla", r"\bq\d+, .*\[sp") if arm else ("avx2", "vfmadd", r"\(%rsp")
+    )
+    engine = built(target.compiler, target.options) / "librppg_fast.a"
+    listing = run(objdump, "-d", "-C", "--no-show-raw-insn", engine)
+    code = listing.split(f"\n{backend}.cpp.o:", 1)[1].split(" file format ", 2)[1]
+    functions = re.findall(r"^[0-9a-f]+ <.*::multiply<.*>:\n((?:.+\n)+)", code, re.MULTILINE)
+    assert len(functions) == 2  # of either convolution
+    for instructions in functions:
+        products = instructions.count(multiply_add)
+        assert products >= 12  # as many as there are sums
+        assert len(re.findall(spill, instructions)) <= MOST_SPILLS * products
 
 
 def test_every_processor_reads_the_same_heart_rate(engine: Engine) -> None:
