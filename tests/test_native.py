@@ -36,8 +36,6 @@ BF16_SNR = 0.3  # dB
 DEMO_FACE = (89, 30, 228, 205)
 SAME_FACE = 0.01  # pixels; rounding alone
 SAME_FACE_AGAIN = 0.15  # of its side, as in test_face.py
-# Trips to the stack for a product: the first convolution on Arm makes some, which take little time.
-MOST_SPILLS = 1 / 16
 OK = list(rf.Status).index(rf.Status.OK)
 
 
@@ -130,27 +128,22 @@ def test_every_processor_runs_its_backends_and_they_are_right(
         assert np.abs(found - expected).max() <= tier * expected.std()
 
 
-@pytest.mark.parametrize("name", ["here", "clang", "Cortex-A57"])
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="AVX2 is x86-64's")
+@pytest.mark.parametrize("name", ["here", "clang"])
 def test_sums_of_products_stay_in_registers(name: str, built: Callable[..., Path]) -> None:
-    """Half of the student's time goes there, and a compiler that spills takes twice as long."""
+    """Half of the student's time goes there, and with a compiler that spills twice as much."""
     target = TARGETS[name]
-    objdump = "aarch64-linux-gnu-objdump" if target.emulator else "objdump"
-    missing = [*target.missing, *[objdump] * (shutil.which(objdump) is None)]
+    missing = [*target.missing, *["objdump"] * (shutil.which("objdump") is None)]
     if missing:
         pytest.skip(f"there is no {' and no '.join(missing)}")
-    arm = target.emulator or platform.machine() == "aarch64"
-    backend, multiply_add, spill = (
-        ("neon", "fmla", r"\bq\d+, .*\[sp") if arm else ("avx2", "vfmadd", r"\(%rsp")
-    )
     engine = built(target.compiler, target.options) / "librppg_fast.a"
-    listing = run(objdump, "-d", "-C", "--no-show-raw-insn", engine)
-    code = listing.split(f"\n{backend}.cpp.o:", 1)[1].split(" file format ", 2)[1]
+    listing = run("objdump", "-d", "-C", "--no-show-raw-insn", engine)
+    code = listing.split("\navx2.cpp.o:", 1)[1].split(" file format ", 2)[1]
     functions = re.findall(r"^[0-9a-f]+ <.*::multiply<.*>:\n((?:.+\n)+)", code, re.MULTILINE)
     assert len(functions) == 2  # of either convolution
     for instructions in functions:
-        products = instructions.count(multiply_add)
-        assert products >= 12  # as many as there are sums
-        assert len(re.findall(spill, instructions)) <= MOST_SPILLS * products
+        assert instructions.count("vfmadd") >= 12  # the sums that there are
+        assert "(%rsp" not in instructions
 
 
 def test_every_processor_reads_the_same_heart_rate(engine: Engine) -> None:
