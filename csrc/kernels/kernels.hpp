@@ -4,7 +4,8 @@
 // and no kernel allocates, locks or keeps state: the same input gives the same bits in any thread.
 //
 // Tolerances of every float32 backend against float64 arithmetic, on inputs of the sizes below:
-//   sum_rows, motion    1e-6 relative to the largest magnitude
+//   sum_rows, average,
+//   motion              1e-6 relative to the largest magnitude
 //   power               1e-12 relative to the largest
 //   correlate           1e-6 of the sum of magnitudes, times the square root of the rows
 //   the student network 1e-5 of the standard deviation of its output on real motion
