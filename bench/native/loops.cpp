@@ -11,10 +11,13 @@
 namespace {
 
 std::shared_ptr<const rppg::Student> load(const char* path) {
+  static std::shared_ptr<const rppg::Student> student;
+  if (student) return student;
   std::ifstream file(path, std::ios::binary);
   const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
-  return std::make_shared<const rppg::Student>(rppg::read_weights(bytes.data(), bytes.size(), path),
-                                               rppg::select_kernels("auto"));
+  student = std::make_shared<const rppg::Student>(
+      rppg::read_weights(bytes.data(), bytes.size(), path), rppg::select_kernels("auto"));
+  return student;
 }
 
 template <typename Work>
