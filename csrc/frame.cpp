@@ -30,6 +30,24 @@ Columns divide(int length, int skipped = 0, int step = 1) {
   return columns;
 }
 
+// Luma and chroma of BT.601, in bytes, to red, green and blue in [0, 1].
+void to_rgb(float* y_red, float* u_green, float* v_blue, int count) {
+  constexpr double kRed = 0.299, kBlue = 0.114, kGreen = 1.0 - kRed - kBlue;
+  constexpr double kLuma = 1.0 / 219.0, kChroma = 2.0 / 224.0;  // of the bytes they span
+  constexpr auto kY = static_cast<float>(kLuma);
+  constexpr auto kRedV = static_cast<float>(kChroma * (1.0 - kRed));
+  constexpr auto kBlueU = static_cast<float>(kChroma * (1.0 - kBlue));
+  constexpr auto kGreenV = static_cast<float>(kChroma * (1.0 - kRed) * kRed / kGreen);
+  constexpr auto kGreenU = static_cast<float>(kChroma * (1.0 - kBlue) * kBlue / kGreen);
+  const auto clamp = [](float value) { return std::min(std::max(value, 0.0f), 1.0f); };
+  for (int i = 0; i < count; ++i) {
+    const float y = kY * (y_red[i] - 16.0f), u = u_green[i] - 128.0f, v = v_blue[i] - 128.0f;
+    y_red[i] = clamp(y + kRedV * v);
+    u_green[i] = clamp(y - kGreenU * u - kGreenV * v);
+    v_blue[i] = clamp(y + kBlueU * u);
+  }
+}
+
 }  // namespace
 
 void check_box(const Box& box, const FrameView& frame) {
@@ -90,28 +108,6 @@ std::ptrdiff_t AreaResize::gather(const FrameView& frame, const std::uint8_t* fi
             first[r * frame.row_stride + x * frame.pixel_stride + c * frame.channel_stride];
   return stride;
 }
-
-namespace {
-
-// Luma and chroma of BT.601, in bytes, to red, green and blue in [0, 1].
-void to_rgb(float* y_red, float* u_green, float* v_blue, int count) {
-  constexpr double kRed = 0.299, kBlue = 0.114, kGreen = 1.0 - kRed - kBlue;
-  constexpr double kLuma = 1.0 / 219.0, kChroma = 2.0 / 224.0;  // of the bytes they span
-  constexpr auto kY = static_cast<float>(kLuma);
-  constexpr auto kRedV = static_cast<float>(kChroma * (1.0 - kRed));
-  constexpr auto kBlueU = static_cast<float>(kChroma * (1.0 - kBlue));
-  constexpr auto kGreenV = static_cast<float>(kChroma * (1.0 - kRed) * kRed / kGreen);
-  constexpr auto kGreenU = static_cast<float>(kChroma * (1.0 - kBlue) * kBlue / kGreen);
-  const auto clamp = [](float value) { return std::min(std::max(value, 0.0f), 1.0f); };
-  for (int i = 0; i < count; ++i) {
-    const float y = kY * (y_red[i] - 16.0f), u = u_green[i] - 128.0f, v = v_blue[i] - 128.0f;
-    y_red[i] = clamp(y + kRedV * v);
-    u_green[i] = clamp(y - kGreenU * u - kGreenV * v);
-    v_blue[i] = clamp(y + kBlueU * u);
-  }
-}
-
-}  // namespace
 
 void AreaResize::average_channel(const Channel& channel, int y) const {
   const float* const sums = sum_.data() + channel.offset;
