@@ -2,47 +2,22 @@
 // Signatures and documentation for users stand in rppg_fast/_core.pyi.
 #include "bindings.hpp"
 
-#include <pybind11/gil_safe_call_once.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
-#include "recording.hpp"
-#include "stream.hpp"
+#include "arrays.hpp"
+#include "pulse.hpp"
 
 namespace py = pybind11;
 
 namespace rppg {
-namespace {
-
-constexpr int kContiguous = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
-
-using Floats = py::array_t<float, kContiguous>;
-using Doubles = py::array_t<double, kContiguous | py::array::forcecast>;
-
-std::string describe(const py::handle& value) {
-  if (!py::isinstance<py::array>(value))
-    return py::str(py::type::of(value).attr("__name__")).cast<std::string>();
-  return py::str(py::str("{} {}").format(value.attr("dtype"), value.attr("shape")));
-}
-
-py::array require_array(const py::object& value, const char* name, const char* wanted) {
-  if (!py::isinstance<py::array>(value))
-    throw py::type_error(std::string(name) + " must be " + wanted + ", got " + describe(value));
-  return py::reinterpret_borrow<py::array>(value);
-}
-
-}  // namespace
-
 ColourOrder parse_order(const std::string& color) {
   if (color == "bgr") return ColourOrder::bgr;
   if (color == "rgb") return ColourOrder::rgb;
@@ -103,19 +78,6 @@ Floats as_floats(const py::object& object, const char* name) {
   // NumPy takes its time to find out that nothing need be copied.
   if (Floats::check_(array)) return py::reinterpret_borrow<Floats>(array);
   return Floats::ensure(array);
-}
-
-// Real numbers of one dimension, converted to float64.
-Doubles as_doubles(const py::object& object, const char* name) {
-  const auto array = py::array::ensure(object);
-  if (!array || std::string_view("biuf").find(array.dtype().kind()) == std::string_view::npos) {
-    PyErr_Clear();  // of a list of lists of different lengths
-    throw py::type_error(std::string(name) + " must be real numbers, got " +
-                         describe(array ? static_cast<py::object>(array) : object));
-  }
-  if (array.ndim() != 1)
-    throw py::value_error(std::string(name) + " must have one dimension, got " + describe(array));
-  return Doubles::ensure(array);
 }
 
 py::array_t<float> appearance(const py::object& frame, const py::object& box,
@@ -187,159 +149,12 @@ py::object call_student(const Student& student, const py::object& motion, int th
   return predict(student, motion, threads);
 }
 
-// The named tuple of rppg_fast/reading.py, made once for every frame: by its constructor, or there
-// out of another tuple, it takes a microsecond.
-class ReadingType {
- public:
-  py::object make(double time, const Reading& reading) const {
-    constexpr py::ssize_t kFields = 7;
-    auto* const type = reinterpret_cast<PyTypeObject*>(type_.ptr());
-    auto record = py::reinterpret_steal<py::object>(type->tp_alloc(type, kFields));
-    if (!record) throw py::error_already_set();
-    const auto known = [](double value) -> py::object {
-      return std::isnan(value) ? py::object(py::none()) : py::float_(value);
-    };
-    py::object fields[kFields] = {
-        py::float_(time),          statuses_[static_cast<std::size_t>(reading.status)],
-        known(reading.heart_rate), known(reading.snr_db),
-        known(reading.confidence), py::float_(reading.start),
-        py::float_(reading.end)};
-    for (py::ssize_t i = 0; i < kFields; ++i)
-      PyTuple_SET_ITEM(record.ptr(), i, fields[i].release().ptr());
-    return record;
-  }
-
-  static const ReadingType& get() {
-    PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<ReadingType> type;
-    return type.call_once_and_store_result([] { return ReadingType(); }).get_stored();
-  }
-
- private:
-  ReadingType() {
-    const auto module = py::module_::import("rppg_fast.reading");
-    type_ = module.attr("Reading");
-    for (const py::handle status : module.attr("STATUSES"))
-      statuses_.push_back(py::reinterpret_borrow<py::object>(status));
-  }
-
-  py::object type_;
-  std::vector<py::object> statuses_;
-};
-
-Doubles newest(const PulseWindow& window, std::size_t count) {
-  if (count > window.size())
-    throw py::value_error("the window holds " + std::to_string(window.size()) +
-                          " samples, fewer than " + std::to_string(count));
-  Doubles out(static_cast<py::ssize_t>(count));
-  window.copy_newest(count, out.mutable_data());
-  return out;
-}
-
-class StreamHandle {
- public:
-  StreamHandle(std::shared_ptr<const Student> student, const PulseOptions& options)
-      : stream_(std::move(student), options) {}
-
-  py::object push(const py::object& frame, const py::object& box, double time,
-                  const std::string& color) {
-    const FrameView view = view_frame(frame, parse_order(color));
-    const Box crop = parse_box(box);
-    const BusyMark mark(busy_, "stream");
-    const Reading reading = [&] {
-      py::gil_scoped_release release;
-      return stream_.push(view, crop, time);
-    }();
-    return ReadingType::get().make(time, reading);
-  }
-
-  void rebox(const py::object& frame, const py::object& box, const std::string& color) {
-    const FrameView view = view_frame(frame, parse_order(color));
-    const Box crop = parse_box(box);
-    const BusyMark mark(busy_, "stream");
-    py::gil_scoped_release release;
-    stream_.rebox(view, crop);
-  }
-
-  void reset() {
-    const BusyMark mark(busy_, "stream");
-    stream_.reset();
-  }
-
-  template <typename Use>
-  auto with_pulse(Use&& use) const {
-    const BusyMark mark(busy_, "stream");
-    return use(stream_.pulse());
-  }
-
- private:
-  Stream stream_;
-  mutable std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
-};
-
-// What a window tells, whether it stands alone or inside a stream.
-template <typename Class>
-void add_pulse_window(Class& python_class) {
-  using Self = typename Class::type;
-  const auto ask = [](const Self& self, auto&& use) {
-    if constexpr (std::is_same_v<Self, PulseWindow>)
-      return use(self);
-    else
-      return self.with_pulse(use);
-  };
-  python_class
-      .def(
-          "newest",
-          [ask](const Self& self, std::size_t count) {
-            return ask(self, [count](const PulseWindow& w) { return newest(w, count); });
-          },
-          py::arg("count"))
-      .def_property_readonly("size",
-                             [ask](const Self& self) {
-                               return ask(self, [](const PulseWindow& w) { return w.size(); });
-                             })
-      .def_property_readonly("total",
-                             [ask](const Self& self) {
-                               return ask(self, [](const PulseWindow& w) { return w.total(); });
-                             })
-      .def_property_readonly("start", [ask](const Self& self) {
-        return ask(self, [](const PulseWindow& w) { return w.start(); });
-      });
-}
-
-py::tuple resample(Resampler& resampler, double time, const py::object& object) {
-  const py::ssize_t channels = resampler.channels();
-  const Doubles values = as_doubles(object, "values");
-  if (values.shape(0) != channels)
-    throw py::value_error("values must have shape (" + std::to_string(channels) + ",), got " +
-                          describe(values));
-  std::vector<double> samples;
-  const auto step = resampler.push(time, values.data(), [&](const double* sample) {
-    samples.insert(samples.end(), sample, sample + channels);
-  });
-  py::array_t<double> out({static_cast<py::ssize_t>(samples.size()) / channels, channels});
-  std::copy(samples.begin(), samples.end(), out.mutable_data());
-  return py::make_tuple(static_cast<int>(step), out);
-}
-
-py::tuple candidates(PulseWindow& window) {
-  const std::vector<PulseWindow::Candidate> all = window.candidates();
-  const auto count = static_cast<py::ssize_t>(all.size());
-  Doubles rates(count), confidences(count), said({count, py::ssize_t{Testimony::kCount}});
-  for (py::ssize_t i = 0; i < count; ++i) {
-    const PulseWindow::Candidate& one = all[static_cast<std::size_t>(i)];
-    rates.mutable_at(i) = one.peak.frequency;
-    confidences.mutable_at(i) = one.confidence;
-    std::copy(one.said.items.begin(), one.said.items.end(), said.mutable_data(i, 0));
-  }
-  return py::make_tuple(rates, confidences, said);
-}
-
 Doubles observe_appearance(const py::object& object) {
   const Floats seen = as_floats(object, "appearance");
   if (seen.ndim() != 3 || seen.shape(0) != kColours || seen.shape(1) != kSide ||
       seen.shape(2) != kSide)
     throw py::value_error("appearance must have shape (3, 36, 36), got " + describe(seen));
-  Doubles out(py::ssize_t{kWitnesses});
+  Doubles out(py::ssize_t{kObserved});
   observe(seen.data(), out.mutable_data());
   return out;
 }
@@ -350,7 +165,8 @@ void bind_kernels(py::module_& module) {
   module.def("motion", motion, py::arg("a"), py::arg("b"), py::arg("kind") = "normalized",
              py::arg("backend") = "auto");
   module.def("observe", observe_appearance, py::arg("appearance"));
-  module.attr("WITNESSES") = kWitnesses;
+  module.attr("OBSERVED") = kObserved;
+  module.attr("SIGNALS") = kSignals;
   module.def("backends", [] {
     std::vector<std::string> names;
     for (const char* const* name = available_backends(); *name != nullptr; ++name)
@@ -372,143 +188,6 @@ void bind_student(py::module_& module) {
       .def_property_readonly("metadata", [](const Student& s) { return s.weights().metadata; });
 }
 
-void bind_pulse(py::module_& module) {
-  py::register_exception<TimeError>(module, "TimeError", PyExc_ValueError);
-
-  py::class_<Clock>(module, "Clock")
-      .def(py::init<double>(), py::arg("max_gap"))
-      .def(
-          "push", [](Clock& clock, double time) { return static_cast<int>(clock.push(time)); },
-          py::arg("time"))
-      .def("reset", &Clock::reset);
-
-  const PulseOptions defaults;
-  py::class_<PulseOptions>(module, "PulseOptions")
-      .def(py::init([](double rate, double low, double high, int order, double window,
-                       double min_confidence, int peaks, double max_gap) {
-             return PulseOptions{rate, low, high, order, window, min_confidence, peaks, max_gap};
-           }),
-           py::kw_only(), py::arg("rate") = defaults.rate, py::arg("low") = defaults.low,
-           py::arg("high") = defaults.high, py::arg("order") = defaults.order,
-           py::arg("window") = defaults.window, py::arg("min_confidence") = defaults.min_confidence,
-           py::arg("peaks") = defaults.peaks, py::arg("max_gap") = defaults.max_gap)
-      .def_readonly("rate", &PulseOptions::rate)
-      .def_readonly("low", &PulseOptions::low)
-      .def_readonly("high", &PulseOptions::high)
-      .def_readonly("order", &PulseOptions::order)
-      .def_readonly("window", &PulseOptions::window)
-      .def_readonly("min_confidence", &PulseOptions::min_confidence)
-      .def_readonly("peaks", &PulseOptions::peaks)
-      .def_readonly("max_gap", &PulseOptions::max_gap);
-
-  py::class_<BandPass>(module, "BandPass")
-      .def(py::init<double, double, double, int>(), py::arg("low"), py::arg("high"), py::arg("fs"),
-           py::arg("order") = 2)
-      .def(
-          "__call__",
-          [](BandPass& filter, const py::object& object) {
-            const Doubles samples = as_doubles(object, "samples");
-            Doubles out(samples.shape(0));
-            for (py::ssize_t i = 0; i < samples.shape(0); ++i)
-              out.mutable_at(i) = filter.step(samples.at(i));
-            return out;
-          },
-          py::arg("samples"))
-      .def("reset", &BandPass::reset)
-      .def_property_readonly("sections", [](const BandPass& filter) {
-        Doubles out({static_cast<py::ssize_t>(filter.sections().size()), py::ssize_t{6}});
-        double* row = out.mutable_data();
-        for (const Section& s : filter.sections())
-          for (const double value : {s.b0, s.b1, s.b2, 1.0, s.a1, s.a2}) *row++ = value;
-        return out;
-      });
-
-  py::class_<Resampler>(module, "Resampler")
-      .def(py::init<double, int, double>(), py::arg("rate"), py::arg("channels") = 1,
-           py::arg("max_gap") = defaults.max_gap)
-      .def("push", resample, py::arg("time"), py::arg("values"))
-      .def("reset", &Resampler::reset)
-      .def_property_readonly("value_rate", &Resampler::value_rate);
-
-  py::class_<PulseWindow> window(module, "PulseWindow");
-  window
-      .def(py::init([](const PulseOptions& options, const std::string& backend) {
-             return PulseWindow(options, select_kernels(backend.c_str()));
-           }),
-           py::arg("options"), py::arg("backend") = "auto")
-      .def("restart", &PulseWindow::restart, py::arg("start"), py::arg("after_gap"))
-      .def(
-          "push",
-          [](PulseWindow& self, const py::object& object, const Doubles& witnesses, bool too_slow) {
-            const Doubles samples = as_doubles(object, "samples");
-            if (witnesses.ndim() != 2 || witnesses.shape(0) != samples.shape(0) ||
-                witnesses.shape(1) != kWitnesses)
-              throw py::value_error("witnesses must have shape (" +
-                                    std::to_string(samples.shape(0)) + ", " +
-                                    std::to_string(kWitnesses) + "), got " + describe(witnesses));
-            for (py::ssize_t i = 0; i < samples.shape(0); ++i)
-              self.push(samples.at(i), witnesses.data(i, 0), too_slow);
-          },
-          py::arg("samples"), py::arg("witnesses"), py::arg("too_slow") = false)
-      .def_property_readonly("capacity", &PulseWindow::capacity)
-      .def("is_too_slow", &PulseWindow::is_too_slow, py::arg("frame_rate"))
-      .def(
-          "read",
-          [](PulseWindow& self, double time) { return ReadingType::get().make(time, self.read()); },
-          py::arg("time"))
-      .def("candidates", candidates);
-  add_pulse_window(window);
-
-  py::class_<StreamHandle> stream(module, "Stream");
-  stream
-      .def(py::init([](std::shared_ptr<Student> student, const PulseOptions& options) {
-             return std::make_unique<StreamHandle>(std::move(student), options);
-           }),
-           py::arg("student").none(false), py::arg("options"))
-      .def("push", &StreamHandle::push, py::arg("frame"), py::arg("box"), py::arg("time"),
-           py::arg("color") = "bgr")
-      .def("rebox", &StreamHandle::rebox, py::arg("frame"), py::arg("box"),
-           py::arg("color") = "bgr")
-      .def("reset", &StreamHandle::reset);
-  add_pulse_window(stream);
-
-  module.def(
-      "spectrum",
-      [](const py::object& object, double fs, double low, double high, const std::string& backend) {
-        const Doubles pulse = as_doubles(object, "pulse");
-        const auto count = static_cast<std::size_t>(pulse.shape(0));
-        Spectrum spectrum(select_kernels(backend.c_str()), fs, low, high, count);
-        spectrum.analyse(pulse.data(), count);
-        constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-        Peak peak{kNone, kNone};
-        const bool found = spectrum.find_peaks(&peak, 1) == 1;
-        const std::vector<double>& power = spectrum.power();
-        Doubles out(static_cast<py::ssize_t>(power.size()), power.data());
-        return py::make_tuple(spectrum.bin_hz(), out, found, peak.frequency, peak.snr_db);
-      },
-      py::arg("pulse"), py::arg("fs"), py::arg("low") = defaults.low,
-      py::arg("high") = defaults.high, py::arg("backend") = "auto");
-}
-
-void bind_recording(py::module_& module) {
-  py::class_<Recording>(module, "Recording")
-      .def(py::init<double, double>(), py::arg("step"), py::arg("max_gap"))
-      .def(
-          "take",
-          [](Recording& self, double time, int status, double heart_rate, double snr_db,
-             double confidence, double start, double end) {
-            return self.take(
-                time, {static_cast<Status>(status), heart_rate, snr_db, confidence, start, end});
-          },
-          py::arg("time"), py::arg("status"), py::arg("heart_rate"), py::arg("snr_db"),
-          py::arg("confidence"), py::arg("start"), py::arg("end"))
-      .def("summary", [](const Recording& self) {
-        const Summary summary = self.summary();
-        return py::make_tuple(static_cast<int>(summary.status), summary.heart_rate, summary.snr_db,
-                              summary.confidence, summary.frames, summary.duration, summary.fps);
-      });
-}
-
 }  // namespace
 }  // namespace rppg
 
@@ -520,6 +199,5 @@ PYBIND11_MODULE(_core, module) {
   rppg::bind_student(module);
   rppg::bind_pulse(module);
   rppg::bind_cuda(module);
-  rppg::bind_recording(module);
   rppg::bind_face(module);
 }

@@ -35,6 +35,9 @@ class BusyMark {
   std::atomic_flag& flag_;
 };
 
+// bindings_pulse.cpp
+void bind_pulse(pybind11::module_& module);
+
 // bindings_face.cpp
 void bind_face(pybind11::module_& module);
 

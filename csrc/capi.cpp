@@ -127,7 +127,8 @@ void rppg_stream_free(rppg_stream* stream) { delete stream; }
 int rppg_recording_create(double step_s, double max_gap_s, rppg_recording** recording) {
   return create(recording, [&](rppg_recording& made) {
     made.recording = std::make_unique<rppg::Recording>(
-        step_s, max_gap_s != 0 ? max_gap_s : rppg::PulseOptions{}.max_gap);
+        step_s, max_gap_s != 0 ? max_gap_s : rppg::PulseOptions{}.max_gap,
+        rppg::PulseOptions{}.min_confidence);
   });
 }
 
@@ -138,10 +139,17 @@ int rppg_recording_take(rppg_recording* recording, const rppg_reading* reading, 
       throw std::invalid_argument("reading: there is no status " + std::to_string(given.status));
     if (!std::isfinite(given.time_s))
       throw std::invalid_argument("reading: time_s must be a finite number");
-    const bool took =
-        filled(recording->recording, "recording")
-            .take(given.time_s, {static_cast<rppg::Status>(given.status), given.heart_rate_bpm,
-                                 given.snr_db, given.confidence, given.start_s, given.end_s});
+    rppg::Reading read{};
+    read.status = static_cast<rppg::Status>(given.status);
+    read.snr_db = given.snr_db;
+    read.confidence = given.confidence;
+    read.start = given.start_s;
+    read.end = given.end_s;
+    read.coverage = given.coverage;
+    // A caller that was built for an older library knows no candidate: its windows that are ok have
+    // one all the same.
+    read.candidate = given.candidate_bpm > 0 ? given.candidate_bpm : given.heart_rate_bpm;
+    const bool took = filled(recording->recording, "recording").take(given.time_s, read);
     if (counts) *counts = took;
   });
 }
@@ -158,7 +166,15 @@ int rppg_recording_summarise(rppg_recording* recording, rppg_summary* summary) {
     out.frames = found.frames;
     out.duration_s = found.duration;
     out.fps = found.fps;
+    out.coverage = found.coverage;
+    out.spread_bpm = found.spread;
     give(out, summary, summary->struct_size);
+  });
+}
+
+int rppg_recording_set_min_confidence(rppg_recording* recording, double min_confidence) {
+  return guarded(recording, [&] {
+    filled(recording->recording, "recording").set_min_confidence(min_confidence);
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -185,6 +186,8 @@ inline rppg::PulseOptions pulse_options(const rppg_stream_options& options) {
   out.min_confidence = options.min_confidence;
   out.peaks = options.peaks;
   out.max_gap = options.max_gap_s;
+  if (options.min_window_s != 0) out.min_window = options.min_window_s;
+  if (options.method) out.method = rppg::method_named(options.method);
   return out;
 }
 
@@ -199,6 +202,8 @@ inline rppg_stream_options default_options() {
   out.min_confidence = defaults.min_confidence;
   out.peaks = defaults.peaks;
   out.max_gap_s = defaults.max_gap;
+  out.min_window_s = defaults.min_window;
+  out.method = rppg::name_of(defaults.method);
   return out;
 }
 
@@ -235,16 +240,19 @@ inline void give_reading(const rppg::Reading& read, double time_s, rppg_reading*
   out.time_s = time_s;
   out.start_s = read.start;
   out.end_s = read.end;
+  out.coverage = read.coverage;
+  out.candidate_bpm = read.candidate;
+  out.source = std::isnan(read.candidate) ? nullptr : rppg::name_of(read.source);
   give(out, reading, reading->struct_size);
 }
 
-inline void give_pulse(const rppg::PulseWindow& pulse, double* values, std::size_t capacity,
+inline void give_pulse(rppg::PulseWindow& pulse, double* values, std::size_t capacity,
                        std::size_t* count, double* first_s) {
   require(count, "count");
   require(first_s, "first_s");
   if (capacity) require(values, "values");
   *count = std::min(capacity, pulse.size());
-  pulse.copy_newest(*count, values);
+  pulse.copy_live(*count, values);
   *first_s = pulse.sample_time(pulse.total() - *count);
 }
 

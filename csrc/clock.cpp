@@ -17,7 +17,10 @@ bool Clock::follows(double time, double other) const {
 Clock::Step Clock::classify(double time) {
   if (!std::isfinite(time)) throw TimeError("a frame's time must be a finite number of seconds");
   if (!started_) return Step::first;
-  if (time > last_) return follows(time, last_) ? Step::next : Step::gap;
+  if (time > last_) {
+    if (!follows(time, last_)) return Step::gap;
+    return time - last_ > kLongestStep ? Step::hole : Step::next;
+  }
   if (follows(time, behind_)) return Step::gap;
   behind_ = time;
   throw TimeError("a frame's time must be later than that of the frame before: " +

@@ -11,17 +11,23 @@ struct TimeError : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
+// Longest time from one frame to the next that shows how the pulse went on, s. A heart beats twice
+// in one second and more: over a longer step its change is not known.
+inline constexpr double kLongestStep = 0.5;
+
 class Clock {
  public:
-  enum class Step { first, next, gap };
+  // next: the frame follows the last one. hole: it follows it too, but so late that what lies
+  // between the two is missing. gap: it begins the stream anew.
+  enum class Step { first, next, gap, hole };
 
-  // `max_gap` in seconds. Throws std::invalid_argument unless it is positive.
+  // `max_gap`: the longest hole, s. Throws std::invalid_argument unless it is positive.
   explicit Clock(double max_gap);
 
-  // What a frame at `time` (s) would be: the first one, the next one, or the first one after a gap.
-  // Throws TimeError where the time is not finite or not later than the last one. A frame that is
-  // behind by more than a gap may be a slip; when the one after it goes on from there, the clock
-  // was set back, or the last time was wrong: that second frame comes after a gap.
+  // What a frame at `time` (s) would be. Throws TimeError where the time is not finite or not later
+  // than the last one. A frame that is behind by more than `max_gap` may be a slip; when the one
+  // after it goes on from there, the clock was set back, or the last time was wrong: that second
+  // frame comes after a gap.
   Step classify(double time);
 
   // The same, and `time` becomes the last one.

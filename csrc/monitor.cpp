@@ -10,13 +10,16 @@ Monitor::Monitor(std::shared_ptr<const Student> student, const PulseOptions& opt
     : stream_(student, options),
       detector_(std::move(networks), detector, student->kernels()),
       tracker_(box_scale, 1, true),
-      clock_(options.max_gap) {}
+      clock_(options.max_gap),
+      patience_(options.window) {}
 
 void Monitor::reset() {
   stream_.reset();
   clock_.reset();
   tracker_.reset();
+  patience_.restart();
   box_.reset();
+  face_ = 0;
 }
 
 Reading Monitor::push(const FrameView& frame, double time) {
@@ -31,9 +34,12 @@ Reading Monitor::push(const FrameView& frame, double time) {
     track(frame, time);
     if (box_) reading = stream_.push(frame, *box_, time);
   }
-  if (!box_) {
+  if (box_) {
+    seen_ = time;
+    if (patience_.is_over(time, reading)) tracker_.pass_over(face_);
+  } else {
     constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-    reading = {Status::no_face, kNone, kNone, kNone, time, time};
+    reading = {Status::no_face, kNone, kNone, kNone, time, time, 0.0, kNone, Method::student};
   }
   time_ = time;
   width_ = frame.width;
@@ -57,13 +63,21 @@ void Monitor::track(const FrameView& frame, double time) {
     if (box_) lose();
     return;
   }
-  const Box box = tracker_.tracks().front().box;
-  if (box_ && !(box == *box_)) stream_.rebox(frame, box);
-  box_ = box;
+  const Track& found = tracker_.tracks().front();
+  if (found.name != face_ || (!box_ && !(time - seen_ <= stream_.pulse().options().max_gap))) {
+    // Somebody else, or the same face after too long: nothing is left of the window.
+    stream_.reset();
+    patience_.restart();
+    // The frame has been measured with the other face's box: the new one begins with the next.
+  } else if (box_ && !(found.box == *box_)) {
+    stream_.rebox(frame, found.box);
+  }
+  face_ = found.name;
+  box_ = found.box;
 }
 
+// The face is gone. Its window waits for it.
 void Monitor::lose() {
-  stream_.reset();
   clock_.reset();
   clock_.push(time_);
   box_.reset();

@@ -3,18 +3,29 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <stdexcept>
 #include <string>
+
+#include "confidence.hpp"
+#include "require.hpp"
 
 namespace rppg {
 namespace {
 
-// Share of a recording's windows that must be ok before it has a heart rate.
-constexpr double kMinShareOk = 0.5;
-
 // Times on the grid are equal within this, s.
 constexpr double kTimeTolerance = 1e-6;
+
+// From one window of a track to the next the rate may change by so much, bpm, and by so much more
+// for every second between them. The windows overlap: real hearts are slower by far.
+constexpr double kJump = 3.0, kDrift = 1.0;
+// What a change beyond that costs, in units of confidence for every bpm.
+constexpr double kJumpCost = 0.1;
+// What passing through a window must bring to be worth it, in units of confidence, and windows
+// that a track looks back over.
+constexpr double kWorthwhile = 0.1;
+constexpr std::size_t kLookBack = 64;
+// Of confidence and coverage in a mean: a recording of which nothing is trusted has one, too.
+constexpr double kLeastWeight = 1e-3;
 
 double median(std::vector<double> values) {
   if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
@@ -23,17 +34,20 @@ double median(std::vector<double> values) {
   return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-void require_positive(double value, const char* name) {
-  if (!(std::isfinite(value) && value > 0))
-    throw std::invalid_argument(std::string(name) + " must be a positive number of seconds, is " +
-                                std::to_string(value));
-}
-
 }  // namespace
 
-Recording::Recording(double step, double max_gap) : step_(step), max_gap_(max_gap) {
+Recording::Recording(double step, double max_gap, double min_confidence)
+    : step_(step), max_gap_(max_gap) {
   require_positive(step, "step");
   require_positive(max_gap, "max_gap");
+  set_min_confidence(min_confidence);
+}
+
+void Recording::set_min_confidence(double min_confidence) {
+  if (!(min_confidence >= 0 && min_confidence <= 1))
+    throw std::invalid_argument("the least confidence must lie between 0 and 1, is " +
+                                std::to_string(min_confidence));
+  min_confidence_ = min_confidence;
 }
 
 bool Recording::take(double time, const Reading& reading) {
@@ -47,47 +61,77 @@ bool Recording::take(double time, const Reading& reading) {
   last_ = time;
   ++frames_;
   latest_ = reading.status;
-  const bool ok = reading.status == Status::ok;
-  if (!ok && reading.status != Status::low_signal) return false;
+  if (reading.status != Status::ok && reading.status != Status::low_signal) return false;
   if (!(reading.end >= due_ - kTimeTolerance)) return false;
   due_ = due_ + step_ > reading.end ? due_ + step_ : reading.end + step_;
-  if (ok) rates_.push_back(reading.heart_rate);
-  Known& known = ok ? clear_ : other_;
-  if (!std::isnan(reading.snr_db)) known.snrs.push_back(reading.snr_db);
-  if (!std::isnan(reading.confidence)) known.confidences.push_back(reading.confidence);
-  ++windows_;
+  ++count_;
+  if (std::isfinite(reading.candidate) && std::isfinite(reading.confidence))
+    windows_.push_back({reading.end, reading.candidate, reading.confidence, reading.snr_db,
+                        std::max(reading.coverage, kLeastWeight)});
   return true;
+}
+
+std::vector<const Recording::Window*> Recording::track() const {
+  constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max();
+  const std::size_t count = windows_.size();
+  // The best score of a track that ends at a window, and where it comes from.
+  std::vector<double> score(count);
+  std::vector<std::size_t> from(count, kNowhere);
+  const double worthwhile = std::min(kWorthwhile, 0.5 * min_confidence_);
+  for (std::size_t j = 0; j < count; ++j) {
+    double best = 0;
+    for (std::size_t i = j > kLookBack ? j - kLookBack : 0; i < j; ++i) {
+      const double apart = std::abs(windows_[j].end - windows_[i].end);
+      const double change = std::abs(windows_[j].rate - windows_[i].rate);
+      const double jump = std::max(0.0, change - kJump - kDrift * apart);
+      const double reached = score[i] - kJumpCost * jump;
+      if (reached > best) best = reached, from[j] = i;
+    }
+    score[j] = best + windows_[j].confidence - worthwhile;
+  }
+  std::vector<const Window*> out;
+  if (count == 0) return out;
+  auto at = static_cast<std::size_t>(std::max_element(score.begin(), score.end()) - score.begin());
+  for (; at != kNowhere; at = from[at]) out.push_back(&windows_[at]);
+  std::reverse(out.begin(), out.end());
+  return out;
 }
 
 Summary Recording::summary() const {
   const double duration = frames_ ? covered_ + last_ - first_ : 0.0;
   const double fps = duration > 0 ? static_cast<double>(steps_) / duration : 0.0;
-  const Known& known = rates_.empty() ? other_ : clear_;
-  Summary out{latest_.value_or(Status::no_face),
-              kNone,
-              median(known.snrs),
-              median(known.confidences),
-              frames_,
-              duration,
-              fps};
-  if (windows_ == 0) return out;
-  const auto count = static_cast<double>(rates_.size());
-  if (count < kMinShareOk * static_cast<double>(windows_)) {
-    out.status = Status::low_signal;
-  } else {
+  Summary out{latest_.value_or(Status::no_face), kNone, kNone, kNone, 0.0, kNone,
+              frames_, duration, fps};
+  if (count_ == 0) return out;
+  out.status = Status::low_signal;
+  const std::vector<const Window*> passed = track();
+  if (passed.empty()) return out;
+  std::vector<double> snrs, confidences;
+  double weights = 0, mean = 0, squares = 0;
+  for (const Window* window : passed) {
+    snrs.push_back(window->snr_db);
+    confidences.push_back(window->confidence);
+    // The weighed mean and the squares around it (West, 1979).
+    const double weight = (window->confidence + kLeastWeight) * window->coverage;
+    const double before = window->rate - mean;
+    weights += weight;
+    mean += weight / weights * before;
+    squares += weight * before * (window->rate - mean);
+  }
+  out.snr_db = median(snrs);
+  out.coverage = static_cast<double>(passed.size()) / static_cast<double>(count_);
+  out.confidence = recording_confidence(confidences, out.coverage, step_);
+  if (out.confidence >= min_confidence_) {
     out.status = Status::ok;
-    out.heart_rate = std::accumulate(rates_.begin(), rates_.end(), 0.0) / count;
+    out.heart_rate = mean;
+    out.spread = std::sqrt(squares / weights);
   }
   return out;
 }
 
 void Recording::forget() {
-  windows_ = 0;
-  rates_.clear();
-  for (Known* known : {&clear_, &other_}) {
-    known->snrs.clear();
-    known->confidences.clear();
-  }
+  count_ = 0;
+  windows_.clear();
 }
 
 }  // namespace rppg

@@ -7,15 +7,22 @@
 #include <optional>
 #include <vector>
 
-#include "pulse.hpp"
+#include "reading.hpp"
 
 namespace rppg {
 
+// What the windows of a recording say together.
+//
+// Windows overlap and agree, or they do not: a heart's rate goes on from window to window, noise
+// jumps. So every window brings the rate of its most trusted peak, trusted enough or not, and the
+// recording's rate is the smooth track through them that gathers the most confidence.
 struct Summary {
-  Status status;      // ok where enough windows are; else what kept the others back
-  double heart_rate;  // bpm, the mean over the windows that are ok; NaN unless status is ok
-  double snr_db;      // the median over those, over all with a peak where none is; NaN without any
-  double confidence;  // likewise
+  Status status;      // ok where the track can be trusted; else what kept it back
+  double heart_rate;  // bpm, the track's mean; NaN unless status is ok
+  double snr_db;      // the median over the track, over all windows with a peak where there is none
+  double confidence;  // that the track is the heart's, 0 to 1; NaN without a window
+  double coverage;    // share of the windows that the track passes through, 0 to 1
+  double spread;      // standard deviation of the rate along the track, bpm; NaN unless ok
   std::int64_t frames;  // since the start
   double duration;      // from the first frame to the last without the gaps, s
   double fps;           // mean over that time, Hz; 0 without any
@@ -24,11 +31,15 @@ struct Summary {
 class Recording {
  public:
   // `step`: from one window that counts to the next, s; `max_gap`, as of the stream, in seconds,
-  // too. Throws std::invalid_argument unless both are positive numbers.
-  Recording(double step, double max_gap);
+  // too; `min_confidence` of a recording that is ok. Throws std::invalid_argument unless the first
+  // two are positive numbers and the last one lies between 0 and 1.
+  Recording(double step, double max_gap, double min_confidence);
+
+  // Throws std::invalid_argument unless it lies between 0 and 1.
+  void set_min_confidence(double min_confidence);
 
   // Takes the reading of the next frame, seen at `time` (s). Returns whether it counts: its window
-  // is full and ends a step after the last one that did, or is the first since a gap.
+  // can be read and ends a step after the last one that did, or is the first since a gap.
   bool take(double time, const Reading& reading);
 
   // Of the windows that counted since the start, or since `forget`.
@@ -41,20 +52,21 @@ class Recording {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   static constexpr double kAtOnce = -std::numeric_limits<double>::infinity();
 
-  // Of some windows: what is known of their peaks.
-  struct Known {
-    std::vector<double> snrs, confidences;
+  struct Window {
+    double end, rate, confidence, snr_db, coverage;  // s, bpm, 0 to 1, dB, 0 to 1
   };
 
-  double step_, max_gap_;
+  // The windows of the best track, in order.
+  std::vector<const Window*> track() const;
+
+  double step_, max_gap_, min_confidence_ = 0;
   double due_ = kAtOnce;
   std::int64_t frames_ = 0, steps_ = 0;  // steps: from a frame to the next without a gap
   double first_ = kNone, last_ = kNone;  // of the frames since the last gap
   double covered_ = 0;                   // by the frames before it, s
   std::optional<Status> latest_;
-  std::size_t windows_ = 0;
-  std::vector<double> rates_;
-  Known clear_, other_;  // of windows that are ok, and of the others
+  std::size_t count_ = 0;        // of windows, with a peak or without
+  std::vector<Window> windows_;  // with a peak
 };
 
 }  // namespace rppg

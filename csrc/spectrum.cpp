@@ -132,6 +132,7 @@ int Spectrum::find_peaks(Peak* peaks, int most) {
   std::size_t highest[kMostPeaks];
   most = std::min(most, kMostPeaks);
   int found = 0;
+  median_ = most_ = 0;
   for (std::size_t k = first_; k <= last_; ++k) {
     if (!(power_[k] > power_[k - 1] && power_[k] >= power_[k + 1])) continue;
     int place = found;
@@ -142,14 +143,23 @@ int Spectrum::find_peaks(Peak* peaks, int most) {
     highest[place] = k;
   }
   if (found == 0) return 0;
-  const double median = typical();
-  for (int i = 0; i < found; ++i) {
-    peaks[i] = interpolate(highest[i]);
-    peaks[i].height = ratio(power_[highest[i]], power_[highest[0]]);
-    peaks[i].clearance = -ratio(median, power_[highest[i]]);
-    peaks[i].rival = ratio(strongest_besides(peaks[i].frequency), power_[highest[i]]);
-  }
+  median_ = typical();
+  most_ = power_[highest[0]];
+  for (int i = 0; i < found; ++i) peaks[i] = describe(interpolate(highest[i]), power_[highest[i]]);
   return found;
+}
+
+Peak Spectrum::examine(double frequency) const {
+  const auto bin = std::clamp(static_cast<std::size_t>(frequency / bin_hz_ + 0.5), first_, last_);
+  return describe(frequency, power_[bin]);
+}
+
+Peak Spectrum::describe(double frequency, double power) const {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  if (!(most_ > 0)) return {frequency, kNone, ratio(0, 1), ratio(0, 1), 0};
+  const double at_least = std::max(power, most_ * kLeastShare * kLeastShare);
+  return {frequency, snr_db(frequency), ratio(power, most_), -ratio(median_, at_least),
+          ratio(strongest_besides(frequency), at_least)};
 }
 
 double Spectrum::resolved() const {
@@ -178,12 +188,11 @@ double Spectrum::strongest_besides(double frequency) const {
   return most;
 }
 
-Peak Spectrum::interpolate(std::size_t bin) const {
+double Spectrum::interpolate(std::size_t bin) const {
   const double left = power_[bin - 1], centre = power_[bin], right = power_[bin + 1];
   const double curvature = left - 2.0 * centre + right;
   const double shift = curvature < 0 ? 0.5 * (left - right) / curvature : 0.0;
-  const double frequency = (static_cast<double>(bin) + shift) * bin_hz_;
-  return {frequency, snr_db(frequency)};
+  return (static_cast<double>(bin) + shift) * bin_hz_;
 }
 
 double Spectrum::snr_db(double frequency) const {

@@ -62,11 +62,16 @@ class Spectrum {
   // there is no rest.
   double snr_db(double frequency) const;
 
+  // What is known of a frequency (Hz) inside the band that need be no peak, after find_peaks.
+  Peak examine(double frequency) const;
+
   double bin_hz() const { return bin_hz_; }
   const std::vector<double>& power() const { return power_; }
 
  private:
-  Peak interpolate(std::size_t bin) const;
+  // The frequency of a peak at a bin, Hz.
+  double interpolate(std::size_t bin) const;
+  Peak describe(double frequency, double power) const;
   // A bin (>= 0) as an end of bins inside the band.
   std::size_t bound(double bin) const;
   // Bins that a line is wide: what the window resolves. Some window has been analysed.
@@ -81,6 +86,7 @@ class Spectrum {
   RealFft fft_;
   std::vector<double> hann_, buffer_, power_, few_;
   std::size_t hann_count_ = 0;
+  double median_ = 0, most_ = 0;  // of the band's power, since find_peaks
 };
 
 // Throws std::invalid_argument unless 0 < low < high < rate / 2 and the rate is at most 100 kHz.

@@ -3,11 +3,20 @@
 #include <algorithm>
 
 namespace rppg {
+namespace {
+
+// A mean colour below a tenth of a grey level is black, and shows no relative change.
+constexpr double kBlack = 0.1 / 255.0;
+// Scaled colours beyond these bounds begin anew: a face that has walked for hours through all
+// kinds of light leaves a factor that is hardly a number.
+constexpr double kLeastColour = 1e-6, kMostColour = 1e6;
+
+}  // namespace
 
 Stream::Stream(std::shared_ptr<const Student> student, const PulseOptions& options)
     : student_(std::move(student)),
       resize_(student_->kernels()),
-      resampler_(options.rate, 1 + kWitnesses, options.max_gap),
+      resampler_(options.rate, kSignals, options.max_gap),
       pulse_(options, student_->kernels()) {
   clear_borders(scratch_);
   std::fill_n(motion_, kPixels, 0.0f);
@@ -19,27 +28,44 @@ void Stream::reset() {
   pulse_.restart(0, false);
 }
 
+void Stream::begin(const double* observed) {
+  std::fill_n(levels_, kSignals, 0.0);
+  std::copy_n(observed, kColours, levels_ + 1);
+}
+
+void Stream::advance(const float* previous, const double* observed) {
+  if (uses_network(pulse_.options().method)) {
+    compute_motion(student_->kernels(), student_->weights().input, previous, appearance_[current_],
+                   kPixels, motion_);
+    levels_[0] += student_->change(motion_, scratch_) - rest_;
+  }
+  for (int c = 0; c < kColours; ++c) {
+    double& colour = levels_[1 + c];
+    if (observed_[c] > kBlack && observed[c] > kBlack) colour *= observed[c] / observed_[c];
+    if (!(colour > kLeastColour && colour < kMostColour)) colour = observed[c];
+  }
+  for (int k = kColours; k < kObserved; ++k) levels_[1 + k] += observed[k] - observed_[k];
+}
+
 Reading Stream::push(const FrameView& frame, const Box& box, double time) {
   check_box(box, frame);
   const Resampler::Step step = resampler_.classify(time);
   const float* previous = appearance_[current_];
   current_ = 1 - current_;
   resize_.run(frame, box, appearance_[current_]);
-  double now[kWitnesses];
-  observe(appearance_[current_], now);
-  if (step != Resampler::Step::next) {
-    std::fill_n(levels_, 1 + kWitnesses, 0.0);
+  double observed[kObserved];
+  observe(appearance_[current_], observed);
+  if (step == Resampler::Step::first || step == Resampler::Step::gap) {
+    begin(observed);
     pulse_.restart(time, step == Resampler::Step::gap);
-  } else if (box == box_) {  // two different boxes show no motion that could be trusted
-    compute_motion(student_->kernels(), student_->weights().input, previous, appearance_[current_],
-                   kPixels, motion_);
-    levels_[0] += student_->change(motion_, scratch_) - rest_;
-    for (int k = 0; k < kWitnesses; ++k) levels_[1 + k] += now[k] - witnesses_[k];
+  } else if (step == Resampler::Step::next && box == box_) {
+    // Over a hole, or from one box to another, no change can be trusted: the levels stay.
+    advance(previous, observed);
   }
   box_ = box;
-  std::copy_n(now, kWitnesses, witnesses_);
-  resampler_.push(time, levels_, [&](const double* sample) {
-    pulse_.push(sample[0], sample + 1, pulse_.is_too_slow(resampler_.value_rate()));
+  std::copy_n(observed, kObserved, observed_);
+  resampler_.push(time, levels_, [&](const double* sample, bool missing) {
+    pulse_.push(sample, missing, pulse_.is_too_slow(resampler_.value_rate()));
   });
   return pulse_.read();
 }
@@ -47,7 +73,7 @@ Reading Stream::push(const FrameView& frame, const Box& box, double time) {
 void Stream::rebox(const FrameView& frame, const Box& box) {
   check_box(box, frame);
   resize_.run(frame, box, appearance_[current_]);
-  observe(appearance_[current_], witnesses_);
+  observe(appearance_[current_], observed_);
   box_ = box;
 }
 

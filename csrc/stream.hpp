@@ -5,6 +5,7 @@
 
 #include "frame.hpp"
 #include "pulse.hpp"
+#include "resampler.hpp"
 #include "student.hpp"
 
 namespace rppg {
@@ -12,6 +13,7 @@ namespace rppg {
 // Not for two threads at once; separate streams are independent.
 class Stream {
  public:
+  // A method that does not use the network needs the student for its kernels alone.
   Stream(std::shared_ptr<const Student> student, const PulseOptions& options);
 
   // Takes the frame seen at `time` (s) with the face inside `box`, and reads the window that ends
@@ -28,19 +30,27 @@ class Stream {
   // As if new.
   void reset();
 
+  PulseWindow& pulse() { return pulse_; }
   const PulseWindow& pulse() const { return pulse_; }
 
  private:
+  // Makes the levels of what was observed begin anew.
+  void begin(const double* observed);
+  // Moves the levels on by what changed since the last frame.
+  void advance(const float* previous, const double* observed);
+
   std::shared_ptr<const Student> student_;
   AreaResize resize_;
   Resampler resampler_;
   PulseWindow pulse_;
   Box box_{};
-  // Sums of changes from frame to frame: of the pulse, as predicted, then of all witnesses.
-  double levels_[1 + kWitnesses] = {};
-  double witnesses_[kWitnesses] = {};  // of the newest appearance
-  double rest_ = 0;                    // what the student says of a face that does not change
-  int current_ = 0;                    // which of the two appearances is the newest
+  // What the window takes. Levels go on where the box or the picture jumps: that of the pulse is
+  // the sum of the predicted changes, those of brightness and colour are sums of differences, and
+  // the mean colours are scaled, since a pulse is a relative change.
+  double levels_[kSignals] = {};
+  double observed_[kObserved] = {};  // of the newest appearance
+  double rest_ = 0;                  // what the student says of a face that does not change
+  int current_ = 0;                  // which of the two appearances is the newest
   alignas(kAlignment) float appearance_[2][kPixels];
   alignas(kAlignment) float motion_[kPixels];
   StudentScratch scratch_;

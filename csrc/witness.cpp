@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
+#include <numeric>
 
 #include "kernels/floats.hpp"
 
@@ -28,12 +29,6 @@ constexpr double kLeastSnr = -30.0, kMostSnr = 30.0;  // dB
 
 constexpr double kCoarseBins = 30.0;  // to a Hz: lines are 0.2 Hz wide
 constexpr double kCoarseRate = 3.0;   // at least so many times the band's upper edge
-
-// Samples that are added up into one for the spectra of face and rim, of which there must be some.
-std::size_t coarseness(double rate, double high, std::size_t samples) {
-  const auto most = std::min(rate / (kCoarseRate * high), static_cast<double>(samples / 8));
-  return std::max<std::size_t>(1, static_cast<std::size_t>(most));
-}
 
 // Four complex numbers; products leave out std::complex's care for infinities.
 struct Complexes {
@@ -98,11 +93,6 @@ double line(Complex multiple, Complex at) {
   return std::log10(std::norm(multiple) / (std::norm(at) + kTiny * kLeastRatio) + kLeastLine);
 }
 
-// An SNR within bounds; where nothing beats, nothing is above noise.
-double clear(double snr_db) {
-  return std::isnan(snr_db) ? kLeastSnr : std::clamp(snr_db, kLeastSnr, kMostSnr);
-}
-
 void add_pixels(const float* plane, double* sums) {
   constexpr int kBlocks = kSide / kBlockSide;
   for (int down = 0; down < kBlocks; ++down) {
@@ -119,11 +109,25 @@ void add_pixels(const float* plane, double* sums) {
 
 }  // namespace
 
-void observe(const float* appearance, double* witnesses) {
+std::size_t coarseness(double rate, double high, std::size_t samples) {
+  const auto most = std::min(rate / (kCoarseRate * high), static_cast<double>(samples / 8));
+  return std::max<std::size_t>(1, static_cast<std::size_t>(most));
+}
+
+double bounded_snr(double snr_db) {
+  return std::isnan(snr_db) ? kLeastSnr : std::clamp(snr_db, kLeastSnr, kMostSnr);
+}
+
+void observe(const float* appearance, double* observed) {
   constexpr double kRimPixels = kPlane - kFaceBlocks * kBlockSide * kBlockSide;
-  double red[kPlaces] = {}, green[kPlaces] = {};
-  add_pixels(appearance, red);
-  add_pixels(appearance + kPlane, green);
+  constexpr double kFacePixels = kPlane - kRimPixels;
+  double sums[kColours][kPlaces] = {};
+  for (int c = 0; c < kColours; ++c) {
+    add_pixels(appearance + c * kPlane, sums[c]);
+    observed[c] = std::accumulate(sums[c], sums[c] + kFaceBlocks, 0.0) / kFacePixels;
+  }
+  const double *const red = sums[0], *const green = sums[1];
+  double* const witnesses = observed + kColours;
   for (int k = 0; k < kPlaces; ++k) {
     const double pixels = k < kFaceBlocks ? kBlockSide * kBlockSide : kRimPixels;
     const double brightness = std::log(std::max(green[k] / pixels, kDarkest));
@@ -250,7 +254,7 @@ Testimony Witness::testify(const Peak& peak) {
 
   Testimony said{};
   auto& items = said.items;
-  items[Testimony::snr] = peak.snr_db;
+  items[Testimony::snr] = bounded_snr(peak.snr_db);
   items[Testimony::height] = peak.height;
   items[Testimony::clearance] = peak.clearance;
   items[Testimony::rival] = peak.rival;
@@ -287,8 +291,8 @@ Testimony Witness::testify(const Peak& peak) {
   };
   items[Testimony::colour_median] = amplitude(flushes[kMiddle - 1], flushes[kMiddle]);
   items[Testimony::colour_quartile] = amplitude(flushes[kQuarter - 1], flushes[kQuarter]);
-  items[Testimony::face_snr] = clear(face_spectrum_.snr_db(peak.frequency));
-  items[Testimony::rim_snr] = clear(rim_spectrum_.snr_db(peak.frequency));
+  items[Testimony::face_snr] = bounded_snr(face_spectrum_.snr_db(peak.frequency));
+  items[Testimony::rim_snr] = bounded_snr(rim_spectrum_.snr_db(peak.frequency));
   for (int m = 0; m < 3; ++m) {
     items[Testimony::double_line + m] = line(scale * multiples[m].sum(), brightness);
     items[Testimony::double_beat + m] = line(scale * beats[m].sum(), scale * of_pulse);

@@ -20,8 +20,19 @@ constexpr int kPlaces = kFaceBlocks + 1;
 // Brightness (log of green) of every place, then colour (log of green over red).
 constexpr int kWitnesses = 2 * kPlaces;
 
-// Writes the brightness and colour of every place of an appearance.
-void observe(const float* appearance, double* witnesses);
+// What is taken of an appearance: the face's mean red, green and blue, then all witnesses.
+inline constexpr int kObserved = kColours + kWitnesses;
+
+// Writes what is taken of an appearance, `kObserved` values. The mean colours are those of the
+// middle two thirds of the box, in [0, 1].
+void observe(const float* appearance, double* observed);
+
+// Samples at `rate` (Hz) that are added up into one where the band below `high` (Hz) is enough; of
+// `samples` so many are left that they have a spectrum.
+std::size_t coarseness(double rate, double high, std::size_t samples);
+
+// An SNR (dB) within -30 and 30; where nothing beats, nothing is above noise.
+double bounded_snr(double snr_db);
 
 // What the map says of a rhythm: the input of `confidence`, in this order.
 struct Testimony {
@@ -54,6 +65,11 @@ struct Testimony {
     double_beat,  // likewise of the pulse
     triple_beat,
     half_beat,
+    coverage,      // share of a full window that was seen
+    chrom_snr,     // of CHROM's pulse at the frequency, dB
+    chrom_height,  // as of `Peak`
+    pos_snr,       // likewise of POS
+    pos_height,
     kCount
   };
   std::array<double, kCount> items;
@@ -71,7 +87,7 @@ class Witness {
   // Looks at the newest `count` samples, as many as have been pushed or fewer, and at the pulse of
   // the same time. Allocates nothing.
   void look(const double* pulse, std::size_t count);
-  // What they say of a peak in the pulse's spectrum.
+  // What they say of a peak in the pulse's spectrum; from `coverage` on the items are left at 0.
   Testimony testify(const Peak& peak);
 
  private:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 import os
 import platform
 import sys
@@ -15,8 +16,13 @@ import numpy as np
 
 from rppg_fast import _core
 from rppg_fast.measure import MeasurementInterrupted, measure
-from rppg_fast.methods import METHODS
-from rppg_fast.monitor import BOX_SCALE, TRACKINGS
+from rppg_fast.monitor import (
+    BOX_SCALE,
+    DEFAULT_METHOD,
+    METHODS,
+    NETWORK_METHODS,
+    TRACKINGS,
+)
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import Measurement, Status
 from rppg_fast.reference import Reference
@@ -87,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         "--reference", metavar="FILE", help="ground_truth.txt of UBFC-rPPG to draw in the plot"
     )
     command.add_argument(
-        "--method", choices=["student", *METHODS], default="student", help="default: student"
+        "--method", choices=METHODS, default=DEFAULT_METHOD, help=f"default: {DEFAULT_METHOD}"
     )
     command.add_argument("--weights", metavar="FILE", help="other weights for the student")
     command.add_argument(
@@ -116,6 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--fps", type=float, help="frame rate, in place of the file's own times")
     for name, unit, text in (
         ("window", "S", "seconds of video that a heart rate is read from"),
+        ("min-window", "S", "seconds of it that must have been seen before there is one"),
+        ("max-gap", "S", "longest pause that does not start the window anew"),
         ("low", "HZ", "lowest heart rate"),
         ("high", "HZ", "highest heart rate"),
         ("min-confidence", "P", "confidence, 0 to 1, below which there is no heart rate"),
@@ -162,19 +170,21 @@ def _measure(options: argparse.Namespace) -> int:
         raise ValueError("--plot draws one face, not all of them")
     if options.reference and not options.plot:
         raise ValueError("--reference is drawn into a plot: give --plot, too")
-    if options.weights and options.method != "student":
+    if options.weights and options.method not in NETWORK_METHODS:
         raise ValueError(f"--weights are of no use to --method {options.method}")
     if options.plot and importlib.util.find_spec("matplotlib") is None:
         raise ValueError('--plot needs matplotlib: pip install "rppg_fast[plot]"')
     reference = Reference.read(options.reference) if options.reference else None
     settings = PulseSettings(
         window=options.window,
+        min_window=options.min_window,
+        max_gap=options.max_gap,
         low=options.low,
         high=options.high,
         min_confidence=options.min_confidence,
     )
     student = None
-    if options.method == "student":
+    if options.method in NETWORK_METHODS:
         student = Student.load(options.weights or BUNDLED_WEIGHTS)
 
     code = OK
@@ -266,22 +276,41 @@ def _describe(result: Measurement, settings: PulseSettings) -> str:
     name = result.video if result.face is None else f"{result.video}, face {result.face}"
     if result.heart_rate is not None and result.snr_db is not None:
         skipped = f", {result.skipped} frames skipped" if result.skipped else ""
-        right = sum(window.status is Status.OK for window in result.windows)
+        agree = round(result.coverage * len(result.windows))
         return (
-            f"{name}: {result.heart_rate:.1f} bpm (SNR {result.snr_db:.1f} dB, "
-            f"{right} of {len(result.windows)} windows, {result.frames} frames at "
-            f"{result.fps:.2f} fps{skipped})"
+            f"{name}: {result.heart_rate:.1f} bpm (confidence {result.confidence:.2f}, "
+            f"SNR {result.snr_db:.1f} dB, {agree} of {len(result.windows)} windows, "
+            f"{result.frames} frames at {result.fps:.2f} fps{skipped})"
         )
-    snr = "" if result.snr_db is None else f", SNR {result.snr_db:.1f} dB"
-    reasons = {
-        Status.NO_FACE: "no face was found",
-        Status.WARMING_UP: f"no window of {settings.window:g} s with a face in "
-        f"{result.duration:.1f} s of video",
-        Status.GAP: f"frames are missing: no {settings.window:g} s without a gap, or fewer than "
-        f"{2 * settings.high:g} frames per second",
-    }
-    reason = reasons.get(result.status, f"no clear pulse in most windows{snr}")
-    return f"{name}: no heart rate, {result.status}: {reason}"
+    return f"{name}: no heart rate, {result.status}: {_reason(result, settings)}"
+
+
+def _reason(result: Measurement, settings: PulseSettings) -> str:
+    """Say why there is no heart rate, and what could be done."""
+    least = min(settings.min_window, settings.window)
+    if result.status is Status.NO_FACE:
+        return "no face was found: it must be upright, and give --box where it is not found"
+    if result.status is Status.WARMING_UP:
+        return (
+            f"a face must be seen for {least:g} s, of {result.duration:.1f} s of video; "
+            "--min-window takes less"
+        )
+    if result.status is Status.GAP and 0 < result.fps < 2 * settings.high:
+        highest = math.floor(10 * result.fps / 2) / 10
+        return (
+            f"{result.fps:.1f} frames per second are too few for heart rates up to "
+            f"{settings.high:g} Hz: --high {highest:g} would do"
+        )
+    if result.status is Status.GAP:
+        return (
+            f"frames are missing: no {least:g} s were seen with pauses of at most "
+            f"{settings.max_gap:g} s"
+        )
+    about = "" if result.confidence is None else f" (confidence {result.confidence:.2f})"
+    return (
+        f"no pulse that can be trusted{about}: more light from the front, a face that is larger "
+        "and still, and less compression help"
+    )
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from rppg_fast import _core
 from rppg_fast.face import MTCNN, FaceDetector, check_frame
-from rppg_fast.monitor import BOX_SCALE, HeartRateMonitor
-from rppg_fast.reading import Reading
-from rppg_fast.rgb_stream import GAP
+from rppg_fast.monitor import BOX_SCALE, GAP, NETWORK_METHODS, HeartRateMonitor
+from rppg_fast.reading import Box, Reading
 from rppg_fast.student import Student
 from rppg_fast.tracking import FaceTracker
 
@@ -24,7 +23,8 @@ class FacesMonitor:
 
     Every face is followed as ``HeartRateMonitor`` follows the one, and has a window of its own and
     a number: 1 for the first one found. A face that comes back within five seconds, near the place
-    where it was lost, has its old number; any other one a new number, whoever it is.
+    where it was lost, has its old number, and its window if it comes back within ``max_gap``; any
+    other one a new number, whoever it is.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class FacesMonitor:
         # Checks the options once, and loads the weights.
         first = HeartRateMonitor(box=(0, 0, 1, 1), box_scale=box_scale, color=color, **options)
         self.method, self.settings = first.method, first.settings
-        if self.method == "student":
+        if self.method in NETWORK_METHODS:
             options["student"] = options.get("student") or Student.load()
         self._options = {**options, "color": color}
         self._tracker = FaceTracker(detector or MTCNN(), box_scale, most)
@@ -87,6 +87,7 @@ class FacesMonitor:
         self._tracker.reset()
         self._clock.reset()
         self.monitors: dict[int, HeartRateMonitor] = {}
+        self._away: dict[int, HeartRateMonitor] = {}
         self._time = 0.0
         self._size: tuple[int, ...] | None = None
 
@@ -116,20 +117,37 @@ class FacesMonitor:
         check_frame(frame)
         if self._clock.push(time) == GAP and time <= self._time:
             self._tracker.restart(time)
+            self._away.clear()
             for name, monitor in self.monitors.items():
                 self.monitors[name] = HeartRateMonitor(box=monitor.box, **self._options)
         if frame.shape[:2] != self._size:
             self.monitors.clear()
+            self._away.clear()
         self._time, self._size = time, frame.shape[:2]
         readings = {name: monitor.push(frame, time) for name, monitor in self.monitors.items()}
         self._tracker.update(frame[..., ::-1] if self._options["color"] == "rgb" else frame, time)
         boxes = {track.name: track.box for track in self._tracker.tracks}
         for name in self.monitors.keys() - boxes.keys():
-            del self.monitors[name], readings[name]
+            self._away[name] = self.monitors.pop(name)
+            del readings[name]
         for name, box in boxes.items():
             if name not in self.monitors:
-                self.monitors[name] = HeartRateMonitor(box=box, **self._options)
+                self.monitors[name] = self._returned(name, box, time)
                 readings[name] = self.monitors[name].push(frame, time)
             elif self.monitors[name].box != box:
                 self.monitors[name].rebox(frame, box)
         return dict(sorted(readings.items()))
+
+    def _returned(self, name: int, box: Box, time: float) -> HeartRateMonitor:
+        """Give the monitor of a face that was away for a moment, or a new one."""
+        max_gap = self.settings.max_gap
+        self._away = {
+            face: monitor
+            for face, monitor in self._away.items()
+            if time - monitor.last_time <= max_gap
+        }
+        monitor = self._away.pop(name, None)
+        if monitor is None:
+            return HeartRateMonitor(box=box, **self._options)
+        monitor.box = box
+        return monitor

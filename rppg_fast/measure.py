@@ -15,8 +15,11 @@ from rppg_fast import _core
 from rppg_fast._core import TimeError
 from rppg_fast.faces import FacesMonitor
 from rppg_fast.monitor import HeartRateMonitor
+from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import STATUSES, Box, Measurement, Reading, none_if_nan
 from rppg_fast.video import Frame, VideoFile
+
+Floats = NDArray[np.float64]
 
 #: Called with every frame with the number of frames so far.
 Progress = Callable[[int], None]
@@ -201,7 +204,7 @@ def measure_frames(
         raise ValueError(f"step must be a positive number of seconds, got {step}")
     records: dict[int | None, _Record] = {}
     if isinstance(monitor, HeartRateMonitor):
-        records[None] = _Record(step, monitor.settings.max_gap)
+        records[None] = _Record(step, monitor.settings)
     count = skipped = 0
     failure: Exception | None = None
     try:
@@ -213,7 +216,7 @@ def measure_frames(
                     records[None].take(monitor.push(frame, time), monitor)
                 else:
                     for face, reading in monitor.push(frame, time).items():
-                        record = records.setdefault(face, _Record(step, monitor.settings.max_gap))
+                        record = records.setdefault(face, _Record(step, monitor.settings))
                         record.take(reading, monitor.monitors[face])
             except TimeError:
                 skipped += 1
@@ -235,23 +238,26 @@ def measure_frames(
 class _Record:
     """What the frames of one face have shown so far, with a window for every ``step`` seconds."""
 
-    def __init__(self, step: float, max_gap: float) -> None:
-        self._recording = _core.Recording(step, max_gap)
+    def __init__(self, step: float, settings: PulseSettings) -> None:
+        self._settings = settings
+        self._recording = _core.Recording(step, settings.max_gap, settings.min_confidence)
         self._box: Box | None = None
         self._windows: list[Reading] = []
-        self._pieces: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        self._pieces: list[tuple[Floats, Floats, NDArray[np.bool_]]] = []
 
     def take(self, reading: Reading, monitor: HeartRateMonitor) -> None:
         """Take the newest reading, and from its monitor the pulse that came with it."""
-        self._pieces.append(monitor.fetch_pulse())
+        self._pieces.append(monitor.fetch_unfiltered())
         self._box = monitor.box or self._box
         if self._recording.take(*reading.to_native()):
             self._windows.append(reading)
 
     def measurement(self, name: str, method: str, skipped: int, face: int | None) -> Measurement:
         """Sum up."""
-        status, heart_rate, snr_db, confidence, frames, duration, fps = self._recording.summary()
-        empty = np.empty(0)
+        (status, heart_rate, snr_db, confidence, coverage, spread, frames, duration, fps) = (
+            self._recording.summary()
+        )
+        times, pulse = self._pulse()
         return Measurement(
             video=name,
             method=method,
@@ -259,13 +265,27 @@ class _Record:
             heart_rate=none_if_nan(heart_rate),
             snr_db=none_if_nan(snr_db),
             confidence=none_if_nan(confidence),
+            coverage=coverage,
+            spread=none_if_nan(spread),
             frames=frames,
             skipped=skipped,
             duration=duration,
             fps=fps,
             box=self._box,
             windows=tuple(self._windows),
-            times=np.concatenate([times for times, _ in self._pieces] or [empty]),
-            pulse=np.concatenate([values for _, values in self._pieces] or [empty]),
+            times=times,
+            pulse=pulse,
             face=face,
         )
+
+    def _pulse(self) -> tuple[Floats, Floats]:
+        """Return times and values of the whole pulse: each stretch without a gap is filtered."""
+        if not self._pieces:
+            return np.empty(0), np.empty(0)
+        times, values, missing = map(np.concatenate, zip(*self._pieces))
+        times, values = times[~missing], values[~missing]
+        s = self._settings
+        band_pass = _core.BandPass(s.low, s.high, s.rate, s.order)
+        ends = np.flatnonzero(np.diff(times) > 1.5 / s.rate) + 1
+        stretches = [band_pass.zero_phase(part) for part in np.split(values, ends)]
+        return times, np.concatenate(stretches)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -13,13 +14,18 @@ from numpy.typing import NDArray
 from rppg_fast import _core
 from rppg_fast.face import MTCNN, FaceDetector, check_frame
 from rppg_fast.pulse import PulseSettings
-from rppg_fast.reading import Box, Reading, Status
-from rppg_fast.rgb_stream import GAP, RgbStream
+from rppg_fast.reading import STATUSES, Box, Reading, Status
 from rppg_fast.student import Student
 from rppg_fast.tracking import FaceTracker
 
 #: How much larger than the detected face the measured box is (the paper's value).
 BOX_SCALE = 1.6
+
+#: What a monitor can measure by: the network with second opinions, alone, or a classical method.
+METHODS = ("fusion", "student", "pos", "chrom", "green", "ica")
+#: Those of them that use the network.
+NETWORK_METHODS = ("fusion", "student")
+DEFAULT_METHOD = "student"
 
 #: What becomes of the box once a face has been found.
 TRACKINGS = ("follow", "paper")
@@ -27,21 +33,30 @@ TRACKINGS = ("follow", "paper")
 #: Beyond it every box is the whole frame.
 _LARGEST_BOX_SCALE = 1000.0
 
+#: The native clock's step that is the first one after a gap.
+GAP = 2
+
+#: So many gaps in one stream are no accident.
+_SUSPICIOUS_GAPS = 10
+
 
 class HeartRateMonitor:
     """Takes frames of a face with their times and says its heart rate.
 
     The largest face is searched for until one is found. Then its box is measured, and moved after
-    the face once that has left its middle; nobody else takes its place while it is there. When it
-    has gone, which shows within a second, the search begins anew, and so does the window. A monitor
-    is not for two threads at once; separate ones run in parallel.
+    the face once that has left its middle. Nobody else takes its place while it is there, unless it
+    shows no sign of a pulse for a full window, as a picture does: then it makes room for another
+    face, where there is one. When it has gone, which shows within a second, the search begins anew;
+    its window goes on if it comes back within ``max_gap``. A monitor is not for two threads at
+    once; separate ones run in parallel.
 
     Parameters
     ----------
     method
-        "student", the paper's network, or a classical method: "pos", "chrom", "green", "ica".
+        "student", the paper's network alone; "fusion", the network with the colour methods POS and
+        CHROM as second opinions; or a classical method: "pos", "chrom", "green", "ica".
     student
-        The network with its weights; the bundled ones by default. For ``method="student"`` only.
+        The network with its weights; the bundled ones by default. For the methods that use it.
     box
         Pixels to measure, four ints x0, y0, x1, y1, in place of a face detector.
     detector
@@ -55,8 +70,8 @@ class HeartRateMonitor:
         Order of the frames' channels: "bgr", as OpenCV gives them, or "rgb".
     settings
         Filter, window and threshold of the pulse; single values can be given by name, too:
-        ``window`` (s), ``low`` and ``high`` (Hz), ``min_confidence`` (0 to 1),
-        ``peaks`` (1 is the paper's plain estimate).
+        ``window`` and ``min_window`` (s), ``low`` and ``high`` (Hz), ``min_confidence`` (0 to 1),
+        ``peaks`` (1 is the paper's plain estimate), ``max_gap`` (s).
 
     Attributes
     ----------
@@ -74,7 +89,7 @@ class HeartRateMonitor:
     def __init__(
         self,
         *,
-        method: str = "student",
+        method: str = DEFAULT_METHOD,
         student: Student | None = None,
         box: Iterable[int] | None = None,
         detector: FaceDetector | None = None,
@@ -87,6 +102,8 @@ class HeartRateMonitor:
         high: float | None = None,
         min_confidence: float | None = None,
         peaks: int | None = None,
+        min_window: float | None = None,
+        max_gap: float | None = None,
     ) -> None:
         if color not in ("bgr", "rgb"):
             raise ValueError(f"color must be 'bgr' or 'rgb', got {color!r}")
@@ -100,19 +117,19 @@ class HeartRateMonitor:
             raise TypeError(f"settings must be PulseSettings, got {settings!r}")
         single = {"window": window, "low": low, "high": high}
         single |= {"min_confidence": min_confidence, "peaks": peaks}
+        single |= {"min_window": min_window, "max_gap": max_gap}
         given: dict[str, Any] = {k: value for k, value in single.items() if value is not None}
         self.settings = replace(settings or PulseSettings(), **given)
-        self._stream: _core.Stream | RgbStream
         if student is not None and not isinstance(student, Student):
             raise TypeError(f"student must be a Student, got {student!r}")
         if detector is not None and not callable(detector):
             raise TypeError(f"detector must be callable, got {detector!r}")
-        if method == "student":
-            self._stream = _core.Stream(student or Student.load(), self.settings.to_native())
-        elif student is not None:
+        if method not in METHODS:
+            raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
+        if student is not None and method not in NETWORK_METHODS:
             raise ValueError(f"a student is of no use to method {method!r}")
-        else:
-            self._stream = RgbStream(method, self.settings)
+        native = self.settings.to_native(method)
+        self._stream = _core.Stream(student or Student.load(), native)
         self.method = method
         self._color = color
         self._fixed_box = None if box is None else Box.of(box)
@@ -121,6 +138,7 @@ class HeartRateMonitor:
         self._tracker: FaceTracker | None = None
         if box is None:
             self._tracker = FaceTracker(detector or MTCNN(), box_scale, follow=self._follows)
+        self._patience = _core.Patience(self.settings.window)
         self.reset()
 
     def __reduce__(self) -> NoReturn:
@@ -135,9 +153,12 @@ class HeartRateMonitor:
         if self._tracker is not None:
             self._tracker.reset()
         self.box = self._fixed_box
-        self._time = -math.inf
+        self._patience.restart()
+        self._face = 0  # the number of the face that the window is of
+        self._time = self._seen = -math.inf
         self._shape: tuple[int, ...] | None = None
         self._fetched = (0.0, 0)
+        self._far_apart = 0
 
     def push(self, frame: NDArray[np.uint8], time: float) -> Reading:
         """Take the frame that was seen at ``time`` and read the window that ends there.
@@ -178,8 +199,34 @@ class HeartRateMonitor:
                 self._track(frame, time)
                 if self.box is None:
                     reading = _no_face(time)
+        if self._tracker is not None and self.box is not None:
+            self._seen = time
+            self._lose_patience(reading)
+        if time - self._time > self.settings.max_gap:
+            self._suspect_times(time - self._time)
         self._time, self._shape = time, shape
         return reading
+
+    def _lose_patience(self, reading: Reading) -> None:
+        """Let another face have its turn where this one shows no sign of a pulse for too long."""
+        confidence = 0.0 if reading.confidence is None else reading.confidence
+        status = STATUSES.index(reading.status)
+        if self._tracker is not None and self._patience.is_over(reading.time, status, confidence):
+            self._tracker.pass_over(self._face)
+
+    def _suspect_times(self, step: float) -> None:
+        """Say so where frame after frame comes after a gap."""
+        if not math.isfinite(step):
+            return
+        self._far_apart += 1
+        if self._far_apart == _SUSPICIOUS_GAPS:
+            warnings.warn(
+                f"{_SUSPICIOUS_GAPS} times a frame came more than {self.settings.max_gap:g} s after"
+                f" the one before it, the last time {step:g} s: no heart rate can be read. Times"
+                " are in seconds; divide milliseconds by 1000",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def _search_anew(self, frame: NDArray[np.uint8], time: float) -> None:
         """Prepare the search for a face in a frame that no stream takes."""
@@ -203,19 +250,28 @@ class HeartRateMonitor:
         if self._tracker is None or (self.box is not None and time < self._tracker.due):
             return
         self._tracker.update(frame[..., ::-1] if self._color == "rgb" else frame, time)
-        box = next((track.box for track in self._tracker.tracks), None)
-        if self.box is None:
-            self.box = box
-        elif box is None:
-            self._lose()
-        elif box != self.box:
-            self.rebox(frame, box)
+        track = next(iter(self._tracker.tracks), None)
+        if track is None:
+            if self.box is not None:
+                self._lose()
+            return
+        away = 0.0 if self.box is not None else time - self._seen
+        if track.name != self._face or away > self.settings.max_gap:
+            # Somebody else, or the same face after too long: nothing is left of the window.
+            self._stream.reset()
+            self._patience.restart()
+            self._fetched = (0.0, 0)
+            self.box = track.box
+        elif self.box is None:
+            self.box = track.box
+        elif track.box != self.box:
+            self.rebox(frame, track.box)
+        self._face = track.name
 
     def _lose(self) -> None:
-        self._stream.reset()
+        """Take note that the face is gone; its window waits for it."""
         self._clock.reset()
         self._clock.push(self._time)
-        self._fetched = (0.0, 0)
         self.box = None
 
     def rebox(self, frame: NDArray[np.uint8], box: Box) -> None:
@@ -237,27 +293,49 @@ class HeartRateMonitor:
         self.box = box
 
     @property
+    def last_time(self) -> float:
+        """Time of the last frame, s; minus infinity before the first one."""
+        return self._time
+
+    @property
     def pulse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Times (s) and values of the band-passed pulse in the window, float64, (samples,)."""
-        return self._newest(self._stream.size)
+        """Times (s) and values of the live waveform in the window, float64, (samples,)."""
+        count = self._stream.size
+        return self._times(count), self._stream.newest(count)
 
     def fetch_pulse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return times (s) and values of the pulse that came since the last call.
+        """Return times (s) and values of the live waveform that came since the last call.
 
-        Called after every frame it gives the whole pulse, piece by piece; called more rarely than
-        once a window, what has left the window is lost.
+        It is band-passed as it comes. Called after every frame it gives the whole waveform, piece
+        by piece; called more rarely than once a window, what has left the window is lost.
         """
+        count = self._fresh()
+        return self._times(count), self._stream.newest(count)
+
+    def fetch_unfiltered(
+        self,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Return times (s) and values of the pulse before the filter, and which are missing.
+
+        Of the samples that came since the last call of this or of ``fetch_pulse``.
+        """
+        count = self._fresh()
+        values = self._stream.newest(count, filtered=False)
+        return self._times(count), values, self._stream.missing(count)
+
+    def _fresh(self) -> int:
+        """Count the samples since the last call that are still in the window."""
         stream = self._stream
         start, seen = self._fetched
         same = start == stream.start and seen <= stream.total
         fresh = stream.total - seen if same else stream.total
         self._fetched = (stream.start, stream.total)
-        return self._newest(min(fresh, stream.size))
+        return min(fresh, stream.size)
 
-    def _newest(self, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _times(self, count: int) -> NDArray[np.float64]:
         stream = self._stream
         cells = np.arange(stream.total - count, stream.total, dtype=np.float64)
-        return stream.start + (cells + 0.5) / self.settings.rate, stream.newest(count)
+        return stream.start + (cells + 0.5) / self.settings.rate
 
 
 def _no_face(time: float) -> Reading:

@@ -24,7 +24,8 @@ class PulseSettings:
     low, high
         The band that a heart rate may lie in, Hz; also the band-pass's edges.
     order
-        Order of the Butterworth prototype (the band-pass has twice as many poles).
+        Order of the Butterworth prototype (the band-pass has twice as many poles). A window is
+        filtered forwards and backwards, the live waveform forwards alone.
     rate
         Sampling rate of the uniform grid on which the pulse is filtered, Hz.
     min_confidence
@@ -33,7 +34,11 @@ class PulseSettings:
         How many peaks of the spectrum are tried, the highest first, until one reaches
         ``min_confidence``; 1 to 8. With 1 the highest is the heart's or none, as in the paper.
     max_gap
-        A longer pause between two frames starts the window anew, s.
+        A longer pause between two frames starts the window anew, s. A shorter one, over half a
+        second, is a hole in it.
+    min_window
+        Time that must have been seen in a window before it is read, s: readings begin after that
+        time, and grow surer until the window is full. At least two beats at ``low`` are needed.
 
     Raises
     ------
@@ -50,6 +55,7 @@ class PulseSettings:
     min_confidence: float = _DEFAULTS.min_confidence
     peaks: int = _DEFAULTS.peaks
     max_gap: float = _DEFAULTS.max_gap
+    min_window: float = _DEFAULTS.min_window
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -59,8 +65,8 @@ class PulseSettings:
                 kind = "a whole number" if whole else "a number"
                 raise TypeError(f"{field.name} must be {kind}, got {value!r}")
 
-    def to_native(self) -> _core.PulseOptions:
-        """Return the native form of these settings, which is checked where it is used."""
+    def to_native(self, method: str = _DEFAULTS.method) -> _core.PulseOptions:
+        """Return the native form for a method, which is checked where it is used."""
         return _core.PulseOptions(
             rate=self.rate,
             low=self.low,
@@ -70,6 +76,8 @@ class PulseSettings:
             min_confidence=self.min_confidence,
             peaks=self.peaks,
             max_gap=self.max_gap,
+            min_window=self.min_window,
+            method=method,
         )
 
 

@@ -72,11 +72,11 @@ class Box:
 class Status(str, enum.Enum):
     """Whether there is a heart rate, and if not, why."""
 
-    WARMING_UP = "warming_up"  #: the window is not full yet, since the start or a face's return
+    WARMING_UP = "warming_up"  #: the window holds too little yet, since a face came
     OK = "ok"  #: there is a face and a pulse
     NO_FACE = "no_face"  #: no face has been found, or the one that was measured has left
-    LOW_SIGNAL = "low_signal"  #: the window is full, but shows no clear pulse
-    GAP = "gap"  #: frames were missing and the window is filling anew, or they come too slowly
+    LOW_SIGNAL = "low_signal"  #: the window can be read, but shows no pulse that can be trusted
+    GAP = "gap"  #: too many frames are missing from the window, or they come too slowly
 
     def __str__(self) -> str:
         return self.value
@@ -110,6 +110,15 @@ class Reading(NamedTuple):
         frequency; None while there is no peak.
     start, end
         The window that was read, s; both equal ``time`` while there is no face.
+    coverage
+        Share of a full window that was seen, 0 to 1: less than 1 while the window grows, and where
+        frames are missing from it.
+    candidate
+        Rate of the peak that ``snr_db`` and ``confidence`` are about, bpm, whether it can be
+        trusted or not: it is no heart rate unless ``status`` is ``Status.OK``. None while there is
+        no peak.
+    source
+        The method whose peak it is; None while there is none.
     """
 
     time: float
@@ -119,15 +128,27 @@ class Reading(NamedTuple):
     confidence: float | None
     start: float
     end: float
+    coverage: float = 0.0
+    candidate: float | None = None
+    source: str | None = None
 
-    def to_native(self) -> tuple[float, int, float, float, float, float, float]:
+    def to_native(self) -> tuple[float, int, float, float, float, float, float, float]:
         """Return what ``_core.Recording.take`` takes, where NaN stands for nothing."""
-        rate, snr_db, confidence = (
+        snr_db, confidence, candidate = (
             math.nan if value is None else value
-            for value in (self.heart_rate, self.snr_db, self.confidence)
+            for value in (self.snr_db, self.confidence, self.candidate)
         )
         status = STATUSES.index(self.status)
-        return self.time, status, rate, snr_db, confidence, self.start, self.end
+        return (
+            self.time,
+            status,
+            snr_db,
+            confidence,
+            self.start,
+            self.end,
+            self.coverage,
+            candidate,
+        )
 
 
 @dataclass(frozen=True)
@@ -139,16 +160,22 @@ class Measurement:
     video
         Name of the recording.
     method
-        The method that measured it: "student", "pos", "chrom", "green" or "ica".
+        The method that measured it: "fusion", "student", "pos", "chrom", "green" or "ica".
     status
-        ``Status.OK`` where at least half of the windows read ok; else what kept the others back.
+        ``Status.OK`` where the windows together show a rate that can be trusted; else what kept it
+        back.
     heart_rate
-        Mean over the windows that read ok, bpm (the paper's definition); None unless ``status``
+        Mean over the windows that agree, weighed by their confidence, bpm; None unless ``status``
         is ``Status.OK``.
     snr_db
-        Median over the same windows, dB; over all windows with a peak where none of them was ok.
+        Median over the same windows, dB.
     confidence
-        Likewise.
+        That their common rate is the heart's, 0 to 1. Windows that agree are more together than
+        each of them alone; None where no window had a peak.
+    coverage
+        Share of the windows that agree, 0 to 1.
+    spread
+        Standard deviation of the rate over them, bpm; None unless ``status`` is ``Status.OK``.
     frames, skipped
         Frames measured, and frames left out because their time was not later than the last one's.
     duration, fps
@@ -158,8 +185,10 @@ class Measurement:
     windows
         One reading for every step, oldest first.
     times, pulse
-        float64, shape (samples,): the band-passed pulse and its times, s, on a uniform grid that
-        starts anew after each gap. In units of the training label's standard deviation.
+        float64, shape (samples,): the pulse and its times, s, on a uniform grid that starts anew
+        after each gap; missing samples are left out. Band-passed forwards and backwards: nothing is
+        delayed. In units of the training label's standard deviation, of a classical method relative
+        to the colour.
     face
         Number of the face, 1 or more, where all faces were measured; else None.
     missing
@@ -173,6 +202,8 @@ class Measurement:
     heart_rate: float | None
     snr_db: float | None
     confidence: float | None
+    coverage: float
+    spread: float | None
     frames: int
     skipped: int
     duration: float
@@ -193,6 +224,8 @@ class Measurement:
             "heart_rate_bpm": self.heart_rate,
             "snr_db": self.snr_db,
             "confidence": self.confidence,
+            "coverage": self.coverage,
+            "spread_bpm": self.spread,
             "frames": self.frames,
             "skipped_frames": self.skipped,
             "missing_frames": self.missing,
@@ -207,6 +240,9 @@ class Measurement:
                     "heart_rate_bpm": window.heart_rate,
                     "snr_db": window.snr_db,
                     "confidence": window.confidence,
+                    "coverage": window.coverage,
+                    "candidate_bpm": window.candidate,
+                    "source": window.source,
                     "status": window.status.value,
                 }
                 for window in self.windows

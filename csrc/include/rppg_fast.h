@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 #define RPPG_ABI_MAJOR 0
-#define RPPG_ABI_MINOR 2
+#define RPPG_ABI_MINOR 3
 
 #define RPPG_API __attribute__((visibility("default")))
 
@@ -69,12 +69,12 @@ typedef enum rppg_code {
 
 /* Whether there is a heart rate, and if not, why. */
 typedef enum rppg_status {
-  RPPG_STATUS_WARMING_UP = 0, /* the window is not full yet */
+  RPPG_STATUS_WARMING_UP = 0, /* the window holds too little yet */
   RPPG_STATUS_OK = 1,         /* there is a face and a pulse */
   RPPG_STATUS_NO_FACE = 2,    /* no frame has been seen, or of a monitor: no face is there */
-  RPPG_STATUS_LOW_SIGNAL = 3, /* the window is full, but no peak of its spectrum can be trusted */
-  RPPG_STATUS_GAP = 4         /* frames were missing and the window is filling anew, or they come
-                                 too slowly for the band */
+  RPPG_STATUS_LOW_SIGNAL = 3, /* the window can be read, but no peak in it can be trusted */
+  RPPG_STATUS_GAP = 4         /* too many frames are missing from the window, or they come too
+                                 slowly for the band */
 } rppg_status;
 
 typedef enum rppg_format {
@@ -90,14 +90,19 @@ typedef struct rppg_stream_options {
   double rate_hz; /* of the uniform grid that the pulse is filtered on */
   double low_hz;  /* the band that a heart rate may lie in */
   double high_hz;
-  double window_s;       /* the stretch of pulse that a heart rate is read from */
+  double window_s;       /* the stretch of pulse that a heart rate is read from, when it is full */
   double min_confidence; /* a peak below this confidence, 0 to 1, is no heart rate */
-  double max_gap_s;      /* a longer pause between two frames starts the window anew */
+  double max_gap_s;      /* a longer pause between two frames starts the window anew; a shorter
+                            one, over half a second, is a hole in it */
   int32_t order;         /* of the Butterworth prototype; the band-pass has twice as many poles */
   int32_t peaks;         /* of the spectrum that are tried, the highest first, until one reaches
                             min_confidence; 1 to 8. With 1 the highest is the heart's or none */
   const char* backend;   /* one of rppg_backends(); NULL or "auto" for the fastest, or for the one
                             that the environment variable RPPG_BACKEND names */
+  double min_window_s;   /* seconds of pulse that must have been seen before there is a reading; 0
+                            for the default */
+  const char* method;    /* "student", "fusion", "pos", "chrom", "green" or "ica"; NULL for the
+                            default */
 } rppg_stream_options;
 
 /* Pixels of the caller's. Fields that are 0 mean what stands after the semicolon. */
@@ -127,19 +132,25 @@ typedef struct rppg_reading {
                         movement at its frequency; NaN while there is none */
   double time_s;     /* the frame's */
   double start_s, end_s; /* the window, on the clock of the frames' times */
+  double coverage;       /* share of a full window that was seen, 0 to 1 */
+  double candidate_bpm;  /* the rate of that peak, trusted or not: no heart rate unless the status
+                            is RPPG_STATUS_OK; NaN while there is none */
+  const char* source;    /* the method whose peak it is; NULL while there is none. The library's */
 } rppg_reading;
 
 /* What a whole recording showed. */
 typedef struct rppg_summary {
   size_t struct_size;
-  int32_t status; /* RPPG_STATUS_OK where at least half of the windows are; else what kept the
-                     others back */
-  double heart_rate_bpm; /* mean over the windows that are ok; NaN unless the status is */
-  double snr_db;         /* median over the same windows, or over all where none is ok; or NaN */
-  double confidence;     /* likewise */
+  int32_t status; /* RPPG_STATUS_OK where the windows together can be trusted; else what kept
+                     them back */
+  double heart_rate_bpm; /* mean over the windows that agree; NaN unless the status is ok */
+  double snr_db;         /* median over the same windows; NaN without any */
+  double confidence;     /* that their common rate is the heart's, 0 to 1; NaN without any */
   int64_t frames;        /* since the start */
   double duration_s;     /* from the first frame to the last without the gaps */
   double fps;            /* mean frame rate over that time; 0 without any */
+  double coverage;       /* share of the windows that agree, 0 to 1 */
+  double spread_bpm;     /* standard deviation of the rate over them; NaN unless the status is ok */
 } rppg_summary;
 
 /* How faces are found. */
@@ -193,8 +204,8 @@ RPPG_API void rppg_model_free(rppg_model* model);
 
 /* --- Stream ----------------------------------------------------------------------------------- */
 
-/* Sets options to the defaults: a window of 10 s, the band 0.7 to 4 Hz, three peaks, a confidence
- * of 0.75. `struct_size` is sizeof(rppg_stream_options). */
+/* Sets options to the defaults: a window of 10 s that is read from 5 s on, the band 0.7 to 4 Hz,
+ * three peaks, a confidence of 0.75. `struct_size` is sizeof(rppg_stream_options). */
 RPPG_API void rppg_stream_options_init(rppg_stream_options* options, size_t struct_size);
 
 /* A stream that has seen nothing. NULL for the options means the defaults. RPPG_ERROR_ARGUMENT
@@ -235,8 +246,8 @@ RPPG_API void rppg_stream_free(rppg_stream* stream);
 RPPG_API int rppg_recording_create(double step_s, double max_gap_s, rppg_recording** recording);
 
 /* Takes the next reading of a stream, as rppg_stream_push gave it. `counts`, where not NULL,
- * becomes 1 if its window is full and ends a step after the last one that counted or is the first
- * since a gap, else 0. */
+ * becomes 1 if its window can be read and ends a step after the last one that counted or is the
+ * first since a gap, else 0. */
 RPPG_API int rppg_recording_take(rppg_recording* recording, const rppg_reading* reading,
                                  int* counts);
 
@@ -244,7 +255,11 @@ RPPG_API int rppg_recording_take(rppg_recording* recording, const rppg_reading* 
  * frames. */
 RPPG_API int rppg_recording_summarise(rppg_recording* recording, rppg_summary* summary);
 
-/* Forgets the windows, but not the step: a stream without end would gather them, some 24 bytes
+/* The confidence, 0 to 1, from which on a recording is ok: that of the stream, unless the default
+ * is meant. RPPG_ERROR_ARGUMENT. */
+RPPG_API int rppg_recording_set_min_confidence(rppg_recording* recording, double min_confidence);
+
+/* Forgets the windows, but not the step: a stream without end would gather them, some 32 bytes
  * each. */
 RPPG_API void rppg_recording_forget(rppg_recording* recording);
 

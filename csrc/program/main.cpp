@@ -129,6 +129,7 @@ Owned<rppg_recording> make_recording(const Options& options) {
   const int code = rppg_recording_create(options.step, options.stream.max_gap_s, &recording);
   Owned<rppg_recording> owned(recording);
   check(code, owned);
+  check(rppg_recording_set_min_confidence(recording, options.stream.min_confidence), owned);
   return owned;
 }
 
@@ -142,6 +143,9 @@ std::string json(double value) {
   }
   return text;
 }
+
+// A text of the library's own, which has no character to be escaped.
+std::string json(const char* text) { return text ? std::string("\"") + text + "\"" : "null"; }
 
 std::string json(const rppg_box& box) {
   if (box.x0 == box.x1) return "null";
@@ -158,22 +162,26 @@ template <typename Result>
 std::string json_result(const Result& result) {
   return std::string("\"status\": \"") + rppg_status_name(result.status) +
          "\", \"heart_rate_bpm\": " + json(result.heart_rate_bpm) +
-         ", \"snr_db\": " + json(result.snr_db) + ", \"confidence\": " + json(result.confidence);
+         ", \"snr_db\": " + json(result.snr_db) + ", \"confidence\": " + json(result.confidence) +
+         ", \"coverage\": " + json(result.coverage);
 }
 
 void print_reading(const rppg_reading& reading) {
   print_line("\"time_s\": " + json(reading.time_s) + ", " + json_result(reading) +
-             ", \"start_s\": " + json(reading.start_s) + ", \"end_s\": " + json(reading.end_s));
+             ", \"start_s\": " + json(reading.start_s) + ", \"end_s\": " + json(reading.end_s) + ", \"candidate_bpm\": " + json(reading.candidate_bpm) +
+             ", \"source\": " + json(reading.source));
 }
 
-int print_summary(const Owned<rppg_recording>& recording, long skipped, const rppg_box& box) {
+int print_summary(const Owned<rppg_recording>& recording, long skipped, const rppg_box& box,
+                  const Options& options) {
   rppg_summary summary{};
   summary.struct_size = sizeof summary;
   check(rppg_recording_summarise(recording.get(), &summary), recording);
-  print_line(json_result(summary) + ", \"frames\": " + std::to_string(summary.frames) +
+  print_line(json_result(summary) + ", \"spread_bpm\": " + json(summary.spread_bpm) +
+             ", \"frames\": " + std::to_string(summary.frames) +
              ", \"skipped_frames\": " + std::to_string(skipped) +
              ", \"duration_s\": " + json(summary.duration_s) + ", \"fps\": " + json(summary.fps) +
-             ", \"box\": " + json(box) + ", \"method\": \"student\"");
+             ", \"box\": " + json(box) + ", \"method\": " + json(options.stream.method));
   return summary.status == RPPG_STATUS_OK ? 0 : kNoHeartRate;
 }
 
@@ -224,7 +232,7 @@ int run(const Options& options) {
   if (broken.empty() && frames + skipped == 0 && !stopped)
     broken = "standard input: holds not one frame";
   const int code =
-      options.summary && frames > 0 ? print_summary(recording, skipped, meter.box()) : 0;
+      options.summary && frames > 0 ? print_summary(recording, skipped, meter.box(), options) : 0;
   if (!broken.empty()) throw InputError(broken);
   return code;
 }

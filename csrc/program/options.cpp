@@ -22,7 +22,10 @@ reading on standard output. Not a medical device.
   --camera DEVICE      such as /dev/video0
   --weights FILE       other weights than those that came with the program
   --step S             seconds from one reading to the next (1.0)
+  --method METHOD      student, fusion, pos, chrom, green or ica (student)
   --window S           seconds of video that a heart rate is read from (10.0)
+  --min-window S       seconds of it that must have been seen before there is one (5.0)
+  --max-gap S          longest pause that does not start the window anew (2.0)
   --low HZ, --high HZ  lowest and highest heart rate (0.7, 4.0)
   --min-confidence P   confidence, 0 to 1, below which there is no heart rate (0.75)
   --peaks N            peaks of the spectrum that are tried until one reaches it (3)
@@ -143,6 +146,12 @@ Options parse_options(int count, char** arguments) {
       options.step = positive(name, value());
     else if (is("--window"))
       options.stream.window_s = number(name, value());
+    else if (is("--min-window"))
+      options.stream.min_window_s = positive(name, value());
+    else if (is("--max-gap"))
+      options.stream.max_gap_s = positive(name, value());
+    else if (is("--method"))
+      options.stream.method = value();
     else if (is("--low"))
       options.stream.low_hz = number(name, value());
     else if (is("--high"))

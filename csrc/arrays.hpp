@@ -1,0 +1,48 @@
+// Arrays of NumPy as arguments.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <string>
+#include <string_view>
+
+namespace rppg {
+
+constexpr int kContiguous =
+    pybind11::array::c_style | pybind11::detail::npy_api::NPY_ARRAY_ALIGNED_;
+
+using Floats = pybind11::array_t<float, kContiguous>;
+using Doubles = pybind11::array_t<double, kContiguous | pybind11::array::forcecast>;
+
+// Dtype and shape of an array, the type of anything else.
+inline std::string describe(const pybind11::handle& value) {
+  namespace py = pybind11;
+  if (!py::isinstance<py::array>(value))
+    return py::str(py::type::of(value).attr("__name__")).cast<std::string>();
+  return py::str(py::str("{} {}").format(value.attr("dtype"), value.attr("shape")));
+}
+
+inline pybind11::array require_array(const pybind11::object& value, const char* name,
+                                     const char* wanted) {
+  namespace py = pybind11;
+  if (!py::isinstance<py::array>(value))
+    throw py::type_error(std::string(name) + " must be " + wanted + ", got " + describe(value));
+  return py::reinterpret_borrow<py::array>(value);
+}
+
+// Real numbers of one dimension, converted to float64.
+inline Doubles as_doubles(const pybind11::object& object, const char* name) {
+  namespace py = pybind11;
+  const auto array = py::array::ensure(object);
+  if (!array || std::string_view("biuf").find(array.dtype().kind()) == std::string_view::npos) {
+    PyErr_Clear();  // of a list of lists of different lengths
+    throw py::type_error(std::string(name) + " must be real numbers, got " +
+                         describe(array ? static_cast<py::object>(array) : object));
+  }
+  if (array.ndim() != 1)
+    throw py::value_error(std::string(name) + " must have one dimension, got " + describe(array));
+  return Doubles::ensure(array);
+}
+
+}  // namespace rppg
