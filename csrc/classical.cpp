@@ -90,20 +90,17 @@ void turn(const double* rows, Pair* values) {
   }
 }
 
-// First and second moments of the signals over each of two blocks.
+// Variances and covariances of the signals over each of two blocks.
 struct Moments {
-  Pair a, b, c, aa, bb, ac, bc, ab, cc;
+  Pair aa, bb, ac, bc, ab, cc;
 
-  Moments(const Pair* sums, Pair share)
-      : a(sums[0] * share),
-        b(sums[1] * share),
-        c(sums[2] * share),
-        aa(sums[4] * share - a * a),
-        bb(sums[5] * share - b * b),
-        ac(sums[6] * share - a * c),
-        bc(sums[7] * share - b * c),
-        ab(sums[8] * share - a * b),
-        cc(sums[9] * share - c * c) {}
+  explicit Moments(const Pair* means)
+      : aa(means[4] - means[0] * means[0]),
+        bb(means[5] - means[1] * means[1]),
+        ac(means[6] - means[0] * means[2]),
+        bc(means[7] - means[1] * means[2]),
+        ab(means[8] - means[0] * means[1]),
+        cc(means[9] - means[2] * means[2]) {}
 
   Pair variance(const Pair* by) const {
     return by[0] * (by[0] * aa + 2.0 * (by[1] * ab + by[2] * ac)) +
@@ -111,22 +108,13 @@ struct Moments {
   }
 };
 
-Pair relative_scales(Pair means) {
-  return Pair{relative_scale(means[0]), relative_scale(means[1])};
-}
+Pair relative_scales(Pair means) { return 1.0 / (means > Pair{} ? means : both(1.0)); }
 
 // The ratio of two standard deviations; none where there are but rounding errors to divide by.
-double deviation_ratio(double x, double y) {
-  return y > kStill ? std::sqrt(std::max(x, 0.0) / y) : 0.0;
-}
-
-// The coefficients for x + sign * (deviation of x / deviation of y) * y without its mean over the
-// block: pairs of those of a, b, c and 1.
-void combine(const Moments& moments, const Pair* x, double sign, const Pair* y, Pair* out) {
-  const Pair of_x = moments.variance(x), of_y = moments.variance(y);
-  const Pair ratio = Pair{deviation_ratio(of_x[0], of_y[0]), deviation_ratio(of_x[1], of_y[1])};
-  for (int i = 0; i < 3; ++i) out[i] = x[i] + sign * ratio * y[i];
-  out[3] = -(out[0] * moments.a + out[1] * moments.b + out[2] * moments.c);
+Pair deviation_ratio(Pair x, Pair y) {
+  const auto moves = y > both(kStill);
+  const Pair square = (x > Pair{} ? x : Pair{}) / (moves ? y : both(1.0));
+  return moves ? Pair{std::sqrt(square[0]), std::sqrt(square[1])} : Pair{};
 }
 
 // The coefficients of one of two blocks, times a factor, as a row.
@@ -134,6 +122,58 @@ void put_row(const Pair* coefficients, int which, double factor, double* row) {
   store(Pair{coefficients[0][which], coefficients[1][which]} * both(factor), row);
   store(Pair{coefficients[2][which], coefficients[3][which]} * both(factor), row + 2);
 }
+
+// What a method makes of the signals of a block: the coefficients, over two blocks, of x and y, and
+// the sign in x + sign * (deviation of x / deviation of y) * y.
+struct Axes {
+  Pair x[3], y[3];
+  double sign;
+};
+
+// Blue less green, and twice red less both: they fall as those of the paper rise.
+Axes pos_axes(const Pair* means) {
+  const Pair red = relative_scales(means[3]), green = relative_scales(means[2]),
+             blue = relative_scales(means[2] - means[0]);
+  return {{-blue, Pair{}, blue - green}, {blue - red, -red, 2.0 * red - green - blue}, 1.0};
+}
+
+Axes chrom_axes(const Pair* means) {
+  const Pair red = relative_scales(means[3]), green = relative_scales(means[10]),
+             blue = relative_scales(means[11]);
+  return {{3.0 * red, -2.0 * green, Pair{}}, {1.5 * red, green, -1.5 * blue}, -1.0};
+}
+
+// Writes every block's coefficients of the signals and 1, without the mean over the block: calls
+// put(t, coefficients) for each pair of blocks that begins at an even t. `axes(sums)` takes pairs
+// of mean values of a row.
+template <int kWidth, typename Choose, typename Put>
+void project(const double* sums, std::size_t blocks, std::size_t length, Choose&& choose,
+             Put&& put) {
+  const Pair share = both(1.0 / static_cast<double>(length));
+  for (std::size_t t = 0; t < blocks; t += 2) {
+    Pair means[kWidth], coefficients[kFlatRow];
+    turn<kWidth>(sums + t * kWidth, means);
+    for (Pair& mean : means) mean *= share;
+    const Axes axes = choose(means);
+    const Moments moments(means);
+    const Pair ratio =
+        axes.sign * deviation_ratio(moments.variance(axes.x), moments.variance(axes.y));
+    for (int i = 0; i < 3; ++i) coefficients[i] = axes.x[i] + ratio * axes.y[i];
+    coefficients[3] =
+        -(coefficients[0] * means[0] + coefficients[1] * means[1] + coefficients[2] * means[2]);
+    put(t, coefficients);
+  }
+}
+
+// A channel relative to its mean. (A copy of its own: stores would have it read anew each time.)
+struct Relative {
+  const double* samples;
+  double scale;
+
+  Relative(const double* channel, std::size_t count)
+      : samples(channel), scale(relative_scale(channel_mean(channel, count))) {}
+  double operator[](std::size_t i) const { return samples[i] * scale; }
+};
 
 }  // namespace
 
@@ -202,87 +242,77 @@ void Classical::clear_borders(std::size_t width) {
 
 void Classical::pos(const double* const colour[kChannels], std::size_t count, double* out) {
   prepare(count);
-  double scale[kChannels];
-  for (int c = 0; c < kChannels; ++c) scale[c] = relative_scale(channel_mean(colour[c], count));
+  const Relative red(colour[0], count), green(colour[1], count), blue(colour[2], count);
+  double *const signals = signals_.data(), *const sums = sums_.data();
   // The signals are green less blue, both less twice red, and green: what changes all colours
   // alike, which is far more than a pulse, is in the last one only.
   for (std::size_t i = 0; i < count; ++i) {
-    const double red = colour[0][i] * scale[0], green = colour[1][i] * scale[1],
-                 blue = colour[2][i] * scale[2];
-    put_signals(green - blue, (green + blue) - 2.0 * red, green, &signals_[i * kFlatRow], red,
-                &sums_[i * kPosRow]);
+    const double r = red[i], g = green[i], b = blue[i];
+    put_signals(g - b, (g + b) - 2.0 * r, g, signals + i * kFlatRow, r, sums + i * kPosRow);
   }
-  sum_blocks<kPosRow>(sums_.data(), blocks_, length_);
+  sum_blocks<kPosRow>(sums, blocks_, length_);
 
-  const Pair share = both(1.0 / static_cast<double>(length_));
-  double* row = &coefficients_[(length_ - 1) * kFlatRow];
-  for (std::size_t t = 0; t < blocks_; t += 2, row += 2 * kFlatRow) {
-    Pair sums[kPosRow], coefficients[kFlatRow];
-    turn<kPosRow>(&sums_[t * kPosRow], sums);
-    const Pair red = relative_scales(sums[3] * share), green = relative_scales(sums[2] * share),
-               blue = relative_scales((sums[2] - sums[0]) * share);
-    const Pair x[] = {-blue, Pair{}, blue - green};                 // blue - green
-    const Pair y[] = {blue - red, -red, 2.0 * red - green - blue};  // twice red - green - blue
-    combine(Moments(sums, share), x, 1.0, y, coefficients);
-    put_row(coefficients, 0, 1.0, row);
-    put_row(coefficients, 1, 1.0, row + kFlatRow);
-  }
+  double* const coefficients = coefficients_.data();
+  double* const first = coefficients + (length_ - 1) * kFlatRow;
+  project<kPosRow>(sums, blocks_, length_, pos_axes, [first](std::size_t t, const Pair* block) {
+    put_row(block, 0, 1.0, first + t * kFlatRow);
+    put_row(block, 1, 1.0, first + (t + 1) * kFlatRow);
+  });
   clear_borders(kFlatRow);
-  sum_blocks<kFlatRow>(coefficients_.data(), count, length_);
+  sum_blocks<kFlatRow>(coefficients, count, length_);
+  const double* const inverse_cover = flat_.data();
   for (std::size_t s = 0; s < count; ++s) {
-    const double *const sums = &coefficients_[s * kFlatRow], *const signal =
-                                                                 &signals_[s * kFlatRow];
-    const Pair both_halves = load(sums) * load(signal) + load(sums + 2) * load(signal + 2);
-    out[s] = (both_halves[0] + both_halves[1]) * flat_[s];
+    const double *const factors = coefficients + s * kFlatRow, *const signal =
+                                                                   signals + s * kFlatRow;
+    const Pair halves = load(factors) * load(signal) + load(factors + 2) * load(signal + 2);
+    out[s] = (halves[0] + halves[1]) * inverse_cover[s];
   }
 }
 
 void Classical::chrom(const double* const colour[kChannels],
                       const double* const filtered[kChannels], std::size_t count, double* out) {
   prepare(count);
-  double scale[kChannels];
-  for (int c = 0; c < kChannels; ++c) scale[c] = relative_scale(channel_mean(colour[c], count));
+  const Relative red(colour[0], count), green(colour[1], count), blue(colour[2], count);
+  const double *const red_pulse = filtered[0], *const green_pulse = filtered[1],
+                      *const blue_pulse = filtered[2];
+  double *const signals = signals_.data(), *const sums = sums_.data();
   for (std::size_t i = 0; i < count; ++i) {
-    double* const row = &sums_[i * kChromRow];
-    put_signals(filtered[0][i] * scale[0], filtered[1][i] * scale[1], filtered[2][i] * scale[2],
-                &signals_[i * kFlatRow], colour[0][i] * scale[0], row);
-    store(Pair{colour[1][i] * scale[1], colour[2][i] * scale[2]}, row + kPosRow);
+    double* const row = sums + i * kChromRow;
+    put_signals(red_pulse[i] * red.scale, green_pulse[i] * green.scale, blue_pulse[i] * blue.scale,
+                signals + i * kFlatRow, red[i], row);
+    store(Pair{green[i], blue[i]}, row + kPosRow);
   }
-  sum_blocks<kChromRow>(sums_.data(), blocks_, length_);
+  sum_blocks<kChromRow>(sums, blocks_, length_);
 
   // Blocks are weighted by np.hanning(length + 2)[1:-1], half of one less a cosine. Over the blocks
   // t that cover sample s,
   //   cos((s - t + 1) angle) = cos((s + 1) angle) cos(t angle) + sin((s + 1) angle) sin(t angle),
   // so that plain sums of the coefficients, and of these times either factor of t, are enough.
-  const Pair share = both(1.0 / static_cast<double>(length_));
-  double* row = &coefficients_[(length_ - 1) * kHannRow];
-  for (std::size_t t = 0; t < blocks_; t += 2, row += 2 * kHannRow) {
-    Pair sums[kChromRow], coefficients[kFlatRow];
-    turn<kChromRow>(&sums_[t * kChromRow], sums);
-    const Pair red = relative_scales(sums[3] * share), green = relative_scales(sums[10] * share),
-               blue = relative_scales(sums[11] * share);
-    const Pair x[] = {3.0 * red, -2.0 * green, Pair{}};
-    const Pair y[] = {1.5 * red, green, -1.5 * blue};
-    combine(Moments(sums, share), x, -1.0, y, coefficients);
-    for (int i = 0; i < 2; ++i) {
-      double* const each = row + i * kHannRow;
-      put_row(coefficients, i, 1.0, each);
-      put_row(coefficients, i, cosine_[t + static_cast<std::size_t>(i)], each + kFlatRow);
-      put_row(coefficients, i, sine_[t + static_cast<std::size_t>(i)], each + 2 * kFlatRow);
-    }
-  }
+  double* const coefficients = coefficients_.data();
+  double* const first = coefficients + (length_ - 1) * kHannRow;
+  const double *const cosine = cosine_.data(), *const sine = sine_.data();
+  project<kChromRow>(sums, blocks_, length_, chrom_axes,
+                     [first, cosine, sine](std::size_t t, const Pair* block) {
+                       for (int i = 0; i < 2; ++i, ++t) {
+                         double* const row = first + t * kHannRow;
+                         put_row(block, i, 1.0, row);
+                         put_row(block, i, cosine[t], row + kFlatRow);
+                         put_row(block, i, sine[t], row + 2 * kFlatRow);
+                       }
+                     });
   clear_borders(kHannRow);
-  sum_blocks<kHannRow>(coefficients_.data(), count, length_);
+  sum_blocks<kHannRow>(coefficients, count, length_);
+  const double* const inverse_cover = hann_.data();
   for (std::size_t s = 0; s < count; ++s) {
-    const double *const sums = &coefficients_[s * kHannRow], *const signal =
-                                                                 &signals_[s * kFlatRow];
-    const Pair cosine = both(cosine_[s + 1]), sine = both(sine_[s + 1]);
-    Pair both_halves{};
+    const double *const factors = coefficients + s * kHannRow, *const signal =
+                                                                   signals + s * kFlatRow;
+    const Pair c = both(cosine[s + 1]), d = both(sine[s + 1]);
+    Pair halves{};
     for (int i = 0; i < kFlatRow; i += 2)
-      both_halves += (load(sums + i) - cosine * load(sums + kFlatRow + i) -
-                      sine * load(sums + 2 * kFlatRow + i)) *
-                     load(signal + i);
-    out[s] = (both_halves[0] + both_halves[1]) * 0.5 * hann_[s];
+      halves += (load(factors + i) - c * load(factors + kFlatRow + i) -
+                 d * load(factors + 2 * kFlatRow + i)) *
+                load(signal + i);
+    out[s] = 0.5 * (halves[0] + halves[1]) * inverse_cover[s];
   }
 }
 
