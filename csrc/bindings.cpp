@@ -24,16 +24,7 @@ namespace py = pybind11;
 namespace rppg {
 namespace {
 
-constexpr int kContiguous = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
-
 using Floats = py::array_t<float, kContiguous>;
-using Doubles = py::array_t<double, kContiguous | py::array::forcecast>;
-
-std::string describe(const py::handle& value) {
-  if (!py::isinstance<py::array>(value))
-    return py::str(py::type::of(value).attr("__name__")).cast<std::string>();
-  return py::str(py::str("{} {}").format(value.attr("dtype"), value.attr("shape")));
-}
 
 py::array require_array(const py::object& value, const char* name, const char* wanted) {
   if (!py::isinstance<py::array>(value))
@@ -42,6 +33,22 @@ py::array require_array(const py::object& value, const char* name, const char* w
 }
 
 }  // namespace
+
+std::string describe(const py::handle& value) {
+  if (!py::isinstance<py::array>(value))
+    return py::str(py::type::of(value).attr("__name__")).cast<std::string>();
+  return py::str(py::str("{} {}").format(value.attr("dtype"), value.attr("shape")));
+}
+
+Doubles as_real(const py::object& object, const char* name) {
+  const auto array = py::array::ensure(object);
+  if (!array || std::string_view("biuf").find(array.dtype().kind()) == std::string_view::npos) {
+    PyErr_Clear();  // of a list of lists of different lengths
+    throw py::type_error(std::string(name) + " must be real numbers, got " +
+                         describe(array ? static_cast<py::object>(array) : object));
+  }
+  return Doubles::ensure(array);
+}
 
 ColourOrder parse_order(const std::string& color) {
   if (color == "bgr") return ColourOrder::bgr;
@@ -107,15 +114,10 @@ Floats as_floats(const py::object& object, const char* name) {
 
 // Real numbers of one dimension, converted to float64.
 Doubles as_doubles(const py::object& object, const char* name) {
-  const auto array = py::array::ensure(object);
-  if (!array || std::string_view("biuf").find(array.dtype().kind()) == std::string_view::npos) {
-    PyErr_Clear();  // of a list of lists of different lengths
-    throw py::type_error(std::string(name) + " must be real numbers, got " +
-                         describe(array ? static_cast<py::object>(array) : object));
-  }
+  const Doubles array = as_real(object, name);
   if (array.ndim() != 1)
     throw py::value_error(std::string(name) + " must have one dimension, got " + describe(array));
-  return Doubles::ensure(array);
+  return array;
 }
 
 py::array_t<float> appearance(const py::object& frame, const py::object& box,
@@ -519,6 +521,7 @@ PYBIND11_MODULE(_core, module) {
   rppg::bind_kernels(module);
   rppg::bind_student(module);
   rppg::bind_pulse(module);
+  rppg::bind_classical(module);
   rppg::bind_cuda(module);
   rppg::bind_recording(module);
   rppg::bind_face(module);

@@ -1,6 +1,7 @@
 // What the files of the Python module share.
 #pragma once
 
+#include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
 #include <atomic>
@@ -14,6 +15,14 @@
 
 namespace rppg {
 
+constexpr int kContiguous =
+    pybind11::array::c_style | pybind11::detail::npy_api::NPY_ARRAY_ALIGNED_;
+using Doubles = pybind11::array_t<double, kContiguous | pybind11::array::forcecast>;
+
+// What an error message calls a value: dtype and shape, or type.
+std::string describe(const pybind11::handle& value);
+// Real numbers, converted to float64.
+Doubles as_real(const pybind11::object& object, const char* name);
 ColourOrder parse_order(const std::string& color);
 MotionKind parse_kind(const std::string& kind);
 Box parse_box(const pybind11::object& object);
@@ -34,6 +43,9 @@ class BusyMark {
  private:
   std::atomic_flag& flag_;
 };
+
+// bindings_classical.cpp
+void bind_classical(pybind11::module_& module);
 
 // bindings_face.cpp
 void bind_face(pybind11::module_& module);

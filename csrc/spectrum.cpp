@@ -133,7 +133,7 @@ int Spectrum::find_peaks(Peak* peaks, int most) {
   most = std::min(most, kMostPeaks);
   int found = 0;
   for (std::size_t k = first_; k <= last_; ++k) {
-    if (!(power_[k] > power_[k - 1] && power_[k] >= power_[k + 1])) continue;
+    if (!is_peak(k)) continue;
     int place = found;
     while (place > 0 && power_[k] > power_[highest[place - 1]]) --place;
     if (place == most) continue;
@@ -150,6 +150,20 @@ int Spectrum::find_peaks(Peak* peaks, int most) {
     peaks[i].rival = ratio(strongest_besides(peaks[i].frequency), power_[highest[i]]);
   }
   return found;
+}
+
+bool Spectrum::is_peak(std::size_t bin) const {
+  return power_[bin] > power_[bin - 1] && power_[bin] >= power_[bin + 1];
+}
+
+double Spectrum::peak_share() const {
+  bool found = false;
+  double most = 0;
+  for (std::size_t k = first_; k <= last_; ++k) {
+    found = found || is_peak(k);
+    most = std::max(most, power_[k]);
+  }
+  return found ? most / total(power_.data() + first_, power_.data() + last_ + 1) : 0.0;
 }
 
 double Spectrum::resolved() const {

@@ -62,10 +62,15 @@ class Spectrum {
   // there is no rest.
   double snr_db(double frequency) const;
 
+  // The largest share of the band's power that one bin holds; 0 where the band has no peak.
+  double peak_share() const;
+
   double bin_hz() const { return bin_hz_; }
   const std::vector<double>& power() const { return power_; }
 
  private:
+  // Whether a bin of the band is a local maximum.
+  bool is_peak(std::size_t bin) const;
   Peak interpolate(std::size_t bin) const;
   // A bin (>= 0) as an end of bins inside the band.
   std::size_t bound(double bin) const;
