@@ -5,8 +5,8 @@ Each one turns a window of the face's mean colour into a pulse:
 in Hz, and returns float64 of shape (samples,). The pulse rises where the blood volume does, that
 is, where green falls. The engine computes them (``csrc/classical.hpp``, ``csrc/ica.hpp``).
 
-All raise ``ValueError`` for another shape, fewer than two samples, or a sampling rate that is not
-positive; ICA and CHROM, which look at the heart's band, also for one that is too low for it.
+``ValueError`` says what is wrong with colours of another shape, fewer than two samples, or a
+sampling rate that is not positive or, for ICA and CHROM, too low for the heart's band.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ METHODS: dict[str, Callable[[Floats, float], Floats]] = {
 
 
 def _band_passed(rgb: Floats, fs: float, settings: PulseSettings) -> Floats:
-    centred = rgb - rgb[:1]  # a filter at rest expects to start at zero
-    columns = [
-        _core.BandPass(settings.low, settings.high, fs, settings.order)(column)
-        for column in centred.T
-    ]
-    return np.stack(columns, axis=1)
+    def filtered(column: Floats) -> Floats:
+        # A filter at rest expects to start at zero.
+        band_pass = _core.BandPass(settings.low, settings.high, fs, settings.order)
+        return band_pass(column - column[:1])
+
+    return np.apply_along_axis(filtered, 0, rgb)

@@ -1,9 +1,7 @@
-"""The classical methods GREEN, ICA, CHROM and POS, to compare with.
+"""The classical methods in NumPy, as their papers have them: what the engine is held against.
 
-Each one turns a window of the face's mean colour into a pulse:
-``method(rgb, fs)`` takes float64 of shape (samples, 3), red-green-blue, at the sampling rate ``fs``
-in Hz, and returns float64 of shape (samples,). The pulse rises where the blood volume does, that
-is, where green falls.
+Each ``method(rgb, fs)`` takes float64 of shape (samples, 3), red-green-blue, at the sampling rate
+``fs`` in Hz, and returns float64 of shape (samples,). Blocks are computed one by one.
 """
 
 from __future__ import annotations
@@ -64,7 +62,7 @@ def pos(rgb: Floats, fs: float) -> Floats:
 #: Relative change of colour below which there are rounding errors only.
 _STILL = 1e-9
 
-#: Every classical method by the name that ``method=`` and ``--method`` take.
+#: As in ``rppg_fast.methods``.
 METHODS: dict[str, Callable[[Floats, float], Floats]] = {
     "green": green,
     "ica": ica,
