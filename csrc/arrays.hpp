@@ -31,8 +31,8 @@ inline pybind11::array require_array(const pybind11::object& value, const char* 
   return py::reinterpret_borrow<py::array>(value);
 }
 
-// Real numbers of one dimension, converted to float64.
-inline Doubles as_doubles(const pybind11::object& object, const char* name) {
+// Real numbers, converted to float64.
+inline Doubles as_real(const pybind11::object& object, const char* name) {
   namespace py = pybind11;
   const auto array = py::array::ensure(object);
   if (!array || std::string_view("biuf").find(array.dtype().kind()) == std::string_view::npos) {
@@ -40,9 +40,16 @@ inline Doubles as_doubles(const pybind11::object& object, const char* name) {
     throw py::type_error(std::string(name) + " must be real numbers, got " +
                          describe(array ? static_cast<py::object>(array) : object));
   }
-  if (array.ndim() != 1)
-    throw py::value_error(std::string(name) + " must have one dimension, got " + describe(array));
   return Doubles::ensure(array);
+}
+
+// The same of one dimension.
+inline Doubles as_doubles(const pybind11::object& object, const char* name) {
+  const Doubles array = as_real(object, name);
+  if (array.ndim() != 1)
+    throw pybind11::value_error(std::string(name) + " must have one dimension, got " +
+                                describe(array));
+  return array;
 }
 
 }  // namespace rppg

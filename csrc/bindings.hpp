@@ -38,6 +38,9 @@ class BusyMark {
 // bindings_pulse.cpp
 void bind_pulse(pybind11::module_& module);
 
+// bindings_classical.cpp
+void bind_classical(pybind11::module_& module);
+
 // bindings_face.cpp
 void bind_face(pybind11::module_& module);
 

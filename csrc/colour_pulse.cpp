@@ -14,9 +14,11 @@ constexpr double kColourBins = 60.0;
 
 }  // namespace
 
-ColourWindow::ColourWindow(const PulseOptions& options, double rate, std::size_t most)
+ColourWindow::ColourWindow(const PulseOptions& options, const Kernels& kernels, double rate,
+                           std::size_t most)
     : most_(most),
       classical_(rate, most),
+      ica_(kernels, rate, options.low, options.high, most),
       zero_phase_(BandPass(options.low, options.high, rate, options.order), most),
       colours_(kColours * most),
       filtered_(kColours * most),
@@ -43,7 +45,7 @@ void ColourWindow::extract(Method method, std::size_t count, double* pulse) {
     case Method::green:
       return green_pulse(colours, count, pulse);
     case Method::ica:
-      return green_pulse(colours, count, pulse);  // TODO
+      return ica_.pulse(colours, filtered, count, pulse);
     case Method::chrom:
       return classical_.chrom(colours, filtered, count, pulse);
     default:
@@ -55,7 +57,7 @@ ColourOpinion::ColourOpinion(const PulseOptions& options, const Kernels& kernels
                              std::size_t window)
     : coarse_(coarseness(options.rate, options.high, window)),
       rate_(options.rate / static_cast<double>(coarse_)),
-      window_(options, rate_, window / coarse_),
+      window_(options, kernels, rate_, window / coarse_),
       zero_phase_(BandPass(options.low, options.high, rate_, options.order), window / coarse_),
       chrom_(kernels, options, rate_, window / coarse_, options.high, kColourBins),
       pos_(chrom_),

@@ -6,6 +6,7 @@
 
 #include "band_pass.hpp"
 #include "classical.hpp"
+#include "ica.hpp"
 #include "kernels/shape.hpp"
 #include "pulse_spectrum.hpp"
 #include "reading.hpp"
@@ -15,8 +16,8 @@ namespace rppg {
 // A window of colours at one rate.
 class ColourWindow {
  public:
-  // `rate` in Hz; for up to `most` samples.
-  ColourWindow(const PulseOptions& options, double rate, std::size_t most);
+  // `rate` in Hz; for up to `most` samples, at least 2.
+  ColourWindow(const PulseOptions& options, const Kernels& kernels, double rate, std::size_t most);
 
   // Where the samples of red, green and blue are to be written, and whether they are missing.
   double* colour(int c) { return colours_.data() + static_cast<std::size_t>(c) * most_; }
@@ -30,6 +31,7 @@ class ColourWindow {
  private:
   std::size_t most_;
   Classical classical_;
+  Ica ica_;
   ZeroPhase zero_phase_;
   std::vector<double> colours_, filtered_, interleaved_;
   std::vector<unsigned char> missing_;

@@ -79,7 +79,8 @@ PulseWindow::PulseWindow(const PulseOptions& options, const Kernels& kernels)
       band_pass_(options.low, options.high, options.rate, options.order),
       zero_phase_(band_pass_, rows_.size()),
       spectrum_(kernels, options, options.rate, rows_.size(), highest_line(options), kBinsPerHz),
-      colour_window_(options, options.rate, uses_network(options.method) ? 1 : rows_.size()),
+      colour_window_(options, kernels, options.rate,
+                     uses_network(options.method) ? 2 : rows_.size()),
       second_(options, kernels, rows_.size()),
       witness_(kernels, options.rate, options.low, options.high, rows_.size()),
       pulse_(rows_.size()),
@@ -173,6 +174,10 @@ void PulseWindow::extract() {
   for (std::size_t i = 0; i < size_; ++i) missing_[i] = row(i).missing;
   if (uses_network(options_.method)) {
     for (std::size_t i = 0; i < size_; ++i) pulse_[i] = row(i).level;
+    return;
+  }
+  if (size_ < 2) {  // one sample is no pulse yet
+    std::fill_n(pulse_.begin(), size_, 0.0);
     return;
   }
   for (int c = 0; c < kColours; ++c)

@@ -134,7 +134,7 @@ int Spectrum::find_peaks(Peak* peaks, int most) {
   int found = 0;
   median_ = most_ = 0;
   for (std::size_t k = first_; k <= last_; ++k) {
-    if (!(power_[k] > power_[k - 1] && power_[k] >= power_[k + 1])) continue;
+    if (!is_peak(k)) continue;
     int place = found;
     while (place > 0 && power_[k] > power_[highest[place - 1]]) --place;
     if (place == most) continue;
@@ -160,6 +160,20 @@ Peak Spectrum::describe(double frequency, double power) const {
   const double at_least = std::max(power, most_ * kLeastShare * kLeastShare);
   return {frequency, snr_db(frequency), ratio(power, most_), -ratio(median_, at_least),
           ratio(strongest_besides(frequency), at_least)};
+}
+
+bool Spectrum::is_peak(std::size_t bin) const {
+  return power_[bin] > power_[bin - 1] && power_[bin] >= power_[bin + 1];
+}
+
+double Spectrum::peak_share() const {
+  bool found = false;
+  double most = 0;
+  for (std::size_t k = first_; k <= last_; ++k) {
+    found = found || is_peak(k);
+    most = std::max(most, power_[k]);
+  }
+  return found ? most / total(power_.data() + first_, power_.data() + last_ + 1) : 0.0;
 }
 
 double Spectrum::resolved() const {

@@ -64,6 +64,8 @@ class Spectrum {
 
   // What is known of a frequency (Hz) inside the band that need be no peak, after find_peaks.
   Peak examine(double frequency) const;
+  // The largest share of the band's power that one bin holds; 0 where the band has no peak.
+  double peak_share() const;
 
   double bin_hz() const { return bin_hz_; }
   const std::vector<double>& power() const { return power_; }
@@ -72,6 +74,8 @@ class Spectrum {
   // The frequency of a peak at a bin, Hz.
   double interpolate(std::size_t bin) const;
   Peak describe(double frequency, double power) const;
+  // Whether a bin of the band is a local maximum.
+  bool is_peak(std::size_t bin) const;
   // A bin (>= 0) as an end of bins inside the band.
   std::size_t bound(double bin) const;
   // Bins that a line is wide: what the window resolves. Some window has been analysed.

@@ -210,6 +210,43 @@ class FrameMotion:
     def reset(self) -> None:
         """Forget the last frame."""
 
+def green(rgb: ArrayLike) -> NDArray[np.float64]:
+    """Return minus the green channel, relative to its mean; ``rppg_fast.methods.green``."""
+
+def pos(rgb: ArrayLike, fs: float) -> NDArray[np.float64]:
+    """Return the plane-orthogonal-to-skin pulse; ``rppg_fast.methods.pos``."""
+
+def chrom(rgb: ArrayLike, filtered: ArrayLike, fs: float) -> NDArray[np.float64]:
+    """Return the chrominance pulse.
+
+    Parameters
+    ----------
+    rgb
+        Shape (samples, 3): the mean colour, red-green-blue, in any unit, not negative.
+    filtered
+        The same samples in the same unit, band-passed.
+    fs
+        Sampling rate, Hz.
+
+    Returns
+    -------
+    float64 of shape (samples,); it rises where green falls.
+
+    Raises
+    ------
+    ValueError
+        If a shape is wrong, the shapes differ, or the rate is not positive and at most 100 kHz.
+    """
+
+def ica(
+    rgb: ArrayLike, filtered: ArrayLike, fs: float, low: float, high: float, backend: str = "auto"
+) -> NDArray[np.float64]:
+    """Return the independent component with the clearest peak between ``low`` and ``high`` (Hz).
+
+    Arguments, result and errors are those of ``chrom``, and ValueError if the band does not lie
+    between 0 and half the sampling rate or the backend is not available.
+    """
+
 _FoundFace = tuple[float, float, float, float, float, tuple[tuple[float, float], ...]]
 """x0, y0, x1, y1, probability and landmarks, pixels."""
 

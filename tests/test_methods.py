@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,17 @@ import scipy.signal
 from numpy.typing import NDArray
 
 import rppg_fast as rf
+from rppg_fast import _core
 from rppg_fast.methods import METHODS, chrom, ica, pos
 from rppg_fast.reference import Reference
 from rppg_fast.rgb_stream import RgbStream
+from tests.classical_reference import METHODS as REFERENCE
 
 FS = 30.0
+# Of the pulse's largest value. Sums over blocks differ from blocks one by one by rounding: up to
+# 1e-11 was seen, where one channel is black or all are nearly equal.
+SAME = 1e-9
+SILENT = 1e-13  # what rounding leaves of a mean of 300 relative colours
 # GREEN, the weakest, reaches 0.94 and POS 0.47.
 REAL_TOLERANCE_BPM = 1.2
 Floats = NDArray[np.float64]
@@ -22,9 +30,9 @@ Floats = NDArray[np.float64]
 PULSE = np.array([0.33, 0.77, 0.53])
 
 
-def colour_trace(bpm: float, seconds: float = 10.0, seed: int = 0) -> Floats:
+def colour_trace(bpm: float, seconds: float = 10.0, seed: int = 0, fs: float = FS) -> Floats:
     """Mean colour of skin with a pulse of 1 %, under light that drifts by far more."""
-    times = np.arange(round(seconds * FS)) / FS
+    times = np.arange(round(seconds * fs)) / fs
     rng = np.random.default_rng(seed)
     volume = np.sin(2 * np.pi * bpm / 60.0 * times)
     light = (
@@ -62,21 +70,147 @@ def test_chrom_cancels_what_light_does_to_all_channels_alike() -> None:
     assert rf.spectrum(METHODS["green"](rgb, FS), FS).heart_rate == pytest.approx(120.0, abs=1.0)
 
 
-def test_ica_separates_what_was_mixed() -> None:
-    times = np.arange(300) / FS
+def mixed_sources(fs: float = FS, count: int = 300) -> Floats:
+    """Mix a pulse of 72 bpm with two disturbances, of which no colour is free."""
+    times = np.arange(count) / fs
     rng = np.random.default_rng(0)
     sources = np.stack(
         [
             np.sin(2 * np.pi * 1.2 * times),
-            scipy.signal.lfilter([1.0], [1.0, -0.7], rng.uniform(-1, 1, 300)),
-            rng.laplace(size=300),
+            scipy.signal.lfilter([1.0], [1.0, -0.7], rng.uniform(-1, 1, count)),
+            rng.laplace(size=count),
         ]
     )
     mixing = np.array([[0.3, 1.0, 0.4], [0.8, 0.9, 0.3], [0.5, 0.8, 0.6]])
-    rgb = 0.5 + 0.004 * (mixing @ sources).T
+    return np.asarray(0.5 + 0.004 * (mixing @ sources).T)
+
+
+def test_ica_separates_what_was_mixed() -> None:
+    rgb = mixed_sources()
     found = rf.spectrum(ica(rgb, FS), FS)
     assert found.heart_rate == pytest.approx(72.0, abs=1.0)
     assert found.snr_db > rf.spectrum(METHODS["green"](rgb, FS), FS).snr_db + 3.0
+
+
+def assert_same(found: Floats, expected: Floats, tolerance: float) -> None:
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max() + SILENT
+
+
+@pytest.mark.parametrize("method", ["green", "chrom", "pos"])
+@pytest.mark.parametrize("fs", [8.0, 15.0, 30.0, 61.3])
+def test_methods_are_those_of_the_papers_block_by_block(method: str, fs: float) -> None:
+    """Windows shorter than a block, of as many blocks as samples in a block, and of many blocks."""
+    rgb = colour_trace(72.0, seconds=301 / fs, fs=fs)
+    for count in (2, 3, 12, 13, 23, 24, 25, 26, 47, 48, 49, 95, 96, 151, 300, 301):
+        if fs == 8.0 and method == "chrom":
+            with pytest.raises(ValueError, match=r"band 0\.7.* half the sampling rate of 8"):
+                METHODS[method](rgb[:count], fs)
+        else:
+            expected = REFERENCE[method](rgb[:count], fs)
+            assert_same(METHODS[method](rgb[:count], fs), expected, SAME)
+
+
+@pytest.mark.parametrize("fs", [8.1, 15.0, 30.0, 61.3])
+@pytest.mark.parametrize("count", [47, 48, 49, 151, 301, 450])
+def test_ica_is_that_of_the_paper_sample_by_sample(fs: float, count: int) -> None:
+    """Of windows in which FastICA settles: elsewhere its last step is as good as any other.
+
+    It need not where there are less than three sources, or a window is short.
+    """
+    rgb = mixed_sources(fs, count)
+    assert_same(ica(rgb, fs), REFERENCE["ica"](rgb, fs), SAME)
+
+
+def test_ica_needs_a_rate_for_its_band() -> None:
+    with pytest.raises(ValueError, match=r"band 0\.7.* half the sampling rate of 8"):
+        ica(colour_trace(72.0), 8.0)
+
+
+def with_channel(channel: int, value: float) -> Floats:
+    rgb = colour_trace(72.0)
+    rgb[:, channel] = value
+    return rgb
+
+
+def with_frames(frames: slice, factor: float) -> Floats:
+    rgb = colour_trace(72.0)
+    rgb[frames] *= factor
+    return rgb
+
+
+def frozen() -> Floats:
+    rgb = colour_trace(72.0)
+    rgb[150:] = rgb[150]
+    return rgb
+
+
+def alone(channel: int) -> Floats:
+    return np.asarray(colour_trace(72.0) * (np.arange(3) == channel))
+
+
+ODD_COLOURS: dict[str, Callable[[], Floats]] = {
+    "huge unit": lambda: colour_trace(72.0) * 1e150,
+    "small unit": lambda: colour_trace(72.0) * 1e-150,
+    "whole numbers": lambda: np.round(255.0 * colour_trace(72.0)),
+    **{f"channel {c} black": partial(with_channel, c, 0.0) for c in range(3)},
+    **{f"channel {c} constant": partial(with_channel, c, 0.4) for c in range(3)},
+    **{f"channel {c} alone": partial(alone, c) for c in range(3)},
+    "grey": lambda: np.repeat(colour_trace(72.0)[:, :1], 3, axis=1),
+    "nearly grey": lambda: colour_trace(72.0)[:, :1] + 1e-5 * colour_trace(48.0, seed=1),
+    "a camera that hangs": frozen,
+    "a flash": lambda: with_frames(slice(150, 155), 200.0),
+}
+
+
+@pytest.mark.parametrize("method", ["green", "chrom", "pos"])
+@pytest.mark.parametrize("colours", ODD_COLOURS)
+def test_odd_colours_are_taken_as_block_by_block(method: str, colours: str) -> None:
+    """No rounding error of a bright or loud part of the window reaches the rest of it."""
+    rgb = ODD_COLOURS[colours]()
+    assert_same(METHODS[method](rgb, FS), REFERENCE[method](rgb, FS), SAME)
+
+
+@pytest.mark.parametrize("colours", ODD_COLOURS)
+def test_odd_colours_leave_ica_finite_and_of_variance_one(colours: str) -> None:
+    pulse = ica(ODD_COLOURS[colours](), FS)
+    assert np.isfinite(pulse).all()
+    assert np.abs(pulse).max() < 20.0
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 255.0])
+@pytest.mark.parametrize("black", [slice(0, 48), slice(100, 160), slice(150, 300)])
+def test_lights_that_go_out_are_silent(unit: float, black: slice) -> None:
+    """For CHROM, the filter still rings where the colour is black; its unit does not matter."""
+    rgb = unit * with_frames(black, 0.0)
+    assert_same(pos(rgb, FS), REFERENCE["pos"](rgb, FS), SAME)
+    assert_same(chrom(rgb, FS), chrom(rgb / unit, FS), SAME)
+    assert np.abs(chrom(rgb, FS)).max() < 1.0
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", [(300,), (300, 4), (3, 300), (1, 3), (0, 3), (300, 3, 1)])
+def test_colours_of_another_shape_are_named(method: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"rgb must have shape \(samples, 3\)"):
+        METHODS[method](np.ones(shape), FS)
+
+
+@pytest.mark.parametrize("method", ["ica", "chrom", "pos"])
+@pytest.mark.parametrize("fs", [0.0, -30.0, np.nan, np.inf, 2e5])
+def test_a_sampling_rate_that_is_none_is_named(method: str, fs: float) -> None:
+    with pytest.raises(ValueError, match="sampling rate must be positive and at most 100 kHz"):
+        METHODS[method](colour_trace(72.0), fs)
+
+
+def test_colours_and_filtered_ones_go_together() -> None:
+    rgb = colour_trace(72.0)
+    for extract in (_core.chrom, partial(_core.ica, low=0.7, high=4.0)):
+        with pytest.raises(ValueError, match="as many samples, got 300 and 299"):
+            extract(rgb, rgb[1:], FS)
+    with pytest.raises(ValueError, match=r"filtered must have shape \(samples, 3\)"):
+        _core.chrom(rgb, rgb[:, :2], FS)
+    with pytest.raises(TypeError, match="rgb must be real numbers"):
+        _core.pos("red", FS)
 
 
 @pytest.mark.parametrize("method", METHODS)
