@@ -130,6 +130,15 @@ class StreamHandle {
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
 
+py::list candidates(PulseWindow& window) {
+  py::list out;
+  for (const PulseWindow::Candidate& one : window.candidates())
+    out.append(py::make_tuple(
+        one.frequency, one.snr_db, name_of(one.source), one.highest,
+        one.confidence, Doubles(py::ssize_t{Testimony::kCount}, one.said.items.data())));
+  return out;
+}
+
 // What a window tells, whether it stands alone or inside a stream.
 template <typename Class>
 void add_pulse_window(Class& python_class) {
@@ -141,6 +150,15 @@ void add_pulse_window(Class& python_class) {
       return self.with_pulse(use);
   };
   python_class
+      .def("candidates", [ask](Self& self) { return ask(self, candidates); })
+      .def("filtered",
+           [ask](Self& self) {
+             return ask(self, [](PulseWindow& w) {
+               Doubles out(static_cast<py::ssize_t>(w.size()));
+               w.filter(out.mutable_data());
+               return out;
+             });
+           })
       .def(
           "newest",
           [ask](Self& self, std::size_t count, bool filtered) {
@@ -177,15 +195,6 @@ py::tuple resample(Resampler& resampler, double time, const py::object& object) 
   py::array_t<double> out({static_cast<py::ssize_t>(samples.size()) / channels, channels});
   std::copy(samples.begin(), samples.end(), out.mutable_data());
   return py::make_tuple(static_cast<int>(step), out);
-}
-
-py::list candidates(PulseWindow& window) {
-  py::list out;
-  for (const PulseWindow::Candidate& one : window.candidates())
-    out.append(py::make_tuple(
-        one.frequency, one.snr_db, name_of(one.source), one.highest,
-        one.confidence, Doubles(py::ssize_t{Testimony::kCount}, one.said.items.data())));
-  return out;
 }
 
 // Rows of samples for a window.
@@ -288,8 +297,7 @@ void bind_signal(py::module_& module) {
       .def(
           "read",
           [](PulseWindow& self, double time) { return ReadingType::get().make(time, self.read()); },
-          py::arg("time"))
-      .def("candidates", candidates);
+          py::arg("time"));
   add_pulse_window(window);
 
   py::class_<StreamHandle> stream(module, "Stream");

@@ -134,6 +134,12 @@ void PulseWindow::copy_missing(std::size_t count, unsigned char* out) const {
   for (std::size_t i = 0; i < count; ++i) out[i] = row(size_ - count + i).missing;
 }
 
+void PulseWindow::filter(double* out) {
+  extract();
+  std::copy_n(pulse_.data(), size_, out);
+  zero_phase_.run(out, missing_.data(), size_, 1);
+}
+
 Reading PulseWindow::read() {
   const double end = start_ + static_cast<double>(total_) / options_.rate;
   const double begin = end - static_cast<double>(size_) / options_.rate;
@@ -194,8 +200,7 @@ int PulseWindow::find_places() {
   extract();
   const auto range = std::minmax_element(pulse_.begin(), pulse_.begin() + static_cast<std::ptrdiff_t>(size_));
   const bool silent = !(*range.second - *range.first > kSilence);
-  std::copy_n(pulse_.data(), size_, filtered_.data());
-  zero_phase_.run(filtered_.data(), missing_.data(), size_, 1);
+  filter(filtered_.data());
   witness_.look(filtered_.data(), size_);
   const Method own = options_.method == Method::fusion ? Method::student : options_.method;
   add_places(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks), own);

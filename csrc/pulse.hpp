@@ -52,6 +52,9 @@ class PulseWindow {
   void copy_live(std::size_t count, double* out);
   void copy_unfiltered(std::size_t count, double* out);
   void copy_missing(std::size_t count, unsigned char* out) const;
+  // Writes the pulse of the whole window, filtered forwards and backwards: size() samples, 0 where
+  // they are missing.
+  void filter(double* out);
   // Samples since the last restart, and the time at which the grid began, s.
   std::uint64_t total() const { return total_; }
   double start() const { return start_; }

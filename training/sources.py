@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 import rppg_fast as rf
 from rppg_fast.methods import METHODS
-from rppg_fast.rgb_stream import RgbStream, face_colour
 from training.checkpoint import Checkpoint, fingerprint
-from training.data.clips import LEVELS, Frames, as_float
+from training.data.clips import Frames, as_float
 from training.metrics import PULSE
 from training.models import Teacher, load_model
-from training.readout import Floats, LevelStream, Window, from_zero, read_windows, witnesses_of
+from training.readout import Floats, SignalStream, Window, from_zero, observed_in, read_windows
 from training.run import choose_device
 from training.score import Network, as_network, predict_clip
 
@@ -43,6 +42,8 @@ class NetworkSource:
         Rows of the training's log, where they are known.
     learned_from : frozenset of str
         The subjects that it has learned from, where they are known.
+    method : str
+        How windows are read: "student", by the network alone, or "fusion".
     """
 
     name: str
@@ -52,9 +53,10 @@ class NetworkSource:
     teacher: Teacher | None
     log: list[dict[str, float]]
     learned_from: frozenset[str] = frozenset()
+    method: str = "student"
 
     def signal(self, frames: Frames) -> Floats:
-        """Give what a ``LevelStream`` takes of every frame of a clip.
+        """Give what a ``SignalStream`` takes of every frame of a clip.
 
         The level of the pulse is the sum of what the network says beyond what it says of no motion
         at all.
@@ -63,11 +65,11 @@ class NetworkSource:
         still = np.zeros((1, *frames.appearance.shape[1:]), np.float32)
         rest = self.network(still, as_float(frames.appearance[:1]))
         level = np.cumsum(np.concatenate([[0.0], change - rest]), dtype=np.float64)
-        return from_zero(level, frames.times, witnesses_of(frames))
+        return from_zero(level, frames.times, observed_in(frames))
 
     def windows(self, frames: Frames, ends: Collection[int]) -> list[Window]:
         """Read windows at some frames of a clip."""
-        return read_windows(LevelStream(), self.signal(frames), frames.times, ends)
+        return read_windows(SignalStream(self.method), self.signal(frames), frames.times, ends)
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,9 @@ class MethodSource:
 
     def windows(self, frames: Frames, ends: Collection[int]) -> list[Window]:
         """Read windows at some frames of a clip."""
-        colour = face_colour(frames.appearance) / LEVELS
-        values = np.column_stack([colour, witnesses_of(frames)])
-        return read_windows(RgbStream(self.method, PULSE), values, frames.times, ends)
+        level = np.zeros(len(frames.times))
+        values = from_zero(level, frames.times, observed_in(frames))
+        return read_windows(SignalStream(self.method), values, frames.times, ends)
 
 
 Source = Union[NetworkSource, MethodSource]

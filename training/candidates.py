@@ -1,0 +1,275 @@
+"""The peaks that readings choose from, of clips and of videos whose true heart rate is known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+import rppg_fast as rf
+from rppg_fast import _core
+from rppg_fast.reference import Reference
+from training.data.clips import Clips
+from training.data.ingredients import stream
+from training.metrics import PULSE
+from training.readout import STEP, Floats, SignalStream
+from training.sources import MethodSource, NetworkSource
+
+MOST = 8
+"""Candidates of a window that are kept: as many as the engine looks at, by any method."""
+
+VARIANTS = ("plain", "holes", "grey", "exposure")
+"""What can be done to a video while it is read: see ``varied``."""
+
+TRUTH = "ground_truth.txt"
+"""Ending of the file beside a video that says its true heart rate, in UBFC's layout."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The peaks of some windows.
+
+    Attributes
+    ----------
+    said : float64 (windows, MOST, items)
+        What is known of each; NaN where a window has fewer peaks.
+    rate : float64 (windows, MOST)
+        Of the peak, bpm; NaN where there is none. The first one is the highest of the method's own
+        spectrum.
+    error : float64 (windows, MOST)
+        Likewise; infinite where there is no pulse.
+    confidence : float64 (windows, MOST)
+        Of the peak, by the engine as it is built; 0 where there is no peak.
+    ok : bool (windows,)
+        Whether the engine's reading is ok.
+    chosen : float64 (windows,)
+        The error of its most trusted peak, bpm; infinite where there is no pulse.
+    has_pulse : bool (windows,)
+        Whether there is a pulse to be found.
+    clip : int (windows,)
+        Which clip or video the window is from.
+    person : int (windows,)
+        Who is seen: clips of one person are never split between fitting and testing.
+    """
+
+    said: Floats
+    rate: Floats
+    error: Floats
+    confidence: Floats
+    ok: NDArray[np.bool_]
+    chosen: Floats
+    has_pulse: NDArray[np.bool_]
+    clip: NDArray[np.int64]
+    person: NDArray[np.int64]
+
+    def where(self, inside: NDArray[np.bool_]) -> Candidates:
+        """Keep some windows, chosen by a mask."""
+        return Candidates(*(getattr(self, field.name)[inside] for field in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Candidates]) -> Candidates:
+        """Join those of several sets, none of which shares a clip or a person with another."""
+        values = {
+            field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)
+        }
+        for name in ("clip", "person"):
+            first = np.cumsum([0, *(part.max(initial=-1) + 1 for part in values[name])])
+            values[name] = [part + start for part, start in zip(values[name], first)]
+        return cls(**{name: np.concatenate(part) for name, part in values.items()})
+
+
+class _Gatherer:
+    """Collects windows one by one."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[object, ...]] = []
+
+    def add(
+        self,
+        found: Sequence[_core.Candidate],
+        reading: rf.Reading,
+        true_rate: float,
+        clip: int,
+        person: int,
+    ) -> None:
+        """Add a window; the true rate is infinite where there is no pulse."""
+        said = np.full((MOST, len(found[0][5]) if found else _core.EVIDENCE), np.nan)
+        rate, sure = np.full(MOST, np.nan), np.zeros(MOST)
+        for i, (frequency, _, _, _, confidence, items) in enumerate(found[:MOST]):
+            said[i], rate[i], sure[i] = items, 60.0 * frequency, confidence
+        chosen = math.nan if reading.candidate is None else reading.candidate
+        self._rows.append(
+            (
+                said,
+                rate,
+                np.abs(rate - true_rate),
+                sure,
+                reading.status is rf.Status.OK,
+                abs(chosen - true_rate),
+                math.isfinite(true_rate),
+                clip,
+                person,
+            )
+        )
+
+    def gathered(self) -> Candidates:
+        """Give all windows; raises ``ValueError`` if there are none."""
+        if not self._rows:
+            raise ValueError("there is not one window to be read")
+        return Candidates(*map(np.array, zip(*self._rows)))
+
+
+def candidates_in_clips(
+    source: NetworkSource | MethodSource, clips: Clips, step: float = STEP
+) -> Candidates:
+    """Gather the peaks of windows of some clips.
+
+    Parameters
+    ----------
+    source
+        What measures them.
+    clips
+        With a pulse or without.
+    step
+        From one window to the next, s. The first one is read as soon as the engine reads it.
+    """
+    rows = _Gatherer()
+    names = list(clips.subjects)
+    for i, clip in enumerate(tqdm(clips.clips, clips.folder.name, unit="clip", leave=False)):
+        frames = clips[i]
+        signals = SignalStream(source.method)
+        due = -math.inf
+        for value, time in zip(source.signal(frames), frames.times):
+            signals.take(value, time)
+            if time < due:
+                continue
+            reading = signals.read(time)
+            if reading.status not in (rf.Status.OK, rf.Status.LOW_SIGNAL):
+                continue
+            due = time + step
+            inside = (frames.times > reading.start) & (frames.times <= time)
+            silent = clip.heart_rate is None
+            true = math.inf if silent else float(frames.heart_rate[inside].mean())
+            rows.add(signals.candidates(), reading, true, i, names.index(clip.subject))
+    return rows.gathered()
+
+
+@dataclass(frozen=True)
+class FilmedTruth:
+    """A video and what is known of its heart rate.
+
+    Attributes
+    ----------
+    video : Path
+        The file.
+    person : str
+        Who is seen.
+    truth : Path or None
+        ``ground_truth.txt`` of UBFC's layout; None where there is no pulse.
+    """
+
+    video: Path
+    person: str
+    truth: Path | None
+
+
+def candidates_in_videos(
+    videos: Sequence[FilmedTruth],
+    method: str,
+    variant: str = "plain",
+    step: float = STEP,
+    seed: int = 0,
+    **options: object,
+) -> Candidates:
+    """Gather the peaks of windows of whole videos, measured as ``rppg_fast.measure`` does.
+
+    Parameters
+    ----------
+    videos
+        What to measure.
+    method
+        One of ``rppg_fast.monitor.METHODS``.
+    variant
+        One of ``VARIANTS``: what is done to the frames.
+    step
+        From one window to the next, s.
+    seed
+        Of the variant.
+    **options
+        What ``rppg_fast.HeartRateMonitor`` takes besides.
+    """
+    rows = _Gatherer()
+    names = sorted({video.person for video in videos})
+    for i, video in enumerate(tqdm(videos, f"{method} {variant}", unit="video", leave=False)):
+        truth = None if video.truth is None else Reference.read(video.truth)
+        monitor = rf.HeartRateMonitor(method=method, **options)  # type: ignore[arg-type]
+        due = -math.inf
+        for frame, time in varied(rf.VideoFile(str(video.video)), variant, seed, i):
+            reading = monitor.push(frame, time)
+            if time < due or reading.status not in (rf.Status.OK, rf.Status.LOW_SIGNAL):
+                continue
+            due = time + step
+            true = math.inf
+            if truth is not None:
+                true = truth.mean_heart_rate(reading.start, reading.end)
+            rows.add(monitor.candidates(), reading, true, i, names.index(video.person))
+    return rows.gathered()
+
+
+def varied(
+    frames: Iterable[tuple[NDArray[np.uint8], float]], variant: str, seed: int, index: int
+) -> Iterator[tuple[NDArray[np.uint8], float]]:
+    """Change frames on their way from a video, as hard uses of a camera do.
+
+    Parameters
+    ----------
+    frames
+        uint8 (H, W, 3) BGR with their times, s.
+    variant
+        "plain": nothing; "holes": about every 8 s, 0.6 to 1.9 s of frames are lost; "grey": no
+        colour; "exposure": the light changes slowly, by 5 to 10 % at 0.3 to 0.5 Hz.
+    seed, index
+        Of the random numbers.
+
+    Raises
+    ------
+    ValueError
+        If there is no such variant.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f"variant must be one of {list(VARIANTS)}, got {variant!r}")
+    random = stream(seed, index, f"variant.{variant}")
+    depth, speed, phase = random.uniform([0.05, 0.3, 0.0], [0.10, 0.5, 2 * np.pi])
+    begin = random.uniform(1.0, 6.0)
+    end = begin + random.uniform(0.6, 1.9)
+    first = None
+    for frame, time in frames:
+        first = time if first is None else first
+        at = time - first
+        if variant == "holes":
+            while at >= end:
+                begin = end + random.uniform(4.0, 10.0)
+                end = begin + random.uniform(0.6, 1.9)
+            if begin <= at < end:
+                continue
+        elif variant == "grey":
+            frame = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+        elif variant == "exposure":
+            gain = 1 - depth + depth * np.sin(2 * np.pi * speed * at + phase)
+            noise = random.random(frame.shape, np.float32)  # rounds without bias
+            frame = np.asarray(np.clip(frame * np.float32(gain) + noise, 0, 255), np.uint8)
+        yield frame, time
+
+
+def filmed_truths(folder: Path) -> list[FilmedTruth]:
+    """List the videos of a folder as ``training.data.inject`` and its like write it."""
+    raise NotImplementedError
+
+
+PULSE_RATE = PULSE.rate
