@@ -97,7 +97,7 @@ def test_a_ppg_rises_where_the_fingers_red_falls(tmp_path: Path) -> None:
 
 def test_a_record_that_is_too_short_is_named(tmp_path: Path) -> None:
     finger = Finger.read(made_up_finger(tmp_path, seconds=12.0))
-    with pytest.raises(ValueError, match="120 bpm over 20.0 s"):
+    with pytest.raises(ValueError, match=r"120 bpm over 20\.0 s"):
         draw_pulse([finger], np.arange(0, 20.01, 0.05), 120.0, np.random.default_rng(0))
 
 

@@ -182,10 +182,8 @@ def measured_amplitude(before: Iterable[Frame], after: Iterable[Frame], skin: Sk
     float
         As ``amplitude`` in ``SkinPulse.add``; NaN where skin is in fewer than two frames.
     """
-    green = [
-        (skin.skin_green(a, i), skin.skin_green(b, i))
-        for i, (a, b) in enumerate(zip(before, after))
-    ]
+    pairs = enumerate(zip(before, after))
+    green = [(skin.skin_green(a, i), skin.skin_green(b, i)) for i, (a, b) in pairs]
     old, new = np.array(green, np.float64).reshape(-1, 2).T
     seen = np.isfinite(new) & (old > 0)  # in a black frame nothing can change
     if seen.sum() < 2:
