@@ -16,7 +16,7 @@ for module in ("scipy", "av", "tqdm", "skimage", "torch"):
 import rppg_fast as rf  # noqa: E402
 from rppg_fast.reference import Reference  # noqa: E402
 from tests.people import Person, filmed, still  # noqa: E402
-from training.data.catalogue import draw_split, part_of_clips, read_catalogue  # noqa: E402
+from training.data.catalogue import draw_split, read_catalogue, real_clips  # noqa: E402
 from training.data.finger import CLOSE, Finger, InjectedPulse, draw_pulse  # noqa: E402
 from training.data.follow import FacePath, follow_face  # noqa: E402
 from training.data.inject import main as inject  # noqa: E402
@@ -281,8 +281,10 @@ def test_who_is_in_which_part_follows_the_written_rule() -> None:
 
 
 def test_the_split_knows_every_real_clip(data: Path) -> None:
-    clips = read_catalogue(data / "real" / "catalogue.json")
-    names = [clip.name for part in ("dev", "test") for clip in part_of_clips(clips, part)]
+    catalogue = data / "real" / "catalogue.json"
+    clips = real_clips(catalogue, "all")
+    assert len(clips) == len(read_catalogue(catalogue)) + 1  # and evm_face.mp4
+    names = [clip.name for part in ("dev", "test") for clip in real_clips(catalogue, part)]
     assert sorted(names) == sorted(clip.name for clip in clips)
     own = {clip.name for clip in clips if clip.own_rate is not None}
     assert {"face05.mp4", "face34.mp4"} <= own

@@ -97,13 +97,13 @@ def _clip(folder: Path, entry: dict[str, Any]) -> RealClip:
     )
 
 
-def part_of_clips(clips: list[RealClip], part: str, split: Path = SPLIT) -> list[RealClip]:
-    """Choose the clips of one part.
+def real_clips(catalogue: Path, part: str, split: Path = SPLIT) -> list[RealClip]:
+    """Read the clips of one part: those of a catalogue, and those of the split that lie beside it.
 
     Parameters
     ----------
-    clips
-        From a catalogue.
+    catalogue
+        The catalogue.
     part
         "dev", "test", or "all", which is every clip, in the split or not.
     split
@@ -112,16 +112,31 @@ def part_of_clips(clips: list[RealClip], part: str, split: Path = SPLIT) -> list
     Raises
     ------
     OSError
-        If the split file cannot be read.
+        If one of the files cannot be read.
     ValueError
-        If there is no such part.
+        If there is no such part, or the catalogue is none.
     """
-    if part == "all":
-        return clips
-    if part not in PARTS:
+    names = names_of_part(part, split)
+    clips = read_catalogue(catalogue)
+    listed = {clip.name for clip in clips}
+    beside = sorted(
+        path for path in map(catalogue.parent.joinpath, names - listed) if path.is_file()
+    )
+    clips += [_unlisted(path) for path in beside]
+    return [clip for clip in clips if part == "all" or clip.name in names]
+
+
+def names_of_part(part: str, split: Path = SPLIT) -> frozenset[str]:
+    """Give the files of a part of the split, "dev", "test" or "all" for both; raises likewise."""
+    if part not in (*PARTS, "all"):
         raise ValueError(f"part must be 'dev', 'test' or 'all', got {part!r}")
-    names = frozenset(json.loads(split.read_text(encoding="utf-8"))[part])
-    return [clip for clip in clips if clip.name in names]
+    lists = json.loads(split.read_text(encoding="utf-8"))
+    return frozenset(name for one in PARTS if part in (one, "all") for name in lists[one])
+
+
+def _unlisted(path: Path) -> RealClip:
+    unknown = "not in the catalogue"
+    return RealClip(path, int(not path.name.startswith("none")), "", None, None, unknown, unknown)
 
 
 def draw_split(groups: list[dict[str, Any]]) -> dict[str, list[str]]:

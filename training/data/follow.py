@@ -108,7 +108,7 @@ def _nearest(faces: Iterable[rf.Face], last: rf.Face) -> rf.Face | None:
 
 def _bridged(found: NDArray[np.bool_], times: Times) -> NDArray[np.bool_]:
     """Count short gaps between two finds as found."""
-    there = found.copy()
+    there: NDArray[np.bool_] = found.copy()
     at = np.flatnonzero(found)
     for before, after in zip(at[:-1], at[1:]):
         if times[after] - times[before] <= MAX_GAP:

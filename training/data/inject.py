@@ -33,7 +33,7 @@ import numpy as np
 import rppg_fast as rf
 from rppg_fast.reading import none_if_nan
 from training.command import command
-from training.data.catalogue import PARTS, RealClip, part_of_clips, read_catalogue
+from training.data.catalogue import PARTS, RealClip, real_clips
 from training.data.clip_folder import Carrier, finish, is_complete, run_jobs
 from training.data.finger import Finger, draw_pulse, fingers
 from training.data.follow import follow_face
@@ -224,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--own-pulse", action="store_true", help="take clips with their own, too")
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args(arguments)
-    clips = part_of_clips(read_catalogue(args.catalogue), args.split)
+    clips = real_clips(args.catalogue, args.split)
     if args.kind == "pulses":
         if args.fingers is None:
             parser.error("--fingers is needed: the folder of subject_*/PPG.csv to take pulses from")

@@ -86,7 +86,7 @@ class SkinPulse:
         """Give the PPG of each cell in frame ``i``, 0 where there is no skin, (GRID, GRID)."""
         # To first order: delays are far shorter than a beat.
         local = self.pulse.ppg[i] - self._delay * self.pulse.slope[i]
-        return (self.masks[i] * self._field * local).astype(np.float32)
+        return np.asarray(self.masks[i] * self._field * local, np.float32)
 
     def add(self, frame: Frame, i: int, amplitude: float, random: np.random.Generator) -> Frame:
         """Return frame ``i`` with the pulse in its skin.
@@ -102,7 +102,7 @@ class SkinPulse:
         random
             For the rounding.
         """
-        out = frame.copy()
+        out: Frame = frame.copy()
         if self.path.presence[i] == 0:
             return out
         inside, weight = on_pixels(self.weight(i), grid_box(self.path, i), frame.shape)
@@ -125,7 +125,7 @@ class SkinPulse:
 def dithered(levels: NDArray[np.float32], random: np.random.Generator) -> Frame:
     """Round to 8 bits, up with the probability of what rounding down loses: right on average."""
     raised = np.floor(levels + random.random(levels.shape, np.float32))
-    return np.clip(raised, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(raised, 0, 255), np.uint8)
 
 
 def on_pixels(

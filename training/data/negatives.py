@@ -155,5 +155,5 @@ def _photograph(job: Negative, random: np.random.Generator) -> Iterator[tuple[Fr
         moved = cv2.warpAffine(
             picture, place, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
         )
-        moved += noise * random.standard_normal(moved.shape, np.float32)
-        yield dithered(moved, random), float(time)
+        grain = noise * random.standard_normal(moved.shape, np.float32)
+        yield dithered(np.asarray(moved + grain, np.float32), random), float(time)
