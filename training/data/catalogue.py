@@ -1,0 +1,165 @@
+"""Real clips of the data folder: what its catalogue says of them, and which part each belongs to.
+
+``catalogue.json`` is a list of objects with ``file``, ``faces``, ``seen``, ``seconds``,
+``classical_agree``, ``origin`` and ``licence_of_origin``; the files lie beside it. The committed
+split (``training/splits/real.json``) names files, all clips of one person in one part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SPLIT = Path(__file__).parent.parent / "splits" / "real.json"
+"""The committed split."""
+
+PARTS = ("dev", "test")
+"""Settings are chosen on the first one, results are reported on the second one."""
+
+# Positions in a period of five that belong to "dev": 60 % of the groups.
+_PERIOD, _DEV = 5, (0, 2, 3)
+
+# Up to it a clip holds no window of 10 s.
+_SHORT = 10.0
+
+
+@dataclass(frozen=True)
+class RealClip:
+    """A real video.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    faces : int
+        How many people are seen; 0 for a clip without a living face.
+    seen : str
+        What the catalogue says of the content.
+    seconds : float or None
+        Length; None where the catalogue does not say.
+    own_rate : float or None
+        Heart rate in bpm that several classical methods agree on in at least half of the windows:
+        evidence that the clip holds a readable pulse of its own. None where there is none.
+    origin, licence : str
+        The repository that the clip comes from and that repository's licence.
+    """
+
+    path: Path
+    faces: int
+    seen: str
+    seconds: float | None
+    own_rate: float | None
+    origin: str
+    licence: str
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return self.path.name
+
+
+def read_catalogue(path: Path) -> list[RealClip]:
+    """Read a catalogue; the clips keep its order.
+
+    Raises
+    ------
+    OSError
+        If the catalogue cannot be read.
+    ValueError
+        If it is not such a list, or lists a file that is not there; names the catalogue.
+    """
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        clips = [_clip(path.parent, entry) for entry in entries]
+    except (ValueError, KeyError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path}: not a catalogue of real clips ({reason})") from None
+    for clip in clips:
+        if not clip.path.is_file():
+            raise ValueError(f"{path}: lists {clip.name}, which does not lie beside it")
+    return clips
+
+
+def _clip(folder: Path, entry: dict[str, Any]) -> RealClip:
+    agree = entry["classical_agree"]
+    readable = agree is not None and 2 * agree["agree"] >= agree["windows"]
+    return RealClip(
+        path=folder / entry["file"],
+        faces=int(entry["faces"]),
+        seen=entry["seen"],
+        seconds=float(entry["seconds"]),
+        own_rate=float(agree["bpm"]) if readable else None,
+        origin=entry["origin"],
+        licence=entry["licence_of_origin"],
+    )
+
+
+def real_clips(catalogue: Path, part: str, split: Path = SPLIT) -> list[RealClip]:
+    """Read the clips of one part: those of a catalogue, and those of the split that lie beside it.
+
+    Parameters
+    ----------
+    catalogue
+        The catalogue.
+    part
+        "dev", "test", or "all", which is every clip, in the split or not.
+    split
+        A split file.
+
+    Raises
+    ------
+    OSError
+        If one of the files cannot be read.
+    ValueError
+        If there is no such part, or the catalogue is none.
+    """
+    names = names_of_part(part, split)
+    clips = read_catalogue(catalogue)
+    listed = {clip.name for clip in clips}
+    beside = sorted(
+        path for path in map(catalogue.parent.joinpath, names - listed) if path.is_file()
+    )
+    clips += [_unlisted(path) for path in beside]
+    return [clip for clip in clips if part == "all" or clip.name in names]
+
+
+def names_of_part(part: str, split: Path = SPLIT) -> frozenset[str]:
+    """Give the files of a part of the split, "dev", "test" or "all" for both; raises likewise."""
+    if part not in (*PARTS, "all"):
+        raise ValueError(f"part must be 'dev', 'test' or 'all', got {part!r}")
+    lists = json.loads(split.read_text(encoding="utf-8"))
+    return frozenset(name for one in PARTS if part in (one, "all") for name in lists[one])
+
+
+def _unlisted(path: Path) -> RealClip:
+    unknown = "not in the catalogue"
+    return RealClip(path, int(not path.name.startswith("none")), "", None, None, unknown, unknown)
+
+
+def draw_split(groups: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Draw the parts of a split from groups of clips, by the rule of ``real.json``.
+
+    Parameters
+    ----------
+    groups
+        One for each person, or for clips that show the same persons: ``kind``, ``seconds`` (of its
+        longest clip) and ``files``.
+
+    Returns
+    -------
+    dict of str to list of str
+        Files of "dev" and of "test", sorted.
+    """
+
+    def order(group: dict[str, Any]) -> tuple[str, bool, str]:
+        name = min(group["files"])
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        return group["kind"], group["seconds"] < _SHORT, digest
+
+    parts: dict[str, list[str]] = {part: [] for part in PARTS}
+    for place, group in enumerate(sorted(groups, key=order)):
+        parts["dev" if place % _PERIOD in _DEV else "test"] += group["files"]
+    return {part: sorted(files) for part, files in parts.items()}

@@ -1,0 +1,193 @@
+"""The pulse of a finger in the skin of a filmed face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from rppg_fast.video import Frame
+from training.data.finger import InjectedPulse
+from training.data.follow import FacePath
+from training.data.skin import GRID, grid_box
+
+_SKIN = 0.5  # a cell with a larger mask is skin
+_FIELD_BLUR = 8.0  # cells: patches of stronger and weaker pulse are an eighth of the face large
+_GREEN = 1
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a pulse lies in the skin.
+
+    Attributes
+    ----------
+    colour : (float, float, float)
+        By how much of themselves red, green and blue change, in any unit: the pulse is scaled so
+        that green has the wanted amplitude.
+    variation : float
+        Relative standard deviation of its strength over the face.
+    delay : float
+        Time in s from the earliest to the latest side of the face's box.
+    """
+
+    colour: tuple[float, float, float] = (0.33, 0.77, 0.53)
+    variation: float = 0.3
+    delay: float = 0.02
+
+
+class SkinPulse:
+    """A pulse in the skin of one followed face.
+
+    Parameters
+    ----------
+    path, masks
+        The face, from ``follow_face``, and its skin, from ``skin_masks``.
+    pulse
+        At the same frames.
+    look
+        How it lies in the skin.
+    random
+        For the places where it is stronger, and the side that is earlier.
+
+    Raises
+    ------
+    ValueError
+        If no skin is marked in any frame.
+    """
+
+    def __init__(
+        self,
+        path: FacePath,
+        masks: NDArray[np.float32],
+        pulse: InjectedPulse,
+        look: Look,
+        random: np.random.Generator,
+    ) -> None:
+        self.path, self.masks, self.pulse = path, masks, pulse
+        red, green, blue = look.colour
+        self._colour = np.array([blue, green, red], np.float32) / np.float32(green)
+        rough = cv2.GaussianBlur(random.standard_normal((GRID, GRID)), (0, 0), _FIELD_BLUR)
+        field = 1 + look.variation * (rough - rough.mean()) / rough.std()
+        skin = masks > _SKIN
+        if not skin.any():
+            raise ValueError("no skin is found in the face")
+        # The mean over the skin of what a pixel gets is 1, so that the amplitude is the skin's.
+        self._field = field / float((masks * field)[skin].mean())
+        angle = random.uniform(0, 2 * np.pi)
+        side = np.linspace(-0.5, 0.5, GRID)
+        along = np.cos(angle) * side[None, :] + np.sin(angle) * side[:, None]
+        self._delay = look.delay * along
+
+    def weight(self, i: int) -> NDArray[np.float32]:
+        """Give the PPG of each cell in frame ``i``, 0 where there is no skin, (GRID, GRID)."""
+        # To first order: delays are far shorter than a beat.
+        local = self.pulse.ppg[i] - self._delay * self.pulse.slope[i]
+        return np.asarray(self.masks[i] * self._field * local, np.float32)
+
+    def add(self, frame: Frame, i: int, amplitude: float, random: np.random.Generator) -> Frame:
+        """Return frame ``i`` with the pulse in its skin.
+
+        Parameters
+        ----------
+        frame
+            uint8 (H, W, 3) BGR.
+        i
+            Its number.
+        amplitude
+            Standard deviation of the skin's mean green over its mean.
+        random
+            For the rounding.
+        """
+        out: Frame = frame.copy()
+        if self.path.presence[i] == 0:
+            return out
+        inside, weight = on_pixels(self.weight(i), grid_box(self.path, i), frame.shape)
+        if weight.size == 0:
+            return out
+        change = np.float32(-amplitude) * weight[..., None] * self._colour
+        seen = frame[inside]
+        out[inside] = np.where(change == 0, seen, dithered(seen * (1 + change), random))
+        return out
+
+    def skin_green(self, frame: Frame, i: int) -> float:
+        """Mean green of the skin in frame ``i``; NaN where there is none."""
+        if self.path.presence[i] == 0:
+            return np.nan
+        inside, mask = on_pixels(self.masks[i], grid_box(self.path, i), frame.shape)
+        skin = mask > _SKIN
+        return float(frame[inside][..., _GREEN][skin].mean()) if skin.any() else np.nan
+
+
+def dithered(levels: NDArray[np.float32], random: np.random.Generator) -> Frame:
+    """Round to 8 bits, up with the probability of what rounding down loses: right on average."""
+    raised = np.floor(levels + random.random(levels.shape, np.float32))
+    return np.asarray(np.clip(raised, 0, 255), np.uint8)
+
+
+def on_pixels(
+    grid: NDArray[np.float32], box: tuple[float, float, float, float], shape: tuple[int, ...]
+) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
+    """Interpolate values on a face's grid at the frame's pixels.
+
+    Parameters
+    ----------
+    grid
+        float32 (GRID, GRID).
+    box
+        Left, top, width and height of the grid in pixels, from ``grid_box``.
+    shape
+        Of the frame.
+
+    Returns
+    -------
+    (slice, slice), float32
+        Rows and columns of the frame that the grid covers, and the values there.
+    """
+    left, top, width, height = box
+    x0, x1 = max(0, int(np.floor(left))), min(shape[1], int(np.ceil(left + width)))
+    y0, y1 = max(0, int(np.floor(top))), min(shape[0], int(np.ceil(top + height)))
+    inside = slice(y0, max(y0, y1)), slice(x0, max(x0, x1))
+    if x1 <= x0 or y1 <= y0:
+        return inside, np.zeros((max(0, y1 - y0), max(0, x1 - x0)), np.float32)
+    step_x, step_y = GRID / width, GRID / height
+    place = np.array(
+        [
+            [step_x, 0, (x0 + 0.5 - left) * step_x - 0.5],
+            [0, step_y, (y0 + 0.5 - top) * step_y - 0.5],
+        ]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return inside, np.asarray(cv2.warpAffine(grid, place, (x1 - x0, y1 - y0), flags=flags))
+
+
+def measured_amplitude(before: Iterable[Frame], after: Iterable[Frame], skin: SkinPulse) -> float:
+    """Measure how strong the pulse is in a video, by the video that it was put into.
+
+    The relative change of the skin's mean green from one video to the other is fitted by the
+    finger's pulse, as a lock-in amplifier does.
+
+    Parameters
+    ----------
+    before, after
+        uint8 (H, W, 3) BGR, without and with the pulse.
+    skin
+        What was put in.
+
+    Returns
+    -------
+    float
+        As ``amplitude`` in ``SkinPulse.add``; NaN where skin is in fewer than two frames.
+    """
+    pairs = enumerate(zip(before, after))
+    green = [(skin.skin_green(a, i), skin.skin_green(b, i)) for i, (a, b) in pairs]
+    old, new = np.array(green, np.float64).reshape(-1, 2).T
+    seen = np.isfinite(new) & (old > 0)  # in a black frame nothing can change
+    if seen.sum() < 2:
+        return float("nan")
+    change = new[seen] / old[seen]
+    ppg = skin.pulse.ppg[: len(old)][seen]
+    return float(-np.cov(change, ppg)[0, 1] / ppg.var(ddof=1))
