@@ -216,6 +216,7 @@ Doubles zero_phase(const BandPass& filter, const py::object& object) {
 }
 
 void bind_signal(py::module_& module) {
+  module.attr("EVIDENCE") = py::int_(static_cast<int>(Testimony::kCount));
   py::register_exception<TimeError>(module, "TimeError", PyExc_ValueError);
 
   py::class_<Clock>(module, "Clock")

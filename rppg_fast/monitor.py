@@ -312,6 +312,10 @@ class HeartRateMonitor:
         count = self._fresh()
         return self._times(count), self._stream.newest(count)
 
+    def candidates(self) -> list[_core.Candidate]:
+        """Return the peaks that the last reading chose from, and what is known of each."""
+        return self._stream.candidates()
+
     def fetch_unfiltered(
         self,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:

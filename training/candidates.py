@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -15,9 +16,10 @@ from tqdm import tqdm
 import rppg_fast as rf
 from rppg_fast import _core
 from rppg_fast.reference import Reference
+from training.data.catalogue import person_of
+from training.data.clip_folder import ABOUT, TRUTH
 from training.data.clips import Clips
 from training.data.ingredients import stream
-from training.metrics import PULSE
 from training.readout import STEP, Floats, SignalStream
 from training.sources import MethodSource, NetworkSource
 
@@ -26,9 +28,6 @@ MOST = 8
 
 VARIANTS = ("plain", "holes", "grey", "exposure")
 """What can be done to a video while it is read: see ``varied``."""
-
-TRUTH = "ground_truth.txt"
-"""Ending of the file beside a video that says its true heart rate, in UBFC's layout."""
 
 
 @dataclass(frozen=True)
@@ -268,8 +267,20 @@ def varied(
 
 
 def filmed_truths(folder: Path) -> list[FilmedTruth]:
-    """List the videos of a folder as ``training.data.inject`` and its like write it."""
-    raise NotImplementedError
+    """List the clips that ``training.data.inject`` made in a folder; by person.
 
-
-PULSE_RATE = PULSE.rate
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds none.
+    """
+    found = []
+    for path in sorted(folder.glob(f"*/{ABOUT}")):
+        about = json.loads(path.read_text(encoding="utf-8"))
+        truth = path.parent / TRUTH
+        person = person_of(about["carrier"]["file"])
+        video = path.parent / about["video"]
+        found.append(FilmedTruth(video, person, truth if truth.is_file() else None))
+    if not found:
+        raise FileNotFoundError(f"{folder}: holds no clip made by training.data.inject")
+    return found

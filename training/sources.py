@@ -85,11 +85,13 @@ class MethodSource:
         """What it is, in plain values."""
         return {"kind": "classical method", "method": self.method}
 
+    def signal(self, frames: Frames) -> Floats:
+        """Give what a ``SignalStream`` takes of every frame of a clip; there is no level."""
+        return from_zero(np.zeros(len(frames.times)), frames.times, observed_in(frames))
+
     def windows(self, frames: Frames, ends: Collection[int]) -> list[Window]:
         """Read windows at some frames of a clip."""
-        level = np.zeros(len(frames.times))
-        values = from_zero(level, frames.times, observed_in(frames))
-        return read_windows(SignalStream(self.method), values, frames.times, ends)
+        return read_windows(SignalStream(self.method), self.signal(frames), frames.times, ends)
 
 
 Source = Union[NetworkSource, MethodSource]

@@ -134,6 +134,15 @@ def names_of_part(part: str, split: Path = SPLIT) -> frozenset[str]:
     return frozenset(name for one in PARTS if part in (one, "all") for name in lists[one])
 
 
+def person_of(name: str, split: Path = SPLIT) -> str:
+    """Give the group of the split that a file belongs to, by its first file; else the file itself.
+
+    All files of a group show the same person or persons.
+    """
+    groups = json.loads(split.read_text(encoding="utf-8"))["groups"]
+    return next((min(group["files"]) for group in groups if name in group["files"]), name)
+
+
 def _unlisted(path: Path) -> RealClip:
     unknown = "not in the catalogue"
     return RealClip(path, int(not path.name.startswith("none")), "", None, None, unknown, unknown)
