@@ -88,7 +88,9 @@ class Spectrum {
   std::size_t hann_count_ = 0;
 };
 
-// Throws std::invalid_argument unless 0 < low < high < rate / 2 and the rate is at most 100 kHz.
+// Throws std::invalid_argument unless the rate is positive and at most 100 kHz.
+void check_rate(double rate);
+// Throws std::invalid_argument, also unless 0 < low < high < rate / 2.
 void check_band(double low, double high, double rate);
 
 }  // namespace rppg
