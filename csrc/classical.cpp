@@ -6,11 +6,12 @@
 #include <stdexcept>
 #include <string>
 
+#include "spectrum.hpp"
+
 namespace rppg {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-constexpr double kFastest = 1e5;       // Hz; keeps lengths within reason
 constexpr double kBlockSeconds = 1.6;  // one beat or more (Wang et al., 2017)
 // Variance of a relative colour below which there are rounding errors only.
 constexpr double kStill = 1e-18;
@@ -144,8 +145,8 @@ Axes chrom_axes(const Pair* means) {
 }
 
 // Writes every block's coefficients of the signals and 1, without the mean over the block: calls
-// put(t, coefficients) for each pair of blocks that begins at an even t. `axes(sums)` takes pairs
-// of mean values of a row.
+// put(t, coefficients) for each pair of blocks that begins at an even t. `choose(means)` makes Axes
+// of the mean values of a row, pairs of two blocks.
 template <int kWidth, typename Choose, typename Put>
 void project(const double* sums, std::size_t blocks, std::size_t length, Choose&& choose,
              Put&& put) {
@@ -195,9 +196,7 @@ void green_pulse(const double* const colour[kChannels], std::size_t count, doubl
 
 Classical::Classical(double rate, std::size_t max_samples)
     : rate_(rate), max_samples_(max_samples) {
-  if (!(rate > 0 && rate <= kFastest))
-    throw std::invalid_argument("the sampling rate must be positive and at most 100 kHz, is " +
-                                std::to_string(rate) + " Hz");
+  check_rate(rate);
   if (max_samples < 1) throw std::invalid_argument("a window needs at least 1 sample, not 0");
   // Blocks are worked out in twos: the last one may be joined by a row of no meaning.
   signals_.resize(max_samples * kFlatRow);
@@ -262,8 +261,8 @@ void Classical::pos(const double* const colour[kChannels], std::size_t count, do
   sum_blocks<kFlatRow>(coefficients, count, length_);
   const double* const inverse_cover = flat_.data();
   for (std::size_t s = 0; s < count; ++s) {
-    const double *const factors = coefficients + s * kFlatRow, *const signal =
-                                                                   signals + s * kFlatRow;
+    const double* const factors = coefficients + s * kFlatRow;
+    const double* const signal = signals + s * kFlatRow;
     const Pair halves = load(factors) * load(signal) + load(factors + 2) * load(signal + 2);
     out[s] = (halves[0] + halves[1]) * inverse_cover[s];
   }
@@ -273,12 +272,12 @@ void Classical::chrom(const double* const colour[kChannels],
                       const double* const filtered[kChannels], std::size_t count, double* out) {
   prepare(count);
   const Relative red(colour[0], count), green(colour[1], count), blue(colour[2], count);
-  const double *const red_pulse = filtered[0], *const green_pulse = filtered[1],
-                      *const blue_pulse = filtered[2];
+  const double *const f_red = filtered[0], *const f_green = filtered[1],
+                      *const f_blue = filtered[2];
   double *const signals = signals_.data(), *const sums = sums_.data();
   for (std::size_t i = 0; i < count; ++i) {
     double* const row = sums + i * kChromRow;
-    put_signals(red_pulse[i] * red.scale, green_pulse[i] * green.scale, blue_pulse[i] * blue.scale,
+    put_signals(f_red[i] * red.scale, f_green[i] * green.scale, f_blue[i] * blue.scale,
                 signals + i * kFlatRow, red[i], row);
     store(Pair{green[i], blue[i]}, row + kPosRow);
   }
@@ -304,8 +303,8 @@ void Classical::chrom(const double* const colour[kChannels],
   sum_blocks<kHannRow>(coefficients, count, length_);
   const double* const inverse_cover = hann_.data();
   for (std::size_t s = 0; s < count; ++s) {
-    const double *const factors = coefficients + s * kHannRow, *const signal =
-                                                                   signals + s * kFlatRow;
+    const double* const factors = coefficients + s * kHannRow;
+    const double* const signal = signals + s * kFlatRow;
     const Pair c = both(cosine[s + 1]), d = both(sine[s + 1]);
     Pair halves{};
     for (int i = 0; i < kFlatRow; i += 2)

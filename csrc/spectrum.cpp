@@ -40,10 +40,14 @@ double ratio(double part, double whole) { return std::log10(part / whole + kLeas
 
 }  // namespace
 
-void check_band(double low, double high, double rate) {
+void check_rate(double rate) {
   if (!(rate > 0 && rate <= kFastest))
     throw std::invalid_argument("the sampling rate must be positive and at most 100 kHz, is " +
                                 std::to_string(rate) + " Hz");
+}
+
+void check_band(double low, double high, double rate) {
+  check_rate(rate);
   if (!(0 < low && low < high && high < rate / 2))
     throw std::invalid_argument("the band " + std::to_string(low) + " to " + std::to_string(high) +
                                 " Hz must lie between 0 and half the sampling rate of " +

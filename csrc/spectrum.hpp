@@ -93,7 +93,9 @@ class Spectrum {
   double median_ = 0, most_ = 0;  // of the band's power, since find_peaks
 };
 
-// Throws std::invalid_argument unless 0 < low < high < rate / 2 and the rate is at most 100 kHz.
+// Throws std::invalid_argument unless the rate is positive and at most 100 kHz.
+void check_rate(double rate);
+// Throws std::invalid_argument, also unless 0 < low < high < rate / 2.
 void check_band(double low, double high, double rate);
 
 }  // namespace rppg

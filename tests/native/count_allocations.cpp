@@ -1,6 +1,7 @@
-// Counts heap allocations of a stream: one line for creation, one for warm-up, one for the rest.
-// Usage: count_allocations WEIGHTS
+// Counts heap allocations of a stream and of the classical methods: one line for creation, one for
+// warm-up, one for the rest. Usage: count_allocations WEIGHTS
 #include <atomic>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include <new>
 #include <vector>
 
+#include "ica.hpp"
 #include "stream.hpp"
 
 namespace {
@@ -42,6 +44,10 @@ int main(int, char** arguments) {
   constexpr int kHeight = 120, kWidth = 160;
   std::vector<std::uint8_t> pixels(kHeight * kWidth * 3);
   rppg::Stream stream(student, {});
+  constexpr std::size_t kSamples = 300;
+  rppg::Classical classical(30.0, kSamples);
+  rppg::Ica ica(rppg::select_kernels("auto"), 30.0, 0.7, 4.0, kSamples);
+  std::vector<double> red(kSamples), green(kSamples), blue(kSamples), pulse(kSamples);
   std::printf("creation %ld\n", allocations.exchange(0));
 
   int beats = 0;
@@ -61,11 +67,25 @@ int main(int, char** arguments) {
     beats += stream.push(frame, box, time).status == rppg::Status::ok;
     if (index % 5 == 4) stream.rebox(frame, box);
   };
+  // Windows of every size, one of a single block among them.
+  const auto extract = [&](std::size_t index) {
+    const auto value = static_cast<double>(index);
+    red[index % kSamples] = 2.0 + std::sin(value);
+    green[index % kSamples] = 3.0 + std::sin(value * value);
+    blue[index % kSamples] = 2.0 + std::cos(value);
+    const double* const colour[] = {red.data(), green.data(), blue.data()};
+    const std::size_t count = 2 + index % (kSamples - 1);
+    classical.pos(colour, count, pulse.data());
+    classical.chrom(colour, colour, count, pulse.data());
+    ica.pulse(colour, colour, count, pulse.data());
+  };
   push(0, rppg::ColourOrder::bgr);
   push(1, rppg::ColourOrder::rgb);
   std::printf("warm-up %ld\n", allocations.exchange(0));
-  for (int index = 2; index < 1500; ++index)
+  for (int index = 2; index < 1500; ++index) {
     push(index, index % 3 ? rppg::ColourOrder::bgr : rppg::ColourOrder::rgb);
+    extract(static_cast<std::size_t>(index));
+  }
   std::printf("afterwards %ld\n", allocations.exchange(0));
   return beats < 0;
 }
