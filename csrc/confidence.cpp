@@ -9,35 +9,41 @@
 namespace rppg {
 namespace {
 
+using namespace confidence_weights;
+
 // What lies further out than this was hardly seen in fitting: the network is not asked to guess.
 constexpr double kFarthest = 3.0;  // standard deviations
 
-}  // namespace
-
-double confidence(Method, const Testimony& said) {
-  using namespace confidence_weights;
+double run(const Network& network, const Testimony& said) {
   constexpr int kAtOnce = 4;
   static_assert(kHidden % (kAtOnce * kFloats) == 0, "hidden units fill vectors");
-  constexpr int kItems = sizeof kMean / sizeof *kMean;
+  static_assert(kItems == Testimony::kCount, "the network was fitted to these items");
   float input[kItems];
   for (int i = 0; i < kItems; ++i) {
     if (!std::isfinite(said.items[i])) return 0.0;
-    input[i] = static_cast<float>(
-        std::clamp((said.items[i] - kMean[i]) / kDeviation[i], -kFarthest, kFarthest));
+    input[i] = static_cast<float>(std::clamp((said.items[i] - network.mean[i]) /
+                                                 network.deviation[i],
+                                             -kFarthest, kFarthest));
   }
-  double logit = kOutputBias;
+  double logit = network.output_bias;
   for (int h = 0; h < kHidden; h += kAtOnce * kFloats) {
     Floats sums[kAtOnce];
-    for (int k = 0; k < kAtOnce; ++k) sums[k] = load(kHiddenBias + h + k * kFloats);
+    for (int k = 0; k < kAtOnce; ++k) sums[k] = load(network.hidden_bias + h + k * kFloats);
     for (int i = 0; i < kItems; ++i)
       for (int k = 0; k < kAtOnce; ++k)
-        sums[k] += input[i] * load(kHiddenWeights[i] + h + k * kFloats);
+        sums[k] += input[i] * load(network.hidden_weights[i] + h + k * kFloats);
     for (int k = 0; k < kAtOnce; ++k) {
       const Floats active = sums[k] > 0.0f ? sums[k] : Floats{};
-      logit += static_cast<double>(total(active * load(kOutputWeights + h + k * kFloats)));
+      logit += static_cast<double>(total(active * load(network.output_weights + h + k * kFloats)));
     }
   }
   return 1.0 / (1.0 + std::exp(-logit));
+}
+
+}  // namespace
+
+double confidence(Method method, const Testimony& said) {
+  return run(uses_network(method) ? kNetwork : kColour, said);
 }
 
 double recording_confidence(const std::vector<double>& confidences, double coverage, double) {

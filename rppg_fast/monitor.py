@@ -19,7 +19,7 @@ from rppg_fast.student import Student
 from rppg_fast.tracking import FaceTracker
 
 #: How much larger than the detected face the measured box is (the paper's value).
-BOX_SCALE = 1.6
+BOX_SCALE = 1.4
 
 #: What a monitor can measure by: the network with second opinions, alone, or a classical method.
 METHODS = ("fusion", "student", "pos", "chrom", "green", "ica")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Union
 
@@ -130,12 +130,15 @@ def open_source(text: str, device: str = "auto") -> Source:
     )
 
 
-def open_network(text: str) -> NetworkSource:
-    """Open a network, as ``open_source`` does; ValueError, too, if it is a classical method."""
+def open_network(text: str, method: str = "student") -> NetworkSource:
+    """Open a network, as ``open_source`` does, to be read by "student" or "fusion".
+
+    Raises what ``open_source`` does, and ValueError if it is a classical method.
+    """
     source = open_source(text)
     if not isinstance(source, NetworkSource):
         raise ValueError(f"{text} is no network")
-    return source
+    return replace(source, method=method)
 
 
 def _weights(name: str, path: Path) -> NetworkSource:
