@@ -164,7 +164,6 @@ void bind_face(py::module_& module) {
   py::class_<FaceTracker>(module, "FaceTracker")
       .def(py::init<double, int, bool>(), py::arg("box_scale"), py::arg("most"), py::arg("follow"))
       .def("reset", &FaceTracker::reset)
-      .def("pass_over", &FaceTracker::pass_over, py::arg("name"))
       .def("restart", &FaceTracker::restart, py::arg("time"))
       .def(
           "begin",

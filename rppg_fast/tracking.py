@@ -90,10 +90,6 @@ class FaceTracker:
         """Go on from a clock that was set, s: look at every face, and search, at once."""
         self._tracker.restart(time)
 
-    def pass_over(self, name: int) -> None:
-        """Let another face have the turn of this one."""
-        self._tracker.pass_over(name)
-
     def update(self, frame: NDArray[np.uint8], time: float) -> None:
         """Look at a frame, where a look is due: ``tracks`` may be others then.
 

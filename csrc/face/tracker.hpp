@@ -73,7 +73,6 @@ class FaceTracker {
   void looked(const std::optional<Face>& face);
   void searched(std::vector<Face> faces);
 
-  void pass_over(std::int64_t) {}
   // The faces that are there.
   const std::vector<Track>& tracks() const { return tracks_; }
   // Before that time, s, there is nothing to do, unless the frame's size changes.
