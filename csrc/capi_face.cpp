@@ -118,10 +118,10 @@ int rppg_face_detector_look_again(rppg_face_detector* detector, const rppg_frame
   return guarded(detector, [&] {
     require(face, "face");
     require(seen, "seen");
-    const std::optional<rppg::Face> found =
+    const std::optional<rppg::Sight> found =
         filled(detector->detector, "detector").look_again(view(frame), face_of(before, "before"));
     *seen = found.has_value();
-    if (found) give_face(*found, *face);
+    if (found) give_face(found->face, *face);
   });
 }
 

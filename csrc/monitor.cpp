@@ -47,6 +47,9 @@ void Monitor::track(const FrameView& frame, double time) {
     case FaceTracker::Task::look:
       tracker_.looked(detector_.look_again(frame, tracker_.sought()));
       break;
+    case FaceTracker::Task::check:
+      tracker_.looked(detector_.check(frame, tracker_.sought()));
+      break;
     case FaceTracker::Task::search:
       tracker_.searched(detector_.find(frame, tracker_.search_step()));
       break;
@@ -57,7 +60,10 @@ void Monitor::track(const FrameView& frame, double time) {
     if (box_) lose();
     return;
   }
-  const Box box = tracker_.tracks().front().box;
+  const Track& track = tracker_.tracks().front();
+  if (box_ && track.name != name_) lose();
+  const Box box = track.box;
+  name_ = track.name;
   if (box_ && !(box == *box_)) stream_.rebox(frame, box);
   box_ = box;
 }

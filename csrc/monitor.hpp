@@ -1,6 +1,7 @@
 // Frames in, readings out: finds the face, follows it, and measures it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -40,6 +41,7 @@ class Monitor {
   FaceTracker tracker_;
   Clock clock_;  // of the frames without a face
   std::optional<Box> box_;
+  std::int64_t name_ = 0;  // of the face in the box
   int width_ = 0, height_ = 0;
   double time_ = 0;
 };

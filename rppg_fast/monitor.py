@@ -119,6 +119,7 @@ class HeartRateMonitor:
         self._clock = _core.Clock(self.settings.max_gap)  # of the frames without a face
         self._follows = box is None and tracking == "follow"
         self._tracker: FaceTracker | None = None
+        self._name = 0  # of the face in the box
         if box is None:
             self._tracker = FaceTracker(detector or MTCNN(), box_scale, follow=self._follows)
         self.reset()
@@ -203,12 +204,13 @@ class HeartRateMonitor:
         if self._tracker is None or (self.box is not None and time < self._tracker.due):
             return
         self._tracker.update(frame[..., ::-1] if self._color == "rgb" else frame, time)
-        box = next((track.box for track in self._tracker.tracks), None)
+        name, box = next(((track.name, track.box) for track in self._tracker.tracks), (0, None))
+        if self.box is not None and name != self._name:
+            self._lose()
+        self._name = name
         if self.box is None:
             self.box = box
-        elif box is None:
-            self._lose()
-        elif box != self.box:
+        elif box is not None and box != self.box:
             self.rebox(frame, box)
 
     def _lose(self) -> None:

@@ -39,9 +39,14 @@ class FaceDetector {
 
   // Looks for a face where it was a moment ago, at a fraction of a search's cost: O-Net alone is
   // shown the old box and then, where it says that the face lies elsewhere, the box that it points
-  // to. That follows a face over some four tenths of its width. Only where this fails are the
-  // surroundings searched. None where there is no face nearby.
-  std::optional<Face> look_again(const FrameView& frame, const Face& face);
+  // to. That follows a face over some four tenths of its width. Only where this fails does the
+  // cascade search the surroundings. What a box shows of the outside of the frame is grey. None
+  // where there is no face nearby.
+  std::optional<Sight> look_again(const FrameView& frame, const Face& face);
+
+  // The same, more surely and at several times the cost: the cascade searches the surroundings
+  // first, and O-Net alone decides only where that finds nothing.
+  std::optional<Sight> check(const FrameView& frame, const Face& face);
 
   const DetectorOptions& options() const { return options_; }
 
