@@ -48,16 +48,10 @@ class DetectorHandle {
       : detector_(std::move(networks), {min_face_size, thresholds, factor},
                   select_kernels(backend.c_str())) {}
 
-  py::list find(const py::object& frame) {
-    const FrameView view = view_frame(frame, ColourOrder::bgr);
-    const BusyMark mark(busy_, "detector");
-    const std::vector<Face> faces = [&] {
-      py::gil_scoped_release release;
-      return detector_.find(view);
-    }();
-    py::list out;
-    for (const Face& face : faces) out.append(as_tuple(face));
-    return out;
+  py::list find(const py::object& frame) { return found(frame, 1, &FaceDetector::find); }
+
+  py::list locate(const py::object& frame, int step) {
+    return found(frame, std::max(step, 1), &FaceDetector::locate);
   }
 
   py::object look_again(const py::object& frame, const Edges64& box) {
@@ -69,6 +63,19 @@ class DetectorHandle {
   }
 
  private:
+  py::list found(const py::object& frame, int step,
+                 std::vector<Face> (FaceDetector::*search)(const FrameView&, int)) {
+    const FrameView view = view_frame(frame, ColourOrder::bgr);
+    const BusyMark mark(busy_, "detector");
+    const std::vector<Face> faces = [&] {
+      py::gil_scoped_release release;
+      return (detector_.*search)(view, step);
+    }();
+    py::list out;
+    for (const Face& face : faces) out.append(as_tuple(face));
+    return out;
+  }
+
   py::object seen(const py::object& frame, const Edges64& box,
                   std::optional<Sight> (FaceDetector::*look)(const FrameView&, const Face&)) {
     const FrameView view = view_frame(frame, ColourOrder::bgr);
@@ -152,6 +159,7 @@ void bind_face(py::module_& module) {
            py::arg("thresholds") = defaults.thresholds, py::arg("factor") = defaults.factor,
            py::arg("backend") = "auto")
       .def("find", &DetectorHandle::find, py::arg("frame"))
+      .def("locate", &DetectorHandle::locate, py::arg("frame"), py::arg("step") = 1)
       .def("look_again", &DetectorHandle::look_again, py::arg("frame"), py::arg("box"))
       .def("check", &DetectorHandle::check, py::arg("frame"), py::arg("box"));
 

@@ -51,7 +51,7 @@ void Monitor::track(const FrameView& frame, double time) {
       tracker_.looked(detector_.check(frame, tracker_.sought()));
       break;
     case FaceTracker::Task::search:
-      tracker_.searched(detector_.find(frame, tracker_.search_step()));
+      tracker_.searched(detector_.locate(frame, tracker_.search_step()));
       break;
     case FaceTracker::Task::nothing:
       break;

@@ -7,6 +7,7 @@ box glides after it until it has caught up.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -122,18 +123,18 @@ class FaceTracker:
             told = None if face is None else (*face.edges, face.probability)
             self._tracker.looked(told, by_cascade)
         elif task == _SEARCH:
-            faces = self._find(frame)
+            faces = self._search(frame)
             self._tracker.searched([(*face.edges, face.probability) for face in faces])
 
-    def _find(self, frame: NDArray[np.uint8]) -> list[Face]:
-        step = self._tracker.search_step if isinstance(self._detector, MTCNN) else 1
-        found = self._detector(np.ascontiguousarray(frame[::step, ::step]))
-        return [face.scaled(step) for face in found]
+    def _search(self, frame: NDArray[np.uint8]) -> Sequence[Face]:
+        if isinstance(self._detector, MTCNN):
+            return self._detector.locate(frame, self._tracker.search_step)
+        return self._detector(np.ascontiguousarray(frame))
 
     def _look_again(
         self, frame: NDArray[np.uint8], face: Face, check: bool
     ) -> tuple[Face, bool] | None:
         if isinstance(self._detector, MTCNN):
             return self._detector.sight(frame, face, check)
-        found = nearest_face(sure_faces(self._find(frame)), face)
+        found = nearest_face(sure_faces(self._search(frame)), face)
         return None if found is None else (found, True)

@@ -184,6 +184,18 @@ std::vector<Face> FaceDetector::find(const FrameView& frame, int step) {
   return faces;
 }
 
+std::vector<Face> FaceDetector::locate(const FrameView& frame, int step) {
+  std::vector<Face> faces = find(frame, step);
+  for (Face& face : faces) {
+    const Edges seen = squared(edges_of(face));
+    if (seen[0] >= 0 && seen[1] >= 0 && seen[2] <= static_cast<float>(frame.width) &&
+        seen[3] <= static_cast<float>(frame.height))
+      continue;
+    if (const std::optional<Face> whole = follow(frame, face)) face = *whole;
+  }
+  return faces;
+}
+
 std::vector<Face> FaceDetector::search(double smallest) {
   Candidates refined, found;
   refined.take(look(refine_, propose(smallest), options_.thresholds[1]), 0.7f);
