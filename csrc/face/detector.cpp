@@ -24,9 +24,10 @@ constexpr double kFacesPerSide = 12, kSmallestFace = 20;
 // after which what it says of the place is no longer to be improved.
 constexpr int kLooks = 3;
 constexpr float kSettled = 0.1f;
-// The cascade searches so many faces across, for none much smaller, and so many beyond the frame: a
-// face whose centre is in the frame reaches no further.
-constexpr double kNeighbourhood = 3.0, kShrunken = 0.6, kBeyond = 0.5;
+// The cascade searches so many faces across where O-Net finds nothing, and where it checks a face
+// that is hardly lost: less than half the pixels. It looks for no face much smaller, and so many
+// faces beyond the frame: one whose centre is in the frame reaches no further.
+constexpr double kNeighbourhood = 3.0, kChecked = 2.0, kShrunken = 0.6, kBeyond = 0.5;
 // Where O-Net moves the edges of a face that the cascade has found by less than this, relative to
 // its size, the place is O-Net's: looks and checks then say the same of a face that stays.
 constexpr float kAgreed = 0.25f;
@@ -191,7 +192,11 @@ std::vector<Face> FaceDetector::locate(const FrameView& frame, int step) {
     if (seen[0] >= 0 && seen[1] >= 0 && seen[2] <= static_cast<float>(frame.width) &&
         seen[3] <= static_cast<float>(frame.height))
       continue;
-    if (const std::optional<Face> whole = follow(frame, face)) face = *whole;
+    const double probability = face.probability;
+    if (const std::optional<Sight> whole = look_again(frame, face)) {
+      face = whole->face;
+      face.probability = std::max(probability, face.probability);
+    }
   }
   return faces;
 }
@@ -272,12 +277,13 @@ FaceDetector::Candidates FaceDetector::look(FaceForward& network, const Candidat
 
 std::optional<Sight> FaceDetector::look_again(const FrameView& frame, const Face& face) {
   if (const std::optional<Face> found = follow(frame, face)) return Sight{*found, false};
-  if (const std::optional<Face> found = search_near(frame, face)) return Sight{*found, true};
+  if (const std::optional<Face> found = search_near(frame, face, kNeighbourhood))
+    return Sight{*found, true};
   return {};
 }
 
 std::optional<Sight> FaceDetector::check(const FrameView& frame, const Face& face) {
-  const std::optional<Face> found = search_near(frame, face);
+  const std::optional<Face> found = search_near(frame, face, kChecked);
   const std::optional<Face> followed = follow(frame, found ? *found : face);
   if (!found && followed) return Sight{*followed, false};
   if (!found) return {};
@@ -307,9 +313,10 @@ std::optional<Face> FaceDetector::follow(const FrameView& frame, const Face& fac
   return {};
 }
 
-std::optional<Face> FaceDetector::search_near(const FrameView& frame, const Face& face) {
+std::optional<Face> FaceDetector::search_near(const FrameView& frame, const Face& face,
+                                              double across) {
   const Point centre = face.centre();
-  const double reach = kNeighbourhood / 2 * face.side(), beyond = kBeyond * face.side();
+  const double reach = across / 2 * face.side(), beyond = kBeyond * face.side();
   const auto low = [&](double at) { return static_cast<float>(std::max(at - reach, -beyond)); };
   const auto high = [&](double at, int length) {
     return static_cast<float>(std::min(at + reach, length + beyond));

@@ -62,7 +62,7 @@ class FaceDetector {
   Candidates propose(double smallest);
   Candidates look(FaceForward& network, const Candidates& candidates, double threshold);
   std::optional<Face> follow(const FrameView& frame, const Face& face);
-  std::optional<Face> search_near(const FrameView& frame, const Face& face);
+  std::optional<Face> search_near(const FrameView& frame, const Face& face, double across);
 
   std::shared_ptr<const FaceNetworks> networks_;
   DetectorOptions options_;

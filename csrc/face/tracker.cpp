@@ -108,8 +108,8 @@ void FaceTracker::looked(const std::optional<Sight>& sight) {
     see(track, agree(track, *sight), step);
   } else {
     track.missed = track.wanted = true;
-    // A search about to come may find in one frame that it has left and who else is there.
-    if (has_left(track) && next_search_ > time_ + kLookInterval / 2) {
+    // A search that comes in time finds in one frame that it has left and who else is there.
+    if (has_left(track) && next_search_ > track.seen + kMissedWithin) {
       drop(track);
       tracks_.erase(tracks_.begin() + static_cast<std::ptrdiff_t>(sought_));
     }

@@ -34,9 +34,11 @@ inline constexpr double kGrown = 1.25;
 // A face that only O-Net has seen for so long gives way to a sure one elsewhere, s: two checks and
 // the searches after them. A face turned aside stays where no other is.
 inline constexpr double kDoubted = 4.0;
-// A face that no look and no search has found for so long has left, s: a second look after the one
-// that failed. With the time to the next look, that is less than a second.
+// A face that no look and no search has found for so long has left, s: until a second look after
+// the one that failed.
 inline constexpr double kLostAfter = 0.55;
+// It is lost by then, s: less than a second, by a frame at 10 a second.
+inline constexpr double kMissedWithin = 0.9;
 // Time from one search of the whole frame to the next, s. It costs far more than a measured frame.
 inline constexpr double kSearchInterval = 0.5;
 // How far from its box, relative to its size, a face may move before the box sets out after it, and
