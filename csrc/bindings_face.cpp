@@ -48,29 +48,46 @@ class DetectorHandle {
       : detector_(std::move(networks), {min_face_size, thresholds, factor},
                   select_kernels(backend.c_str())) {}
 
-  py::list find(const py::object& frame) {
+  py::list find(const py::object& frame) { return found(frame, 1, &FaceDetector::find); }
+
+  py::list locate(const py::object& frame, int step) {
+    return found(frame, std::max(step, 1), &FaceDetector::locate);
+  }
+
+  py::object look_again(const py::object& frame, const Edges64& box) {
+    return seen(frame, box, &FaceDetector::look_again);
+  }
+
+  py::object check(const py::object& frame, const Edges64& box) {
+    return seen(frame, box, &FaceDetector::check);
+  }
+
+ private:
+  py::list found(const py::object& frame, int step,
+                 std::vector<Face> (FaceDetector::*search)(const FrameView&, int)) {
     const FrameView view = view_frame(frame, ColourOrder::bgr);
     const BusyMark mark(busy_, "detector");
     const std::vector<Face> faces = [&] {
       py::gil_scoped_release release;
-      return detector_.find(view);
+      return (detector_.*search)(view, step);
     }();
     py::list out;
     for (const Face& face : faces) out.append(as_tuple(face));
     return out;
   }
 
-  py::object look_again(const py::object& frame, const Edges64& box) {
+  py::object seen(const py::object& frame, const Edges64& box,
+                  std::optional<Sight> (FaceDetector::*look)(const FrameView&, const Face&)) {
     const FrameView view = view_frame(frame, ColourOrder::bgr);
     const BusyMark mark(busy_, "detector");
-    const std::optional<Face> found = [&] {
+    const std::optional<Sight> found = [&] {
       py::gil_scoped_release release;
-      return detector_.look_again(view, face_of(box));
+      return (detector_.*look)(view, face_of(box));
     }();
-    return found ? as_tuple(*found) : py::object(py::none());
+    if (!found) return py::none();
+    return py::make_tuple(as_tuple(found->face), found->by_cascade);
   }
 
- private:
   FaceDetector detector_;
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
@@ -142,7 +159,9 @@ void bind_face(py::module_& module) {
            py::arg("thresholds") = defaults.thresholds, py::arg("factor") = defaults.factor,
            py::arg("backend") = "auto")
       .def("find", &DetectorHandle::find, py::arg("frame"))
-      .def("look_again", &DetectorHandle::look_again, py::arg("frame"), py::arg("box"));
+      .def("locate", &DetectorHandle::locate, py::arg("frame"), py::arg("step") = 1)
+      .def("look_again", &DetectorHandle::look_again, py::arg("frame"), py::arg("box"))
+      .def("check", &DetectorHandle::check, py::arg("frame"), py::arg("box"));
 
   module.def("suppress", suppress_boxes, py::arg("boxes"), py::arg("scores"), py::arg("threshold"),
              py::arg("relative_to") = "union");
@@ -173,16 +192,17 @@ void bind_face(py::module_& module) {
           py::arg("width"), py::arg("height"), py::arg("time"))
       .def(
           "looked",
-          [](FaceTracker& self, const std::optional<Probable>& face) {
-            self.looked(face ? std::optional<Face>(face_of(*face)) : std::nullopt);
+          [](FaceTracker& self, const std::optional<Probable>& face, bool by_cascade) {
+            self.looked(face ? std::optional<Sight>({face_of(*face), by_cascade}) : std::nullopt);
           },
-          py::arg("face"))
+          py::arg("face"), py::arg("by_cascade"))
       .def(
           "searched",
           [](FaceTracker& self, const std::vector<Probable>& faces) {
             self.searched(faces_of(faces));
           },
           py::arg("faces"))
+      .def("pass_over", &FaceTracker::pass_over, py::arg("name"))
       .def_property_readonly(
           "sought", [](const FaceTracker& self) { return without_landmarks(self.sought()); })
       .def_property_readonly("tracks", tracks_of)

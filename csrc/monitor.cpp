@@ -53,8 +53,11 @@ void Monitor::track(const FrameView& frame, double time) {
     case FaceTracker::Task::look:
       tracker_.looked(detector_.look_again(frame, tracker_.sought()));
       break;
+    case FaceTracker::Task::check:
+      tracker_.looked(detector_.check(frame, tracker_.sought()));
+      break;
     case FaceTracker::Task::search:
-      tracker_.searched(detector_.find(frame, tracker_.search_step()));
+      tracker_.searched(detector_.locate(frame, tracker_.search_step()));
       break;
     case FaceTracker::Task::nothing:
       break;
@@ -65,10 +68,10 @@ void Monitor::track(const FrameView& frame, double time) {
   }
   const Track& found = tracker_.tracks().front();
   if (found.name != face_ || (!box_ && !(time - seen_ <= stream_.pulse().options().max_gap))) {
-    // Somebody else, or the same face after too long: nothing is left of the window.
+    // Somebody else, or the same face after too long: nothing is left of the window. Where this
+    // frame was measured in the old box, the new window begins with the next one.
     stream_.reset();
     patience_.restart();
-    // The frame has been measured with the other face's box: the new one begins with the next.
   } else if (box_ && !(found.box == *box_)) {
     stream_.rebox(frame, found.box);
   }

@@ -1,6 +1,7 @@
 // Frames in, readings out: finds the face, follows it, and measures it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 

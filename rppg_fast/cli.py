@@ -21,6 +21,7 @@ from rppg_fast.monitor import (
     DEFAULT_METHOD,
     METHODS,
     NETWORK_METHODS,
+    PAPER_BOX_SCALE,
     TRACKINGS,
 )
 from rppg_fast.pulse import PulseSettings
@@ -102,9 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--box-scale",
         type=float,
-        default=BOX_SCALE,
         metavar="S",
-        help=f"how much larger than the face the measured box is (default: {BOX_SCALE})",
+        help=f"how much larger than the face the measured box is (default: {BOX_SCALE}, and "
+        f"{PAPER_BOX_SCALE} with --tracking paper)",
     )
     command.add_argument(
         "--tracking",

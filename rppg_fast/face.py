@@ -230,12 +230,40 @@ class MTCNN:
         check_frame(frame)
         return [Face(*found) for found in self._detector().find(frame)]
 
+    def locate(self, frame: NDArray[np.uint8], step: int = 1) -> list[Face]:
+        """Find the faces in a frame, those that its border cuts with the boxes of whole ones.
+
+        The cascade stretches what is left of a face at the border, and so places it too far out;
+        O-Net is shown such a face once more, with grey in place of what is missing.
+
+        Parameters
+        ----------
+        frame
+            (H, W, 3) uint8, BGR, any strides.
+        step
+            Every so many pixels, across and down, are enough for the search, at least 1.
+
+        Returns
+        -------
+        list of Face
+            Most probable first, as the cascade saw them, with five landmarks each.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for a search.
+        """
+        check_frame(frame)
+        if step < 1:
+            raise ValueError(f"step must be at least 1, got {step}")
+        return [Face(*found) for found in self._detector().locate(frame, step)]
+
     def look_again(self, frame: NDArray[np.uint8], face: Face) -> Face | None:
         """Look for a face where it was a moment ago, at a fraction of a search's cost.
 
         O-Net alone is shown the old box and then, where it says that the face lies elsewhere, the
         box that it points to: that follows a face over some four tenths of its width. Only where
-        this fails are the surroundings searched.
+        this fails are the surroundings searched. What lies outside the frame is grey to it.
 
         Parameters
         ----------
@@ -254,9 +282,37 @@ class MTCNN:
         TypeError, ValueError
             As for a search.
         """
+        sight = self.sight(frame, face)
+        return None if sight is None else sight[0]
+
+    def sight(
+        self, frame: NDArray[np.uint8], face: Face, check: bool = False
+    ) -> tuple[Face, bool] | None:
+        """Look again, and say who has found the face.
+
+        Parameters
+        ----------
+        frame, face
+            As for ``look_again``.
+        check
+            Whether the whole cascade searches the surroundings first, at several times the cost,
+            and O-Net alone decides only where that finds nothing.
+
+        Returns
+        -------
+        tuple of Face and bool, or None
+            The face, and whether the cascade has found it or O-Net alone. None where there is no
+            face nearby.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for a search.
+        """
         check_frame(frame)
-        found = self._detector().look_again(frame, face.edges)
-        return None if found is None else Face(*found)
+        native = self._detector()
+        sight = (native.check if check else native.look_again)(frame, face.edges)
+        return None if sight is None else (Face(*sight[0]), sight[1])
 
     def _detector(self) -> _core.FaceDetector:
         if self._native is None:

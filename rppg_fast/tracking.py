@@ -7,6 +7,7 @@ box glides after it until it has caught up.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from rppg_fast.face import MTCNN, Face, FaceDetector, nearest_face, sure_faces
 from rppg_fast.reading import Box
 
 # What the tracker asks for.
-_LOOK, _SEARCH = 1, 2
+_LOOK, _CHECK, _SEARCH = 1, 2, 3
 
 
 class Track(NamedTuple):
@@ -48,7 +49,8 @@ class Track(NamedTuple):
 class FaceTracker:
     """Finds faces and follows them.
 
-    At most one look or one search is spent on a frame.
+    A face is lost when neither a look nor a search of the frame has found it for more than half a
+    second. At most one look or one search is spent on a frame.
 
     Parameters
     ----------
@@ -60,7 +62,7 @@ class FaceTracker:
     most
         The most faces to follow at once, the largest ones first.
     follow
-        Whether a face is looked at again; if not, the first box is kept for ever.
+        Whether a face is looked at again; if not, the first box is kept until it is passed over.
     """
 
     def __init__(
@@ -87,8 +89,22 @@ class FaceTracker:
         self._tracker.reset()
 
     def restart(self, time: float) -> None:
-        """Go on from a clock that was set, s: look at every face, and search, at once."""
+        """Go on from a clock that was set, s: check every face, and search, at once."""
         self._tracker.restart(time)
+
+    def pass_over(self, name: int) -> None:
+        """Give another face its turn, where a face has shown no pulse for a whole window.
+
+        The next search, which is due at once, gives the face's place to another sure face that is
+        there. A face passed over has its turn again after all those that were not, or earlier.
+        Where there is no other, nothing changes, and no further search follows.
+
+        Parameters
+        ----------
+        name
+            The face's number. Nothing happens where no face that is there has it.
+        """
+        self._tracker.pass_over(name)
 
     def update(self, frame: NDArray[np.uint8], time: float) -> None:
         """Look at a frame, where a look is due: ``tracks`` may be others then.
@@ -101,19 +117,24 @@ class FaceTracker:
             Its time, s, later than those before.
         """
         task = self._tracker.begin(frame.shape[1], frame.shape[0], time)
-        if task == _LOOK:
-            face = self._look_again(frame, Face(*self._tracker.sought))
-            self._tracker.looked(None if face is None else (*face.edges, face.probability))
+        if task in (_LOOK, _CHECK):
+            sight = self._look_again(frame, Face(*self._tracker.sought), task == _CHECK)
+            face, by_cascade = sight or (None, False)
+            told = None if face is None else (*face.edges, face.probability)
+            self._tracker.looked(told, by_cascade)
         elif task == _SEARCH:
-            faces = self._find(frame)
+            faces = self._search(frame)
             self._tracker.searched([(*face.edges, face.probability) for face in faces])
 
-    def _find(self, frame: NDArray[np.uint8]) -> list[Face]:
-        step = self._tracker.search_step if isinstance(self._detector, MTCNN) else 1
-        found = self._detector(np.ascontiguousarray(frame[::step, ::step]))
-        return [face.scaled(step) for face in found]
-
-    def _look_again(self, frame: NDArray[np.uint8], face: Face) -> Face | None:
+    def _search(self, frame: NDArray[np.uint8]) -> Sequence[Face]:
         if isinstance(self._detector, MTCNN):
-            return self._detector.look_again(frame, face)
-        return nearest_face(sure_faces(self._find(frame)), face)
+            return self._detector.locate(frame, self._tracker.search_step)
+        return self._detector(np.ascontiguousarray(frame))
+
+    def _look_again(
+        self, frame: NDArray[np.uint8], face: Face, check: bool
+    ) -> tuple[Face, bool] | None:
+        if isinstance(self._detector, MTCNN):
+            return self._detector.sight(frame, face, check)
+        found = nearest_face(sure_faces(self._search(frame)), face)
+        return None if found is None else (found, True)

@@ -29,6 +29,12 @@ struct Face {
   Face scaled(double scale, double left, double top) const;
 };
 
+// A face that was looked at again, and whether the whole cascade has found it or O-Net alone.
+struct Sight {
+  Face face;
+  bool by_cascade;
+};
+
 // How far apart two faces are, in units of the larger one's side.
 double face_distance(const Face& face, const Face& other);
 

@@ -24,8 +24,15 @@ constexpr double kFacesPerSide = 12, kSmallestFace = 20;
 // after which what it says of the place is no longer to be improved.
 constexpr int kLooks = 3;
 constexpr float kSettled = 0.1f;
-// Where O-Net finds nothing, the cascade searches so many faces across, for none much smaller.
-constexpr double kNeighbourhood = 3.0, kShrunken = 0.6;
+// The cascade searches so many faces across where O-Net finds nothing, and where it checks a face
+// that is hardly lost: less than half the pixels. It looks for no face much smaller, and so many
+// faces beyond the frame: one whose centre is in the frame reaches no further.
+constexpr double kNeighbourhood = 3.0, kChecked = 2.0, kShrunken = 0.6, kBeyond = 0.5;
+// Where O-Net moves the edges of a face that the cascade has found by less than this, relative to
+// its size, the place is O-Net's: looks and checks then say the same of a face that stays.
+constexpr float kAgreed = 0.25f;
+// No part reaches further than this beyond the frame: whole numbers suffice for any box.
+constexpr float kFarthest = static_cast<float>(kLongestSide);
 // Pixels across a face that are enough for O-Net and for the cascade: larger ones are thinned out.
 constexpr double kFine = 96, kCoarse = 48;
 
@@ -61,14 +68,21 @@ Box inside(const Edges& box, const Picture& picture) {
           clip(box[3], picture.height())};
 }
 
-// The part of a frame between some edges, thinned out; empty where that is nothing.
-Part part_of(const FrameView& frame, const Edges& edges, double step) {
-  return {{clip(std::floor(edges[0]), frame.width), clip(std::floor(edges[1]), frame.height),
-           clip(std::ceil(edges[2]), frame.width), clip(std::ceil(edges[3]), frame.height)},
+// The part of the plane between some edges, thinned out.
+Part part_of(const Edges& edges, double step) {
+  const auto whole = [](float edge) {  // of a NaN: the lowest, so that the part is empty
+    return static_cast<int>(edge > -kFarthest ? std::min(edge, 2 * kFarthest) : -kFarthest);
+  };
+  return {{whole(std::floor(edges[0])), whole(std::floor(edges[1])), whole(std::ceil(edges[2])),
+           whole(std::ceil(edges[3]))},
           step > 1 ? static_cast<int>(std::min(step, static_cast<double>(kLongestSide))) : 1};
 }
 
-bool is_empty(const Part& part) { return part.box.x0 >= part.box.x1 || part.box.y0 >= part.box.y1; }
+// Whether a part shows anything of a frame.
+bool shows(const Part& part, const FrameView& frame) {
+  return std::max(part.box.x0, 0) < std::min(part.box.x1, frame.width) &&
+         std::max(part.box.y0, 0) < std::min(part.box.y1, frame.height);
+}
 
 Edges inward(const Edges& box, const Part& part) {
   const auto x = static_cast<float>(part.box.x0), y = static_cast<float>(part.box.y0);
@@ -96,7 +110,15 @@ Edges edges_of(const Face& face) {
           static_cast<float>(face.y1)};
 }
 
-void check(const DetectorOptions& options) {
+// How far the edge lies that was moved furthest.
+float moved(const Edges& before, const Edges& after) {
+  float most = 0;
+  for (std::size_t i = 0; i < before.size(); ++i)
+    most = std::max(most, std::abs(after[i] - before[i]));
+  return most;
+}
+
+void check_options(const DetectorOptions& options) {
   const double least = options.min_face_size;
   if (least != 0 && !(least >= kWindow && std::isfinite(least)))
     throw std::invalid_argument("min_face_size must be at least 12, got " + std::to_string(least));
@@ -147,7 +169,7 @@ FaceDetector::FaceDetector(std::shared_ptr<const FaceNetworks> networks,
       propose_(networks_->propose, kernels),
       refine_(networks_->refine, kernels),
       output_(networks_->output, kernels) {
-  check(options_);
+  check_options(options_);
 }
 
 std::vector<Face> FaceDetector::find(const FrameView& frame, int step) {
@@ -160,6 +182,22 @@ std::vector<Face> FaceDetector::find(const FrameView& frame, int step) {
                                               : std::max(kSmallestFace, side / kFacesPerSide));
   if (step > 1)
     for (Face& face : faces) face = outward(face, part);
+  return faces;
+}
+
+std::vector<Face> FaceDetector::locate(const FrameView& frame, int step) {
+  std::vector<Face> faces = find(frame, step);
+  for (Face& face : faces) {
+    const Edges seen = squared(edges_of(face));
+    if (seen[0] >= 0 && seen[1] >= 0 && seen[2] <= static_cast<float>(frame.width) &&
+        seen[3] <= static_cast<float>(frame.height))
+      continue;
+    const double probability = face.probability;
+    if (const std::optional<Sight> whole = look_again(frame, face)) {
+      face = whole->face;
+      face.probability = std::max(probability, face.probability);
+    }
+  }
   return faces;
 }
 
@@ -237,9 +275,21 @@ FaceDetector::Candidates FaceDetector::look(FaceForward& network, const Candidat
   return passed;
 }
 
-std::optional<Face> FaceDetector::look_again(const FrameView& frame, const Face& face) {
-  const std::optional<Face> found = follow(frame, face);
-  return found ? found : search_near(frame, face);
+std::optional<Sight> FaceDetector::look_again(const FrameView& frame, const Face& face) {
+  if (const std::optional<Face> found = follow(frame, face)) return Sight{*found, false};
+  if (const std::optional<Face> found = search_near(frame, face, kNeighbourhood))
+    return Sight{*found, true};
+  return {};
+}
+
+std::optional<Sight> FaceDetector::check(const FrameView& frame, const Face& face) {
+  const std::optional<Face> found = search_near(frame, face, kChecked);
+  const std::optional<Face> followed = follow(frame, found ? *found : face);
+  if (!found && followed) return Sight{*followed, false};
+  if (!found) return {};
+  const bool agreed = followed && moved(edges_of(*found), edges_of(*followed)) <
+                                      kAgreed * static_cast<float>(found->side());
+  return Sight{agreed ? *followed : *found, true};
 }
 
 std::optional<Face> FaceDetector::follow(const FrameView& frame, const Face& face) {
@@ -248,8 +298,8 @@ std::optional<Face> FaceDetector::follow(const FrameView& frame, const Face& fac
     const Edges square = squared(box);
     const float side = square[2] - square[0];
     if (!(side > 0)) return {};
-    const Part part = part_of(frame, square, static_cast<double>(side) / kFine);
-    if (is_empty(part)) return {};
+    const Part part = part_of(square, static_cast<double>(side) / kFine);
+    if (!shows(part, frame)) return {};
     picture_.fill(frame, part);
     Candidates candidate;
     candidate.boxes.push_back(inward(square, part));
@@ -257,23 +307,24 @@ std::optional<Face> FaceDetector::follow(const FrameView& frame, const Face& fac
     if (seen.size() == 0) return {};
     const Face found = outward(face_of(seen.boxes[0], seen.scores[0], seen.said[0].data()), part);
     box = edges_of(found);
-    float moved = 0;
-    for (std::size_t i = 0; i < box.size(); ++i)
-      moved = std::max(moved, std::abs(box[i] - square[i]));
-    const bool settled = moved < kSettled * side || look_number == kLooks;
+    const bool settled = moved(square, box) < kSettled * side || look_number == kLooks;
     if (found.probability > options_.thresholds[2] && settled) return found;
   }
   return {};
 }
 
-std::optional<Face> FaceDetector::search_near(const FrameView& frame, const Face& face) {
+std::optional<Face> FaceDetector::search_near(const FrameView& frame, const Face& face,
+                                              double across) {
   const Point centre = face.centre();
-  const double reach = kNeighbourhood / 2 * face.side();
-  const auto edge = [](double at) { return static_cast<float>(at); };
-  const Edges around{edge(centre.x - reach), edge(centre.y - reach), edge(centre.x + reach),
-                     edge(centre.y + reach)};
-  const Part part = part_of(frame, around, face.side() / kCoarse);
-  if (is_empty(part) || std::min(part.width(), part.height()) < kWindow) return {};
+  const double reach = across / 2 * face.side(), beyond = kBeyond * face.side();
+  const auto low = [&](double at) { return static_cast<float>(std::max(at - reach, -beyond)); };
+  const auto high = [&](double at, int length) {
+    return static_cast<float>(std::min(at + reach, length + beyond));
+  };
+  const Part part = part_of(
+      {low(centre.x), low(centre.y), high(centre.x, frame.width), high(centre.y, frame.height)},
+      face.side() / kCoarse);
+  if (!shows(part, frame) || std::min(part.width(), part.height()) < kWindow) return {};
   picture_.fill(frame, part);
   std::vector<Face> faces = search(std::max<double>(kWindow, kShrunken * face.side() / part.step));
   for (Face& each : faces) each = outward(each, part);

@@ -37,11 +37,21 @@ class FaceDetector {
   // 12 pixels high or wide has none.
   std::vector<Face> find(const FrameView& frame, int step = 1);
 
+  // As `find`, but a face that the border of the frame cuts has the box that it would have if it
+  // were whole: O-Net is shown it once more with grey in place of what is missing. The cascade
+  // stretches what is left of such a face, and so places it too far out.
+  std::vector<Face> locate(const FrameView& frame, int step = 1);
+
   // Looks for a face where it was a moment ago, at a fraction of a search's cost: O-Net alone is
   // shown the old box and then, where it says that the face lies elsewhere, the box that it points
-  // to. That follows a face over some four tenths of its width. Only where this fails are the
-  // surroundings searched. None where there is no face nearby.
-  std::optional<Face> look_again(const FrameView& frame, const Face& face);
+  // to. That follows a face over some four tenths of its width. Only where this fails does the
+  // cascade search the surroundings. What a box shows of the outside of the frame is grey. None
+  // where there is no face nearby.
+  std::optional<Sight> look_again(const FrameView& frame, const Face& face);
+
+  // The same, more surely and at several times the cost: the cascade searches the surroundings
+  // first, and O-Net alone decides only where that finds nothing.
+  std::optional<Sight> check(const FrameView& frame, const Face& face);
 
   const DetectorOptions& options() const { return options_; }
 
@@ -52,7 +62,7 @@ class FaceDetector {
   Candidates propose(double smallest);
   Candidates look(FaceForward& network, const Candidates& candidates, double threshold);
   std::optional<Face> follow(const FrameView& frame, const Face& face);
-  std::optional<Face> search_near(const FrameView& frame, const Face& face);
+  std::optional<Face> search_near(const FrameView& frame, const Face& face, double across);
 
   std::shared_ptr<const FaceNetworks> networks_;
   DetectorOptions options_;

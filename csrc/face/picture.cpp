@@ -1,6 +1,7 @@
 #include "face/picture.hpp"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 #include <string>
 
@@ -13,15 +14,24 @@ constexpr std::int64_t kMostPixels = std::int64_t{1} << 30;
 // Pixels to the networks' [-1, 1].
 constexpr double kGrey = 127.5, kGreyStep = 1.0 / 128.0;
 
-// One row of luma and chroma (BT.601, luma from 16 to 235) as bytes of red, green and blue.
-void convert_row(const FrameView& frame, int y, const Part& part, std::uint8_t* out) {
+// Red, green and blue of every pixel outside the frame: the middle of the range.
+constexpr std::uint8_t kOutside = 128;
+
+// How many of begin, begin + step, ... lie before `end`, at most `count`.
+int count_before(int begin, int end, int step, int count) {
+  return begin < end ? std::min((end - begin + step - 1) / step, count) : 0;
+}
+
+// Every `step`-th pixel from `first` to before `end` of one row of luma and chroma (BT.601, luma
+// from 16 to 235) as bytes of red, green and blue.
+void convert_row(const FrameView& frame, int y, int first, int end, int step, std::uint8_t* out) {
   const std::uint8_t* const luma = frame.data + y * frame.row_stride;
   const bool planes = frame.order == ColourOrder::nv12;
   const std::uint8_t* const chroma = planes ? frame.chroma + y / 2 * frame.chroma_stride : luma;
   const auto byte = [](int value) {  // from 1 / 65536
     return static_cast<std::uint8_t>(std::min(std::max((value + 32768) >> 16, 0), 255));
   };
-  for (int x = part.box.x0; x < part.box.x1; x += part.step, out += 3) {
+  for (int x = first; x < end; x += step, out += 3) {
     const std::uint8_t* const pair = chroma + x / 2 * (planes ? 2 : 4);
     const int light = 76309 * (luma[planes ? x : 2 * x] - 16);
     const int u = pair[planes ? 0 : 1] - 128, v = pair[planes ? 1 : 3] - 128;
@@ -31,11 +41,14 @@ void convert_row(const FrameView& frame, int y, const Part& part, std::uint8_t* 
   }
 }
 
-// A row of pixels, `pixel` bytes from one to the next, added to the sums above it.
-void add_row(const std::uint8_t* first, std::ptrdiff_t pixel, std::ptrdiff_t green,
-             std::ptrdiff_t blue, int count, const std::uint32_t* above, std::uint32_t* out) {
-  std::uint32_t r = 0, g = 0, b = 0;
-  out[0] = out[1] = out[2] = 0;
+using Colour = std::array<std::uint32_t, 3>;
+
+// Goes on with a row from the sum of its pixels so far: `count` pixels, `pixel` bytes from one to
+// the next, are added to it and to the sums above. Returns the sum then.
+Colour add_pixels(const std::uint8_t* first, std::ptrdiff_t pixel, std::ptrdiff_t green,
+                  std::ptrdiff_t blue, int count, Colour sum, const std::uint32_t* above,
+                  std::uint32_t* out) {
+  std::uint32_t r = sum[0], g = sum[1], b = sum[2];
   for (int x = 0; x < count; ++x, first += pixel) {
     above += 3;
     out += 3;
@@ -43,6 +56,7 @@ void add_row(const std::uint8_t* first, std::ptrdiff_t pixel, std::ptrdiff_t gre
     out[1] = above[1] + (g += first[green]);
     out[2] = above[2] + (b += first[blue]);
   }
+  return {r, g, b};
 }
 
 }  // namespace
@@ -61,18 +75,33 @@ void Picture::fill(const FrameView& frame, const Part& part) {
   const bool bgr = frame.order == ColourOrder::bgr;
   const std::ptrdiff_t red = bgr ? 2 * frame.channel_stride : 0;
   const std::ptrdiff_t channel = bgr ? -frame.channel_stride : frame.channel_stride;
+  const int left = count_before(part.box.x0, 0, part.step, width_);
+  const int right = count_before(part.box.x0, frame.width, part.step, width_);
+  const int first_x = part.box.x0 + left * part.step;
   for (int i = 0; i < height_; ++i) {
     const int y = part.box.y0 + i * part.step;
-    std::uint32_t* const out = sums_.data() + stride() * (static_cast<std::size_t>(i) + 1);
-    if (yuv) {
-      convert_row(frame, y, part, row_.data());
-      add_row(row_.data(), 3, 1, 2, width_, out - stride(), out);
-    } else {
-      const std::uint8_t* const first =
-          frame.data + y * frame.row_stride + part.box.x0 * frame.pixel_stride + red;
-      add_row(first, part.step * frame.pixel_stride, channel, 2 * channel, width_, out - stride(),
-              out);
+    std::uint32_t* out = sums_.data() + stride() * (static_cast<std::size_t>(i) + 1);
+    Colour sum{};
+    std::copy(sum.begin(), sum.end(), out);
+    const auto add = [&](const std::uint8_t* first, std::ptrdiff_t pixel, std::ptrdiff_t green,
+                         std::ptrdiff_t blue, int count) {
+      sum = add_pixels(first, pixel, green, blue, count, sum, out - stride(), out);
+      out += 3 * count;
+    };
+    const auto pad = [&](int count) { add(&kOutside, 0, 0, 0, count); };
+    if (y < 0 || y >= frame.height || left >= right) {
+      pad(width_);
+      continue;
     }
+    pad(left);
+    if (yuv) {
+      convert_row(frame, y, first_x, std::min(part.box.x1, frame.width), part.step, row_.data());
+      add(row_.data(), 3, 1, 2, right - left);
+    } else {
+      add(frame.data + y * frame.row_stride + first_x * frame.pixel_stride + red,
+          part.step * frame.pixel_stride, channel, 2 * channel, right - left);
+    }
+    pad(width_ - right);
   }
 }
 

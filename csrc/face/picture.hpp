@@ -18,8 +18,8 @@ struct Part {
 
 class Picture {
  public:
-  // The part must lie in the frame. Throws std::invalid_argument where it has more pixels than its
-  // sums can tell apart.
+  // What lies outside the frame is grey. Throws std::invalid_argument where the part has more
+  // pixels than its sums can tell apart.
   void fill(const FrameView& frame, const Part& part);
 
   int width() const { return width_; }

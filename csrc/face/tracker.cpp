@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace rppg {
 namespace {
@@ -9,6 +10,8 @@ namespace {
 constexpr double kForever = std::numeric_limits<double>::infinity();
 // Two boxes nearer than this, relative to their size, show one face.
 constexpr double kOneFace = 0.5;
+// So many places where a face was passed over are remembered; the one of longest ago is forgotten.
+constexpr std::size_t kMostPassed = 16;
 // Pixels of a frame's shorter side that are enough for a search: a larger frame is thinned out.
 constexpr int kSearchedSide = 480;
 
@@ -40,13 +43,15 @@ void FaceTracker::reset() {
 void FaceTracker::forget() {
   tracks_.clear();
   lost_.clear();
+  passed_.clear();
   next_search_ = due_ = -kForever;
 }
 
 void FaceTracker::restart(double time) {
   for (Track& track : tracks_) {
-    track.seen = time;
+    track.seen = track.agreed = track.check = time;
     track.due = follow_ ? time : kForever;
+    track.missed = track.searched = track.wanted = false;
     track.glide.reset();
   }
   lost_.clear();
@@ -67,7 +72,7 @@ FaceTracker::Task FaceTracker::begin(int width, int height, double time) {
                                       [](const Track& a, const Track& b) { return a.due < b.due; });
   if (first != tracks_.end() && first->due <= std::min(time, search_due())) {
     sought_ = static_cast<std::size_t>(first - tracks_.begin());
-    return Task::look;
+    return first->check <= time ? Task::check : Task::look;
   }
   if (search_due() <= time) return Task::search;
   settle();
@@ -79,30 +84,65 @@ void FaceTracker::settle() {
   for (const Track& track : tracks_) due_ = std::min(due_, track.glide ? time_ : track.due);
 }
 
-double FaceTracker::search_due() const { return tracks_.size() < most_ ? next_search_ : kForever; }
+double FaceTracker::search_due() const {
+  const bool wanted = tracks_.size() < most_ ||
+                      std::any_of(
+                          tracks_.begin(), tracks_.end(),
+                          [](const Track& track) { return track.wanted || track.yields; });
+  return wanted ? next_search_ : kForever;
+}
 
 int FaceTracker::search_step() const {
   return follow_ ? std::max(1, std::min(width_, height_) / kSearchedSide) : 1;
 }
 
-void FaceTracker::looked(const std::optional<Face>& face) {
+void FaceTracker::looked(const std::optional<Sight>& sight) {
   Track& track = tracks_[sought_];
   // As long as it was since the last look, so that the box moves at an even pace.
   const double step = std::min(time_ - track.due, kLookInterval) + kLookInterval;
+  const bool checked = track.check <= time_;
   track.due = time_ + kLookInterval;
-  if (face && is_inside(*face) && nearest_track(*face) == sought_) {
-    track.seen = time_;
-    track.face = *face;
-    if (apart(*face, track.aim) > (track.glide ? kCaughtUp : kDeadZone))
-      track.glide = Glide{track.aim, *face, time_, time_ + step};
-    else
-      track.glide.reset();
-  } else if (time_ - track.seen > kLostAfter) {
-    lost_.push_back(track);
-    tracks_.erase(tracks_.begin() + static_cast<std::ptrdiff_t>(sought_));
-    next_search_ = time_;
+  if (checked) track.check = time_ + kCheckInterval;
+  if (sight && is_inside(sight->face) && nearest_track(sight->face) == sought_) {
+    track.wanted = checked && !sight->by_cascade;
+    see(track, agree(track, *sight), step);
+  } else {
+    track.missed = track.wanted = true;
+    // A search that comes in time finds in one frame that it has left and who else is there.
+    if (has_left(track) && next_search_ > track.seen + kMissedWithin) {
+      drop(track);
+      tracks_.erase(tracks_.begin() + static_cast<std::ptrdiff_t>(sought_));
+    }
   }
   settle();
+}
+
+void FaceTracker::see(Track& track, const Face& face, double step) {
+  track.seen = time_;
+  track.face = face;
+  track.missed = track.searched = false;
+  if (apart(face, track.aim) > (track.glide ? kCaughtUp : kDeadZone))
+    track.glide = Glide{track.aim, face, time_, time_ + step};
+  else
+    track.glide.reset();
+}
+
+// The face that was seen, as large as the cascade lets it be.
+Face FaceTracker::agree(Track& track, const Sight& sight) {
+  const Face& face = sight.face;
+  if (sight.by_cascade) {
+    track.side = face.side();
+    track.agreed = time_;
+    track.check = time_ + kCheckInterval;
+    return face;
+  }
+  const double growth = face.side() / track.side;
+  const double allowed = std::min(std::max(growth, 1 / kGrown), kGrown);
+  if (growth == allowed) return face;
+  track.check = time_;
+  const Point centre = face.centre();
+  const double scale = allowed / growth;
+  return face.scaled(scale, centre.x * (1 - scale), centre.y * (1 - scale));
 }
 
 void FaceTracker::searched(std::vector<Face> faces) {
@@ -111,18 +151,117 @@ void FaceTracker::searched(std::vector<Face> faces) {
       std::remove_if(lost_.begin(), lost_.end(),
                      [this](const Track& track) { return !(time_ - track.seen < kRemembered); }),
       lost_.end());
-  std::stable_sort(faces.begin(), faces.end(),
-                   [](const Face& a, const Face& b) { return a.area() > b.area(); });
-  for (const Face& face : faces) {
-    if (tracks_.size() >= most_) break;
-    if (!(face.probability >= kSure) || !is_inside(face)) continue;
-    const auto nearest = nearest_track(face);
-    if (nearest && face_distance(face, tracks_[*nearest].face) < kOneFace) continue;
-    const Box pixels = box(face);
-    tracks_.push_back({name(face), pixels, face, face, time_,
-                       follow_ ? time_ + kLookInterval : kForever, std::nullopt});
+  faces.erase(std::remove_if(faces.begin(), faces.end(),
+                             [this](const Face& face) {
+                               return !(face.probability >= kSure) || !is_inside(face);
+                             }),
+              faces.end());
+  recognise(faces);
+  for (const Face& face : strangers(faces)) {
+    if (is_followed(face)) continue;
+    if (tracks_.size() < most_) {
+      tracks_.push_back(meet(face));
+    } else if (Track* const old = next_to_yield()) {
+      const Track next = meet(face);
+      drop(*old);
+      *old = next;
+    }
+  }
+  for (Track& track : tracks_) track.wanted = track.yields = false;
+  settle();
+}
+
+// Finds the faces that are followed among those of a search, and loses those that have left.
+void FaceTracker::recognise(const std::vector<Face>& faces) {
+  for (std::size_t i = tracks_.size(); follow_ && i-- > 0;) {
+    Track& track = tracks_[i];
+    const int nearest = nearest_face(faces, track.face);
+    if (nearest >= 0) {
+      const Face& face = faces[static_cast<std::size_t>(nearest)];
+      if (nearest_track(face) == i) {
+        track.agreed = time_;
+        if (!track.missed) continue;
+        track.side = face.side();
+        track.due = time_ + kLookInterval;
+        see(track, face, kLookInterval);
+        continue;
+      }
+    }
+    track.searched = track.missed;
+    if (has_left(track)) {
+      drop(track);
+      tracks_.erase(tracks_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+}
+
+// The faces that are not followed, whose turn it is first, then the largest first.
+std::vector<Face> FaceTracker::strangers(const std::vector<Face>& faces) const {
+  std::vector<Face> others;
+  std::copy_if(faces.begin(), faces.end(), std::back_inserter(others),
+               [this](const Face& face) { return !is_followed(face); });
+  std::stable_sort(others.begin(), others.end(), [this](const Face& a, const Face& b) {
+    const std::int64_t first = turn(a), second = turn(b);
+    return first != second ? first < second : a.area() > b.area();
+  });
+  return others;
+}
+
+// The face that another one takes the place of: one passed over, of longest ago, or else one that
+// only O-Net sees; null where all stay.
+Track* FaceTracker::next_to_yield() {
+  Track* next = nullptr;
+  for (Track& track : tracks_)
+    if (track.yields && (!next || track.turn < next->turn)) next = &track;
+  for (Track& track : tracks_)
+    if (!next && follow_ && time_ - track.agreed > kDoubted) next = &track;
+  return next;
+}
+
+// Begins to follow a face.
+Track FaceTracker::meet(const Face& face) {
+  const Box pixels = box(face);
+  const std::int64_t passed = turn(face);
+  passed_.erase(std::remove_if(passed_.begin(), passed_.end(),
+                               [&face](const Passed& other) {
+                                 return face_distance(face, other.face) < kOneFace;
+                               }),
+                passed_.end());
+  return {name(face),
+          pixels,
+          face,
+          face,
+          time_,
+          follow_ ? time_ + kLookInterval : kForever,
+          time_ + kCheckInterval,
+          time_,
+          face.side(),
+          passed,
+          std::nullopt};
+}
+
+// Remembers a face that is followed no longer.
+void FaceTracker::drop(const Track& track) {
+  lost_.push_back(track);
+  if (track.turn == 0) return;
+  passed_.push_back({track.face, track.turn});
+  if (passed_.size() > kMostPassed)
+    passed_.erase(
+        std::min_element(passed_.begin(), passed_.end(),
+                         [](const Passed& a, const Passed& b) { return a.turn < b.turn; }));
+}
+
+void FaceTracker::pass_over(std::int64_t name) {
+  for (Track& track : tracks_) {
+    if (track.name != name) continue;
+    track.turn = ++turns_;
+    track.yields = true;
   }
   settle();
+}
+
+bool FaceTracker::has_left(const Track& track) const {
+  return track.missed && track.searched && time_ - track.seen > kLostAfter;
 }
 
 std::optional<std::size_t> FaceTracker::nearest_track(const Face& face) const {
@@ -134,6 +273,11 @@ std::optional<std::size_t> FaceTracker::nearest_track(const Face& face) const {
   return nearest;
 }
 
+bool FaceTracker::is_followed(const Face& face) const {
+  const auto nearest = nearest_track(face);
+  return nearest && face_distance(face, tracks_[*nearest].face) < kOneFace;
+}
+
 std::int64_t FaceTracker::name(const Face& face) {
   for (auto track = lost_.begin(); track != lost_.end(); ++track) {
     if (nearest_face({track->face}, face) < 0) continue;
@@ -142,6 +286,14 @@ std::int64_t FaceTracker::name(const Face& face) {
     return known;
   }
   return ++names_;
+}
+
+// When the face at that place was last passed over; 0: never.
+std::int64_t FaceTracker::turn(const Face& face) const {
+  std::int64_t last = 0;
+  for (const Passed& passed : passed_)
+    if (face_distance(face, passed.face) < kOneFace) last = std::max(last, passed.turn);
+  return last;
 }
 
 bool FaceTracker::is_inside(const Face& face) const {

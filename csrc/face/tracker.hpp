@@ -5,8 +5,13 @@
 // moves: a box that follows every quiver of a detector puts that quiver into the pulse. Some times
 // a second the face is looked at again; once it has left the middle of its box, the box glides
 // after it until it has caught up. It must not jump after a face that goes on moving: the jumps
-// would have a rhythm, which could be taken for a heart's. All that is decided depends on the
-// frames and their times alone, never on how fast they come.
+// would have a rhythm, which could be taken for a heart's.
+//
+// A face is lost only when a search of the whole frame has not found it either. The size of a face
+// is the cascade's: what O-Net alone says of it counts within bounds, and every few seconds the
+// cascade checks. Where a face has shown no pulse, another one gets its turn.
+//
+// All that is decided depends on the frames and their times alone, never on how fast they come.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +25,20 @@ namespace rppg {
 
 // Time from one look at a face to the next, s.
 inline constexpr double kLookInterval = 0.25;
-// A face that was not seen for so long has left, s. Looks included, that is less than a second.
+// Time from one check by the cascade to the next, s. A check costs about as much as a search; the
+// size that looks alone can reach until then is bounded by kGrown.
+inline constexpr double kCheckInterval = 2.0;
+// How many times as large or small as the cascade saw it O-Net alone may take a face to be. What it
+// says of a face that keeps its size scatters by less, and past it the next look is a check.
+inline constexpr double kGrown = 1.25;
+// A face that only O-Net has seen for so long gives way to a sure one elsewhere, s: two checks and
+// the searches after them. A face turned aside stays where no other is.
+inline constexpr double kDoubted = 4.0;
+// A face that no look and no search has found for so long has left, s: until a second look after
+// the one that failed.
 inline constexpr double kLostAfter = 0.55;
+// It is lost by then, s: less than a second, by a frame at 10 a second.
+inline constexpr double kMissedWithin = 0.9;
 // Time from one search of the whole frame to the next, s. It costs far more than a measured frame.
 inline constexpr double kSearchInterval = 0.5;
 // How far from its box, relative to its size, a face may move before the box sets out after it, and
@@ -47,31 +64,47 @@ struct Track {
   Face face;          // where the face was when it was last seen,
   double seen;        // and when that was, s
   double due;         // when it is to be looked at again, s
+  double check;       // from when on a look is a check, s
+  double agreed;      // when the cascade has last found it, s,
+  double side;        // and how large, pixels
+  std::int64_t turn;  // larger than that of a face passed over before it; 0 where it never was
   std::optional<Glide> glide;
+  bool missed = false;    // the last look did not find it,
+  bool searched = false;  // nor did a search since it was last seen
+  bool wanted = false;    // a search is to look for it
+  bool yields = false;    // to another face that a search finds
 };
 
-// At most one look or one search is spent on a frame.
+// At most one look, check or search is spent on a frame.
 class FaceTracker {
  public:
-  enum class Task { nothing, look, search };
+  enum class Task { nothing, look, check, search };
 
   // How much larger than the face its box is; the most faces to follow at once, the largest ones
-  // first; whether a face is looked at again, if not, its first box is kept for ever.
+  // first; whether a face is looked at again, if not, its first box is kept until it is passed
+  // over.
   FaceTracker(double box_scale, int most, bool follow);
 
   // Forgets all faces.
   void reset();
 
-  // Goes on from a clock that was set, s: looks at every face, and searches, at once.
+  // Goes on from a clock that was set, s: checks every face, and searches, at once.
   void restart(double time);
 
   // Moves the boxes on to a frame of that size, seen at `time`, s, later than those before, and
-  // says what to do with it. In a frame of another size all faces are new. After `look`, tell
-  // `looked` where `sought` is in the frame; after `search`, tell `searched` what faces are.
+  // says what to do with it. In a frame of another size all faces are new. After `look` and
+  // `check`, tell `looked` where `sought` is in the frame; after `search`, tell `searched` what
+  // faces are.
   Task begin(int width, int height, double time);
   const Face& sought() const { return tracks_[sought_].face; }
-  void looked(const std::optional<Face>& face);
+  void looked(const std::optional<Sight>& sight);
   void searched(std::vector<Face> faces);
+
+  // The face with that number has shown no pulse for a whole window: the next search, which is due
+  // at once, gives its place to another sure face that is there. A face passed over has its turn
+  // again after all those that were not, or earlier. Where there is no other, nothing changes, and
+  // no further search follows. Nothing happens where no face has that number.
+  void pass_over(std::int64_t name);
 
   // The faces that are there.
   const std::vector<Track>& tracks() const { return tracks_; }
@@ -81,11 +114,27 @@ class FaceTracker {
   int search_step() const;
 
  private:
+  // A place where a face was passed over, and when, as in Track.
+  struct Passed {
+    Face face;
+    std::int64_t turn;
+  };
+
   void forget();
   void settle();
   double search_due() const;
+  void see(Track& track, const Face& face, double step);
+  Face agree(Track& track, const Sight& sight);
+  void recognise(const std::vector<Face>& faces);
+  std::vector<Face> strangers(const std::vector<Face>& faces) const;
+  Track* next_to_yield();
+  Track meet(const Face& face);
+  void drop(const Track& track);
+  bool has_left(const Track& track) const;
   std::optional<std::size_t> nearest_track(const Face& face) const;
+  bool is_followed(const Face& face) const;
   std::int64_t name(const Face& face);
+  std::int64_t turn(const Face& face) const;
   Box box(const Face& face) const { return face_box(face, width_, height_, box_scale_); }
   bool is_inside(const Face& face) const;
 
@@ -93,7 +142,8 @@ class FaceTracker {
   std::size_t most_;
   bool follow_;
   std::vector<Track> tracks_, lost_;
-  std::int64_t names_ = 0;
+  std::vector<Passed> passed_;
+  std::int64_t names_ = 0, turns_ = 0;
   int width_ = 0, height_ = 0;
   double time_ = 0;
   std::size_t sought_ = 0;

@@ -309,7 +309,7 @@ RPPG_API int rppg_face_model_create_from_memory(const void* data, size_t size, c
 RPPG_API const char* rppg_face_model_message(const rppg_face_model* model);
 RPPG_API void rppg_face_model_free(rppg_face_model* model);
 
-/* Sets options to the defaults: a box 1.6 times as large as the face. `struct_size` is
+/* Sets options to the defaults: a box 1.4 times as large as the face. `struct_size` is
  * sizeof(rppg_face_options). */
 RPPG_API void rppg_face_options_init(rppg_face_options* options, size_t struct_size);
 

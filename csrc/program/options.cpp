@@ -14,7 +14,7 @@ reading on standard output. Not a medical device.
 
   --size WxH           frame size in pixels
   --format FORMAT      bgr24 (default), rgb24, nv12 or yuyv, rows without a gap
-  --box X0,Y0,X1,Y1    pixels to measure: a face, enlarged 1.6 times about its middle. Without it,
+  --box X0,Y0,X1,Y1    pixels to measure: a face, enlarged 1.4 times about its middle. Without it,
                        the largest face is found and followed
   --fps FPS            frames per second; asked of a camera, whose own times count all the same
   --times FILE         file or pipe with the time of each frame in seconds, one a line

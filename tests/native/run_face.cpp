@@ -41,7 +41,7 @@ int main(int, char** arguments) {
     if (!faces.empty())
       if (const auto again = detector.look_again(
               frame, faces[0].scaled(1, 0.3 * faces[0].side(), 0.5 * faces[0].side())))
-        print(*again);
+        print(again->face);
     std::printf("\n");
   }
 }
