@@ -119,6 +119,11 @@ class StreamHandle {
     stream_.reset();
   }
 
+  Doubles signals() {
+    const BusyMark mark(busy_, "stream");
+    return Doubles(py::ssize_t{kSignals}, stream_.signals());
+  }
+
   template <typename Use>
   auto with_pulse(Use&& use) {
     const BusyMark mark(busy_, "stream");
@@ -311,7 +316,8 @@ void bind_signal(py::module_& module) {
            py::arg("color") = "bgr")
       .def("rebox", &StreamHandle::rebox, py::arg("frame"), py::arg("box"),
            py::arg("color") = "bgr")
-      .def("reset", &StreamHandle::reset);
+      .def("reset", &StreamHandle::reset)
+      .def_property_readonly("signals", &StreamHandle::signals);
   add_pulse_window(stream);
 
   module.def(

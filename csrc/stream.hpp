@@ -30,6 +30,9 @@ class Stream {
   // As if new.
   void reset();
 
+  // What the window took of the newest frame, `kSignals` values.
+  const double* signals() const { return levels_; }
+
   PulseWindow& pulse() { return pulse_; }
   const PulseWindow& pulse() const { return pulse_; }
 

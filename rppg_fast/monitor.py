@@ -316,9 +316,15 @@ class HeartRateMonitor:
         count = self._fresh()
         return self._times(count), self._stream.newest(count)
 
-    def candidates(self) -> list[_core.Candidate]:
-        """Return the peaks that the last reading chose from, and what is known of each."""
-        return self._stream.candidates()
+    @property
+    def signals(self) -> NDArray[np.float64]:
+        """What the window took of the last frame with a face; ``kSignals`` in ``csrc/pulse.hpp``."""
+        return self._stream.signals
+
+    @property
+    def face(self) -> int:
+        """Number of the face that the window is of; 0 before any was found."""
+        return self._face
 
     def fetch_unfiltered(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +22,7 @@ from training.data.catalogue import person_of
 from training.data.clip_folder import ABOUT, TRUTH
 from training.data.clips import Clips
 from training.data.ingredients import stream
+from training.files import replace_file
 from training.readout import STEP, Floats, SignalStream
 from training.sources import MethodSource, NetworkSource
 
@@ -178,13 +181,67 @@ class FilmedTruth:
     truth: Path | None
 
 
+@dataclass(frozen=True)
+class Signals:
+    """What the windows of a monitor took of a video, frame by frame.
+
+    Attributes
+    ----------
+    times : float64 (frames,)
+        Of the frames with a face, s.
+    values : float64 (frames, ``_core.SIGNALS``)
+        What was taken of each.
+    face : int64 (frames,)
+        The number of the face: another one begins another window.
+    """
+
+    times: Floats
+    values: Floats
+    face: NDArray[np.int64]
+
+    @classmethod
+    def record(cls, video: Path, variant: str, index: int, scale: float, seed: int = 0) -> Signals:
+        """Follow the face of a video, whose frames are ``varied``."""
+        monitor = rf.HeartRateMonitor(method="fusion", box_scale=scale)
+        times, values, face = [], [], []
+        for frame, time in varied(rf.VideoFile(str(video)), variant, seed, index):
+            try:
+                reading = monitor.push(frame, time)
+            except rf.TimeError:  # a frame that comes twice
+                continue
+            if reading.status is not rf.Status.NO_FACE:
+                times.append(time)
+                values.append(monitor.signals)
+                face.append(monitor.face)
+        return cls(
+            np.array(times), np.array(values).reshape(-1, _core.SIGNALS), np.array(face, np.int64)
+        )
+
+    @classmethod
+    def cached(
+        cls, cache: Path, video: Path, variant: str, index: int, scale: float, seed: int = 0
+    ) -> Signals:
+        """Do the same once: the signals are kept in a folder."""
+        key = f"{video.resolve()} {variant} {index} {scale:g} {seed}"
+        path = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
+        if path.is_file():
+            with np.load(path) as kept:
+                return cls(kept["times"], kept["values"], kept["face"])
+        found = cls.record(video, variant, index, scale, seed)
+        cache.mkdir(parents=True, exist_ok=True)
+        with io.BytesIO() as file:
+            np.savez(file, times=found.times, values=found.values, face=found.face)
+            replace_file(path, file.getvalue())
+        return found
+
+
 def candidates_in_videos(
     videos: Sequence[FilmedTruth],
     method: str,
-    variant: str = "plain",
+    variant: str,
+    scale: float,
+    cache: Path,
     step: float = STEP,
-    seed: int = 0,
-    **options: object,
 ) -> Candidates:
     """Gather the peaks of windows of whole videos, measured as ``rppg_fast.measure`` does.
 
@@ -196,28 +253,34 @@ def candidates_in_videos(
         One of ``rppg_fast.monitor.METHODS``.
     variant
         One of ``VARIANTS``: what is done to the frames.
+    scale
+        How much larger than the face the measured box is.
+    cache
+        A folder for what is taken of the videos, which all methods share.
     step
         From one window to the next, s.
-    seed
-        Of the variant.
-    **options
-        What ``rppg_fast.HeartRateMonitor`` takes besides.
     """
     rows = _Gatherer()
     names = sorted({video.person for video in videos})
     for i, video in enumerate(tqdm(videos, f"{method} {variant}", unit="video", leave=False)):
         truth = None if video.truth is None else Reference.read(video.truth)
-        monitor = rf.HeartRateMonitor(method=method, **options)  # type: ignore[arg-type]
-        due = -math.inf
-        for frame, time in varied(rf.VideoFile(str(video.video)), variant, seed, i):
-            reading = monitor.push(frame, time)
-            if time < due or reading.status not in (rf.Status.OK, rf.Status.LOW_SIGNAL):
+        taken = Signals.cached(cache, video.video, variant, i, scale)
+        signals = SignalStream(method)
+        due, face = -math.inf, 0
+        for time, values, number in zip(taken.times, taken.values, taken.face):
+            if number != face:
+                signals, face = SignalStream(method), number
+            signals.take(values, time)
+            if time < due:
+                continue
+            reading = signals.read(time)
+            if reading.status not in (rf.Status.OK, rf.Status.LOW_SIGNAL):
                 continue
             due = time + step
             true = math.inf
             if truth is not None:
                 true = truth.mean_heart_rate(reading.start, reading.end)
-            rows.add(monitor.candidates(), reading, true, i, names.index(video.person))
+            rows.add(signals.candidates(), reading, true, i, names.index(video.person))
     return rows.gathered()
 
 

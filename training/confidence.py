@@ -100,7 +100,12 @@ class Examples:
 
 
 def gather(
-    family: str, videos: Sequence[Path], clips: Sequence[Path], student: str, scale: float
+    family: str,
+    videos: Sequence[Path],
+    clips: Sequence[Path],
+    student: str,
+    scale: float,
+    cache: Path,
 ) -> Examples:
     """Gather the windows that one of the two networks is fitted to.
 
@@ -116,6 +121,8 @@ def gather(
         Weights of the student.
     scale
         How much larger than the face the measured box is.
+    cache
+        A folder for what is taken of the videos.
     """
     names, sets, real = [], [], []
     for method in FAMILIES[family]:
@@ -123,7 +130,7 @@ def gather(
             truths = filmed_truths(folder)
             for variant in VARIANTS:
                 names.append(f"{folder.name} {variant} {method}")
-                sets.append(candidates_in_videos(truths, method, variant, box_scale=scale))
+                sets.append(candidates_in_videos(truths, method, variant, scale, cache))
                 real.append(True)
         for folder in clips:
             source = open_network(student, method) if family == "network" else None
@@ -317,13 +324,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--none", type=Path, nargs="*", default=[], help="clips without one")
     parser.add_argument("--source", default=str(BUNDLED_WEIGHTS), help="weights of the student")
     parser.add_argument("--box-scale", type=float, default=BOX_SCALE)
+    parser.add_argument("--cache", type=Path, required=True, help="folder for signals of videos")
     parser.add_argument("--out", type=Path, required=True, help="the C++ header to write")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     models = {}
     for family in FAMILIES:
         clips = (*given.pulse, *given.none)
-        examples = gather(family, given.videos, clips, given.source, given.box_scale)
+        examples = gather(
+            family, given.videos, clips, given.source, given.box_scale, given.cache
+        )
         seen, real = examples.joined, examples.is_real
         models[family] = fit(*_examples(seen, real), given.seed)
         print(f"{family}, cross-validated: ok, wrong of ok, right that are ok")
