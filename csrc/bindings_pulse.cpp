@@ -358,6 +358,12 @@ void bind_recording(py::module_& module) {
           },
           py::arg("time"), py::arg("status"), py::arg("snr_db"), py::arg("confidence"),
           py::arg("start"), py::arg("end"), py::arg("coverage"), py::arg("candidate"))
+      .def("evidence",
+           [](const Recording& self) {
+             const auto [rate, known] = self.evidence();
+             return py::make_tuple(
+                 rate, Doubles(py::ssize_t{TrackEvidence::kCount}, known.items.data()));
+           })
       .def("summary", [](const Recording& self) {
         const Summary summary = self.summary();
         return py::make_tuple(static_cast<int>(summary.status), summary.heart_rate, summary.snr_db,
