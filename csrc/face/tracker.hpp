@@ -63,6 +63,7 @@ struct Track {
   Face aim;           // the face that the box is for
   Face face;          // where the face was when it was last seen,
   double seen;        // and when that was, s
+  Point pace;         // from the sight before to that one, pixels a second
   double due;         // when it is to be looked at again, s
   double check;       // from when on a look is a check, s
   double agreed;      // when the cascade has last found it, s,
@@ -96,7 +97,8 @@ class FaceTracker {
   // `check`, tell `looked` where `sought` is in the frame; after `search`, tell `searched` what
   // faces are.
   Task begin(int width, int height, double time);
-  const Face& sought() const { return tracks_[sought_].face; }
+  // Where a face that moves evenly would be now; where it was, if it has just been missed there.
+  Face sought() const;
   void looked(const std::optional<Sight>& sight);
   void searched(std::vector<Face> faces);
 
@@ -123,6 +125,7 @@ class FaceTracker {
   void forget();
   void settle();
   double search_due() const;
+  Face expected(const Track& track) const;
   void see(Track& track, const Face& face, double step);
   Face agree(Track& track, const Sight& sight);
   void recognise(const std::vector<Face>& faces);
