@@ -37,13 +37,13 @@ Edges = tuple[float, float, float, float]
 
 
 @cache
-def portrait(path: Path) -> tuple[NDArray[np.float32], Edges]:
+def portrait(path: Path) -> tuple[Frame, Edges]:
     """The first face of a clip with its surroundings, and where in them its box is."""
     frame = next(iter(rf.VideoFile(path)))[0]
     face = rf.largest_face(rf.MTCNN()(frame))
     assert face is not None
     x0, y0, x1, y1 = rf.face_box(face, frame.shape[1], frame.shape[0], 2.2)
-    picture = frame[y0:y1, x0:x1].astype(np.float32)
+    picture = np.ascontiguousarray(frame[y0:y1, x0:x1])
     return picture, (face.x0 - x0, face.y0 - y0, face.x1 - x0, face.y1 - y0)
 
 
@@ -51,7 +51,17 @@ def tour(width: float, height: float) -> NDArray[np.float64]:
     """Middles of a face of that size: from the middle once round over borders and corners."""
     middle = np.array([WIDTH / 2, HEIGHT / 2])
     places = [middle]
-    for direction in [(-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0)]:
+    for direction in [
+        (-1, 0),
+        (-1, -1),
+        (0, -1),
+        (1, -1),
+        (1, 0),
+        (1, 1),
+        (0, 1),
+        (-1, 1),
+        (-1, 0),
+    ]:
         beyond = 1 - np.sqrt(INSIDE) if all(direction) else 1 - INSIDE
         # to where that share of the face is beyond the border
         reach = middle - (0.5 - beyond) * np.array([width, height])
@@ -73,9 +83,7 @@ def filmed(path: Path, size: float) -> Iterator[tuple[Frame, float, Edges]]:
         left, top = x - scale * (box[0] + box[2]) / 2, y - scale * (box[1] + box[3]) / 2
         frame = wall.copy()
         move = np.array([[1, 0, left], [0, 1, top]])
-        shown = cv2.warpAffine(small, move, (WIDTH, HEIGHT))
-        cover = cv2.warpAffine(np.ones(small.shape[:2], np.float32), move, (WIDTH, HEIGHT))
-        frame[cover > 0.99] = np.clip(shown[cover > 0.99], 0, 255).astype(np.uint8)
+        cv2.warpAffine(small, move, (WIDTH, HEIGHT), frame, borderMode=cv2.BORDER_TRANSPARENT)
         truth = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
         yield frame, float(time), truth
 
