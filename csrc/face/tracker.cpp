@@ -306,7 +306,7 @@ std::int64_t FaceTracker::name(const Face& face) {
   return ++names_;
 }
 
-// When the face at that place was last passed over; 0: never.
+// In which order the face at that place was last passed over; 0: never.
 std::int64_t FaceTracker::turn(const Face& face) const {
   std::int64_t last = 0;
   for (const Passed& passed : passed_)

@@ -25,8 +25,8 @@ namespace rppg {
 
 // Time from one look at a face to the next, s.
 inline constexpr double kLookInterval = 0.25;
-// Time from one check by the cascade to the next, s. A check costs about as much as a search; the
-// size that looks alone can reach until then is bounded by kGrown.
+// Time from one check by the cascade to the next, s. A check costs less than a search of the frame
+// and several times as much as a look; what looks alone do to the size until then kGrown bounds.
 inline constexpr double kCheckInterval = 2.0;
 // How many times as large or small as the cascade saw it O-Net alone may take a face to be. What it
 // says of a face that keeps its size scatters by less, and past it the next look is a check.
@@ -68,7 +68,7 @@ struct Track {
   double check;       // from when on a look is a check, s
   double agreed;      // when the cascade has last found it, s,
   double side;        // and how large, pixels
-  std::int64_t turn;  // larger than that of a face passed over before it; 0 where it never was
+  std::int64_t turn;  // the order in which faces were last passed over; 0: this one never was
   std::optional<Glide> glide;
   bool missed = false;    // the last look did not find it,
   bool searched = false;  // nor did a search since it was last seen
@@ -116,7 +116,7 @@ class FaceTracker {
   int search_step() const;
 
  private:
-  // A place where a face was passed over, and when, as in Track.
+  // A face that was passed over and is not followed now, and in which order, as in Track.
   struct Passed {
     Face face;
     std::int64_t turn;
