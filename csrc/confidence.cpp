@@ -21,9 +21,8 @@ double run(const Network& network, const Testimony& said) {
   float input[kItems];
   for (int i = 0; i < kItems; ++i) {
     if (!std::isfinite(said.items[i])) return 0.0;
-    input[i] = static_cast<float>(std::clamp((said.items[i] - network.mean[i]) /
-                                                 network.deviation[i],
-                                             -kFarthest, kFarthest));
+    input[i] = static_cast<float>(std::clamp(
+        (said.items[i] - network.mean[i]) / network.deviation[i], -kFarthest, kFarthest));
   }
   double logit = network.output_bias;
   for (int h = 0; h < kHidden; h += kAtOnce * kFloats) {

@@ -33,8 +33,8 @@ constexpr double kMostSamples = 1e6;
 // 10 s resolves.
 constexpr double kSamePeak = 0.05;
 
-// Second opinions are renewed every so many samples: in a tenth of a second a window hardly changes,
-// and they cost as much as all the rest of a reading.
+// Second opinions are renewed every so many samples: in a tenth of a second a window hardly
+// changes, and they cost as much as all the rest of a reading.
 constexpr std::uint64_t kRenewal = 3;
 
 // Above it, Hz, no line is looked for of which a peak could be the alias.
@@ -148,8 +148,8 @@ Reading PulseWindow::read() {
   const double end = start_ + static_cast<double>(total_) / options_.rate;
   const double begin = end - static_cast<double>(size_) / options_.rate;
   const double coverage = static_cast<double>(seen_) / static_cast<double>(rows_.size());
-  Reading reading{Status::low_signal, kNone,    kNone, kNone,          begin,
-                  end,                coverage, kNone, options_.method};
+  Reading reading{Status::low_signal, kNone, kNone,          kNone, begin, end,
+                  coverage,           kNone, options_.method};
   if (!is_readable()) {
     const bool starts = seen_ < needed_ && seen_ == size_ && !after_gap_;
     reading.status = starts ? Status::warming_up : Status::gap;
@@ -202,12 +202,14 @@ void PulseWindow::extract() {
 int PulseWindow::find_places() {
   count_ = 0;
   extract();
-  const auto range = std::minmax_element(pulse_.begin(), pulse_.begin() + static_cast<std::ptrdiff_t>(size_));
+  const auto range =
+      std::minmax_element(pulse_.begin(), pulse_.begin() + static_cast<std::ptrdiff_t>(size_));
   const bool silent = !(*range.second - *range.first > kSilence);
   filter(filtered_.data());
   witness_.look(filtered_.data(), size_);
   const Method own = options_.method == Method::fusion ? Method::student : options_.method;
-  add_places(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks), own);
+  add_places(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks),
+             own);
 
   ask_colours();
   if (options_.method == Method::fusion) {

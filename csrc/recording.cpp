@@ -126,8 +126,8 @@ std::pair<double, TrackEvidence> Recording::evidence() const {
 Summary Recording::summary() const {
   const double duration = frames_ ? covered_ + last_ - first_ : 0.0;
   const double fps = duration > 0 ? static_cast<double>(steps_) / duration : 0.0;
-  Summary out{latest_.value_or(Status::no_face), kNone, kNone, kNone, 0.0, kNone,
-              frames_, duration, fps};
+  Summary out{
+      latest_.value_or(Status::no_face), kNone, kNone, kNone, 0.0, kNone, frames_, duration, fps};
   if (count_ == 0) return out;
   out.status = Status::low_signal;
   const std::vector<const Window*> passed = track();

@@ -47,8 +47,8 @@ class Recording {
   // Of the windows that counted since the start, or since `forget`.
   Summary summary() const;
 
-  // The mean rate of the track, bpm, and what is known of it: to fit `recording_confidence`. NaN and
-  // zeros without one.
+  // The mean rate of the track, bpm, and what is known of it: to fit `recording_confidence`. NaN
+  // and zeros without one.
   std::pair<double, TrackEvidence> evidence() const;
 
   // Forgets the windows, not the step: a stream without end would gather them for ever.
