@@ -73,6 +73,7 @@ def test_totals_are_those_of_three_clips() -> None:
     assert sums["ok_windows"] == 2
     assert sums["top_right"] == pytest.approx(1 / 3)  # every highest peak is at 80
     assert sums["snr"] == pytest.approx(2.0)
+    assert sums["clip_top_right"] == pytest.approx(1 / 3)
     assert sums["face"] == pytest.approx(0.5)
 
 
