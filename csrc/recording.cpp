@@ -66,7 +66,7 @@ bool Recording::take(double time, const Reading& reading) {
   due_ = due_ + step_ > reading.end ? due_ + step_ : reading.end + step_;
   ++count_;
   if (std::isfinite(reading.candidate) && std::isfinite(reading.confidence))
-    windows_.push_back({reading.end, reading.candidate, reading.confidence, reading.snr_db,
+    windows_.push_back({reading.start, reading.end, reading.candidate, reading.confidence, reading.snr_db,
                         std::max(reading.coverage, kLeastWeight)});
   return true;
 }
@@ -99,13 +99,16 @@ std::vector<const Recording::Window*> Recording::track() const {
 
 std::pair<double, double> Recording::rate(const std::vector<const Window*>& passed) {
   double weights = 0, mean = 0, squares = 0;
-  for (const Window* window : passed) {
+  for (std::size_t i = 0; i < passed.size(); ++i) {
+    const Window& window = *passed[i];
+    // While a window grows, each one holds all of those before it: the last one says it best.
+    if (i + 1 < passed.size() && passed[i + 1]->start <= window.start + kTimeTolerance) continue;
     // The weighed mean and the squares around it (West, 1979).
-    const double weight = (window->confidence + kLeastWeight) * window->coverage;
-    const double before = window->rate - mean;
+    const double weight = (window.confidence + kLeastWeight) * window.coverage;
+    const double before = window.rate - mean;
     weights += weight;
     mean += weight / weights * before;
-    squares += weight * before * (window->rate - mean);
+    squares += weight * before * (window.rate - mean);
   }
   return {mean, std::sqrt(squares / weights)};
 }

@@ -59,7 +59,7 @@ class Recording {
   static constexpr double kAtOnce = -std::numeric_limits<double>::infinity();
 
   struct Window {
-    double end, rate, confidence, snr_db, coverage;  // s, bpm, 0 to 1, dB, 0 to 1
+    double start, end, rate, confidence, snr_db, coverage;  // s, s, bpm, 0 to 1, dB, 0 to 1
   };
 
   // The windows of the best track, in order.

@@ -68,8 +68,8 @@ class Candidates:
     own : bool (windows, MOST)
         Whether the peak may be a pulse that the carrier of an injected one has itself: see
         ``own_rates``. Whether it is right is not known.
-    end : float64 (windows,)
-        When the window ends, s.
+    start, end : float64 (windows,)
+        Of the window, s.
     clip : int (windows,)
         Which clip or video the window is from.
     person : int (windows,)
@@ -85,6 +85,7 @@ class Candidates:
     chosen: Floats
     true: Floats
     own: NDArray[np.bool_]
+    start: Floats
     end: Floats
     clip: NDArray[np.int64]
     person: NDArray[np.int64]
@@ -143,8 +144,9 @@ class _Gatherer:
         chosen = math.nan if reading.candidate is None else reading.candidate
         owned = np.isclose(rate[:, None], np.array(own).reshape(1, -1), rtol=0, atol=OWN).any(axis=1)
         number = _number(person)
+        start, end = reading.start, reading.end
         self._rows.append(
-            (said, rate, highest, sure, ok, chosen, true, owned, reading.end, clip, number)
+            (said, rate, highest, sure, ok, chosen, true, owned, start, end, clip, number)
         )
 
     def gathered(self) -> Candidates:

@@ -68,8 +68,8 @@ COVERAGE = 28
 """Place of a window's coverage among what is known of a peak; ``Testimony`` in csrc/witness.hpp."""
 
 HIDDEN = 24
-STEPS = 200
-WEIGHT_DECAY = 2e-5
+STEPS = 60
+WEIGHT_DECAY = 2e-4
 FARTHEST = 3.0  # as kFarthest in csrc/confidence.cpp
 MEMBERS = 8
 """Networks that are fitted; their mean logit is one network of so many times the hidden units."""
@@ -245,7 +245,7 @@ def _recording(seen: Candidates, confidence: Floats) -> _core.Recording:
         sure, rate = confidence[i, best], seen.rate[i, best]
         code = ok_code if sure >= PULSE.min_confidence else low_code
         coverage, snr_db = seen.said[i, best, COVERAGE], seen.said[i, best, 0]
-        recording.take(end, code, snr_db, sure, end - PULSE.window, end, coverage, rate)
+        recording.take(end, code, snr_db, sure, seen.start[i], end, coverage, rate)
     return recording
 
 
