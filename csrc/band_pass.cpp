@@ -80,10 +80,10 @@ void BandPass::reset() { std::fill(states_.begin(), states_.end(), State{}); }
 
 ZeroPhase::ZeroPhase(const BandPass& band_pass, std::size_t most)
     : sections_(band_pass.sections()),
-      padding_(static_cast<std::size_t>(std::ceil(kPaddedPeriods * band_pass.rate() /
-                                                  band_pass.low()))),
-      shortest_(std::max<std::size_t>(
-          2, static_cast<std::size_t>(kShortestStretch * band_pass.rate()))),
+      padding_(
+          static_cast<std::size_t>(std::ceil(kPaddedPeriods * band_pass.rate() / band_pass.low()))),
+      shortest_(
+          std::max<std::size_t>(2, static_cast<std::size_t>(kShortestStretch * band_pass.rate()))),
       most_(most) {
   padding_ = std::min(padding_, most);
   work_.resize(kMostChannels * (most + 2 * padding_));

@@ -144,8 +144,8 @@ Reading PulseWindow::read() {
   const double end = start_ + static_cast<double>(total_) / options_.rate;
   const double begin = end - static_cast<double>(size_) / options_.rate;
   const double coverage = static_cast<double>(seen_) / static_cast<double>(rows_.size());
-  Reading reading{Status::low_signal, kNone,    kNone, kNone,          begin,
-                  end,                coverage, kNone, options_.method};
+  Reading reading{Status::low_signal, kNone, kNone,          kNone, begin, end,
+                  coverage,           kNone, options_.method};
   if (!is_readable()) {
     const bool starts = seen_ < needed_ && seen_ == size_ && !after_gap_;
     reading.status = starts ? Status::warming_up : Status::gap;
@@ -198,12 +198,14 @@ void PulseWindow::extract() {
 int PulseWindow::find_places() {
   count_ = 0;
   extract();
-  const auto range = std::minmax_element(pulse_.begin(), pulse_.begin() + static_cast<std::ptrdiff_t>(size_));
+  const auto range =
+      std::minmax_element(pulse_.begin(), pulse_.begin() + static_cast<std::ptrdiff_t>(size_));
   const bool silent = !(*range.second - *range.first > kSilence);
   filter(filtered_.data());
   witness_.look(filtered_.data(), size_);
   const Method own = options_.method == Method::fusion ? Method::student : options_.method;
-  add_places(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks), own);
+  add_places(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks),
+             own);
 
   const std::size_t coarse = second_.coarse(), count = size_ / coarse, skip = size_ % coarse;
   ColourWindow& window = second_.window();
@@ -267,8 +269,8 @@ std::vector<PulseWindow::Candidate> PulseWindow::candidates() {
   const int found = is_readable() ? find_places() : 0;
   for (int i = 0; i < found; ++i) {
     const Place& place = places_[i];
-    all.push_back({place.frequency, place.snr_db, place.source, place.highest, testify(place),
-                   weigh(place)});
+    all.push_back(
+        {place.frequency, place.snr_db, place.source, place.highest, testify(place), weigh(place)});
   }
   return all;
 }

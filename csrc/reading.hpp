@@ -39,8 +39,8 @@ struct Reading {
   double confidence;  // that the peak is the heart's, 0 to 1; NaN where there is none
   double start, end;  // the window that was read, s
   double coverage;    // share of a full window that was seen, 0 to 1
-  double candidate;   // rate of the peak, bpm, whether it is trusted or not; NaN where there is none
-  Method source;      // whose peak it is; means nothing where there is none
+  double candidate;  // rate of the peak, bpm, whether it is trusted or not; NaN where there is none
+  Method source;     // whose peak it is; means nothing where there is none
 };
 
 struct PulseOptions {

@@ -112,8 +112,9 @@ def follow(path: Path, searched: Sequence[Sequence[Edges]]) -> Followed:
         What ``search`` found in it.
     """
     tracker = FaceTracker(rf.MTCNN(), BOX_SCALE)
-    names, lost, tracked, on_face = set(), [], 0, 0
-    clipped = []
+    names: set[int] = set()
+    lost, clipped = [], []
+    tracked = on_face = 0
     for index, (frame, time) in enumerate(rf.VideoFile(path)):
         if time >= tracker.due or index == 0:
             tracker.update(frame, time)
