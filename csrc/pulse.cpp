@@ -38,7 +38,9 @@ double highest_line(const PulseOptions& options) {
   return std::min(2.0 * options.high, 0.45 * options.rate);
 }
 
-std::size_t window_samples(const PulseOptions& options) {
+// The options, unless they make no sense.
+const PulseOptions& checked(const PulseOptions& options) {
+  check_band(options.low, options.high, options.rate);
   if (options.high - options.low < kNarrowestBand)
     throw std::invalid_argument("the band " + std::to_string(options.low) + " to " +
                                 std::to_string(options.high) +
@@ -53,14 +55,17 @@ std::size_t window_samples(const PulseOptions& options) {
                                 std::to_string(options.peaks));
   require_positive(options.window, "the window");
   require_positive(options.min_window, "the least window");
-  const double samples = std::round(options.window * options.rate);
   if (options.window * options.low < kFewestBeats)
     throw std::invalid_argument("a window of " + std::to_string(options.window) +
                                 " s holds fewer than two beats at the band's lower edge of " +
                                 std::to_string(options.low) + " Hz");
-  if (samples > kMostSamples)
+  if (options.window * options.rate > kMostSamples)
     throw std::invalid_argument("a window of " + std::to_string(options.window) + " s is too long");
-  return static_cast<std::size_t>(samples);
+  return options;
+}
+
+std::size_t window_samples(const PulseOptions& options) {
+  return static_cast<std::size_t>(std::round(options.window * options.rate));
 }
 
 // Samples that must have been seen: as long as `min_window`, but two beats at least.
@@ -73,7 +78,7 @@ std::size_t needed_samples(const PulseOptions& options) {
 }  // namespace
 
 PulseWindow::PulseWindow(const PulseOptions& options, const Kernels& kernels)
-    : options_(options),
+    : options_(checked(options)),
       needed_(needed_samples(options)),
       rows_(window_samples(options)),
       band_pass_(options.low, options.high, options.rate, options.order),
