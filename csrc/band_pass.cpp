@@ -13,9 +13,9 @@ namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 
-// Continuation of either end, in periods of the lower band edge: a filter of order 1 has settled to
-// 1e-4 then, see tests/test_pulse.py.
-constexpr double kPaddedPeriods = 1.5;
+// Continuation of either end, in periods of the lower band edge: what is left of its beginning has
+// decayed by a factor of some 300 then.
+constexpr double kPaddedPeriods = 1.0;
 constexpr double kShortestStretch = 0.5;  // s
 constexpr int kMostChannels = 4;
 

@@ -36,8 +36,8 @@ class BandPass {
 };
 
 // The band-pass passed forwards, then backwards, so that it delays nothing: zero phase, and the
-// square of its power gain. The samples are continued at both ends by their mirror image of one
-// period of the lower band edge and a half, until the filter has settled: no transient is left.
+// square of its power gain. The samples are continued at both ends by their mirror image, for one
+// period of the lower band edge, in which the filter settles: no transient is left.
 class ZeroPhase {
  public:
   // Of a filter's sections, for up to `most` samples at once.

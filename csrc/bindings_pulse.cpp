@@ -35,13 +35,17 @@ class ReadingType {
     const auto known = [](double value) -> py::object {
       return std::isnan(value) ? py::object(py::none()) : py::float_(value);
     };
-    py::object fields[kFields] = {
-        py::float_(time),          statuses_[static_cast<std::size_t>(reading.status)],
-        known(reading.heart_rate), known(reading.snr_db),
-        known(reading.confidence), py::float_(reading.start),
-        py::float_(reading.end),   py::float_(reading.coverage),
-        known(reading.candidate),
-        std::isnan(reading.candidate) ? py::object(py::none())
+    py::object fields[kFields] = {py::float_(time),
+                                  statuses_[static_cast<std::size_t>(reading.status)],
+                                  known(reading.heart_rate),
+                                  known(reading.snr_db),
+                                  known(reading.confidence),
+                                  py::float_(reading.start),
+                                  py::float_(reading.end),
+                                  py::float_(reading.coverage),
+                                  known(reading.candidate),
+                                  std::isnan(reading.candidate)
+                                      ? py::object(py::none())
                                       : methods_[static_cast<std::size_t>(reading.source)]};
     for (py::ssize_t i = 0; i < kFields; ++i)
       PyTuple_SET_ITEM(record.ptr(), i, fields[i].release().ptr());
@@ -138,9 +142,9 @@ class StreamHandle {
 py::list candidates(PulseWindow& window) {
   py::list out;
   for (const PulseWindow::Candidate& one : window.candidates())
-    out.append(py::make_tuple(
-        one.frequency, one.snr_db, name_of(one.source), one.highest,
-        one.confidence, Doubles(py::ssize_t{Testimony::kCount}, one.said.items.data())));
+    out.append(py::make_tuple(one.frequency, one.snr_db, name_of(one.source), one.highest,
+                              one.confidence,
+                              Doubles(py::ssize_t{Testimony::kCount}, one.said.items.data())));
   return out;
 }
 
@@ -154,8 +158,7 @@ void add_pulse_window(Class& python_class) {
     else
       return self.with_pulse(use);
   };
-  python_class
-      .def("candidates", [ask](Self& self) { return ask(self, candidates); })
+  python_class.def("candidates", [ask](Self& self) { return ask(self, candidates); })
       .def("filtered",
            [ask](Self& self) {
              return ask(self, [](PulseWindow& w) {
@@ -177,8 +180,7 @@ void add_pulse_window(Class& python_class) {
           },
           py::arg("count"))
       .def_property_readonly(
-          "size",
-          [ask](Self& self) { return ask(self, [](PulseWindow& w) { return w.size(); }); })
+          "size", [ask](Self& self) { return ask(self, [](PulseWindow& w) { return w.size(); }); })
       .def_property_readonly(
           "total",
           [ask](Self& self) { return ask(self, [](PulseWindow& w) { return w.total(); }); })
@@ -236,16 +238,17 @@ void bind_signal(py::module_& module) {
       .def(py::init([](double rate, double low, double high, int order, double window,
                        double min_window, double min_confidence, int peaks, double max_gap,
                        const std::string& method) {
-             return PulseOptions{rate,           low,   high,    order,
+             return PulseOptions{rate,           low,
+                                 high,           order,
                                  window,         min_window,
-                                 min_confidence, peaks, max_gap, method_named(method)};
+                                 min_confidence, peaks,
+                                 max_gap,        method_named(method)};
            }),
            py::kw_only(), py::arg("rate") = defaults.rate, py::arg("low") = defaults.low,
            py::arg("high") = defaults.high, py::arg("order") = defaults.order,
            py::arg("window") = defaults.window, py::arg("min_window") = defaults.min_window,
            py::arg("min_confidence") = defaults.min_confidence, py::arg("peaks") = defaults.peaks,
-           py::arg("max_gap") = defaults.max_gap,
-           py::arg("method") = name_of(defaults.method))
+           py::arg("max_gap") = defaults.max_gap, py::arg("method") = name_of(defaults.method))
       .def_readonly("rate", &PulseOptions::rate)
       .def_readonly("low", &PulseOptions::low)
       .def_readonly("high", &PulseOptions::high)
@@ -255,9 +258,8 @@ void bind_signal(py::module_& module) {
       .def_readonly("peaks", &PulseOptions::peaks)
       .def_readonly("max_gap", &PulseOptions::max_gap)
       .def_readonly("min_window", &PulseOptions::min_window)
-      .def_property_readonly("method", [](const PulseOptions& options) {
-        return name_of(options.method);
-      });
+      .def_property_readonly("method",
+                             [](const PulseOptions& options) { return name_of(options.method); });
 
   py::class_<BandPass>(module, "BandPass")
       .def(py::init<double, double, double, int>(), py::arg("low"), py::arg("high"), py::arg("fs"),
@@ -358,6 +360,12 @@ void bind_recording(py::module_& module) {
           },
           py::arg("time"), py::arg("status"), py::arg("snr_db"), py::arg("confidence"),
           py::arg("start"), py::arg("end"), py::arg("coverage"), py::arg("candidate"))
+      .def("evidence",
+           [](const Recording& self) {
+             const auto [rate, known] = self.evidence();
+             return py::make_tuple(rate,
+                                   Doubles(py::ssize_t{TrackEvidence::kCount}, known.items.data()));
+           })
       .def("summary", [](const Recording& self) {
         const Summary summary = self.summary();
         return py::make_tuple(static_cast<int>(summary.status), summary.heart_rate, summary.snr_db,

@@ -21,9 +21,8 @@ double run(const Network& network, const Testimony& said) {
   float input[kItems];
   for (int i = 0; i < kItems; ++i) {
     if (!std::isfinite(said.items[i])) return 0.0;
-    input[i] = static_cast<float>(std::clamp((said.items[i] - network.mean[i]) /
-                                                 network.deviation[i],
-                                             -kFarthest, kFarthest));
+    input[i] = static_cast<float>(std::clamp(
+        (said.items[i] - network.mean[i]) / network.deviation[i], -kFarthest, kFarthest));
   }
   double logit = network.output_bias;
   for (int h = 0; h < kHidden; h += kAtOnce * kFloats) {
@@ -46,10 +45,28 @@ double confidence(Method method, const Testimony& said) {
   return run(uses_network(method) ? kNetwork : kColour, said);
 }
 
-double recording_confidence(const std::vector<double>& confidences, double coverage, double) {
+TrackEvidence track_evidence(const std::vector<double>& confidences, double share, double step) {
+  // Beyond these odds a window is as sure as can be, either way.
+  constexpr double kLeastOdds = 1e-3;
+  // Windows of 10 s that begin so far apart, s, share half of what they show.
+  constexpr double kApart = 5.0;
   double sum = 0;
-  for (const double each : confidences) sum += each;
-  return coverage * sum / static_cast<double>(confidences.size());
+  for (const double each : confidences) {
+    const double bounded = std::clamp(each, kLeastOdds, 1 - kLeastOdds);
+    sum += std::log(bounded / (1 - bounded));
+  }
+  const auto count = static_cast<double>(confidences.size());
+  TrackEvidence out{};
+  out.items[TrackEvidence::mean_log_odds] = sum / count;
+  out.items[TrackEvidence::coverage] = share;
+  out.items[TrackEvidence::length] = std::log1p((count - 1) * std::min(step, kApart) / kApart);
+  return out;
+}
+
+double recording_confidence(const TrackEvidence& evidence) {
+  double logit = kTrackBias;
+  for (int i = 0; i < TrackEvidence::kCount; ++i) logit += kTrackWeights[i] * evidence.items[i];
+  return 1.0 / (1.0 + std::exp(-logit));
 }
 
 }  // namespace rppg

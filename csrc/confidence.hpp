@@ -1,6 +1,7 @@
 // How likely it is that a rhythm in the pulse is the heart's.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "reading.hpp"
@@ -13,9 +14,22 @@ namespace rppg {
 // where the testimony holds no number.
 double confidence(Method method, const Testimony& said);
 
-// Of a track through the windows of a recording, from 0 to 1: by the confidences of the windows
-// that it passes through, the share of all windows that these are, and the time from one window to
-// the next, s. Of one window alone it is that window's.
-double recording_confidence(const std::vector<double>& confidences, double coverage, double step);
+// What is known of a track through the windows of a recording.
+struct TrackEvidence {
+  enum Item {
+    mean_log_odds,  // of the windows that it passes through, natural logarithm
+    coverage,       // share of all windows that these are
+    length,         // log of how many windows they make up that do not overlap, and one
+    kCount
+  };
+  std::array<double, kCount> items;
+};
+
+// Of the windows that a track passes through, by their confidences; the share of all windows that
+// these are; and the time from one window to the next, s.
+TrackEvidence track_evidence(const std::vector<double>& confidences, double coverage, double step);
+
+// Of such a track, from 0 to 1: logistic, fitted by training/confidence.py.
+double recording_confidence(const TrackEvidence& evidence);
 
 }  // namespace rppg

@@ -33,6 +33,10 @@ constexpr double kMostSamples = 1e6;
 // 10 s resolves.
 constexpr double kSamePeak = 0.05;
 
+// Second opinions are renewed every so many samples: in a tenth of a second a window hardly
+// changes, and they cost as much as all the rest of a reading.
+constexpr std::size_t kRenewal = 3;
+
 // Above it, Hz, no line is looked for of which a peak could be the alias.
 double highest_line(const PulseOptions& options) {
   return std::min(2.0 * options.high, 0.45 * options.rate);
@@ -68,11 +72,14 @@ std::size_t window_samples(const PulseOptions& options) {
   return static_cast<std::size_t>(std::round(options.window * options.rate));
 }
 
-// Samples that must have been seen: as long as `min_window`, but two beats at least.
+// Samples that must have been seen: as long as `min_window`, but two beats at least, and enough for
+// a spectrum of what is added up.
 std::size_t needed_samples(const PulseOptions& options) {
   const double least = std::max(options.min_window, kFewestBeats / options.low);
   const double seconds = std::min(least, options.window) - kWindowSlack;
-  return static_cast<std::size_t>(std::max(2.0, std::round(seconds * options.rate)));
+  const std::size_t coarse = coarseness(options.rate, options.high, window_samples(options));
+  return std::max(static_cast<std::size_t>(std::max(0.0, std::round(seconds * options.rate))),
+                  2 * coarse + kRenewal - 1);
 }
 
 }  // namespace
@@ -96,7 +103,7 @@ void PulseWindow::restart(double start, bool after_gap) {
   band_pass_.reset();
   witness_.restart();
   head_ = size_ = seen_ = since_too_slow_ = 0;
-  total_ = extracted_ = 0;
+  total_ = extracted_ = asked_ = 0;
   start_ = start;
   after_gap_ = after_gap;
 }
@@ -166,8 +173,8 @@ Reading PulseWindow::read() {
       const double sure = weigh(place);
       if (reading.confidence >= sure) continue;
       reading.confidence = sure;
-      reading.snr_db = place.snr_db;
-      reading.candidate = 60.0 * place.frequency;
+      reading.snr_db = place.peak.snr_db;
+      reading.candidate = 60.0 * place.peak.frequency;
       reading.source = place.source;
     }
     if (reading.confidence >= (highest ? options_.min_confidence : strict)) {
@@ -212,7 +219,24 @@ int PulseWindow::find_places() {
   add_places(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks),
              own);
 
-  const std::size_t coarse = second_.coarse(), count = size_ / coarse, skip = size_ % coarse;
+  ask_colours();
+  if (options_.method == Method::fusion) {
+    add_places(second_.pos(), second_.pos_peaks(), Method::pos);
+    add_places(second_.chrom(), second_.chrom_peaks(), Method::chrom);
+  }
+  return count_;
+}
+
+void PulseWindow::ask_colours() {
+  const std::uint64_t renewal = total_ / kRenewal + 1;
+  if (asked_ == renewal) return;
+  asked_ = renewal;
+  // The window ends where they are due, and begins where it did for the first who asked then, so
+  // that they are the same whenever they are asked.
+  const std::size_t coarse = second_.coarse();
+  const std::size_t end = size_ - static_cast<std::size_t>(total_ % kRenewal);
+  const std::size_t count = std::min(end, rows_.size() - (kRenewal - 1)) / coarse;
+  const std::size_t skip = end - count * coarse;
   ColourWindow& window = second_.window();
   for (std::size_t i = 0; i < count; ++i) {
     double sums[kColours] = {};
@@ -226,11 +250,6 @@ int PulseWindow::find_places() {
     window.missing()[i] = missing;
   }
   second_.analyse(count);
-  if (options_.method == Method::fusion) {
-    add_places(second_.pos(), second_.pos_peaks(), Method::pos);
-    add_places(second_.chrom(), second_.chrom_peaks(), Method::chrom);
-  }
-  return count_;
 }
 
 void PulseWindow::add_places(const PulseSpectrum& spectrum, int found, Method source) {
@@ -238,10 +257,10 @@ void PulseWindow::add_places(const PulseSpectrum& spectrum, int found, Method so
     const Peak& peak = spectrum.peak(i);
     Place* const end = places_ + count_;
     Place* const same = std::find_if(places_, end, [&](const Place& place) {
-      return std::abs(place.frequency - peak.frequency) < kSamePeak;
+      return std::abs(place.peak.frequency - peak.frequency) < kSamePeak;
     });
     if (same == end)
-      places_[count_++] = {peak.frequency, peak.snr_db, source, i == 0};
+      places_[count_++] = {peak, source, i == 0};
     else
       same->highest = same->highest || i == 0;
   }
@@ -253,9 +272,11 @@ const PulseSpectrum& PulseWindow::spectrum_of(Method source) const {
 }
 
 Testimony PulseWindow::testify(const Place& place) {
-  Testimony said = witness_.testify(spectrum_.examine(place.frequency));
-  const Peak chrom = second_.chrom().examine(place.frequency);
-  const Peak pos = second_.pos().examine(place.frequency);
+  const double frequency = place.peak.frequency;
+  const bool own = &spectrum_of(place.source) == &spectrum_;
+  Testimony said = witness_.testify(own ? place.peak : spectrum_.examine(frequency));
+  const Peak chrom = second_.chrom().examine(frequency);
+  const Peak pos = second_.pos().examine(frequency);
   said.items[Testimony::coverage] = static_cast<double>(seen_) / static_cast<double>(rows_.size());
   said.items[Testimony::chrom_snr] = bounded_snr(chrom.snr_db);
   said.items[Testimony::chrom_height] = chrom.height;
@@ -265,7 +286,7 @@ Testimony PulseWindow::testify(const Place& place) {
 }
 
 double PulseWindow::weigh(const Place& place) {
-  if (spectrum_of(place.source).is_echo(place.frequency)) return 0.0;
+  if (spectrum_of(place.source).is_echo(place.peak.frequency)) return 0.0;
   return confidence(options_.method, testify(place));
 }
 
@@ -274,8 +295,8 @@ std::vector<PulseWindow::Candidate> PulseWindow::candidates() {
   const int found = is_readable() ? find_places() : 0;
   for (int i = 0; i < found; ++i) {
     const Place& place = places_[i];
-    all.push_back(
-        {place.frequency, place.snr_db, place.source, place.highest, testify(place), weigh(place)});
+    all.push_back({place.peak.frequency, place.peak.snr_db, place.source, place.highest,
+                   testify(place), weigh(place)});
   }
   return all;
 }

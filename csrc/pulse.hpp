@@ -71,7 +71,7 @@ class PulseWindow {
   };
   // Where a candidate is, before more is known of it.
   struct Place {
-    double frequency, snr_db;
+    Peak peak;  // of its source's spectrum
     Method source;
     bool highest;
   };
@@ -86,6 +86,8 @@ class PulseWindow {
   // Works out all spectra and where candidates are; returns how many there are.
   int find_places();
   void add_places(const PulseSpectrum& spectrum, int found, Method source);
+  // Renews the second opinions, where they are older than a renewal.
+  void ask_colours();
   // The spectrum of a source's pulse.
   const PulseSpectrum& spectrum_of(Method source) const;
   Testimony testify(const Place& place);
@@ -97,7 +99,8 @@ class PulseWindow {
   std::vector<Row> rows_;
   std::size_t head_ = 0, size_ = 0, seen_ = 0;
   std::size_t since_too_slow_ = 0;  // samples since the last one from frames that came too slowly
-  std::uint64_t total_ = 0, extracted_ = 0;  // extracted_: total_ when pulse_ was made
+  std::uint64_t total_ = 0, extracted_ = 0;  // extracted_: total_ when pulse_ was made,
+  std::uint64_t asked_ = 0;                  // asked_: when second_ was, in renewals
   double start_ = 0;
   bool after_gap_ = false;
 

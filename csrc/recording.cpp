@@ -5,8 +5,8 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 
-#include "confidence.hpp"
 #include "require.hpp"
 
 namespace rppg {
@@ -97,20 +97,9 @@ std::vector<const Recording::Window*> Recording::track() const {
   return out;
 }
 
-Summary Recording::summary() const {
-  const double duration = frames_ ? covered_ + last_ - first_ : 0.0;
-  const double fps = duration > 0 ? static_cast<double>(steps_) / duration : 0.0;
-  Summary out{latest_.value_or(Status::no_face), kNone, kNone, kNone, 0.0, kNone,
-              frames_, duration, fps};
-  if (count_ == 0) return out;
-  out.status = Status::low_signal;
-  const std::vector<const Window*> passed = track();
-  if (passed.empty()) return out;
-  std::vector<double> snrs, confidences;
+std::pair<double, double> Recording::rate(const std::vector<const Window*>& passed) {
   double weights = 0, mean = 0, squares = 0;
   for (const Window* window : passed) {
-    snrs.push_back(window->snr_db);
-    confidences.push_back(window->confidence);
     // The weighed mean and the squares around it (West, 1979).
     const double weight = (window->confidence + kLeastWeight) * window->coverage;
     const double before = window->rate - mean;
@@ -118,13 +107,40 @@ Summary Recording::summary() const {
     mean += weight / weights * before;
     squares += weight * before * (window->rate - mean);
   }
+  return {mean, std::sqrt(squares / weights)};
+}
+
+TrackEvidence Recording::evidence(const std::vector<const Window*>& passed) const {
+  std::vector<double> confidences;
+  for (const Window* window : passed) confidences.push_back(window->confidence);
+  const double share = static_cast<double>(passed.size()) / static_cast<double>(count_);
+  return track_evidence(confidences, share, step_);
+}
+
+std::pair<double, TrackEvidence> Recording::evidence() const {
+  const std::vector<const Window*> passed = track();
+  if (passed.empty()) return {kNone, TrackEvidence{}};
+  return {rate(passed).first, evidence(passed)};
+}
+
+Summary Recording::summary() const {
+  const double duration = frames_ ? covered_ + last_ - first_ : 0.0;
+  const double fps = duration > 0 ? static_cast<double>(steps_) / duration : 0.0;
+  Summary out{
+      latest_.value_or(Status::no_face), kNone, kNone, kNone, 0.0, kNone, frames_, duration, fps};
+  if (count_ == 0) return out;
+  out.status = Status::low_signal;
+  const std::vector<const Window*> passed = track();
+  if (passed.empty()) return out;
+  std::vector<double> snrs;
+  for (const Window* window : passed) snrs.push_back(window->snr_db);
   out.snr_db = median(snrs);
-  out.coverage = static_cast<double>(passed.size()) / static_cast<double>(count_);
-  out.confidence = recording_confidence(confidences, out.coverage, step_);
+  const TrackEvidence known = evidence(passed);
+  out.coverage = known.items[TrackEvidence::coverage];
+  out.confidence = recording_confidence(known);
   if (out.confidence >= min_confidence_) {
     out.status = Status::ok;
-    out.heart_rate = mean;
-    out.spread = std::sqrt(squares / weights);
+    std::tie(out.heart_rate, out.spread) = rate(passed);
   }
   return out;
 }

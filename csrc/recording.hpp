@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "confidence.hpp"
 #include "reading.hpp"
 
 namespace rppg {
@@ -45,6 +47,10 @@ class Recording {
   // Of the windows that counted since the start, or since `forget`.
   Summary summary() const;
 
+  // The mean rate of the track, bpm, and what is known of it: to fit `recording_confidence`. NaN
+  // and zeros without one.
+  std::pair<double, TrackEvidence> evidence() const;
+
   // Forgets the windows, not the step: a stream without end would gather them for ever.
   void forget();
 
@@ -58,6 +64,9 @@ class Recording {
 
   // The windows of the best track, in order.
   std::vector<const Window*> track() const;
+  TrackEvidence evidence(const std::vector<const Window*>& passed) const;
+  // The mean rate of a track and the standard deviation around it, bpm.
+  static std::pair<double, double> rate(const std::vector<const Window*>& passed);
 
   double step_, max_gap_, min_confidence_ = 0;
   double due_ = kAtOnce;

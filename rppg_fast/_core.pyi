@@ -345,7 +345,7 @@ class FaceTracker:
     def reset(self) -> None: ...
     def restart(self, time: float) -> None: ...
     def begin(self, width: int, height: int, time: float) -> int:
-        """Return what to do with the frame: 0 nothing, 1 look at ``sought``, 2 check, 3 search."""
+        """Return what to do: 0 nothing, 1 look at ``sought``, 2 check it, 3 search."""
     def looked(self, face: _ProbableFace | None, by_cascade: bool) -> None: ...
     def searched(self, faces: list[_ProbableFace]) -> None: ...
     def pass_over(self, name: int) -> None: ...
@@ -426,7 +426,7 @@ class BandPass:
         """Filter samples forwards, then backwards, so that nothing is delayed; keeps no state.
 
         Equal to ``scipy.signal.sosfiltfilt``, the samples continued at both ends by their mirror
-        image of one period of the lower band edge and a half, or as much of it as there is.
+        image of one period of the lower band edge, or as much of it as there is.
 
         Parameters
         ----------
@@ -610,6 +610,11 @@ class Recording:
         candidate: float,
     ) -> bool:
         """Take the reading of the next frame; NaN stands for nothing. Return whether it counts."""
+    def evidence(self) -> tuple[float, NDArray[np.float64]]:
+        """Return the mean rate of the track, bpm, and what is known of it; NaN without one.
+
+        In the order of ``TrackEvidence`` in ``csrc/confidence.hpp``.
+        """
     def summary(self) -> tuple[int, float, float, float, float, float, int, float, float]:
         """Return status, heart rate, SNR, confidence, coverage, spread, frames, duration and rate.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 #: Continuation of either end, in periods of the band's lower edge, as in csrc/band_pass.cpp.
-PADDED_PERIODS = 1.5
+PADDED_PERIODS = 1.0
 
 
 def zero_phase(samples: Floats, low: float, high: float, fs: float, order: int) -> Floats:

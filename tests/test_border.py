@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,14 +16,14 @@ from rppg_fast.face import ASSETS
 from rppg_fast.tracking import FaceTracker
 from tests.clips import Frame
 
-WIDTH, HEIGHT = 320, 240
+WIDTH, HEIGHT = 640, 480
 SECONDS = 60.0
 # What the tracker decides depends on the frames' times alone.
-FPS = 10.0
+FPS = 8.0
 
 # Of the frame's shorter side: from the smallest face that a search looks for (with the detector's
 # own scatter) to one that is larger than the frame.
-SIZES = [1 / 11, 1 / 7, 1 / 4, 0.5, 0.8, 1.15]
+SIZES = [1 / 11.5, 1 / 7, 1 / 4, 0.5, 0.8, 1.15]
 # Share of the face that stays in the frame at a border and in a corner, both edges together.
 INSIDE = 0.62
 # Between the tracker's face and the true one, a moment after it was looked at: of its side, and
@@ -38,28 +37,36 @@ Edges = tuple[float, float, float, float]
 
 
 @cache
-def portrait(path: Path) -> tuple[NDArray[np.float32], Edges]:
+def portrait(path: Path) -> tuple[Frame, Edges]:
     """The first face of a clip with its surroundings, and where in them its box is."""
     frame = next(iter(rf.VideoFile(path)))[0]
     face = rf.largest_face(rf.MTCNN()(frame))
     assert face is not None
     x0, y0, x1, y1 = rf.face_box(face, frame.shape[1], frame.shape[0], 2.2)
-    picture = frame[y0:y1, x0:x1].astype(np.float32)
+    picture = np.ascontiguousarray(frame[y0:y1, x0:x1])
     return picture, (face.x0 - x0, face.y0 - y0, face.x1 - x0, face.y1 - y0)
 
 
-def tour(width: float, height: float) -> list[tuple[float, float]]:
-    """Middles of a face of that size: over each border and corner, and back to the middle."""
-    beyond = 1 - INSIDE, 1 - np.sqrt(INSIDE)
+def tour(width: float, height: float) -> NDArray[np.float64]:
+    """Middles of a face of that size: from the middle once round over borders and corners."""
     middle = np.array([WIDTH / 2, HEIGHT / 2])
-    places = [tuple(middle)]
-    for across, down in itertools.product((-1, 0, 1), (-1, 0, 1)):
-        share = beyond[1] if across and down else beyond[0]
-        # the middle of a face of which that share is beyond the border
-        reach = np.abs(middle - (0.5 - share) * np.array([width, height]))
-        reach = np.where(2 * reach < 0, 0, reach)
-        places += [tuple(middle + reach * (across, down)), tuple(middle)]
-    return places
+    places = [middle]
+    for direction in [
+        (-1, 0),
+        (-1, -1),
+        (0, -1),
+        (1, -1),
+        (1, 0),
+        (1, 1),
+        (0, 1),
+        (-1, 1),
+        (-1, 0),
+    ]:
+        beyond = 1 - np.sqrt(INSIDE) if all(direction) else 1 - INSIDE
+        # to where that share of the face is beyond the border
+        reach = middle - (0.5 - beyond) * np.array([width, height])
+        places.append(middle + direction * np.maximum(reach, 0))
+    return np.array([*places, middle])
 
 
 def filmed(path: Path, size: float) -> Iterator[tuple[Frame, float, Edges]]:
@@ -67,20 +74,16 @@ def filmed(path: Path, size: float) -> Iterator[tuple[Frame, float, Edges]]:
     picture, box = portrait(path)
     scale = size * HEIGHT / max(box[2] - box[0], box[3] - box[1])
     width, height = scale * (box[2] - box[0]), scale * (box[3] - box[1])
-    places = np.array(tour(width, height))
+    places = tour(width, height)
+    way = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(places, axis=0).T))])
     wall = np.random.default_rng(0).integers(90, 130, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     for time in np.arange(0, SECONDS, 1 / FPS):
-        # stays for a moment wherever it turns
-        leg = time / SECONDS * (len(places) - 1)
-        part = float(np.clip(1.5 * (leg % 1) - 0.25, 0, 1))
-        x, y = (1 - part) * places[int(leg)] + part * places[int(leg) + 1]
+        x, y = (np.interp(time / SECONDS * way[-1], way, at) for at in places.T)
         left, top = x - scale * (box[0] + box[2]) / 2, y - scale * (box[1] + box[3]) / 2
         frame = wall.copy()
         move = np.array([[1, 0, left], [0, 1, top]])
-        shown = cv2.warpAffine(small, move, (WIDTH, HEIGHT))
-        cover = cv2.warpAffine(np.ones(small.shape[:2], np.float32), move, (WIDTH, HEIGHT))
-        frame[cover > 0.99] = np.clip(shown[cover > 0.99], 0, 255).astype(np.uint8)
+        cv2.warpAffine(small, move, (WIDTH, HEIGHT), frame, borderMode=cv2.BORDER_TRANSPARENT)
         truth = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
         yield frame, float(time), truth
 

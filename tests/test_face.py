@@ -424,6 +424,84 @@ def test_looking_again_gives_equal_bits_for_any_strides_and_colours_as_they_are(
         detector.look_again(frame.astype(np.float32), known)
 
 
+# Of the face's side, where two fifths of it are beyond the border and have to be guessed.
+CUT_TOLERANCE = 0.25
+
+
+def cut_frames(share: float) -> list[tuple[NDArray[np.uint8], Face]]:
+    """The portrait without that share of its face, on each side; and the face's true box."""
+    frame, (known,) = portrait(), found("portrait")
+    height, width = frame.shape[:2]
+    left, right = round(known.x0 + share * known.side), round(known.x1 - share * known.side)
+    top, bottom = round(known.y0 + share * known.side), round(known.y1 - share * known.side)
+    cuts = [(left, 0, width, height), (0, top, width, height), (0, 0, right, height)]
+    return [
+        (np.ascontiguousarray(frame[y0:y1, x0:x1]), known.scaled(1, -x0, -y0))
+        for x0, y0, x1, y1 in [*cuts, (0, 0, width, bottom)]
+    ]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.3, 0.4])
+def test_a_face_at_the_border_stays_where_it_is_however_often_it_is_looked_at(share: float) -> None:
+    """Squeezed into the network's square, it was pushed outwards at every look."""
+    detector = MTCNN()
+    for frame, known in cut_frames(share):
+        face = known
+        for _ in range(12):
+            again = detector.look_again(frame, face)
+            assert again is not None
+            face = again
+        apart = np.abs(box_of(face) - box_of(known)).max()
+        assert apart < CUT_TOLERANCE * known.side
+
+
+def test_a_search_for_the_tracker_finds_whole_faces_at_the_border() -> None:
+    detector = MTCNN()
+    outwards = []
+    for frame, known in cut_frames(0.2):
+        face, as_cascade = largest_face(detector.locate(frame)), largest_face(detector(frame))
+        assert face is not None
+        assert as_cascade is not None
+        assert np.abs(box_of(face) - box_of(known)).max() < CUT_TOLERANCE * known.side
+        assert face.probability >= as_cascade.probability
+        outwards.append(np.abs(box_of(as_cascade) - box_of(known)).max() / known.side)
+    assert np.median(outwards) > 1.2 * CUT_TOLERANCE  # the test can tell
+
+
+def test_a_search_for_the_tracker_is_the_cascade_where_no_face_is_cut() -> None:
+    for name in ("four faces", "coffee"):
+        frame = photographs()[name].frame
+        inside = [f for f in MTCNN()(frame) if is_within(f, frame)]
+        assert [f for f in MTCNN().locate(frame) if is_within(f, frame)] == inside
+    half = portrait().repeat(2, axis=0).repeat(2, axis=1)
+    assert MTCNN().locate(half, 2) == [face.scaled(2) for face in MTCNN()(portrait())]
+    with pytest.raises(ValueError, match="step must be at least 1, got 0"):
+        MTCNN().locate(half, 0)
+
+
+def is_within(face: Face, frame: NDArray[np.uint8]) -> bool:
+    x, y, reach = *face.centre, face.side / 2
+    return reach <= min(x, y) and x + reach <= frame.shape[1] and y + reach <= frame.shape[0]
+
+
+def test_a_look_is_o_nets_and_a_check_the_cascades() -> None:
+    frame = portrait()
+    (known,) = found("portrait")
+    detector = MTCNN()
+    looked, checked = detector.sight(frame, known), detector.sight(frame, known, check=True)
+    far = detector.sight(frame, shifted(known, 0.8))
+    assert looked is not None
+    assert checked is not None
+    assert far is not None
+    assert [sight[1] for sight in (looked, checked, far)] == [False, True, True]
+    for face, _ in (looked, checked, far):
+        np.testing.assert_allclose(
+            box_of(face), box_of(known), rtol=0, atol=AGAIN_TOLERANCE * known.side
+        )
+    # upside down neither sees it
+    assert detector.sight(np.ascontiguousarray(frame[::-1]), known, check=True) is None
+
+
 def test_the_nearest_of_the_faces_that_could_be_it() -> None:
     face = Face(100, 100, 140, 140, 1.0)
     near, nearer = shifted(face, 0.5), shifted(face, -0.2, 0.1)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 for module in ("scipy", "av", "tqdm", "skimage"):
     pytest.importorskip(module, reason="the people's portrait needs the extra 'train'")
 
 import rppg_fast as rf  # noqa: E402
+from rppg_fast import _core  # noqa: E402
 from rppg_fast._core import DEAD_ZONE, LOOK_INTERVAL  # noqa: E402
 from rppg_fast.measure import measure_frames  # noqa: E402
 from rppg_fast.methods import METHODS  # noqa: E402
@@ -149,8 +151,8 @@ def test_nobody_takes_the_place_of_a_face_that_is_there() -> None:
         assert tracker.tracks[0].box == box
     detector.faces = [face_at(220, side=90)]
     names = [update(tracker, time) for time in steps(2, start=5.1)]
-    assert [2] in names
-    assert [] in names
+    assert names[15] == [1]  # half a second: it may have turned away
+    assert names[-1] == [2]
     assert tracker.tracks[0].box == rf.face_box(face_at(220, side=90), 400, 100)
 
 
@@ -180,6 +182,219 @@ def test_a_face_that_comes_back_soon_and_near_is_the_same() -> None:
         detector.faces = [face_at(place)]
         names = [update(tracker, time) for time in steps(1, start=start + gone + 0.02)]
         assert names[-1] == [expected]
+
+
+# --- what looks and searches say, told one by one ---
+
+LOOK, CHECK, SEARCH = 1, 2, 3
+
+
+class Tasks:
+    """A tracker of frames of 400x100 pixels, told what looks, checks and searches find."""
+
+    def __init__(self, most: int = 1, follow: bool = True) -> None:
+        self.tracker = _core.FaceTracker(1.6, most, follow)
+        self.log: list[tuple[int, float]] = []
+        self.seen: rf.Face | None = None  # by O-Net
+        self.checked: rf.Face | None = None  # by the cascade near the face
+        self.found: list[rf.Face] = []  # by the cascade in the whole frame
+
+    def run(self, seconds: float, start: float, fps: float = 30.0) -> list[list[int]]:
+        """Push frames; return the numbers of the faces after each."""
+        names = []
+        for time in steps(seconds, fps, start):
+            task = self.tracker.begin(400, 100, time)
+            self.log += [(task, time)] if task else []
+            if task == CHECK and self.checked:
+                self.tracker.looked((*self.checked.edges, 0.99), True)
+            elif task in (LOOK, CHECK):
+                self.tracker.looked((*self.seen.edges, 0.99) if self.seen else None, False)
+            elif task == SEARCH:
+                self.tracker.searched([(*face.edges, face.probability) for face in self.found])
+            names.append([track[0] for track in self.tracker.tracks])
+        return names
+
+    def times(self, task: int) -> NDArray[np.float64]:
+        return np.array([time for each, time in self.log if each == task])
+
+
+@pytest.mark.parametrize("fps", [8.0, 30.0, 120.0])
+def test_a_face_that_only_a_search_finds_is_kept(fps: float) -> None:
+    tasks = Tasks()
+    tasks.found = [face_at(100)]
+    names = tasks.run(20, 0.0, fps)
+    assert {tuple(each) for each in names} == {(1,)}
+    # as often as a look fails, and no search is closer to the one before than half a second
+    assert np.diff(tasks.times(SEARCH)).min() > 0.49
+    assert tasks.times(SEARCH).size > 20
+
+
+@pytest.mark.parametrize("fps", [8.0, 30.0, 120.0])
+@pytest.mark.parametrize("found", [[], [face_at(250)]])
+def test_no_face_is_lost_before_a_search_nor_later_than_a_second(
+    fps: float, found: list[rf.Face]
+) -> None:
+    for left in np.arange(1.0, 1.5, 0.05):
+        tasks = Tasks()
+        tasks.seen, tasks.found = face_at(100), [face_at(100)]
+        tasks.run(left, 0.0, fps)
+        tasks.seen, tasks.found = None, found
+        names = tasks.run(1.5, left, fps)
+        gone = left + next(i for i, each in enumerate(names) if each != [1]) / fps
+        asked = np.concatenate([tasks.times(LOOK), tasks.times(CHECK), tasks.times(SEARCH)])
+        assert gone - asked[asked < left].max() > 0.55
+        assert gone - left < MISSED_WITHIN
+        assert np.any((tasks.times(SEARCH) > left - 1e-9) & (tasks.times(SEARCH) < gone + 1e-9))
+        assert names[-1] == [2] * len(found)
+
+
+def test_a_face_that_jumped_is_found_by_the_search_in_the_next_frame() -> None:
+    tasks = Tasks()
+    tasks.seen = face_at(100)
+    tasks.found = [face_at(100)]
+    tasks.run(1.0, 0.0)
+    tasks.seen, tasks.found = None, [face_at(100 + 0.9 * SIDE)]
+    tasks.run(0.4, 1.0)
+    look = min(time for time in tasks.times(LOOK) if time >= 1.0)
+    assert any(time == pytest.approx(look + 1 / 30) for time in tasks.times(SEARCH))
+    assert tasks.tracker.tracks[0][0] == 1
+    assert tasks.tracker.tracks[0][3][0] == pytest.approx(tasks.found[0].x0)
+
+
+def test_a_box_never_grows_without_the_cascade() -> None:
+    """O-Net says at every look that the face is a tenth larger than before."""
+    tasks = Tasks()
+    tasks.found = [face_at(200)]
+    tasks.run(0.1, 0.0)
+    for growth in (1.1, 1 / 1.1):
+        sides = []
+        for time in steps(30, 4.0, 1.0):
+            tasks.seen = face_at(200, side=growth * face_side(tasks))
+            tasks.run(0.25, time)
+            sides.append(face_side(tasks))
+        assert max(sides) <= 1.25 * SIDE + 1e-9
+        assert min(sides) >= SIDE / 1.25 - 1e-9
+        tasks.tracker.reset()
+        tasks.run(0.1, 40.0)
+    assert tasks.times(CHECK).size > 10
+
+
+def face_side(tasks: Tasks) -> float:
+    x0, y0, x1, y1, _ = tasks.tracker.tracks[0][3]
+    return max(x1 - x0, y1 - y0)
+
+
+def test_a_box_grows_with_a_face_that_the_cascade_sees_grow() -> None:
+    tasks = Tasks()
+    tasks.found = [face_at(200)]
+    for time in steps(8, 30.0):
+        tasks.seen = tasks.checked = face_at(200, side=SIDE * (1 + 0.2 * time))
+        tasks.run(1 / 30, time)
+    assert face_side(tasks) == pytest.approx(2.6 * SIDE, rel=0.05)
+
+
+def test_the_cascade_checks_every_two_seconds() -> None:
+    tasks = Tasks()
+    tasks.seen = tasks.checked = face_at(100)
+    tasks.found = [face_at(100)]
+    tasks.run(20, 0.0)
+    assert np.diff(tasks.times(CHECK)).max() < 2.0 + LOOK_INTERVAL + 0.1
+    assert 8 <= tasks.times(CHECK).size <= 10
+    assert tasks.times(SEARCH).size == 1
+
+
+def test_a_face_that_only_o_net_sees_is_kept_until_a_sure_one_is_elsewhere() -> None:
+    tasks = Tasks()
+    tasks.seen = face_at(100)
+    tasks.found = [face_at(100)]
+    tasks.run(1.0, 0.0)
+    tasks.found = []
+    assert tasks.run(20, 1.0)[-1] == [1]
+    tasks.found = [face_at(300)]
+    assert tasks.run(3, 21.0)[-1] == [2]
+
+
+# --- faces take turns ---
+
+
+def test_a_face_passed_over_stays_where_no_other_is() -> None:
+    tasks = Tasks()
+    tasks.seen = tasks.checked = face_at(100)
+    tasks.found = [face_at(104)]
+    tasks.run(3.0, 0.0)
+    before = tasks.tracker.tracks
+    searches = tasks.times(SEARCH).size
+    tasks.tracker.pass_over(1)
+    assert tasks.tracker.due < 3.1
+    assert tasks.run(0.1, 3.0)[-1] == [1]
+    assert tasks.tracker.tracks == before
+    assert tasks.times(SEARCH).size == searches + 1
+    tasks.run(10, 3.1)  # no further search
+    assert tasks.times(SEARCH).size == searches + 1
+    for time in steps(2, start=13.1):  # however often it is asked
+        tasks.tracker.pass_over(1)
+        tasks.run(1 / 30, time)
+    assert tasks.times(SEARCH).size <= searches + 1 + 5
+    tasks.tracker.pass_over(7)  # nobody's number
+    tasks.run(2, 16.0)
+    assert tasks.times(SEARCH).size <= searches + 1 + 5
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_somebody_who_sits_down_gets_the_pictures_place(follow: bool) -> None:
+    picture, person = face_at(100, side=60), face_at(300)
+    tracker = FaceTracker(detector := Told(picture), 1.6, follow=follow)
+    update(tracker, 0.0)
+    tracker.pass_over(1)
+    assert {tuple(update(tracker, time)) for time in steps(10, start=0.1)} == {(1,)}
+    detector.faces = [picture, person]
+    assert {tuple(update(tracker, time)) for time in steps(10, start=10.1)} == {(1,)}
+    tracker.pass_over(1)
+    assert [update(tracker, time) for time in steps(0.1, start=20.1)][-1] == [2]
+    assert tracker.tracks[0].box == rf.face_box(person, 400, 100)
+    detector.faces = [picture]  # the person leaves; the picture has its turn again
+    if follow:
+        assert [update(tracker, time) for time in steps(2, start=20.2)][-1] == [1]
+
+
+def test_faces_take_turns_the_one_passed_over_longest_ago_first() -> None:
+    tracker = FaceTracker(detector := Told(), 1.6)
+    places = [60, 180, 300]
+    detector.faces = [face_at(x, side=side) for x, side in zip(places, (50, 45, 40))]
+    seen, time = [], -1 / 30
+    for _ in range(9):
+        for now in steps(10, start=time + 1 / 30):
+            update(tracker, now)
+        time = now
+        seen.append(round(tracker.tracks[0].face.centre[0]))
+        tracker.pass_over(tracker.tracks[0].name)
+    assert seen == places * 3
+    # Somebody new comes first; the one passed over last stays where it is.
+    detector.faces.append(face_at(370, side=25))
+    for later in steps(1, start=time + 1 / 30):
+        update(tracker, later)
+    assert round(tracker.tracks[0].face.centre[0]) == 370
+
+
+def test_a_face_that_gave_its_place_keeps_its_number_for_a_while() -> None:
+    tracker = FaceTracker(detector := Told(face_at(100), face_at(300, side=30)), 1.6)
+    assert update(tracker, 0.0) == [1]
+    for name, expected in ((1, 2), (2, 1), (1, 2)):
+        start = tracker.tracks[0].seen + 1.0
+        tracker.pass_over(name)
+        assert [update(tracker, time) for time in steps(1, start=start)][-1] == [expected]
+    assert detector.calls
+
+
+def test_where_there_is_room_nobody_has_to_go() -> None:
+    tracker = FaceTracker(detector := Told(face_at(60)), 1.6, most=2)
+    update(tracker, 0.0)
+    detector.faces = [face_at(60), face_at(180, side=30)]
+    tracker.pass_over(1)
+    assert [update(tracker, time) for time in steps(1, start=0.1)][-1] == [1, 2]
+    detector.faces.append(face_at(300, side=30))
+    tracker.pass_over(1)
+    assert [update(tracker, time) for time in steps(1, start=1.1)][-1] == [3, 2]
 
 
 def test_a_detector_is_asked_a_few_times_a_second_and_once_a_frame() -> None:

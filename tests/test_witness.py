@@ -20,8 +20,8 @@ from tests.signal_reference import zero_phase
 RATE, SAMPLES, PLACES, BLOCKS = 30.0, 300, 17, 16
 COLOURS = 3
 LOW, HIGH, ORDER = 0.7, 4.0, 1
-# The classical methods run at half the rate, which is enough for the band.
-COARSE = 2
+# CHROM and POS run at half the rate, which is enough for the band, and at every third sample.
+COARSE, RENEWAL = 2, 3
 HEADER = Path(__file__).parents[1] / "csrc" / "confidence_weights.hpp"
 
 # The engine keeps witnesses as float32: 6e-8 of brightness 1, where rhythms are 1e-3.
@@ -93,8 +93,12 @@ def stand_by_numpy(pulse: Floats, frequency: float) -> list[float]:
 
 
 def opinion_by_scipy(colours: Floats, method: str, frequency: float) -> list[float]:
-    """SNR and height of a frequency in the pulse of CHROM or POS, at half the rate."""
-    pairs = colours[len(colours) % COARSE :].reshape(-1, COARSE, 3).mean(axis=1)
+    """SNR and height of a frequency in the pulse of CHROM or POS, at half the rate.
+
+    ``colours`` are those since the start. What has come since the last renewal is left out.
+    """
+    due = colours[: len(colours) - len(colours) % RENEWAL][-(SAMPLES - RENEWAL + 1) :]
+    pairs = due[len(due) % COARSE :].reshape(-1, COARSE, 3).mean(axis=1)
     rate = RATE / COARSE
     pulse = zero_phase(REFERENCE[method](pairs, rate), LOW, HIGH, rate, ORDER)
     count, length = len(pulse), 1024  # the power of two from 60 bins per Hz on
@@ -207,7 +211,7 @@ def test_testimony_is_numpys(count: int, method: str, backend: str) -> None:
     assert [one[3] for one in own] == [True, False, False]
     assert own[0][0] == pytest.approx(1.3, abs=0.02)
     size = window.size
-    pulse, witnesses, colours = pulse[-size:], witnesses[-size:], colours[-size:]
+    pulse, witnesses = pulse[-size:], witnesses[-size:]
     filtered = zero_phase(pulse, LOW, HIGH, RATE, ORDER)
     for frequency, _, _, _, _, items in found:
         coverage = min(size / SAMPLES, 1.0)
@@ -239,6 +243,20 @@ def snr_of(pulse: Floats, frequency: float) -> float:
     near = (np.abs(f - frequency) <= 0.1) | (np.abs(f - 2 * frequency) <= 0.1)
     band = (f >= LOW) & (f <= HIGH)
     return float(10 * np.log10(power[band & near].sum() / power[band & ~near].sum()))
+
+
+def test_opinions_are_the_same_whenever_they_are_asked() -> None:
+    rng = np.random.default_rng(6)
+    samples = rows(*(rng.standard_normal(s) for s in ((480,), (480, 34))), 1 + rng.random((480, 3)))
+    often, seldom = (window_of(samples[:300], method="fusion") for _ in range(2))
+    for at in range(300, 480):
+        often.push(samples[at : at + 1])
+        seldom.push(samples[at : at + 1])
+        found = often.candidates()
+        if at % 7 == 0:
+            for ours, theirs in zip(found, seldom.candidates()):
+                assert ours[:5] == theirs[:5]
+                np.testing.assert_array_equal(ours[5], theirs[5])
 
 
 def test_fusion_looks_at_the_peaks_of_chrom_and_pos_besides_its_own() -> None:

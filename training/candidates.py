@@ -29,6 +29,17 @@ from training.sources import MethodSource, NetworkSource
 MOST = 8
 """Candidates of a window that are kept: as many as the engine looks at, by any method."""
 
+OWN = 4.0
+"""A peak so near to a carrier's own rate, in bpm, may be its own pulse,"""
+
+OWN_SECONDS = 5.0
+"""if their windows end so near to each other, s."""
+
+HEIGHT, CHROM_HEIGHT, POS_HEIGHT = 1, 30, 32
+"""Places of heights among what is known of a peak; ``Testimony`` in csrc/witness.hpp."""
+
+_TOP = -0.01  # log10 of a height: the highest peak, or its flank
+
 VARIANTS = ("plain", "holes", "grey", "exposure")
 """What can be done to a video while it is read: see ``varied``."""
 
@@ -44,31 +55,49 @@ class Candidates:
     rate : float64 (windows, MOST)
         Of the peak, bpm; NaN where there is none. The first one is the highest of the method's own
         spectrum.
-    error : float64 (windows, MOST)
-        Likewise; infinite where there is no pulse.
+    highest : bool (windows, MOST)
+        Whether it is the highest peak of some spectrum.
     confidence : float64 (windows, MOST)
         Of the peak, by the engine as it is built; 0 where there is no peak.
     ok : bool (windows,)
         Whether the engine's reading is ok.
     chosen : float64 (windows,)
-        The error of its most trusted peak, bpm; infinite where there is no pulse.
-    has_pulse : bool (windows,)
-        Whether there is a pulse to be found.
+        The rate of its most trusted peak, bpm.
+    true : float64 (windows,)
+        The true rate, bpm; infinite where there is no pulse.
+    own : bool (windows, MOST)
+        Whether the peak may be a pulse that the carrier of an injected one has itself: see
+        ``own_rates``. Whether it is right is not known.
+    end : float64 (windows,)
+        When the window ends, s.
     clip : int (windows,)
         Which clip or video the window is from.
     person : int (windows,)
-        Who is seen: clips of one person are never split between fitting and testing.
+        Who is seen, the same number in every set: clips of one person are never split between
+        fitting and testing.
     """
 
     said: Floats
     rate: Floats
-    error: Floats
+    highest: NDArray[np.bool_]
     confidence: Floats
     ok: NDArray[np.bool_]
     chosen: Floats
-    has_pulse: NDArray[np.bool_]
+    true: Floats
+    own: NDArray[np.bool_]
+    end: Floats
     clip: NDArray[np.int64]
     person: NDArray[np.int64]
+
+    @property
+    def error(self) -> Floats:
+        """How far each peak is from the true rate, bpm, (windows, MOST); infinite without one."""
+        return np.asarray(np.abs(self.rate - self.true[:, None]))
+
+    @property
+    def has_pulse(self) -> NDArray[np.bool_]:
+        """Whether there is a pulse to be found, (windows,)."""
+        return np.isfinite(self.true)
 
     def where(self, inside: NDArray[np.bool_]) -> Candidates:
         """Keep some windows, chosen by a mask."""
@@ -76,13 +105,12 @@ class Candidates:
 
     @classmethod
     def joined(cls, parts: Sequence[Candidates]) -> Candidates:
-        """Join those of several sets, none of which shares a clip or a person with another."""
+        """Join those of several sets, none of which shares a clip with another."""
         values = {
             field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)
         }
-        for name in ("clip", "person"):
-            first = np.cumsum([0, *(part.max(initial=-1) + 1 for part in values[name])])
-            values[name] = [part + start for part, start in zip(values[name], first)]
+        first = np.cumsum([0, *(part.max(initial=-1) + 1 for part in values["clip"])])
+        values["clip"] = [part + start for part, start in zip(values["clip"], first)]
         return cls(**{name: np.concatenate(part) for name, part in values.items()})
 
 
@@ -96,28 +124,22 @@ class _Gatherer:
         self,
         found: Sequence[_core.Candidate],
         reading: rf.Reading,
-        true_rate: float,
+        true: float,
         clip: int,
-        person: int,
+        person: str,
+        own: Sequence[float] = (),
     ) -> None:
-        """Add a window; the true rate is infinite where there is no pulse."""
-        said = np.full((MOST, len(found[0][5]) if found else _core.EVIDENCE), np.nan)
-        rate, sure = np.full(MOST, np.nan), np.zeros(MOST)
-        for i, (frequency, _, _, _, confidence, items) in enumerate(found[:MOST]):
-            said[i], rate[i], sure[i] = items, 60.0 * frequency, confidence
+        """Add a window; the true rate, bpm, is infinite where there is no pulse."""
+        said = np.full((MOST, _core.EVIDENCE), np.nan)
+        rate, sure, highest = np.full(MOST, np.nan), np.zeros(MOST), np.zeros(MOST, bool)
+        for i, (frequency, _, _, top, confidence, items) in enumerate(found[:MOST]):
+            said[i], rate[i], sure[i], highest[i] = items, 60.0 * frequency, confidence, top
+        ok = reading.status is rf.Status.OK
         chosen = math.nan if reading.candidate is None else reading.candidate
+        owned = np.isclose(rate[:, None], np.array(own).reshape(1, -1), rtol=0, atol=OWN).any(axis=1)
+        number = int.from_bytes(hashlib.sha256(person.encode()).digest()[:7], "big")
         self._rows.append(
-            (
-                said,
-                rate,
-                np.abs(rate - true_rate),
-                sure,
-                reading.status is rf.Status.OK,
-                abs(chosen - true_rate),
-                math.isfinite(true_rate),
-                clip,
-                person,
-            )
+            (said, rate, highest, sure, ok, chosen, true, owned, reading.end, clip, number)
         )
 
     def gathered(self) -> Candidates:
@@ -142,7 +164,6 @@ def candidates_in_clips(
         From one window to the next, s. The first one is read as soon as the engine reads it.
     """
     rows = _Gatherer()
-    names = list(clips.subjects)
     for i, clip in enumerate(tqdm(clips.clips, clips.folder.name, unit="clip", leave=False)):
         frames = clips[i]
         signals = SignalStream(source.method)
@@ -158,7 +179,7 @@ def candidates_in_clips(
             inside = (frames.times > reading.start) & (frames.times <= time)
             silent = clip.heart_rate is None
             true = math.inf if silent else float(frames.heart_rate[inside].mean())
-            rows.add(signals.candidates(), reading, true, i, names.index(clip.subject))
+            rows.add(signals.candidates(), reading, true, i, clip.subject)
     return rows.gathered()
 
 
@@ -174,11 +195,14 @@ class FilmedTruth:
         Who is seen.
     truth : Path or None
         ``ground_truth.txt`` of UBFC's layout; None where there is no pulse.
+    carrier : Path or None
+        The real video that a pulse was put into.
     """
 
     video: Path
     person: str
     truth: Path | None
+    carrier: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -261,27 +285,56 @@ def candidates_in_videos(
         From one window to the next, s.
     """
     rows = _Gatherer()
-    names = sorted({video.person for video in videos})
     for i, video in enumerate(tqdm(videos, f"{method} {variant}", unit="video", leave=False)):
         truth = None if video.truth is None else Reference.read(video.truth)
+        own = [] if video.carrier is None else own_rates(video.carrier, scale, cache)
         taken = Signals.cached(cache, video.video, variant, i, scale)
-        signals = SignalStream(method)
-        due, face = -math.inf, 0
-        for time, values, number in zip(taken.times, taken.values, taken.face):
-            if number != face:
-                signals, face = SignalStream(method), number
-            signals.take(values, time)
-            if time < due:
-                continue
-            reading = signals.read(time)
-            if reading.status not in (rf.Status.OK, rf.Status.LOW_SIGNAL):
-                continue
-            due = time + step
+        for reading, found in _windows(taken, method, step):
             true = math.inf
             if truth is not None:
                 true = truth.mean_heart_rate(reading.start, reading.end)
-            rows.add(signals.candidates(), reading, true, i, names.index(video.person))
+            now = [rate for end, rate in own if abs(end - reading.end) <= OWN_SECONDS]
+            rows.add(found, reading, true, i, video.person, now)
     return rows.gathered()
+
+
+def _windows(
+    taken: Signals, method: str, step: float
+) -> Iterator[tuple[rf.Reading, list[_core.Candidate]]]:
+    """Yield the reading of every window, and the peaks that it chose from."""
+    signals = SignalStream(method)
+    due, face = -math.inf, 0
+    for time, values, number in zip(taken.times, taken.values, taken.face):
+        if number != face:
+            signals, face = SignalStream(method), number
+        signals.take(values, time)
+        if time < due:
+            continue
+        reading = signals.read(time)
+        if reading.status in (rf.Status.OK, rf.Status.LOW_SIGNAL):
+            due = time + step
+            yield reading, signals.candidates()
+
+
+def own_rates(carrier: Path, scale: float, cache: Path) -> list[tuple[float, float]]:
+    """Give the rates of pulses that a carrier may have itself.
+
+    Where the highest peaks of the network and of a colour method agree on the carrier as it is, it
+    may show the pulse of the person in it, and a peak there is not known to be wrong.
+
+    Returns
+    -------
+    list of (float, float)
+        End of the window, s, and rate, bpm.
+    """
+    found = []
+    taken = Signals.cached(cache, carrier, "plain", 0, scale)
+    for reading, peaks in _windows(taken, "fusion", STEP):
+        for frequency, _, _, _, _, said in peaks:
+            network = said[HEIGHT] > _TOP
+            if network and max(said[CHROM_HEIGHT], said[POS_HEIGHT]) > _TOP:
+                found.append((reading.end, 60.0 * frequency))
+    return found
 
 
 def varied(
@@ -329,8 +382,17 @@ def varied(
         yield frame, time
 
 
-def filmed_truths(folder: Path) -> list[FilmedTruth]:
+def filmed_truths(folder: Path, carriers: Path | None = None) -> list[FilmedTruth]:
     """List the clips that ``training.data.inject`` made in a folder; by person.
+
+    Parameters
+    ----------
+    folder
+        A folder for each clip.
+    carriers
+        Where the real videos lie that they were made of.
+
+    Clips to which no pulse was added are left out where their carrier shows one of its own.
 
     Raises
     ------
@@ -341,9 +403,13 @@ def filmed_truths(folder: Path) -> list[FilmedTruth]:
     for path in sorted(folder.glob(f"*/{ABOUT}")):
         about = json.loads(path.read_text(encoding="utf-8"))
         truth = path.parent / TRUTH
+        alive = not about["made_from"].get("variant", "").startswith("photo")
+        if not truth.is_file() and alive and about["carrier"]["own_rate_bpm"] is not None:
+            continue
         person = person_of(about["carrier"]["file"])
         video = path.parent / about["video"]
-        found.append(FilmedTruth(video, person, truth if truth.is_file() else None))
+        carrier = None if carriers is None else carriers / about["carrier"]["file"]
+        found.append(FilmedTruth(video, person, truth if truth.is_file() else None, carrier))
     if not found:
         raise FileNotFoundError(f"{folder}: holds no clip made by training.data.inject")
     return found

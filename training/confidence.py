@@ -25,7 +25,9 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
+from rppg_fast import _core
 from rppg_fast.monitor import BOX_SCALE
+from rppg_fast.reading import STATUSES, Status
 from rppg_fast.student import BUNDLED_WEIGHTS
 from training.candidates import (
     VARIANTS,
@@ -37,8 +39,8 @@ from training.candidates import (
 from training.command import command
 from training.data.clips import Clips
 from training.files import replace_file
-from training.metrics import mean
-from training.readout import Floats
+from training.metrics import PULSE, mean
+from training.readout import STEP, Floats
 from training.sources import MethodSource, open_network
 
 CLOSE = 3.0
@@ -61,6 +63,9 @@ REAL_WEIGHT = 0.6
 
 CLIP_STEP = 3.0
 """From one window of a synthetic clip to the next, s: windows overlap and tell little new."""
+
+COVERAGE = 28
+"""Place of a window's coverage among what is known of a peak; ``Testimony`` in csrc/witness.hpp."""
 
 HIDDEN = 24
 STEPS = 200
@@ -215,7 +220,109 @@ def _fit_member(x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, seed: int) ->
     return [parameter.detach().numpy() for parameter in parameters]
 
 
-def as_header(models: dict[str, Model], about: str) -> str:
+@dataclass(frozen=True)
+class TrackModel:
+    """The confidence of a whole recording: logistic in what is known of its track."""
+
+    weights: Floats
+    bias: float
+
+    def __call__(self, evidence: Floats) -> Floats:
+        """Give confidences; the arithmetic of csrc/confidence.cpp."""
+        return np.asarray(1 / (1 + np.exp(-(evidence @ self.weights + self.bias))))
+
+
+def _recording(seen: Candidates, confidence: Floats) -> _core.Recording:
+    """Take the windows of one recording as the engine does, by given confidences of their peaks."""
+    ok_code, low_code = STATUSES.index(Status.OK), STATUSES.index(Status.LOW_SIGNAL)
+    recording = _core.Recording(STEP, PULSE.max_gap, PULSE.min_confidence)
+    for i, end in enumerate(seen.end):
+        best = chosen_peak(confidence[i], seen.highest[i])
+        sure, rate = confidence[i, best], seen.rate[i, best]
+        code = ok_code if sure >= PULSE.min_confidence else low_code
+        coverage, snr_db = seen.said[i, best, COVERAGE], seen.said[i, best, 0]
+        recording.take(end, code, snr_db, sure, end - PULSE.window, end, coverage, rate)
+    return recording
+
+
+def summed_up(seen: Candidates) -> tuple[Status, float]:
+    """Give status and rate (bpm; NaN unless ok) of one recording, by the engine's confidence."""
+    status, rate, *_ = _recording(seen, seen.confidence).summary()
+    return STATUSES[status], rate
+
+
+def tracks(seen: Candidates, confidence: Floats) -> tuple[Floats, Floats, Floats]:
+    """Give what is known of recordings by given confidences of their windows' peaks.
+
+    Parameters
+    ----------
+    seen
+        The windows.
+    confidence
+        Of their peaks, (windows, MOST).
+
+    Returns
+    -------
+    float64 (recordings, items), float64 (recordings,), float64 (recordings,)
+        What is known of each track, its rate, and the true one, bpm; infinite without a pulse.
+    """
+    evidence, rates, true = [], [], []
+    for clip in np.unique(seen.clip):
+        inside = seen.clip == clip
+        rate, known = _recording(seen.where(inside), confidence[inside]).evidence()
+        if np.isfinite(rate):
+            evidence.append(known)
+            rates.append(rate)
+            true.append(seen.true[inside].mean())
+    return np.array(evidence), np.array(rates), np.array(true)
+
+
+def chosen_peak(confidence: Floats, highest: NDArray[np.bool_]) -> int:
+    """Choose the peak that a reading of a window is about, as ``csrc/pulse.cpp`` does."""
+    first = np.where(highest, confidence, -1.0)
+    if first.max() >= PULSE.min_confidence:
+        return int(first.argmax())
+    return int(confidence.argmax())
+
+
+def fit_tracks(examples: Examples, confidence: Floats) -> TrackModel:
+    """Fit the confidence of recordings, by confidences of windows that were fitted to others."""
+    ends = np.cumsum([len(one.ok) for one in examples.sets])
+    known, right, weight = [], [], []
+    for real, seen, sure in zip(
+        examples.real, examples.sets, np.split(confidence, ends[:-1])
+    ):
+        evidence, rates, true = tracks(seen, sure)
+        error = np.abs(rates - true)
+        clear = (error < CLOSE) | (error > FAR)
+        known.append(evidence[clear])
+        right.append(error[clear] < CLOSE)
+        weight.append(np.full(clear.sum(), REAL_WEIGHT if real else 1 - REAL_WEIGHT))
+    x, y = torch.from_numpy(np.concatenate(known)), np.concatenate(right).astype(np.float64)
+    w = np.concatenate(weight)
+    of_real = np.concatenate(
+        [np.full(len(part), real) for part, real in zip(weight, examples.real)]
+    )
+    for kind in (of_real, ~of_real):
+        w[kind] /= max(1, kind.sum())
+    y, w = torch.from_numpy(y), torch.from_numpy(w / w.sum())
+    # More of each can only speak for a track: weights are squares.
+    roots = torch.full((x.shape[1],), 0.5, dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([roots, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
+
+    def loss() -> float:
+        optimizer.zero_grad()
+        logit = x @ roots**2 + bias
+        value = nn.functional.binary_cross_entropy_with_logits(logit, y, w, reduction="sum")
+        value.backward()  # type: ignore[no-untyped-call]
+        return float(value.detach())
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return TrackModel((roots**2).detach().numpy(), float(bias.detach()))
+
+
+def as_header(models: dict[str, Model], track: TrackModel, about: str) -> str:
     """Write the networks as C++."""
 
     def row(values: Floats, suffix: str = "") -> str:
@@ -255,7 +362,10 @@ struct Network {{
   double output_bias;
 }};
 
-{networks}// clang-format on
+{networks}
+inline constexpr double kTrackWeights[] = {row(track.weights)};
+inline constexpr double kTrackBias = {track.bias:.8g};
+// clang-format on
 
 }}  // namespace rppg::confidence_weights
 """
@@ -263,7 +373,8 @@ struct Network {{
 
 def cross_validated(seen: Candidates, real: NDArray[np.bool_], seed: int) -> Floats:
     """Give the confidence of every peak by networks that were fitted to other people and clips."""
-    folds = np.random.default_rng(seed).integers(0, FOLDS, seen.person.max() + 1)[seen.person]
+    persons, number = np.unique(seen.person, return_inverse=True)
+    folds = np.random.default_rng(seed).integers(0, FOLDS, len(persons))[number]
     confidence = np.zeros(seen.error.shape)
     for fold in range(FOLDS):
         inside = folds == fold
@@ -277,7 +388,7 @@ def _examples(
     seen: Candidates, real: NDArray[np.bool_]
 ) -> tuple[Floats, NDArray[np.bool_], Floats]:
     """Give what is known of peaks that are the heart's and that are not, which, and weights."""
-    clear = (seen.error < CLOSE) | (seen.error > FAR)
+    clear = (seen.error < CLOSE) | ((seen.error > FAR) & ~seen.own)
     of_real = np.broadcast_to(real[:, None], clear.shape)[clear]
     share = np.where(of_real, REAL_WEIGHT, 1 - REAL_WEIGHT)
     if of_real.all() or not of_real.any():
@@ -314,6 +425,20 @@ def validation_table(examples: Examples, confidence: Floats) -> str:
     return "\n".join(lines) + "\n"
 
 
+def recordings_table(examples: Examples, confidence: Floats, model: TrackModel) -> str:
+    """Tell which recordings would be ok, by the same confidences: ok, wrong of ok, mean error."""
+    ends = np.cumsum([len(one.ok) for one in examples.sets])
+    lines = [f"{'recordings':36s}{'count':>8s}{'ok':>8s}{'wrong':>8s}{'MAE':>8s}"]
+    for name, seen, sure in zip(examples.names, examples.sets, np.split(confidence, ends[:-1])):
+        evidence, rates, true = tracks(seen, sure)
+        ok = model(evidence) >= PULSE.min_confidence
+        error = np.abs(rates - true)[ok]
+        wrong = mean(error > FAR) if ok.any() else 0.0
+        mae = f"{error.mean():8.2f}" if ok.any() and np.isfinite(error).all() else f"{'':8s}"
+        lines.append(f"{name:36.36s}{len(ok):8d}{mean(ok):8.1%}{wrong:8.1%}{mae}")
+    return "\n".join(lines) + "\n"
+
+
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
@@ -329,6 +454,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     models = {}
+    track = None
     for family in FAMILIES:
         clips = (*given.pulse, *given.none)
         examples = gather(
@@ -336,15 +462,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         seen, real = examples.joined, examples.is_real
         models[family] = fit(*_examples(seen, real), given.seed)
+        others = cross_validated(seen, real, given.seed)
         print(f"{family}, cross-validated: ok, wrong of ok, right that are ok")
-        print(validation_table(examples, cross_validated(seen, real, given.seed)), end="")
+        print(validation_table(examples, others), end="")
+        if track is None:
+            track = fit_tracks(examples, others)
+            print(recordings_table(examples, others, track), end="")
+    assert track is not None
     hashes = ", ".join(Clips.open(folder).sha256[:12] for folder in (*given.pulse, *given.none))
     about = (
         f"Student {open_network(given.source).about['sha256'][:12]}, videos"
         f" {', '.join(folder.name for folder in given.videos)}, clips {hashes}, box scale"
         f" {given.box_scale:g}, seed {given.seed}."
     )
-    replace_file(given.out, as_header(models, about).encode())
+    replace_file(given.out, as_header(models, track, about).encode())
     return 0
 
 

@@ -112,9 +112,10 @@ def follow(path: Path, searched: Sequence[Sequence[Edges]]) -> Followed:
         What ``search`` found in it.
     """
     tracker = FaceTracker(rf.MTCNN(), BOX_SCALE)
+    tracked, on_face = 0, 0
     names: set[int] = set()
-    lost, clipped = [], []
-    tracked = on_face = 0
+    lost: list[float] = []
+    clipped: list[bool] = []
     for index, (frame, time) in enumerate(rf.VideoFile(path)):
         if time >= tracker.due or index == 0:
             tracker.update(frame, time)

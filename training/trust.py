@@ -1,9 +1,11 @@
-"""Report what readings are worth, on clips that nothing was fitted to.
+"""Report what readings are worth, on people and clips that nothing was fitted to.
 
-    python -m training.trust --pulse CLIPS... --none CLIPS... --out FOLDER
+    python -m training.trust --videos FOLDERS... --pulse CLIPS... --none CLIPS... --cache FOLDER \\
+        --out FOLDER
 
 How many windows without a pulse read ok, how many that are right do, whether a confidence is the
-share of right readings that it claims, and what trying several peaks does to the error.
+share of right readings that it claims, and what choosing among several peaks does to the error;
+for windows and for whole recordings. Videos are those of ``training.data.inject``.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rppg_fast.monitor import BOX_SCALE, DEFAULT_METHOD, METHODS, NETWORK_METHODS
+from rppg_fast.reading import Status
 from rppg_fast.student import BUNDLED_WEIGHTS
 from training.command import command
-from training.confidence import CLOSE, FAR, Candidates, candidates
+from training.candidates import (
+    VARIANTS,
+    Candidates,
+    candidates_in_clips,
+    candidates_in_videos,
+    filmed_truths,
+)
+from training.confidence import CLOSE, FAR, summed_up
 from training.data.clips import Clips
 from training.data.decoys import kinds
 from training.files import replace_file
 from training.metrics import PULSE, mae, mean, rmse
 from training.readout import Floats
-from training.sources import open_network
+from training.sources import open_network, open_source
 
 GROSS = 10.0
 """An error beyond it is a gross one, bpm."""
@@ -36,13 +46,6 @@ GROSS = 10.0
 OLD_SNR_DB = 1.0
 """The rule that confidence replaced: the highest peak counts from this SNR on."""
 
-CONTINUITY = 2.0
-"""What a sure peak in the window before adds to the log odds of its like, and takes from others."""
-
-FALSE_SHARE = 0.01
-"""Of windows without a pulse that may read ok."""
-
-_LEAST = 1e-6
 _BINS = np.linspace(0.0, 1.0, 11)
 
 
@@ -59,7 +62,7 @@ def summary(seen: Candidates) -> dict[str, float]:
         windows ``mae``, ``rmse`` and ``gross`` of the highest peak (``plain_...``) and of the one
         that is chosen.
     """
-    ok, chosen = _chosen(seen)
+    ok, chosen = seen.ok, np.abs(seen.chosen - seen.true)
     by_snr = seen.said[:, 0, 0] >= OLD_SNR_DB
     out = {"windows": float(len(ok)), "ok": mean(ok), "ok_by_snr": mean(by_snr)}
     if not seen.has_pulse.all():
@@ -76,11 +79,28 @@ def summary(seen: Candidates) -> dict[str, float]:
     return out
 
 
-def _chosen(seen: Candidates) -> tuple[NDArray[np.bool_], Floats]:
-    """Tell which windows read ok, and the error of the peak that is chosen in each."""
-    trusted = seen.confidence >= PULSE.min_confidence
-    first = np.argmax(trusted, axis=1)  # the highest peak where none is
-    return np.asarray(trusted.any(axis=1)), seen.error[np.arange(len(first)), first]
+def recordings(seen: Candidates) -> dict[str, float]:
+    """Give the figures of whole recordings, by the engine's own confidence.
+
+    Returns
+    -------
+    dict
+        ``recordings``; ``ok``, the share that is ok; where there is a pulse also ``wrong_of_ok``,
+        the share of those off by more than ``FAR``, and their mean error ``mae_of_ok``, bpm.
+    """
+    rates, true, sure = [], [], []
+    for clip in np.unique(seen.clip):
+        inside = seen.where(seen.clip == clip)
+        status, rate = summed_up(inside)
+        sure.append(status is Status.OK)
+        rates.append(rate)
+        true.append(inside.true.mean())
+    ok = np.array(sure)
+    out = {"recordings": float(len(ok)), "ok": mean(ok)}
+    if seen.has_pulse.all() and ok.any():
+        error = np.abs(np.array(rates) - np.array(true))[ok]
+        out["wrong_of_ok"], out["mae_of_ok"] = mean(error > FAR), mae(error)
+    return out
 
 
 def by_kind(sets: Sequence[tuple[Clips, Candidates]]) -> dict[str, dict[str, float]]:
@@ -118,31 +138,6 @@ def curve(
     false = [mean(score[none] >= limit) for limit in limits]
     true = [mean(score[right] >= limit) for limit in limits]
     return np.array(false), np.array(true)
-
-
-def continued(seen: Candidates) -> Candidates:
-    """Let a peak's confidence rise where the window before had one like it, and fall elsewhere.
-
-    The engine does not: there a reading follows from its own window. To see what that costs.
-    """
-    sure = np.clip(seen.confidence, _LEAST, 1 - _LEAST)
-    logit = np.log(sure / (1 - sure))
-    out = np.zeros_like(sure)
-    for i in range(len(out)):
-        near = np.zeros(sure.shape[1])
-        if i and seen.clip[i] == seen.clip[i - 1]:
-            alike = np.abs(seen.rate[i][:, None] - seen.rate[i - 1]) < FAR
-            near = np.where(alike, out[i - 1], 0.0).max(axis=1)
-            logit[i] += CONTINUITY * (2 * near - 1)
-        out[i] = np.where(seen.confidence[i] > 0, 1 / (1 + np.exp(-logit[i])), 0.0)
-    return replace(seen, confidence=out)
-
-
-def right_at(seen: Candidates, share: float) -> float:
-    """Give the share of right windows that pass where ``share`` of those without a pulse do."""
-    best = seen.confidence.max(axis=1)
-    limit = np.quantile(best[~seen.has_pulse], 1 - share)
-    return mean(best[seen.has_pulse & (seen.error[:, 0] < CLOSE)] > limit)
 
 
 def draw(sets: Sequence[Candidates], out: Path) -> None:
@@ -201,54 +196,77 @@ def as_markdown(table: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def recordings_as_markdown(table: Mapping[str, Mapping[str, float]]) -> str:
+    """Give the table of ``recordings`` of several sets."""
+    lines = [
+        "| Recordings | Count | ok | wrong of ok | mean error of ok, bpm |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name, row in table.items():
+        wrong = f"{row['wrong_of_ok']:.1%}" if "wrong_of_ok" in row else ""
+        error = f"{row['mae_of_ok']:.2f}" if "mae_of_ok" in row else ""
+        lines.append(
+            f"| {name} | {row['recordings']:.0f} | {row['ok']:.1%} | {wrong} | {error} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.trust", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--pulse", type=Path, nargs="+", default=[], help="clips with a pulse")
-    parser.add_argument("--none", type=Path, nargs="+", default=[], help="clips without one")
+    parser.add_argument("--videos", type=Path, nargs="*", default=[], help="folders of videos")
+    parser.add_argument("--pulse", type=Path, nargs="*", default=[], help="clips with a pulse")
+    parser.add_argument("--none", type=Path, nargs="*", default=[], help="clips without one")
     parser.add_argument("--source", default=str(BUNDLED_WEIGHTS), help="weights of the student")
+    parser.add_argument("--method", choices=METHODS, default=DEFAULT_METHOD)
+    parser.add_argument("--cache", type=Path, help="folder for the signals of videos")
+    parser.add_argument("--box-scale", type=float, default=BOX_SCALE, help="for videos")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
-    source = open_network(given.source)
-    sets: dict[str, tuple[Clips, Candidates]] = {}
-    for folder in (*given.pulse, *given.none):
-        clips = Clips.open(folder)
-        sets[folder.name] = clips, candidates(source, clips)
-    table = {name: summary(seen) for name, (_, seen) in sets.items()}
-    everything = [seen for _, seen in sets.values()]
-    for name, part in (("pulse", given.pulse), ("none", given.none)):
-        if part:
-            joined = Candidates.joined([sets[folder.name][1] for folder in part])
-            table[f"all of {name}"] = summary(joined)
-    kinds_table = by_kind([sets[folder.name] for folder in given.none])
+    if given.videos and given.cache is None:
+        parser.error("--cache is needed with --videos: a folder for what is taken of them")
+    source = open_network(given.source, "fusion" if given.method == "fusion" else "student")
+    measured_by = source if given.method in NETWORK_METHODS else open_source(given.method)
+    clips = {folder.name: Clips.open(folder) for folder in (*given.pulse, *given.none)}
+    sets = {name: candidates_in_clips(measured_by, each) for name, each in clips.items()}
+    for folder in given.videos:
+        for variant in VARIANTS:
+            truths = filmed_truths(folder)
+            for kind, part in (
+                ("pulse", [video for video in truths if video.truth is not None]),
+                ("no pulse", [video for video in truths if video.truth is None]),
+            ):
+                if part:
+                    sets[f"real, {kind}, {variant}"] = candidates_in_videos(
+                        part, given.method, variant, given.box_scale, given.cache
+                    )
+    table = {name: summary(seen) for name, seen in sets.items()}
+    whole = {name: recordings(seen) for name, seen in sets.items()}
+    kinds_table = by_kind([(clips[folder.name], sets[folder.name]) for folder in given.none])
     values: dict[str, Any] = {
         "source": source.about,
+        "method": given.method,
         "min_confidence": PULSE.min_confidence,
         "peaks": PULSE.peaks,
         "clips": {
-            name: {"description": clips.description, "sha256": clips.sha256}
-            for name, (clips, _) in sets.items()
+            name: {"description": each.description, "sha256": each.sha256}
+            for name, each in clips.items()
         },
+        "videos": [folder.name for folder in given.videos],
+        "box_scale": given.box_scale,
         "table": table,
+        "recordings": whole,
         "kinds": kinds_table,
-        "reliability": reliability(everything),
+        "reliability": reliability(list(sets.values())),
     }
-    if given.pulse and given.none:
-        joined = Candidates.joined(everything)
-        values["right_at_1_percent"] = {
-            "own window": right_at(joined, FALSE_SHARE),
-            "and the one before": right_at(continued(joined), FALSE_SHARE),
-        }
     given.out.mkdir(parents=True, exist_ok=True)
     replace_file(given.out / "trust.json", (json.dumps(values, indent=1) + "\n").encode())
-    if given.pulse and given.none:
-        draw(everything, given.out / "trust.png")
+    draw(list(sets.values()), given.out / "trust.png")
     print(as_markdown(table))
+    print(recordings_as_markdown(whole))
     print(as_markdown(kinds_table), end="")
-    for name, share in values.get("right_at_1_percent", {}).items():
-        print(f"right windows that pass where 1 % without a pulse do, {name}: {share:.1%}")
     return 0
 
 

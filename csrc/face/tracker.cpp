@@ -52,6 +52,7 @@ void FaceTracker::restart(double time) {
     track.seen = track.agreed = track.check = time;
     track.due = follow_ ? time : kForever;
     track.missed = track.searched = track.wanted = false;
+    track.pace = {};
     track.glide.reset();
   }
   lost_.clear();
@@ -117,7 +118,22 @@ void FaceTracker::looked(const std::optional<Sight>& sight) {
   settle();
 }
 
+Face FaceTracker::sought() const {
+  const Track& track = tracks_[sought_];
+  return track.missed ? track.face : expected(track);
+}
+
+// Where the face is if it goes on as it moved between the last two sights.
+Face FaceTracker::expected(const Track& track) const {
+  const double ahead = std::min(time_ - track.seen, kLostAfter);
+  return track.face.scaled(1, track.pace.x * ahead, track.pace.y * ahead);
+}
+
 void FaceTracker::see(Track& track, const Face& face, double step) {
+  const Point before = track.face.centre(), now = face.centre();
+  const double between = time_ - track.seen;
+  track.pace = {};
+  if (between > 0) track.pace = {(now.x - before.x) / between, (now.y - before.y) / between};
   track.seen = time_;
   track.face = face;
   track.missed = track.searched = false;
@@ -175,7 +191,8 @@ void FaceTracker::searched(std::vector<Face> faces) {
 void FaceTracker::recognise(const std::vector<Face>& faces) {
   for (std::size_t i = tracks_.size(); follow_ && i-- > 0;) {
     Track& track = tracks_[i];
-    const int nearest = nearest_face(faces, track.face);
+    const int there = nearest_face(faces, expected(track));
+    const int nearest = there >= 0 ? there : nearest_face(faces, track.face);
     if (nearest >= 0) {
       const Face& face = faces[static_cast<std::size_t>(nearest)];
       if (nearest_track(face) == i) {
@@ -232,6 +249,7 @@ Track FaceTracker::meet(const Face& face) {
           face,
           face,
           time_,
+          {},
           follow_ ? time_ + kLookInterval : kForever,
           time_ + kCheckInterval,
           time_,
@@ -288,7 +306,7 @@ std::int64_t FaceTracker::name(const Face& face) {
   return ++names_;
 }
 
-// When the face at that place was last passed over; 0: never.
+// In which order the face at that place was last passed over; 0: never.
 std::int64_t FaceTracker::turn(const Face& face) const {
   std::int64_t last = 0;
   for (const Passed& passed : passed_)

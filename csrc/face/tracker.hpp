@@ -25,8 +25,8 @@ namespace rppg {
 
 // Time from one look at a face to the next, s.
 inline constexpr double kLookInterval = 0.25;
-// Time from one check by the cascade to the next, s. A check costs about as much as a search; the
-// size that looks alone can reach until then is bounded by kGrown.
+// Time from one check by the cascade to the next, s. A check costs less than a search of the frame
+// and several times as much as a look; what looks alone do to the size until then kGrown bounds.
 inline constexpr double kCheckInterval = 2.0;
 // How many times as large or small as the cascade saw it O-Net alone may take a face to be. What it
 // says of a face that keeps its size scatters by less, and past it the next look is a check.
@@ -63,11 +63,12 @@ struct Track {
   Face aim;           // the face that the box is for
   Face face;          // where the face was when it was last seen,
   double seen;        // and when that was, s
+  Point pace;         // from the sight before to that one, pixels a second
   double due;         // when it is to be looked at again, s
   double check;       // from when on a look is a check, s
   double agreed;      // when the cascade has last found it, s,
   double side;        // and how large, pixels
-  std::int64_t turn;  // larger than that of a face passed over before it; 0 where it never was
+  std::int64_t turn;  // the order in which faces were last passed over; 0: this one never was
   std::optional<Glide> glide;
   bool missed = false;    // the last look did not find it,
   bool searched = false;  // nor did a search since it was last seen
@@ -96,7 +97,8 @@ class FaceTracker {
   // `check`, tell `looked` where `sought` is in the frame; after `search`, tell `searched` what
   // faces are.
   Task begin(int width, int height, double time);
-  const Face& sought() const { return tracks_[sought_].face; }
+  // Where a face that moves evenly would be now; where it was, if it has just been missed there.
+  Face sought() const;
   void looked(const std::optional<Sight>& sight);
   void searched(std::vector<Face> faces);
 
@@ -114,7 +116,7 @@ class FaceTracker {
   int search_step() const;
 
  private:
-  // A place where a face was passed over, and when, as in Track.
+  // A face that was passed over and is not followed now, and in which order, as in Track.
   struct Passed {
     Face face;
     std::int64_t turn;
@@ -123,6 +125,7 @@ class FaceTracker {
   void forget();
   void settle();
   double search_due() const;
+  Face expected(const Track& track) const;
   void see(Track& track, const Face& face, double step);
   Face agree(Track& track, const Sight& sight);
   void recognise(const std::vector<Face>& faces);
