@@ -25,7 +25,7 @@ from training.sources import open_network, open_source
 # from the live one; a rate then differs by some 1e-3 bpm. Over a hole the live colours stay what
 # they were, while those of a clip go on: POS, whose blocks reach over it, differs by 0.03 bpm.
 LIVE_TOLERANCE_BPM = 0.05
-LIVE_TOLERANCE_DB = 0.05
+LIVE_TOLERANCE_DB = 0.1
 SCIPY_BPM = 0.5  # points picked, in place of averages over cells of the grid
 
 
