@@ -86,13 +86,49 @@ ZeroPhase::ZeroPhase(const BandPass& band_pass, std::size_t most)
           std::max<std::size_t>(2, static_cast<std::size_t>(kShortestStretch * band_pass.rate()))),
       most_(most) {
   padding_ = std::min(padding_, most);
-  work_.resize(kMostChannels * (most + 2 * padding_));
+  work_.resize(2 * kMostChannels * (most + 2 * padding_));
 }
+
+namespace {
+
+// Passes one section over samples, `step` values from one to the next, into another array.
+//
+// Each output depends on the two before it, and so waits for the last one. Both sides of the
+// recursion are multiplied by 1 - a1 / z + a2 / z^2: then it depends on those two and four samples
+// before, and two chains run side by side. Before the first sample the section has seen it for
+// ever: a constant, of which it gives 0.
+template <int kChannels>
+void pass(const Section& s, const double* in, std::size_t count, std::ptrdiff_t step, double* out) {
+  const double forward[] = {s.b0, -s.a1 * s.b0, (s.a2 - 1) * s.b0, s.a1 * s.b0, -s.a2 * s.b0};
+  const double back2 = s.a1 * s.a1 - 2 * s.a2, back4 = -s.a2 * s.a2;
+  const auto last = static_cast<std::ptrdiff_t>(count);
+  const auto at = [&](std::ptrdiff_t i, int c) {
+    return in[step * std::max<std::ptrdiff_t>(i, 0) + c];
+  };
+  for (std::ptrdiff_t i = 0; i < std::min<std::ptrdiff_t>(last, 4); ++i)
+    for (int c = 0; c < kChannels; ++c) {
+      double sum = i >= 2 ? back2 * out[step * (i - 2) + c] : 0.0;
+      for (int k = 0; k < 5; ++k) sum += forward[k] * at(i - k, c);
+      out[step * i + c] = sum;
+    }
+  for (std::ptrdiff_t i = 4; i < last; ++i) {
+    const double* const x = in + step * i;
+    double* const y = out + step * i;
+    for (int c = 0; c < kChannels; ++c) {
+      const double fresh = (forward[0] * x[c] + forward[1] * x[c - step]) +
+                           (forward[2] * x[c - 2 * step] + forward[3] * x[c - 3 * step]) +
+                           forward[4] * x[c - 4 * step];
+      y[c] = (fresh + back4 * y[c - 4 * step]) + back2 * y[c - 2 * step];
+    }
+  }
+}
+
+}  // namespace
 
 template <int kChannels>
 void ZeroPhase::filter(double* values, std::size_t count) {
   const std::size_t padding = std::min(padding_, count - 1), total = count + 2 * padding;
-  double* const work = work_.data();
+  double *work = work_.data(), *other = work + kMostChannels * (most_ + 2 * padding_);
   const auto copy = [&](std::size_t to, std::size_t from) {
     std::copy_n(values + kChannels * from, kChannels, work + kChannels * to);
   };
@@ -101,30 +137,12 @@ void ZeroPhase::filter(double* values, std::size_t count) {
     copy(padding + count + i, count - 2 - i);
   }
   std::copy_n(values, kChannels * count, work + kChannels * padding);
-  // A section at rest is one that has seen a constant for ever, and gives 0: it starts at the first
-  // value. What comes out of the first section starts at 0, where the next ones are at rest.
-  const auto pass = [&](double* at, std::ptrdiff_t step) {
-    for (std::size_t k = 0; k < sections_.size(); ++k) {
-      const Section s = sections_[k];
-      double s1[kChannels], s2[kChannels];
-      double* sample = at;
-      for (int c = 0; c < kChannels; ++c) {
-        const double start = k == 0 ? sample[c] : 0.0;
-        s1[c] = -s.b0 * start;
-        s2[c] = s.b2 * start;
-      }
-      for (std::size_t i = 0; i < total; ++i, sample += step) {
-        for (int c = 0; c < kChannels; ++c) {
-          const double in = sample[c], out = s.b0 * in + s1[c];
-          s1[c] = s2[c] - s.a1 * out;  // b1 is 0
-          s2[c] = s.b2 * in - s.a2 * out;
-          sample[c] = out;
-        }
-      }
+  for (const std::ptrdiff_t step : {std::ptrdiff_t{kChannels}, -std::ptrdiff_t{kChannels}})
+    for (const Section& section : sections_) {
+      const std::size_t first = step > 0 ? 0 : kChannels * (total - 1);
+      pass<kChannels>(section, work + first, total, step, other + first);
+      std::swap(work, other);
     }
-  };
-  pass(work, kChannels);
-  pass(work + kChannels * (total - 1), -kChannels);
   std::copy_n(work + kChannels * padding, kChannels * count, values);
 }
 

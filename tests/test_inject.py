@@ -32,7 +32,7 @@ AMPLITUDE_TOLERANCE = 0.1
 TIME_TOLERANCE = 1e-5
 # A frame in 30 a second has a beat's phase to a tenth of a percent of the rate over 20 s.
 RATE_TOLERANCE_BPM = 0.5
-FPS, RATE = 25.0, 84.0
+FPS, RATE = 15.0, 84.0
 
 
 def uneven_times(count: int) -> Any:
@@ -187,8 +187,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A catalogue of one clip, what was injected into it, and the negatives made of it."""
     folder = tmp_path_factory.mktemp("injected")
     (folder / "real").mkdir()
-    write_timed_video(folder / "real" / "walk.nut", walker(12.0), "ffv1", 14)
-    entry = {"file": "walk.nut", "faces": 1, "seen": "somebody who sways", "seconds": 12.0}
+    write_timed_video(folder / "real" / "walk.nut", walker(10.6), "ffv1", 14)
+    entry = {"file": "walk.nut", "faces": 1, "seen": "somebody who sways", "seconds": 10.6}
     entry |= {"classical_agree": None, "origin": "made up", "licence_of_origin": "none"}
     (folder / "real" / "catalogue.json").write_text(json.dumps([entry]))
     made_up_finger(folder / "fingers")

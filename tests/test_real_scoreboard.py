@@ -73,6 +73,7 @@ def test_totals_are_those_of_three_clips() -> None:
     assert sums["ok_windows"] == 2
     assert sums["top_right"] == pytest.approx(1 / 3)  # every highest peak is at 80
     assert sums["snr"] == pytest.approx(2.0)
+    assert sums["clip_top_right"] == pytest.approx(1 / 3)
     assert sums["face"] == pytest.approx(0.5)
 
 
@@ -135,6 +136,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         clip / "ground_truth.txt", np.sin(7.5 * truth), np.full_like(truth, RATE), truth
     )
     about = {"kind": "injected", "video": "video.nut", "amplitude_percent": 1.2}
+    about["made_from"] = {"seed": 7}
     about |= {"carrier": {"file": "face.nut", "own_rate_bpm": None}}
     (clip / "clip.json").write_text(json.dumps(about))
     return root
@@ -165,6 +167,7 @@ def test_a_scoreboard_says_what_measure_says(folder: Path, tmp_path: Path) -> No
         assert abs(injected["error_bpm"]) < TOLERANCE_BPM
         assert injected["share_with_face"] > 0.95
         assert all(window["true_rate_snr_db"] > 3.0 for window in injected["pulse"])
+        assert injected["made_from"] == {"seed": 7}
         none = clips["none.nut", method]
         assert (none["status"], none["share_with_face"]) == ("no_face", 0.0)
     text = (tmp_path / "out" / "report.md").read_text()

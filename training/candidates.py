@@ -114,6 +114,11 @@ class Candidates:
         return cls(**{name: np.concatenate(part) for name, part in values.items()})
 
 
+def _number(name: str) -> int:
+    """Give a number that follows from a name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
+
+
 class _Gatherer:
     """Collects windows one by one."""
 
@@ -137,7 +142,7 @@ class _Gatherer:
         ok = reading.status is rf.Status.OK
         chosen = math.nan if reading.candidate is None else reading.candidate
         owned = np.isclose(rate[:, None], np.array(own).reshape(1, -1), rtol=0, atol=OWN).any(axis=1)
-        number = int.from_bytes(hashlib.sha256(person.encode()).digest()[:7], "big")
+        number = _number(person)
         self._rows.append(
             (said, rate, highest, sure, ok, chosen, true, owned, reading.end, clip, number)
         )
@@ -224,8 +229,9 @@ class Signals:
     face: NDArray[np.int64]
 
     @classmethod
-    def record(cls, video: Path, variant: str, index: int, scale: float, seed: int = 0) -> Signals:
+    def record(cls, video: Path, variant: str, scale: float, seed: int = 0) -> Signals:
         """Follow the face of a video, whose frames are ``varied``."""
+        index = _number(f"{video.parent.name}/{video.name}")
         monitor = rf.HeartRateMonitor(method="fusion", box_scale=scale)
         times, values, face = [], [], []
         for frame, time in varied(rf.VideoFile(str(video)), variant, seed, index):
@@ -243,15 +249,15 @@ class Signals:
 
     @classmethod
     def cached(
-        cls, cache: Path, video: Path, variant: str, index: int, scale: float, seed: int = 0
+        cls, cache: Path, video: Path, variant: str, scale: float, seed: int = 0
     ) -> Signals:
         """Do the same once: the signals are kept in a folder."""
-        key = f"{video.resolve()} {variant} {index} {scale:g} {seed}"
+        key = f"{video.resolve()} {variant} {scale:g} {seed}"
         path = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
         if path.is_file():
             with np.load(path) as kept:
                 return cls(kept["times"], kept["values"], kept["face"])
-        found = cls.record(video, variant, index, scale, seed)
+        found = cls.record(video, variant, scale, seed)
         cache.mkdir(parents=True, exist_ok=True)
         with io.BytesIO() as file:
             np.savez(file, times=found.times, values=found.values, face=found.face)
@@ -288,7 +294,7 @@ def candidates_in_videos(
     for i, video in enumerate(tqdm(videos, f"{method} {variant}", unit="video", leave=False)):
         truth = None if video.truth is None else Reference.read(video.truth)
         own = [] if video.carrier is None else own_rates(video.carrier, scale, cache)
-        taken = Signals.cached(cache, video.video, variant, i, scale)
+        taken = Signals.cached(cache, video.video, variant, scale)
         for reading, found in _windows(taken, method, step):
             true = math.inf
             if truth is not None:
@@ -328,7 +334,7 @@ def own_rates(carrier: Path, scale: float, cache: Path) -> list[tuple[float, flo
         End of the window, s, and rate, bpm.
     """
     found = []
-    taken = Signals.cached(cache, carrier, "plain", 0, scale)
+    taken = Signals.cached(cache, carrier, "plain", scale)
     for reading, peaks in _windows(taken, "fusion", STEP):
         for frequency, _, _, _, _, said in peaks:
             network = said[HEIGHT] > _TOP

@@ -110,6 +110,7 @@ def gather(
     clips: Sequence[Path],
     student: str,
     scale: float,
+    carriers: Path | None,
     cache: Path,
 ) -> Examples:
     """Gather the windows that one of the two networks is fitted to.
@@ -126,14 +127,17 @@ def gather(
         Weights of the student.
     scale
         How much larger than the face the measured box is.
+    carriers
+        Where the real videos lie that the folders were made of.
     cache
         A folder for what is taken of the videos.
     """
     names, sets, real = [], [], []
     for method in FAMILIES[family]:
         for folder in videos:
-            truths = filmed_truths(folder)
-            for variant in VARIANTS:
+            truths = filmed_truths(folder, carriers)
+            silent = all(video.truth is None for video in truths)
+            for variant in VARIANTS[:1] if silent else VARIANTS:
                 names.append(f"{folder.name} {variant} {method}")
                 sets.append(candidates_in_videos(truths, method, variant, scale, cache))
                 real.append(True)
@@ -449,6 +453,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--none", type=Path, nargs="*", default=[], help="clips without one")
     parser.add_argument("--source", default=str(BUNDLED_WEIGHTS), help="weights of the student")
     parser.add_argument("--box-scale", type=float, default=BOX_SCALE)
+    parser.add_argument("--carriers", type=Path, help="folder of the real videos")
     parser.add_argument("--cache", type=Path, required=True, help="folder for signals of videos")
     parser.add_argument("--out", type=Path, required=True, help="the C++ header to write")
     parser.add_argument("--seed", type=int, default=0)
@@ -458,7 +463,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for family in FAMILIES:
         clips = (*given.pulse, *given.none)
         examples = gather(
-            family, given.videos, clips, given.source, given.box_scale, given.cache
+            family,
+            given.videos,
+            clips,
+            given.source,
+            given.box_scale,
+            given.carriers,
+            given.cache,
         )
         seen, real = examples.joined, examples.is_real
         models[family] = fit(*_examples(seen, real), given.seed)

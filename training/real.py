@@ -165,6 +165,7 @@ def report(
                 "kind": result.item.kind,
                 "method": result.method,
                 "own_rate_bpm": result.item.own_rate,
+                "made_from": result.item.made_from,
                 "error_bpm": result.error,
                 **result.record,
             }

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from training.data.catalogue import names_of_part, real_clips
 from training.data.clip_folder import ABOUT, TRUTH
@@ -29,6 +30,8 @@ class Item:
         Heart rate in bpm that the original seems to show: evidence, not truth.
     alive : bool
         Whether somebody living is seen. If not, nothing may read ok.
+    made_from : dict or None
+        What fixes a made clip: carrier, amplitude, seed and so on; None for an original.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Item:
     truth: Path | None
     own_rate: float | None
     alive: bool
+    made_from: dict[str, Any] | None = None
 
 
 def real_items(catalogue: Path, part: str) -> list[Item]:
@@ -90,4 +94,5 @@ def _made_item(about_path: Path, carriers: Collection[str] | None) -> Item | Non
         truth=folder / TRUTH if injected else None,
         own_rate=carrier["own_rate_bpm"],
         alive=injected or about["living"],
+        made_from=about["made_from"],
     )

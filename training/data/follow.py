@@ -24,6 +24,8 @@ SMOOTHING = 0.2
 """Standard deviation of the Gaussian that smooths the path, s."""
 
 _FADE = 0.3  # s in which a face comes and goes
+_SURE = 0.9  # probability of a face that counts
+_FAR = 1.0  # of a face's size, from one frame to the next
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,9 @@ def follow_face(frames: Iterable[tuple[Frame, float]]) -> tuple[FacePath, Times]
     seen = -np.inf
     for frame, time in frames:
         faces = [face for face in detector(frame) if face.probability >= _SURE]
-        if last is not None and time - seen > MAX_GAP:
+        if time - seen > MAX_GAP:
             last = None
-        face = rf.largest_face(faces) if last is None else _nearest(faces, last)
+        face = rf.largest_face(faces, _SURE) if last is None else _nearest(faces, last)
         if face is not None:
             last, seen = face, time
         boxes.append((np.nan,) * 4 if face is None else (*face.centre, *_sides(face)))
@@ -88,10 +90,6 @@ def follow_face(frames: Iterable[tuple[Frame, float]]) -> tuple[FacePath, Times]
     smooth = smoothed(filled, moments, there.astype(np.float64), SMOOTHING)
     presence = smoothed(there.astype(np.float64)[:, None], moments, None, _FADE)[:, 0]
     return FacePath(smooth[:, :2], smooth[:, 2:], presence), moments
-
-
-_SURE = 0.9
-_FAR = 1.0  # of a face's size, from one frame to the next
 
 
 def _sides(face: rf.Face) -> tuple[float, float]:
