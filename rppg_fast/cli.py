@@ -257,14 +257,11 @@ def _measure_file(
 @contextmanager
 def _warnings_in_one_line(name: str) -> Iterator[None]:
     """Print what is suspicious about a video as the program says everything else."""
-
-    def show(message: Warning | str, *_: object) -> None:
-        print(f"rppg-fast: {name}: {message}", file=sys.stderr)
-
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
-        warnings.showwarning = show
         yield
+    for warning in caught:
+        print(f"rppg-fast: {name}: {warning.message}", file=sys.stderr)
 
 
 def _as_list(found: Measurement | list[Measurement]) -> list[Measurement]:

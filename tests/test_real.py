@@ -121,7 +121,8 @@ def test_another_networks_predictions_give_a_small_error(data: Path) -> None:
 
 def test_a_recordings_first_window_is_as_good_as_a_later_one(data: Path) -> None:
     """Of a recording of 12 s, of which three windows are full."""
-    first, later = [], []
+    first: list[float] = []
+    later: list[float] = []
     for changes, label in ubfc(data).values():
         for start, errors in ((0, first), (15 * FPS, later)):
             part = slice(start, start + 12 * FPS)

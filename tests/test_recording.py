@@ -103,7 +103,7 @@ def test_windows_that_disagree_are_less_than_their_confidence() -> None:
 
 @pytest.mark.parametrize("slope", [0.5, -0.5, 1.0])
 def test_a_rate_that_drifts_is_followed(slope: float) -> None:
-    rates = 100.0 + slope * np.arange(41)
+    rates = np.linspace(100.0, 100.0 + 40 * slope, 41)
     found = summed_up(rates, np.full(41, 0.95))
     assert found.status is rf.Status.OK
     assert found.coverage == 1.0

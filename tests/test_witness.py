@@ -247,7 +247,8 @@ def snr_of(pulse: Floats, frequency: float) -> float:
 
 def test_opinions_are_the_same_whenever_they_are_asked() -> None:
     rng = np.random.default_rng(6)
-    samples = rows(*(rng.standard_normal(s) for s in ((480,), (480, 34))), 1 + rng.random((480, 3)))
+    pulse, witnesses = rng.standard_normal(480), rng.standard_normal((480, 2 * PLACES))
+    samples = rows(pulse, witnesses, 1 + rng.random((480, COLOURS)))
     often, seldom = (window_of(samples[:300], method="fusion") for _ in range(2))
     for at in range(300, 480):
         often.push(samples[at : at + 1])
