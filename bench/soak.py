@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 
 import rppg_fast as rf
 from rppg_fast import _core
-from rppg_fast.rgb_stream import NEXT
 
 FPS = 30.0
 HEART = 1.3
 """Hz."""
 LIGHT = 1 / 3600
 """Hz: the sum of the network's changes may wander like that, a thousand times the pulse."""
+FIRST, GAP, HOLE = 0, 2, 3
+"""What the native resampler says of a value: see ``csrc/clock.hpp``."""
 CHECKS = 40
 RESTARTS = 3
 """Expected in all, however long it takes, so that there are long stretches to drift in."""
@@ -102,13 +103,14 @@ def soak(seconds: float, seed: int = 0) -> Iterator[Check]:
             step, samples = resampler.push(shown, [value])
         except rf.TimeError:
             continue
-        if step != NEXT:
-            window.restart(shown, True)
+        if step in (FIRST, GAP):
+            window.restart(shown, step == GAP)
             times, values = array("d"), array("d")
         times.append(shown)
         values.append(value)
-        if len(samples):
-            window.push(samples[:, 0], np.zeros((len(samples), _core.WITNESSES)))
+        rows = np.zeros((len(samples), _core.SIGNALS))
+        rows[:, :1] = samples
+        window.push(rows, missing=step == HOLE)
         if true >= due and window.size == window.capacity:
             due = true + seconds / CHECKS
             expected = offline(np.array(times), np.array(values), window.total)

@@ -152,11 +152,19 @@ def test_spectrum(benchmark: Any, who: str) -> None:
     window = _core.PulseWindow(rf.PulseSettings().to_native())
     window.restart(0.0, False)
     # Skin that pulses, green more than red, before a rim that does not.
-    witnesses = np.zeros((300, _core.WITNESSES))
-    witnesses[:, :16] = -0.01 * pulse[:, None]
-    witnesses[:, 17:33] = -0.006 * pulse[:, None]
-    window.push(pulse, witnesses)
-    run = {"rppg_fast": lambda: window.read(10.0).heart_rate, "NumPy": numpy_rate}[who]
+    samples = np.zeros((300, _core.SIGNALS))
+    samples[:, 0] = pulse
+    samples[:, 1:4] = [0.6, 0.45, 0.35] * (1 - pulse[:, None] * [0.004, 0.01, 0.007])
+    samples[:, 4:20] = -0.01 * pulse[:, None]
+    samples[:, 21:37] = -0.006 * pulse[:, None]
+    window.push(samples)
+    beat = cycle([samples[i : i + 1] for i in range(25)])
+
+    def our_rate() -> float | None:
+        window.push(next(beat))  # with a reading comes a sample: nothing is known from before
+        return window.read(10.0).heart_rate
+
+    run = {"rppg_fast": our_rate, "NumPy": numpy_rate}[who]
     rate = benchmark.pedantic(run, rounds=500, warmup_rounds=20)
     assert rate == pytest.approx(72.0, abs=0.5)
 

@@ -10,18 +10,15 @@ Clock::Clock(double max_gap) : max_gap_(max_gap) {
     throw std::invalid_argument("the longest gap must be positive, is " + std::to_string(max_gap));
 }
 
-bool Clock::follows(double time, double other) const {
-  return time > other && time - other <= max_gap_;
-}
-
 Clock::Step Clock::classify(double time) {
   if (!std::isfinite(time)) throw TimeError("a frame's time must be a finite number of seconds");
   if (!started_) return Step::first;
   if (time > last_) {
-    if (!follows(time, last_)) return Step::gap;
-    return time - last_ > kLongestStep ? Step::hole : Step::next;
+    const double step = time - last_;
+    if (step > max_gap_) return Step::gap;
+    return step > kLongestStep ? Step::hole : Step::next;
   }
-  if (follows(time, behind_)) return Step::gap;
+  if (time > behind_ && time - behind_ <= kLongestStep) return Step::gap;
   behind_ = time;
   throw TimeError("a frame's time must be later than that of the frame before: " +
                   std::to_string(time) + " s came after " + std::to_string(last_) + " s");

@@ -25,8 +25,8 @@ class Clock {
   explicit Clock(double max_gap);
 
   // What a frame at `time` (s) would be. Throws TimeError where the time is not finite or not later
-  // than the last one. A frame that is behind by more than `max_gap` may be a slip; when the one
-  // after it goes on from there, the clock was set back, or the last time was wrong: that second
+  // than the last one. A frame that is behind may be a slip; when the one after it goes on from
+  // there, by kLongestStep at most, the clock was set back, or the last time was wrong: that second
   // frame comes after a gap.
   Step classify(double time);
 
@@ -39,8 +39,6 @@ class Clock {
   double last() const { return last_; }
 
  private:
-  bool follows(double time, double other) const;
-
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   double max_gap_;
   bool started_ = false;

@@ -35,14 +35,16 @@ constexpr double kSamePeak = 0.05;
 
 // Second opinions are renewed every so many samples: in a tenth of a second a window hardly
 // changes, and they cost as much as all the rest of a reading.
-constexpr std::uint64_t kRenewal = 3;
+constexpr std::size_t kRenewal = 3;
 
 // Above it, Hz, no line is looked for of which a peak could be the alias.
 double highest_line(const PulseOptions& options) {
   return std::min(2.0 * options.high, 0.45 * options.rate);
 }
 
-std::size_t window_samples(const PulseOptions& options) {
+// The options, unless they make no sense.
+const PulseOptions& checked(const PulseOptions& options) {
+  check_band(options.low, options.high, options.rate);
   if (options.high - options.low < kNarrowestBand)
     throw std::invalid_argument("the band " + std::to_string(options.low) + " to " +
                                 std::to_string(options.high) +
@@ -57,27 +59,33 @@ std::size_t window_samples(const PulseOptions& options) {
                                 std::to_string(options.peaks));
   require_positive(options.window, "the window");
   require_positive(options.min_window, "the least window");
-  const double samples = std::round(options.window * options.rate);
   if (options.window * options.low < kFewestBeats)
     throw std::invalid_argument("a window of " + std::to_string(options.window) +
                                 " s holds fewer than two beats at the band's lower edge of " +
                                 std::to_string(options.low) + " Hz");
-  if (samples > kMostSamples)
+  if (options.window * options.rate > kMostSamples)
     throw std::invalid_argument("a window of " + std::to_string(options.window) + " s is too long");
-  return static_cast<std::size_t>(samples);
+  return options;
 }
 
-// Samples that must have been seen: as long as `min_window`, but two beats at least.
+std::size_t window_samples(const PulseOptions& options) {
+  return static_cast<std::size_t>(std::round(options.window * options.rate));
+}
+
+// Samples that must have been seen: as long as `min_window`, but two beats at least, and enough for
+// a spectrum of what is added up.
 std::size_t needed_samples(const PulseOptions& options) {
   const double least = std::max(options.min_window, kFewestBeats / options.low);
   const double seconds = std::min(least, options.window) - kWindowSlack;
-  return static_cast<std::size_t>(std::max(2.0, std::round(seconds * options.rate)));
+  const std::size_t coarse = coarseness(options.rate, options.high, window_samples(options));
+  return std::max(static_cast<std::size_t>(std::max(0.0, std::round(seconds * options.rate))),
+                  2 * coarse + kRenewal - 1);
 }
 
 }  // namespace
 
 PulseWindow::PulseWindow(const PulseOptions& options, const Kernels& kernels)
-    : options_(options),
+    : options_(checked(options)),
       needed_(needed_samples(options)),
       rows_(window_samples(options)),
       band_pass_(options.low, options.high, options.rate, options.order),
@@ -223,9 +231,12 @@ void PulseWindow::ask_colours() {
   const std::uint64_t renewal = total_ / kRenewal + 1;
   if (asked_ == renewal) return;
   asked_ = renewal;
-  // The window ends where it was renewed, whenever it is read.
-  const std::size_t size = size_ - static_cast<std::size_t>(total_ % kRenewal);
-  const std::size_t coarse = second_.coarse(), count = size / coarse, skip = size % coarse;
+  // The window ends where they are due, and begins where it did for the first who asked then, so
+  // that they are the same whenever they are asked.
+  const std::size_t coarse = second_.coarse();
+  const std::size_t end = size_ - static_cast<std::size_t>(total_ % kRenewal);
+  const std::size_t count = std::min(end, rows_.size() - (kRenewal - 1)) / coarse;
+  const std::size_t skip = end - count * coarse;
   ColourWindow& window = second_.window();
   for (std::size_t i = 0; i < count; ++i) {
     double sums[kColours] = {};

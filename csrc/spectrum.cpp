@@ -105,7 +105,7 @@ Spectrum::Spectrum(const Kernels& kernels, double rate, double low, double high,
   last_ = std::min(length_ / 2 - 1, static_cast<std::size_t>(std::floor(high / bin_hz_)));
   hann_.resize(max_samples);
   buffer_.resize(max_samples);
-  few_.reserve(last_ < first_ ? 0 : last_ - first_ + 1);
+  few_.resize(last_ < first_ ? 0 : last_ - first_ + 1);  // a copy has this room, too
   const double bins = std::ceil(std::max(highest, high) / bin_hz_) + 2.0;
   power_.resize(bins < static_cast<double>(length_ / 2 + 1) ? static_cast<std::size_t>(bins)
                                                             : length_ / 2 + 1);

@@ -82,13 +82,18 @@ def motion(
         If they are not float32, differ in shape, or there is no such kind or backend.
     """
 
-WITNESSES: int
+OBSERVED: int
 """How many values ``observe`` gives."""
+SIGNALS: int
+"""How many signals a window takes of a frame: the level of the network's pulse, then those."""
+EVIDENCE: int
+"""How many things are known of a candidate; in the order of ``Testimony`` in csrc/witness.hpp."""
 
 def observe(appearance: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return brightness and colour of the places of an appearance, (``WITNESSES``,).
+    """Return what a window takes of an appearance besides the pulse, (``OBSERVED``,).
 
-    Logarithms of green, then of green over red, of 16 blocks in the middle and of the rim: what a
+    The mean red, green and blue of its middle two thirds, in [0, 1]. Then brightness and colour,
+    logarithms of green and of green over red, of 16 blocks in the middle and of the rim: what a
     reading looks at to tell a pulse from light and movement.
 
     Raises
@@ -144,8 +149,15 @@ class TimeError(ValueError):
     """
 
 class Clock:
+    """The times of a stream's frames; ``csrc/clock.hpp``."""
+
     def __init__(self, max_gap: float) -> None: ...
-    def push(self, time: float) -> int: ...
+    def push(self, time: float) -> int:
+        """Return what a frame at a time (s) is: 0 the first, 1 a next one, 2 after a gap, 3 a hole.
+
+        A next one that comes after a hole follows the last one so late that what lies between the
+        two is missing.
+        """
     def reset(self) -> None: ...
 
 def cuda_build() -> str:
@@ -357,9 +369,11 @@ class PulseOptions:
         high: float = ...,
         order: int = ...,
         window: float = ...,
+        min_window: float = ...,
         min_confidence: float = ...,
         peaks: int = ...,
         max_gap: float = ...,
+        method: str = ...,
     ) -> None: ...
     @property
     def rate(self) -> float: ...
@@ -377,9 +391,13 @@ class PulseOptions:
     def peaks(self) -> int: ...
     @property
     def max_gap(self) -> float: ...
+    @property
+    def min_window(self) -> float: ...
+    @property
+    def method(self) -> str: ...
 
 class BandPass:
-    """A streaming Butterworth band-pass in second-order sections.
+    """A Butterworth band-pass in second-order sections, streaming or forwards and backwards.
 
     Equal to ``scipy.signal.sosfilt`` with ``scipy.signal.butter(order, (low, high), "bandpass")``;
     its state carries over from call to call, so that chunks give what the whole gives.
@@ -404,6 +422,21 @@ class BandPass:
         """Filter the next samples, shape (samples,), to float64 of the same shape."""
     def reset(self) -> None:
         """Return to rest."""
+    def zero_phase(self, samples: ArrayLike) -> NDArray[np.float64]:
+        """Filter samples forwards, then backwards, so that nothing is delayed; keeps no state.
+
+        Equal to ``scipy.signal.sosfiltfilt``, the samples continued at both ends by their mirror
+        image of one period of the lower band edge, or as much of it as there is.
+
+        Parameters
+        ----------
+        samples
+            Shape (samples,).
+
+        Returns
+        -------
+        float64 of the same shape; 0 where there are fewer than two samples.
+        """
     @property
     def sections(self) -> NDArray[np.float64]:
         """Second-order sections as SciPy has them, float64 of shape (sections, 6)."""
@@ -412,7 +445,8 @@ class Resampler:
     """Averages signals given at any times over the cells of a uniform grid.
 
     Between two times a signal is taken as a straight line. Cell n begins n / rate seconds after the
-    first time; a pause longer than ``max_gap`` starts a new grid.
+    first time; a pause longer than ``max_gap`` starts a new grid. One of over half a second is a
+    hole: its cells come, but count as missing.
 
     Parameters
     ----------
@@ -436,7 +470,8 @@ class Resampler:
         Returns
         -------
         step
-            0 for a first value, 1 for a next one, 2 for the first one after a gap.
+            0 for a first value, 1 for a next one, 2 for the first one after a gap, 3 for a next
+            one after a hole: all samples that come with it are missing.
         samples
             float64 of shape (cells, channels): averages of the cells that are now complete.
 
@@ -452,40 +487,106 @@ class Resampler:
         """Forget everything."""
     @property
     def value_rate(self) -> float:
-        """Values per second, Hz, by a mean that begins at infinity and forgets over some 16."""
+        """Values per second, Hz, by a mean that begins at infinity and forgets over some 16.
+
+        Holes do not count.
+        """
+
+Candidate = tuple[float, float, str, bool, float, NDArray[np.float64]]
+"""A peak that a reading chooses from.
+
+Frequency (Hz), SNR (dB), the method whose peak it is, whether it is the highest of its spectrum,
+confidence (0 to 1), and what is known of it, (``EVIDENCE``,).
+"""
 
 class PulseWindow:
-    def __init__(self, options: PulseOptions, backend: str = "auto") -> None: ...
-    def restart(self, start: float, after_gap: bool) -> None: ...
-    def push(self, samples: ArrayLike, witnesses: ArrayLike, too_slow: bool = False) -> None: ...
-    def candidates(
-        self,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return the peaks that a reading chooses from, Hz, their confidence, and why.
+    """The window of the last seconds, and the heart rate that it shows; ``csrc/pulse.hpp``.
 
-        Shapes (peaks,), (peaks,) and (peaks, items); the items are those of ``Testimony`` in
-        ``csrc/witness.hpp``. Empty while the window is not full.
+    Raises
+    ------
+    ValueError
+        If the options make no sense together, or there is no such backend.
+    """
+
+    def __init__(self, options: PulseOptions, backend: str = "auto") -> None: ...
+    def restart(self, start: float, after_gap: bool) -> None:
+        """Forget everything; the next sample's cell begins at ``start`` (s)."""
+    def push(self, samples: ArrayLike, missing: bool = False, too_slow: bool = False) -> None:
+        """Take samples of the grid.
+
+        Parameters
+        ----------
+        samples
+            Shape (samples, ``SIGNALS``).
+        missing
+            Whether no frame shows them.
+        too_slow
+            Whether they come from frames that are too slow for the band: as long as one of them is
+            in the window, there is no reading.
+
+        Raises
+        ------
+        ValueError
+            If the shape is wrong.
         """
-    def is_too_slow(self, frame_rate: float) -> bool: ...
+    def is_too_slow(self, frame_rate: float) -> bool:
+        """Whether frames at this rate (Hz) would show the fastest heart as a slower one."""
+    def read(self, time: float) -> Reading:
+        """Return the reading of the window that ends with the newest sample, at a frame's time."""
+    def candidates(self) -> list[Candidate]:
+        """Return the peaks that a reading chooses from; none while there is too little to read."""
+    def filtered(self) -> NDArray[np.float64]:
+        """Return the pulse of the window, filtered forwards and backwards, 0 where it is missing.
+
+        Oldest first, (``size``,).
+        """
+    def newest(self, count: int, filtered: bool = True) -> NDArray[np.float64]:
+        """Return the newest samples of the live waveform, or of the pulse before the filter.
+
+        Oldest first, (``count``,).
+
+        Raises
+        ------
+        ValueError
+            If the window holds fewer.
+        """
+    def missing(self, count: int) -> NDArray[np.bool_]:
+        """Return which of the newest samples are missing, (``count``,).
+
+        Raises
+        ------
+        ValueError
+            If the window holds fewer.
+        """
     @property
-    def capacity(self) -> int: ...
-    def read(self, time: float) -> Reading: ...
-    def newest(self, count: int) -> NDArray[np.float64]: ...
+    def capacity(self) -> int:
+        """Samples in a full window."""
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Samples in the window."""
     @property
-    def total(self) -> int: ...
+    def total(self) -> int:
+        """Samples since the last restart."""
     @property
-    def start(self) -> float: ...
+    def start(self) -> float:
+        """When the grid began, s."""
 
 class Stream:
+    """One face over time; its window is told of as a ``PulseWindow`` tells of itself."""
+
     def __init__(self, student: Student, options: PulseOptions) -> None: ...
     def push(
         self, frame: NDArray[np.uint8], box: Iterable[int], time: float, color: str = "bgr"
     ) -> Reading: ...
     def rebox(self, frame: NDArray[np.uint8], box: Iterable[int], color: str = "bgr") -> None: ...
     def reset(self) -> None: ...
-    def newest(self, count: int) -> NDArray[np.float64]: ...
+    def candidates(self) -> list[Candidate]: ...
+    def filtered(self) -> NDArray[np.float64]: ...
+    def newest(self, count: int, filtered: bool = True) -> NDArray[np.float64]: ...
+    def missing(self, count: int) -> NDArray[np.bool_]: ...
+    @property
+    def signals(self) -> NDArray[np.float64]:
+        """What the window took of the newest frame, (``SIGNALS``,)."""
     @property
     def size(self) -> int: ...
     @property
@@ -496,19 +597,41 @@ class Stream:
 class Recording:
     """Which readings of a stream count, and what they say together; ``csrc/recording.hpp``."""
 
-    def __init__(self, step: float, max_gap: float) -> None: ...
+    def __init__(self, step: float, max_gap: float, min_confidence: float) -> None: ...
     def take(
         self,
         time: float,
         status: int,
-        heart_rate: float,
         snr_db: float,
         confidence: float,
         start: float,
         end: float,
-    ) -> bool: ...
-    def summary(self) -> tuple[int, float, float, float, int, float, float]:
-        """Return status, heart rate, SNR, confidence, frames, duration and frame rate."""
+        coverage: float,
+        candidate: float,
+    ) -> bool:
+        """Take the reading of the next frame; NaN stands for nothing. Return whether it counts."""
+    def evidence(self) -> tuple[float, NDArray[np.float64]]:
+        """Return the mean rate of the track, bpm, and what is known of it; NaN without one.
+
+        In the order of ``TrackEvidence`` in ``csrc/confidence.hpp``.
+        """
+    def summary(self) -> tuple[int, float, float, float, float, float, int, float, float]:
+        """Return status, heart rate, SNR, confidence, coverage, spread, frames, duration and rate.
+
+        In bpm, dB, s and Hz; NaN stands for nothing.
+        """
+
+class Patience:
+    """Tells when a face has had its chance; ``csrc/patience.hpp``."""
+
+    def __init__(self, window: float) -> None: ...
+    def restart(self) -> None:
+        """Begin with another face."""
+    def is_over(self, time: float, status: int, confidence: float) -> bool:
+        """Take the reading of a frame; NaN stands for nothing.
+
+        Return whether the face has shown no sign of a pulse for a full window.
+        """
 
 def spectrum(
     pulse: ArrayLike, fs: float, low: float = ..., high: float = ..., backend: str = "auto"

@@ -8,7 +8,9 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -41,6 +43,9 @@ _DEMO_VIDEO = _ASSETS / "demo.mp4"
 _DEMO_TRUTH = _ASSETS / "demo_truth.txt"
 
 _PROGRESS_WIDTH = 30
+
+#: What the engine needs of a band, Hz.
+_NARROWEST_BAND = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -222,7 +227,7 @@ def _measure_file(
     """Measure one file and say what is wrong with it; return its results and its exit code."""
     try:
         video = VideoFile(name, options.fps)
-        with _ProgressBar(video) as bar:
+        with _ProgressBar(video) as bar, _warnings_in_one_line(name):
             found = measure(
                 video,
                 faces=options.faces,
@@ -247,6 +252,16 @@ def _measure_file(
         )
     right = any(result.status is Status.OK for result in results)
     return results, OK if right else NO_HEART_RATE
+
+
+@contextmanager
+def _warnings_in_one_line(name: str) -> Iterator[None]:
+    """Print what is suspicious about a video as the program says everything else."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RuntimeWarning)
+        yield
+    for warning in caught:
+        print(f"rppg-fast: {name}: {warning.message}", file=sys.stderr)
 
 
 def _as_list(found: Measurement | list[Measurement]) -> list[Measurement]:
@@ -298,9 +313,12 @@ def _reason(result: Measurement, settings: PulseSettings) -> str:
         )
     if result.status is Status.GAP and 0 < result.fps < 2 * settings.high:
         highest = math.floor(10 * result.fps / 2) / 10
+        enough = f"--high {highest:g} would do"
+        if highest < settings.low + _NARROWEST_BAND:
+            enough = f"{2 * (settings.low + _NARROWEST_BAND):g} are the least, with --high to match"
         return (
             f"{result.fps:.1f} frames per second are too few for heart rates up to "
-            f"{settings.high:g} Hz: --high {highest:g} would do"
+            f"{settings.high:g} Hz: {enough}"
         )
     if result.status is Status.GAP:
         return (

@@ -34,7 +34,7 @@ class FacesMonitor:
     detector
         Maps a blue-green-red frame to faces; MTCNN by default.
     box_scale
-        How much larger than a detected face its box is.
+        How much larger than a detected face its box is; 1.4 by default.
     color
         Order of the frames' channels: "bgr", as OpenCV gives them, or "rgb".
     **options
@@ -60,7 +60,7 @@ class FacesMonitor:
         *,
         most: int = MOST_FACES,
         detector: FaceDetector | None = None,
-        box_scale: float = BOX_SCALE,
+        box_scale: float | None = None,
         color: str = "bgr",
         **options: Any,
     ) -> None:
@@ -69,6 +69,7 @@ class FacesMonitor:
         for name in ("box", "tracking"):
             if options.pop(name, None) not in (None, "follow"):
                 raise ValueError(f"{name} is for one face, not for all of them")
+        box_scale = BOX_SCALE if box_scale is None else box_scale
         # Checks the options once, and loads the weights.
         first = HeartRateMonitor(box=(0, 0, 1, 1), box_scale=box_scale, color=color, **options)
         self.method, self.settings = first.method, first.settings

@@ -53,5 +53,7 @@ METHODS: dict[str, Callable[[Floats, float], Floats]] = {
 
 
 def _band_passed(rgb: Floats, fs: float, settings: PulseSettings) -> Floats:
+    if np.ndim(rgb) != 2:
+        raise ValueError(f"rgb must have shape (samples, 3), got {np.shape(rgb)}")
     band_pass = _core.BandPass(settings.low, settings.high, fs, settings.order)
     return np.stack([band_pass.zero_phase(channel) for channel in np.transpose(rgb)], axis=1)

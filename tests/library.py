@@ -28,6 +28,8 @@ class Options(c.Structure):
         ("order", c.c_int32),
         ("peaks", c.c_int32),
         ("backend", c.c_char_p),
+        ("min_window_s", c.c_double),
+        ("method", c.c_char_p),
     ]
 
 
@@ -58,12 +60,16 @@ class Reading(c.Structure):
         ("time_s", c.c_double),
         ("start_s", c.c_double),
         ("end_s", c.c_double),
+        ("coverage", c.c_double),
+        ("candidate_bpm", c.c_double),
+        ("source", c.c_char_p),
     ]
 
     def values(self) -> tuple[Any, ...]:
         """All fields but the size, None for NaN, to compare."""
-        numbers = [getattr(self, field[0]) for field in self._fields_[1:]]
-        return tuple(None if math.isnan(x) else x for x in numbers)
+        *numbers, source = (getattr(self, field[0]) for field in self._fields_[1:])
+        known = (None if math.isnan(x) else x for x in numbers)
+        return *known, None if source is None else source.decode()
 
 
 class FaceOptions(c.Structure):
@@ -97,6 +103,8 @@ class Summary(c.Structure):
         ("frames", c.c_int64),
         ("duration_s", c.c_double),
         ("fps", c.c_double),
+        ("coverage", c.c_double),
+        ("spread_bpm", c.c_double),
     ]
 
 

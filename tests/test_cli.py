@@ -48,7 +48,8 @@ def test_a_good_video_gives_a_line_and_zero(folder: Path) -> None:
     line = done.stdout.strip()
     assert "\n" not in line
     assert line.startswith(f"{folder / 'skin.avi'}: 7")
-    assert "bpm (SNR" in line
+    assert "bpm (confidence 0.9" in line or "bpm (confidence 1.0" in line
+    assert "8 of 8 windows" in line
     assert "361 frames at 30.00 fps" in line
 
 
@@ -61,15 +62,20 @@ def test_a_good_video_gives_a_line_and_zero(folder: Path) -> None:
             "short.avi",
             ["--box", BOX_TEXT],
             NO_HEART_RATE,
-            "no heart rate, warming_up: no window of 10 s with a face in 3.0 s of video",
+            "no heart rate, warming_up: a face must be seen for 5 s, of 3.0 s of video",
         ),
         (
             "one.avi",
             ["--box", BOX_TEXT],
             NO_HEART_RATE,
-            "no window of 10 s with a face in 0.0 s of video",
+            "warming_up: a face must be seen for 5 s, of 0.0 s of video; --min-window takes less",
         ),
-        ("still.avi", ["--box", BOX_TEXT], NO_HEART_RATE, "no heart rate, low_signal: no clear"),
+        (
+            "still.avi",
+            ["--box", BOX_TEXT],
+            NO_HEART_RATE,
+            "no heart rate, low_signal: no pulse that",
+        ),
         ("empty.mp4", [], BAD_INPUT, "empty.mp4: the file is empty"),
         ("text.mp4", [], BAD_INPUT, "text.mp4: not a video that OpenCV can read"),
         ("cut.avi", [], BAD_INPUT, "cut.avi: not"),
@@ -77,6 +83,20 @@ def test_a_good_video_gives_a_line_and_zero(folder: Path) -> None:
         ("skin.avi", ["--box", "0,0,500,500"], BAD_INPUT, "box (0, 0, 500, 500) leaves the frame"),
         ("skin.avi", ["--weights", "none.safetensors"], BAD_INPUT, "none.safetensors: No such"),
         ("skin.avi", ["--window", "-3"], BAD_INPUT, "window must be positive"),
+        (
+            "skin.avi",
+            ["--box", BOX_TEXT, "--fps", "7"],
+            NO_HEART_RATE,
+            "7.0 frames per second are too few for heart rates up to 4 Hz: --high 3.5 would do",
+        ),
+        (
+            "skin.avi",
+            ["--box", BOX_TEXT, "--fps", "3"],
+            NO_HEART_RATE,
+            "3.0 frames per second are too few for heart rates up to 4 Hz: 3.4 are the least",
+        ),
+        ("skin.avi", ["--min-window", "0"], BAD_INPUT, "least window must be positive"),
+        ("skin.avi", ["--max-gap", "0"], BAD_INPUT, "longest gap must be positive"),
         ("skin.avi", ["--high", "20"], BAD_INPUT, "half the sampling rate"),
         ("skin.avi", ["--fps", "0"], BAD_INPUT, "fps must be a positive number"),
         ("skin.avi", ["--step", "0"], BAD_INPUT, "step must be a positive number"),
@@ -107,6 +127,17 @@ def test_everything_else_is_one_clear_line_and_its_exit_code(
     assert said in line
     assert len((done.stdout + done.stderr).strip().splitlines()) == 1
     assert "Traceback" not in done.stderr
+
+
+def test_times_in_milliseconds_are_named_in_one_line(folder: Path) -> None:
+    """A container that says 0.2 frames per second: every frame comes after a gap."""
+    done = run("measure", folder / "short.avi", "--box", BOX_TEXT, "--fps", "0.2")
+    assert done.returncode == NO_HEART_RATE
+    (warning,) = done.stderr.strip().splitlines()
+    assert warning.startswith(f"rppg-fast: {folder / 'short.avi'}: 10 times a frame came more than")
+    assert "divide milliseconds by 1000" in warning
+    (line,) = done.stdout.strip().splitlines()
+    assert "no heart rate, gap" in line
 
 
 def test_a_bad_box_is_explained_by_the_command_line(
@@ -409,14 +440,16 @@ def test_names_that_standard_output_cannot_show(folder: Path, tmp_path: Path) ->
 
 
 NUMBER = st.floats() | st.sampled_from([0.0, 1e-300, 1e-9, 1e9, 1e300]) | st.floats(0.1, 60.0)
-OPTIONS = ("fps", "window", "low", "high", "min-confidence", "step", "box-scale")
+OPTIONS = (
+    "fps", "window", "min-window", "max-gap", "low", "high", "min-confidence", "step", "box-scale",
+)  # fmt: skip
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     numbers=st.dictionaries(st.sampled_from(OPTIONS), NUMBER, max_size=4),
     box=st.none() | st.lists(st.integers(-10, 90), min_size=4, max_size=4),
-    method=st.sampled_from(["student", "pos", "green"]),
+    method=st.sampled_from(["student", "pos", "green", "fusion"]),
 )
 def test_any_options_give_json_or_one_line_that_says_why(
     folder: Path,
@@ -449,6 +482,9 @@ READING = st.builds(
     confidence=st.none() | st.floats(0.0, 1.0),
     start=st.floats(-1e9, 1e9),
     end=st.floats(-1e9, 1e9),
+    coverage=st.floats(0.0, 1.0),
+    candidate=st.none() | st.floats(1.0, 300.0),
+    source=st.none() | st.sampled_from(["student", "pos", "chrom"]),
 )
 
 
@@ -459,8 +495,8 @@ def test_any_measurement_comes_back_from_json(
 ) -> None:
     empty = np.empty(0)
     measured = rf.Measurement(
-        name, "student", rf.Status.GAP, None, None, None, count, 0, 0.0, 0.0, rf.Box(0, 1, 2, 3),
-        tuple(windows), empty, empty,
+        name, "student", rf.Status.GAP, None, None, None, 0.0, None, count, 0, 0.0, 0.0,
+        rf.Box(0, 1, 2, 3), tuple(windows), empty, empty,
     )  # fmt: skip
     stream = io.StringIO()
     results = ResultsStream(stream, "text")
@@ -472,3 +508,5 @@ def test_any_measurement_comes_back_from_json(
     for entry, window in zip(first["windows"], windows):
         assert (entry["start_s"], entry["end_s"]) == (window.start, window.end)
         assert entry["heart_rate_bpm"] == window.heart_rate
+        assert entry["candidate_bpm"] == window.candidate
+        assert (entry["coverage"], entry["source"]) == (window.coverage, window.source)

@@ -19,6 +19,7 @@ import rppg_fast as rf
 from bench.engine import COMPILER
 from bench.size import static_size
 from rppg_fast.measure import measure_frames
+from rppg_fast.monitor import BOX_SCALE, DEFAULT_METHOD, METHODS
 from rppg_fast.reading import STATUSES
 from rppg_fast.student import BUNDLED_WEIGHTS
 from tests import library as lib
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.skipif(shutil.which("cmake") is None, reason="there is 
 # Of averages against float64, relative to full scale; float32 sums of some thousand bytes.
 APPEARANCE_TOLERANCE = 1e-6
 MOST_BYTES = 1 << 20  # of the static engine with its weights
+HOLE, PAUSE = 0.7, 2.3  # s
 # OpenCV rounds each converted pixel to 8 bits: half a level, averaged.
 OPENCV_TOLERANCE = 0.6 / 255.0
 
@@ -98,26 +100,41 @@ def pointer(array: NDArray[Any]) -> int:
 
 def native(reading: rf.Reading) -> tuple[Any, ...]:
     status, rate = STATUSES.index(reading.status), reading.heart_rate
-    witnessed = reading.snr_db, reading.confidence
-    return status, rate, *witnessed, reading.time, reading.start, reading.end
+    known = reading.snr_db, reading.confidence, reading.time, reading.start, reading.end
+    return status, rate, *known, reading.coverage, reading.candidate, reading.source
 
 
 def clip() -> list[tuple[Frame, float]]:
-    """Frames that come unevenly, with a pause."""
-    times = frame_times(30.0, 11.0, jitter=0.3)
-    times += [t + 0.7 for t in frame_times(30.0, 23.0, jitter=0.3) if t > times[-1]]
-    return list(skin(times, 84.0))
+    """Frames that come unevenly, with a hole after 8 s and a longer pause after 12 s."""
+    times = frame_times(30.0, 22.0, jitter=0.3)
+    return list(skin([t + HOLE * (t > 9.0) + PAUSE * (t > 13.0) for t in times], 84.0))
 
 
-@pytest.mark.parametrize("color", ["bgr", "rgb"])
-def test_a_stream_gives_the_packages_bits(library: Library, model: c.c_void_p, color: str) -> None:
+def options_of(library: Library, **values: Any) -> lib.Options:
+    """The default options but for some."""
+    made = lib.Options()
+    library.call.rppg_stream_options_init(made, c.sizeof(made))
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("color", "method"),
+    [("bgr", None), ("rgb", "student"), *(("bgr", m) for m in METHODS if m != "student")],
+)
+def test_a_stream_gives_the_packages_bits(
+    library: Library, model: c.c_void_p, color: str, method: str | None
+) -> None:
     box = (3, 5, SIZE - 2, SIZE - 4)
-    monitor = rf.HeartRateMonitor(box=box, color=color)
-    stream = library.make("stream", model, None)
+    chosen = options_of(library, method=method.encode()) if method else None
+    monitor = rf.HeartRateMonitor(box=box, color=color, method=method or DEFAULT_METHOD)
+    stream = library.make("stream", model, chosen)
     layout = lib.BGR24 if color == "bgr" else lib.RGB24
-    reading, statuses = new_reading(), set()
+    reading, statuses, coverages = new_reading(), set(), set()
     for pixels, time in clip():
         expected = monitor.push(pixels, time)
+        coverages.add(round(expected.coverage, 2))
         code = library.call.rppg_stream_push(
             stream, frame_of(pixels, layout), lib.Box(*box), time, reading
         )
@@ -125,6 +142,7 @@ def test_a_stream_gives_the_packages_bits(library: Library, model: c.c_void_p, c
         assert reading.values() == native(expected)
         statuses.add(expected.status)
     assert statuses >= {rf.Status.WARMING_UP, rf.Status.OK, rf.Status.GAP}
+    assert 0.93 in coverages
 
     times, pulse = monitor.pulse
     values, count, first = np.empty(1000), c.c_size_t(), c.c_double()
@@ -210,9 +228,18 @@ def test_a_recording_says_what_measure_says(library: Library, model: c.c_void_p)
     assert STATUSES[summary.status] is expected.status is rf.Status.OK
     assert (summary.heart_rate_bpm, summary.snr_db) == (expected.heart_rate, expected.snr_db)
     assert summary.confidence == expected.confidence
+    assert (summary.coverage, summary.spread_bpm) == (expected.coverage, expected.spread)
     frames_seen = summary.frames, summary.duration_s, summary.fps
     assert frames_seen == (expected.frames, expected.duration, expected.fps)
     assert expected.duration < frames[-1][1] - frames[0][1]  # the pause is left out
+    surer = (summary.confidence + 1) / 2
+    assert library.call.rppg_recording_set_min_confidence(recording, surer) == lib.OK
+    library.call.rppg_recording_summarise(recording, summary)
+    assert STATUSES[summary.status] is rf.Status.LOW_SIGNAL
+    assert math.isnan(summary.heart_rate_bpm)
+    assert math.isnan(summary.spread_bpm)
+    assert library.call.rppg_recording_set_min_confidence(recording, 1.5) == lib.ARGUMENT
+    assert "between 0 and 1" in library.message("recording", recording)
     reading.time_s = math.nan
     assert library.call.rppg_recording_take(recording, reading, None) == lib.ARGUMENT
     assert "time_s" in library.message("recording", recording)
@@ -268,6 +295,7 @@ def test_names_and_numbers_are_the_packages(library: Library, model: c.c_void_p)
     )
     assert (options.rate_hz, options.max_gap_s) == (settings.rate, settings.max_gap)
     assert (options.min_confidence, options.peaks) == (settings.min_confidence, settings.peaks)
+    assert (options.min_window_s, options.method.decode()) == (settings.min_window, DEFAULT_METHOD)
     for key, value in rf.Student.load().metadata.items():
         assert call.rppg_model_metadata(model, key.encode()).decode() == value
     assert call.rppg_model_metadata(model, b"nothing") is None
@@ -312,13 +340,6 @@ def test_errors_name_what_is_wrong(library: Library, model: c.c_void_p, tmp_path
     assert fail("student", None, None) == (lib.ARGUMENT, "model is NULL")
     assert fail("recording", 0.0, 0.0)[0] == fail("recording", 1.0, -1.0)[0] == lib.ARGUMENT
 
-    def options(**values: Any) -> lib.Options:
-        made = lib.Options()
-        library.call.rppg_stream_options_init(made, c.sizeof(made))
-        for name, value in values.items():
-            setattr(made, name, value)
-        return made
-
     for values, word in (
         ({"low_hz": 5.0}, "band"),
         ({"window_s": -1.0}, "window"),
@@ -326,13 +347,15 @@ def test_errors_name_what_is_wrong(library: Library, model: c.c_void_p, tmp_path
         ({"peaks": 0}, "peaks"),
         ({"min_confidence": 1.5}, "confidence"),
         ({"max_gap_s": math.nan}, "gap"),
+        ({"min_window_s": -1.0}, "least window"),
+        ({"method": b"magic"}, "'magic'"),
         ({"struct_size": 8}, "struct_size"),
         ({"backend": b"abacus"}, "abacus"),
     ):
-        code, message = fail("stream", model, options(**values))
+        code, message = fail("stream", model, options_of(library, **values))
         assert code == lib.ARGUMENT
         assert word in message
-    broken, _ = library.try_make("stream", model, options(order=0))
+    broken, _ = library.try_make("stream", model, options_of(library, order=0))
     pixels = np.zeros((8, 8, 3), np.uint8)
     push = library.call.rppg_stream_push
     reading = new_reading()
@@ -409,6 +432,38 @@ def test_structs_may_grow_on_either_side(library: Library, model: c.c_void_p) ->
     frame.matrix = 1  # asks for what this library cannot do
     assert call(frame, reading, 1.0) == lib.ARGUMENT
     assert "does not know" in library.message("stream", stream)
+
+
+def test_a_program_built_for_the_release_before_reads_on(
+    library: Library, model: c.c_void_p
+) -> None:
+    """Its structs end before the fields that are new; a recording is right all the same."""
+    fields = [str(field[0]) for field in lib.Reading._fields_]
+    summed = [str(field[0]) for field in lib.Summary._fields_]
+
+    class EarlierReading(c.Structure):
+        _fields_ = lib.Reading._fields_[: fields.index("coverage")]
+
+    class EarlierSummary(c.Structure):
+        _fields_ = lib.Summary._fields_[: summed.index("coverage")]
+
+    call = c.CDLL(library.call._name)  # takes any pointers
+    stream, now = (library.make("stream", model, None) for _ in range(2))
+    recording = library.make("recording", 1.0, 0)
+    reading, full = EarlierReading(c.sizeof(EarlierReading)), new_reading()
+    for pixels, time in clip()[:330]:
+        frame, box = frame_of(pixels), lib.Box(*BOX)
+        where = c.byref(frame), c.byref(box), c.c_double(time)
+        assert call.rppg_stream_push(stream, *where, c.byref(reading)) == lib.OK
+        library.call.rppg_stream_push(now, frame, box, time, full)
+        for name in fields[1 : fields.index("coverage")]:
+            assert getattr(reading, name) == pytest.approx(getattr(full, name), nan_ok=True, abs=0)
+        assert call.rppg_recording_take(recording, c.byref(reading), None) == lib.OK
+    assert STATUSES[reading.status] is rf.Status.OK
+    summary = EarlierSummary(c.sizeof(EarlierSummary))
+    assert call.rppg_recording_summarise(recording, c.byref(summary)) == lib.OK
+    assert STATUSES[summary.status] is rf.Status.OK
+    assert summary.heart_rate_bpm == pytest.approx(84.0, abs=1.0)
 
 
 def test_threads_share_a_model(library: Library, model: c.c_void_p) -> None:
@@ -583,7 +638,8 @@ def test_a_detector_gives_the_packages_bits(library: Library, face_model: c.c_vo
     height, width = pixels.shape[:2]
     assert library.call.rppg_face_detector_box(detector, found, width, height, box) == lib.OK
     assert again is not None
-    assert (box.x0, box.y0, box.x1, box.y1) == tuple(rf.face_box(again, width, height))
+    wanted = rf.face_box(again, width, height, BOX_SCALE)
+    assert (box.x0, box.y0, box.x1, box.y1) == tuple(wanted)
 
 
 def test_faces_are_found_in_every_format_and_through_a_threshold_of_size(
@@ -594,7 +650,7 @@ def test_faces_are_found_in_every_format_and_through_a_threshold_of_size(
     (expected,) = rf.MTCNN()(pixels)
     options = lib.FaceOptions()
     library.call.rppg_face_options_init(options, c.sizeof(options))
-    assert options.box_scale == 1.6
+    assert options.box_scale == BOX_SCALE
     detector = library.make("face_detector", face_model, options)
     turned = np.ascontiguousarray(pixels[..., ::-1])
     assert find(library, detector, frame_of(turned, lib.RGB24)) == [expected]
@@ -616,23 +672,35 @@ def walk(time: float) -> tuple[float, float] | None:
     return None if 3.2 < time < 4.6 else (110 + 40 * max(0.0, time - 1), 120.0)
 
 
-@pytest.mark.parametrize("color", ["bgr", "rgb"])
+@pytest.mark.parametrize(
+    ("scene", "color", "method"),
+    [("walk", "bgr", "student"), ("walk", "rgb", "fusion"), ("picture", "bgr", "student")],
+)
 def test_a_monitor_gives_the_packages_bits(
-    library: Library, model: c.c_void_p, face_model: c.c_void_p, color: str
+    library: Library,
+    model: c.c_void_p,
+    face_model: c.c_void_p,
+    scene: str,
+    color: str,
+    method: str,
 ) -> None:
+    """Of somebody who walks, leaves for a moment and comes back, while the clock is set back.
+
+    And of somebody beside a larger picture, which is passed over for the living face.
+    """
     for module in ("scipy", "av", "tqdm", "skimage"):
         pytest.importorskip(module, reason="the person's portrait needs the extra 'train'")
-    from tests.people import Person, filmed
+    from tests.people import Person, filmed, still
 
-    options = lib.Options()
-    library.call.rppg_stream_options_init(options, c.sizeof(options))
-    options.window_s = 3.0
+    picture = [Person(0.0, still(110.0), 1.2), Person(84.0, still(330.0))]
+    options = options_of(library, window_s=3.0, method=method.encode())
     monitor = library.make("monitor", model, options, face_model, None)
-    expected = rf.HeartRateMonitor(window=3.0, color=color)
-    times = [i / 30 for i in range(200)]
-    times[150:] = [time - 60 for time in times[150:]]  # a clock that is set back
+    expected = rf.HeartRateMonitor(window=3.0, color=color, method=method)
+    times = [i / 30 for i in range(200 if scene == "walk" else 300)]
+    if scene == "walk":
+        times[150:] = [time - 60 for time in times[150:]]  # a clock that is set back
     reading, box, statuses, boxes = new_reading(), lib.Box(), set(), set()
-    for pixels, time in filmed([Person(84.0, walk)], times):
+    for pixels, time in filmed([Person(84.0, walk)] if scene == "walk" else picture, times):
         shown = np.ascontiguousarray(pixels[:, ::-1] if time < 0 else pixels)
         frame = frame_of(shown, lib.RGB24 if color == "rgb" else lib.BGR24)
         code = library.call.rppg_monitor_push(monitor, frame, time, reading, box)
@@ -648,8 +716,12 @@ def test_a_monitor_gives_the_packages_bits(
         assert measured == tuple(expected.box or (0, 0, 0, 0))
         statuses.add(said.status)
         boxes.add(measured)
-    assert statuses >= {rf.Status.WARMING_UP, rf.Status.NO_FACE}
-    assert len(boxes) > 5
+    if scene == "walk":
+        assert statuses >= {rf.Status.WARMING_UP, rf.Status.NO_FACE}
+        assert len(boxes) > 5
+    else:
+        assert expected.face == 2
+        assert measured[0] > 200
     values, count, first = np.empty(1000), c.c_size_t(), c.c_double()
     library.call.rppg_monitor_pulse(
         monitor, pointer(values), 1000, c.addressof(count), c.addressof(first)

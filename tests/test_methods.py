@@ -14,7 +14,6 @@ import rppg_fast as rf
 from rppg_fast import _core
 from rppg_fast.methods import METHODS, chrom, ica, pos
 from rppg_fast.reference import Reference
-from rppg_fast.rgb_stream import RgbStream
 from tests.classical_reference import METHODS as REFERENCE
 
 FS = 30.0
@@ -111,12 +110,12 @@ def test_methods_are_those_of_the_papers_block_by_block(method: str, fs: float) 
             assert_same(METHODS[method](rgb[:count], fs), expected, SAME)
 
 
-@pytest.mark.parametrize("fs", [8.1, 15.0, 30.0, 61.3])
+@pytest.mark.parametrize("fs", [8.1, 12.0, 20.0, 30.0])
 @pytest.mark.parametrize("count", [47, 48, 49, 151, 301, 450])
 def test_ica_is_that_of_the_paper_sample_by_sample(fs: float, count: int) -> None:
-    """Of windows in which FastICA settles: elsewhere its last step is as good as any other.
+    """Of windows in which FastICA settles, or the reference raises.
 
-    It need not where there are less than three sources, or a window is short.
+    It need not settle where there are less than three sources, or a window is short.
     """
     rgb = mixed_sources(fs, count)
     assert_same(ica(rgb, fs), REFERENCE["ica"](rgb, fs), SAME)
@@ -217,7 +216,7 @@ def test_colours_and_filtered_ones_go_together() -> None:
 @pytest.mark.parametrize("bpm", [48.0, 72.0, 130.0, 190.0])
 def test_the_rate_is_found(method: str, bpm: float) -> None:
     pulse = METHODS[method](colour_trace(bpm), FS)
-    filtered = rf.BandPass(0.7, 4.0, FS)(pulse - pulse[0])
+    filtered = rf.BandPass(0.7, 4.0, FS, 1).zero_phase(pulse)
     assert rf.spectrum(filtered, FS).heart_rate == pytest.approx(bpm, abs=1.0)
 
 
@@ -266,7 +265,7 @@ def real_trace_error(method: str, folder: Path, own_times: bool = True) -> float
     errors = []
     for end in range(300, min(len(uniform), len(truth)) + 1, 30):
         pulse = METHODS[method](uniform[end - 300 : end], FS)
-        found = rf.spectrum(rf.BandPass(0.7, 4.0, FS)(pulse - pulse[0]), FS)
+        found = rf.spectrum(rf.BandPass(0.7, 4.0, FS, 1).zero_phase(pulse), FS)
         errors.append(found.heart_rate - rf.spectrum(truth[end - 300 : end], FS).heart_rate)
     assert len(errors) > 50
     return float(np.abs(errors).mean())
@@ -289,7 +288,7 @@ def test_the_frames_own_times_halve_the_error_on_a_real_recording(data: Path) ->
 
 def test_the_stream_hands_the_methods_the_middle_of_the_box() -> None:
     """A face fills the middle of a box enlarged 1.6 times; the rim beats at another rate."""
-    stream = RgbStream("green", rf.PulseSettings())
+    stream = _core.Stream(rf.Student.load(), rf.PulseSettings().to_native("green"))
     for index in range(301):
         time = index / FS
         frame = np.empty((72, 72, 3), np.uint8)

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 import rppg_fast as rf
-from rppg_fast.methods import METHODS
+from rppg_fast.monitor import METHODS
 from tests.clips import BOX, SIZE, Frame, frame_times, skin
 
-ALL_METHODS = ["student", *METHODS]
+ALL_METHODS = list(METHODS)
 
 # A clean pulse of constant rate over 10 s: what is left is camera noise and the FFT's grid.
 RATE_TOLERANCE_BPM = 1.0
+# Over 5 s, in which the slowest of these hearts beats four times: a line is twice as wide.
+EARLY_TOLERANCE_BPM = 2.5
 
 
 class OneFace:
@@ -107,13 +109,18 @@ def test_a_frozen_camera_has_no_heart_rate(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["student", "pos"])
-def test_the_window_fills_then_slides(method: str) -> None:
-    monitor = rf.HeartRateMonitor(method=method, box=BOX, window=6.0)
+@pytest.mark.parametrize("min_window", [4.0, 6.0, 9.0])
+def test_the_window_fills_then_slides(method: str, min_window: float) -> None:
+    """It is read once enough has been seen, and from then on."""
+    monitor = rf.HeartRateMonitor(method=method, box=BOX, window=6.0, min_window=min_window)
     readings = read_all(monitor, skin(frame_times(30.0, 8.0), 72.0))
     ready = [r.status is not rf.Status.WARMING_UP for r in readings]
     assert ready == sorted(ready)
     first = readings[ready.index(True)]
-    assert 5.9 <= first.time - readings[0].time <= 6.0
+    least = min(min_window, 6.0)
+    assert least - 0.11 <= first.time - readings[0].time <= least
+    seen = np.array([r.end - r.start for r in readings])
+    np.testing.assert_allclose([r.coverage for r in readings], seen / 6.0, atol=1e-9)
     for reading in readings[-30:]:
         assert reading.end == pytest.approx(reading.time, abs=0.04)
         assert reading.end - reading.start == pytest.approx(6.0)
@@ -289,7 +296,7 @@ def test_a_face_that_comes_late_is_measured_from_then_on() -> None:
     assert readings[0].status is rf.Status.NO_FACE
     assert readings[-1].heart_rate == pytest.approx(72.0, abs=2 * RATE_TOLERANCE_BPM)
     assert detector.calls == 5  # the paper's way: the first face's box for the rest
-    # The face's 44 pixels, 1.6 times enlarged about their centre.
+    # The face's 44 pixels, 1.6 times enlarged about their centre, as the paper does.
     assert monitor.box == rf.Box(1, 1, 71, 71)
 
 
@@ -318,7 +325,7 @@ def test_bad_frames_and_times_change_nothing() -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"method": "magic"}, "method must be 'student' or one of .* got 'magic'"),
+        ({"method": "magic"}, r"method must be one of \['fusion', 'student', .* got 'magic'"),
         ({"color": "yuv"}, "color must be 'bgr' or 'rgb', got 'yuv'"),
         ({"box_scale": 0.0}, "box_scale must lie between 0 and 1000, got 0.0"),
         ({"box_scale": float("nan")}, "box_scale must lie"),
@@ -329,6 +336,10 @@ def test_bad_frames_and_times_change_nothing() -> None:
         ({"window": float("nan")}, "window must be positive"),
         ({"low": 5.0}, "must lie between"),
         ({"high": 16.0}, "half the sampling rate"),
+        ({"min_window": 0.0}, "least window must be positive, is 0"),
+        ({"min_window": float("nan")}, "least window must be positive"),
+        ({"max_gap": 0.0}, "longest gap must be positive"),
+        ({"peaks": 9}, "number of peaks must be from 1 to 8, is 9"),
         ({"low": 1.0, "high": 1.9}, "must be at least 1 Hz wide"),
         ({"min_confidence": float("nan")}, "least confidence must lie between 0 and 1"),
         ({"min_confidence": 1.1}, "between 0 and 1, is 1.1"),
@@ -338,6 +349,36 @@ def test_bad_frames_and_times_change_nothing() -> None:
 def test_bad_options_are_named(options: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         rf.HeartRateMonitor(**options)  # type: ignore[arg-type]
+
+
+def test_two_beats_are_needed_whatever_the_least_window_is() -> None:
+    """At 0.7 Hz they take 2.9 s; a first reading at 1 s would be of noise."""
+    monitor = rf.HeartRateMonitor(box=BOX, min_window=1.0)
+    readings = read_all(monitor, skin(frame_times(30.0, 5.0), 72.0))
+    first = next(r for r in readings if r.status is not rf.Status.WARMING_UP)
+    assert first.time - readings[0].time >= 2.0 / 0.7 - 0.11
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+@pytest.mark.parametrize("bpm", [55.0, 72.0, 140.0])
+def test_a_clear_pulse_is_read_after_five_seconds(method: str, bpm: float) -> None:
+    monitor = rf.HeartRateMonitor(method=method, box=BOX)
+    readings = read_all(monitor, skin(frame_times(30.0, 10.0), bpm))
+    first = next(r for r in readings if r.status is not rf.Status.WARMING_UP)
+    assert 4.89 <= first.time - readings[0].time <= 5.0
+    early = [r for r in readings if r.heart_rate is not None and r.coverage < 0.75]
+    assert early, "no reading before the window is nearly full"
+    for reading in early:
+        assert reading.heart_rate == pytest.approx(bpm, abs=EARLY_TOLERANCE_BPM)
+
+
+def test_milliseconds_in_place_of_seconds_are_suspected() -> None:
+    monitor = rf.HeartRateMonitor(box=BOX)
+    clip = [(frame, 1000.0 * time) for frame, time in skin(frame_times(30.0, 2.0), 72.0)]
+    with pytest.warns(RuntimeWarning, match="divide milliseconds by 1000") as warned:
+        readings = read_all(monitor, clip)
+    assert len(warned) == 1, "once is enough"
+    assert all(r.heart_rate is None for r in readings)
 
 
 def test_a_student_is_refused_by_other_methods() -> None:

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="training needs PyTorch")
 
-from rppg_fast import PulseSettings
-from training.confidence import Candidates, Model, as_header, fit
-from training.trust import by_kind, continued, curve, reliability, right_at, summary
+from rppg_fast import PulseSettings, Status, _core
+from training.candidates import Candidates
+from training.confidence import Examples as Sets
+from training.confidence import (
+    Model,
+    TrackModel,
+    as_header,
+    chosen_peak,
+    fit,
+    fit_tracks,
+    summed_up,
+    tracks,
+)
+from training.trust import by_kind, curve, recordings, reliability, summary
 
 LIMIT = PulseSettings().min_confidence
 SURE, UNSURE = LIMIT + 0.1, LIMIT - 0.3
 NAN, INF = math.nan, math.inf
+TRUE = 60.0
 # Of float32 weights, written with eight digits.
 HEADER_TOLERANCE = 1e-7
 
@@ -24,17 +37,27 @@ def windows(
     confidence: list[list[float]],
     error: list[list[float]],
     clip: list[int] | None = None,
-    rate: list[list[float]] | None = None,
+    highest: list[list[bool]] | None = None,
 ) -> Candidates:
     """Some windows of two peaks; without a pulse where the error is infinite."""
-    errors = np.array(error)
+    errors, sure = np.array(error), np.array(confidence)
+    none = np.isinf(errors[:, 0])
+    rate = TRUE + np.where(np.isinf(errors), 20.0, errors)
+    first = np.tile([True, False], (len(rate), 1)) if highest is None else np.array(highest)
+    best = [chosen_peak(*pair) for pair in zip(sure, first)]
+    rows = np.arange(len(rate))
     return Candidates(
-        said=np.zeros((*errors.shape, 1)),
-        rate=np.full(errors.shape, 60.0) if rate is None else np.array(rate),
-        error=errors,
-        confidence=np.array(confidence),
-        has_pulse=np.isfinite(errors[:, 0]),
-        clip=np.zeros(len(errors), np.int64) if clip is None else np.array(clip),
+        said=np.full((*errors.shape, _core.EVIDENCE), 1.0),
+        rate=rate,
+        highest=first,
+        confidence=sure,
+        ok=sure[rows, best] >= LIMIT,
+        chosen=rate[rows, best],
+        true=np.where(none, INF, TRUE),
+        own=np.zeros(errors.shape, bool),
+        end=np.linspace(10.0, 9.0 + len(rows), len(rows)),
+        clip=np.zeros(len(rows), np.int64) if clip is None else np.array(clip),
+        person=np.zeros(len(rows), np.int64),
     )
 
 
@@ -79,31 +102,59 @@ def test_a_curve_falls_from_all_to_few() -> None:
     assert np.all(np.diff(true) <= 0)
 
 
-def test_right_windows_are_counted_where_a_share_without_a_pulse_passes() -> None:
-    none = [[0.1 * i, 0] for i in range(10)]
-    right = [[0.85, 0], [0.75, 0], [0.95, 0], [0.2, 0]]
-    seen = windows(none + right, [[INF, INF]] * 10 + [[1, 9]] * 4)
-    assert right_at(seen, 0.0) == 0.25  # above all ten
-    assert right_at(seen, 1.0) == 1.0
+def test_the_highest_trusted_peak_comes_before_a_surer_one_that_is_not() -> None:
+    highest = np.array([True, False])
+    assert chosen_peak(np.array([SURE, 0.99]), highest) == 0
+    assert chosen_peak(np.array([UNSURE, SURE]), highest) == 1
+    assert chosen_peak(np.array([UNSURE, UNSURE - 0.1]), highest) == 0
 
 
-def test_a_peak_that_stays_gains_and_one_that_jumps_loses() -> None:
-    stays = windows([[0.7, NAN]] * 3, [[1, 9]] * 3, rate=[[60, NAN], [62, NAN], [61, NAN]])
-    first, second, third = continued(stays).confidence[:, 0]
-    assert first == pytest.approx(0.7)
-    assert first < second < third
-    jumps = windows([[0.7, 0]] * 2, [[1, 9]] * 2, rate=[[60, NAN], [90, NAN]])
-    assert continued(jumps).confidence[1, 0] < 0.7
+def test_recordings_are_counted_and_judged_one_by_one() -> None:
+    """A right one, a wrong one, one of noise."""
+    clip = [0] * 8 + [1] * 8 + [2] * 8
+    error = [[1, 30]] * 8 + [[40, 9]] * 8 + [[20 * (-1) ** i, 50] for i in range(8)]
+    confidence = [[0.95, 0.01]] * 16 + [[0.02, 0.01]] * 8
+    found = recordings(windows(confidence, error, clip))
+    assert found["recordings"] == 3
+    assert found["ok"] == pytest.approx(2 / 3)
+    assert found["wrong_of_ok"] == 0.5
+    assert found["mae_of_ok"] == pytest.approx((1 + 40) / 2)
+    silent = recordings(windows(confidence[16:], [[INF, INF]] * 8))
+    assert silent == {"recordings": 1.0, "ok": 0.0}
 
 
-def test_a_clip_knows_nothing_of_the_one_before() -> None:
-    seen = windows([[0.7, 0]] * 2, [[1, 9]] * 2, clip=[0, 1])
-    np.testing.assert_allclose(continued(seen).confidence[:, 0], 0.7)
+def test_a_recording_is_summed_up_as_the_engine_does() -> None:
+    status, rate = summed_up(windows([[0.95, 0.01]] * 8, [[1, 30]] * 8))
+    assert status is Status.OK
+    assert rate == pytest.approx(TRUE + 1)
+
+
+def test_a_tracks_confidence_learns_that_longer_and_surer_is_better() -> None:
+    rng = np.random.default_rng(0)
+    confidence, error, clip = [], [], []
+    for number in range(60):
+        right = number % 2 == 0
+        for _ in range(12):
+            sure = rng.uniform(0.5, 0.99) if right else rng.uniform(0.0, 0.5)
+            confidence.append([sure, 0.0])
+            error.append([rng.normal(0, 1) if right else rng.uniform(10, 90), 50])
+            clip.append(number)
+    seen = windows(confidence, error, clip)
+    model = fit_tracks(Sets(["made up"], [seen], [True]), seen.confidence)
+    evidence, rates, true = tracks(seen, seen.confidence)
+    found = model(evidence)
+    close = np.abs(rates - true) < 3
+    assert np.count_nonzero(close) >= 30
+    assert found[close].min() > 0.5
+    assert found[~close].mean() < 0.2
+    assert np.all(model.weights >= 0)
 
 
 def test_joined_clips_stay_apart() -> None:
     one = windows([[SURE, 0]] * 2, [[1, 9]] * 2, clip=[0, 1])
-    assert Candidates.joined([one, one]).clip.tolist() == [0, 1, 2, 3]
+    joined = Candidates.joined([one, one])
+    assert joined.clip.tolist() == [0, 1, 2, 3]
+    assert joined.person.tolist() == [0] * 4  # the same in both
 
 
 def test_there_are_no_kinds_of_no_clips() -> None:
@@ -114,7 +165,7 @@ def test_there_are_no_kinds_of_no_clips() -> None:
 def model() -> Model:
     """A network fitted to peaks of which those are right whose items are alike: no line does."""
     said = np.random.default_rng(3).normal(size=(1000, 2))
-    return fit(said, said[:, 0] * said[:, 1] > 0, seed=0)
+    return fit(said, said[:, 0] * said[:, 1] > 0, np.ones(len(said)), seed=0, members=2)
 
 
 def test_a_network_learns_which_peaks_are_right(model: Model) -> None:
@@ -127,10 +178,29 @@ def test_what_nobody_said_is_worth_nothing(model: Model) -> None:
     assert model(np.array([[NAN, 1.0], [1.0, INF]])).tolist() == [0.0, 0.0]
 
 
-def test_a_header_holds_the_network(model: Model) -> None:
-    text = as_header(model, "made up")
+def test_peaks_without_weight_teach_nothing() -> None:
+    rng = np.random.default_rng(4)
+    said = rng.normal(size=(600, 2))
+    right = said[:, 0] > 0
+    weight = np.ones(len(said))
+    right[300:], weight[300:] = ~right[300:], 0.0
+    found = fit(said, right, weight, seed=0, members=2)(np.array([[1.5, 0.0], [-1.5, 0.0]]))
+    assert found[0] > 0.9 > 0.1 > found[1]
+
+
+def test_a_header_holds_the_networks(model: Model) -> None:
+    other = Model(*(2 * np.asarray(value) for value in vars(model).values()))  # type: ignore[arg-type]
+    track = TrackModel(np.array([1.0, 2.5]), -0.75)
+    text = as_header({"network": model, "colour": other}, track, "made up")
     assert "made up" in text.splitlines()[0]
-    weights = model.hidden_weights.T
-    rows = text.split(f"kHiddenWeights[{len(weights)}][kHidden] = {{")[1].split("};")[0]
-    numbers = [float(part.strip(" {}\nf")) for part in rows.split(",")]
-    np.testing.assert_allclose(np.reshape(numbers, weights.shape), weights, rtol=HEADER_TOLERANCE)
+    items, hidden = model.hidden_weights.T.shape
+    assert f"kItems = {items}, kHidden = {hidden};" in text
+    for name, network in (("Network", model), ("Colour", other)):
+        found = re.search(rf"Network k{name} = ([^;]*);", text)
+        assert found
+        numbers = [float(v) for v in re.findall(r"-?\d[\d.e+-]*", found[1])]
+        expected = [network.mean, network.deviation, network.hidden_weights.T.ravel()]
+        expected += [network.hidden_bias, network.output_weights, [float(network.output_bias)]]
+        np.testing.assert_allclose(numbers, np.concatenate(expected), rtol=HEADER_TOLERANCE)
+    assert "kTrackWeights[] = {1.0000000, 2.5000000};" in text
+    assert "kTrackBias = -0.75;" in text

@@ -382,7 +382,8 @@ def varied(
             if begin <= at < end:
                 continue
         elif variant == "grey":
-            frame = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+            grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+            frame = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
         elif variant == "exposure":
             gain = 1 - depth + depth * np.sin(2 * np.pi * speed * at + phase)
             noise = random.random(frame.shape, np.float32)  # rounds without bias

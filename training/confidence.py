@@ -302,14 +302,15 @@ def fit_tracks(examples: Examples, confidence: Floats) -> TrackModel:
         known.append(evidence[clear])
         right.append(error[clear] < CLOSE)
         weight.append(np.full(clear.sum(), REAL_WEIGHT if real else 1 - REAL_WEIGHT))
-    x, y = torch.from_numpy(np.concatenate(known)), np.concatenate(right).astype(np.float64)
-    w = np.concatenate(weight)
+    x = torch.from_numpy(np.concatenate(known))
+    y = torch.from_numpy(np.concatenate(right).astype(np.float64))
+    share = np.concatenate(weight)
     of_real = np.concatenate(
         [np.full(len(part), real) for part, real in zip(weight, examples.real)]
     )
     for kind in (of_real, ~of_real):
-        w[kind] /= max(1, kind.sum())
-    y, w = torch.from_numpy(y), torch.from_numpy(w / w.sum())
+        share[kind] /= max(1, kind.sum())
+    w = torch.from_numpy(share / share.sum())
     # More of each can only speak for a track: weights are squares.
     roots = torch.full((x.shape[1],), 0.5, dtype=torch.float64, requires_grad=True)
     bias = torch.zeros((), dtype=torch.float64, requires_grad=True)

@@ -15,7 +15,6 @@ import rppg_fast as rf
 from rppg_fast.methods import METHODS
 from training.checkpoint import Checkpoint, fingerprint
 from training.data.clips import Frames, as_float
-from training.metrics import PULSE
 from training.models import Teacher, load_model
 from training.readout import Floats, SignalStream, Window, from_zero, observed_in, read_windows
 from training.run import choose_device

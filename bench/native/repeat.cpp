@@ -12,6 +12,13 @@
 
 #include "stream.hpp"
 
+namespace {
+
+// By how much red, green and blue fall with the blood's volume, relative to green.
+constexpr double kPulse[rppg::kColours] = {0.4, 1.0, 0.7};
+
+}  // namespace
+
 int main(int, char** arguments) {
   std::ifstream file(arguments[1], std::ios::binary);
   const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
@@ -33,17 +40,27 @@ int main(int, char** arguments) {
     // the same everywhere and slow enough for the band: a light, of which no peak is trusted.
     std::minstd_rand random(1);
     double noise = 0;
-    double witnesses[rppg::kWitnesses] = {};
-    for (int i = 0; i < 300; ++i) {
+    double signals[rppg::kSignals] = {};
+    double* const witnesses = signals + 1 + rppg::kColours;
+    const auto push = [&](int i) {
       noise += 0.3 * (static_cast<double>(random() % 1000) / 500.0 - 1.0 - noise);
       const double beat = pulses ? std::sin(2 * 3.14159265 * i / 25) : noise;
+      signals[0] = beat;
+      for (int c = 0; c < rppg::kColours; ++c)
+        signals[1 + c] = 0.5 * (1 - 0.01 * beat * (pulses ? kPulse[c] : 1.0));
       for (int k = 0; k < rppg::kFaceBlocks + !pulses; ++k) {
         witnesses[k] = -0.01 * beat;
         witnesses[rppg::kPlaces + k] = pulses ? -0.006 * beat : 0;
       }
-      window.push(beat, witnesses, false);
+      window.push(signals, false, false);
+    };
+    constexpr int kFull = 300;
+    for (int i = 0; i < kFull; ++i) push(i);
+    // A sample comes with every reading, as with a camera at the rate of the grid.
+    for (int i = 0; i < times; ++i) {
+      push(kFull + i);
+      sum += window.read().confidence;
     }
-    for (int i = 0; i < times; ++i) sum += window.read().heart_rate;
   } else {
     constexpr int kHeight = 480, kWidth = 640;
     std::vector<std::uint8_t> pixels(kHeight * kWidth * 3, 120);

@@ -141,8 +141,8 @@ typedef struct rppg_reading {
 /* What a whole recording showed. */
 typedef struct rppg_summary {
   size_t struct_size;
-  int32_t status; /* RPPG_STATUS_OK where the windows together can be trusted; else what kept
-                     them back */
+  int32_t status;        /* RPPG_STATUS_OK where the windows together can be trusted; else what kept
+                            them back */
   double heart_rate_bpm; /* mean over the windows that agree; NaN unless the status is ok */
   double snr_db;         /* median over the same windows; NaN without any */
   double confidence;     /* that their common rate is the heart's, 0 to 1; NaN without any */

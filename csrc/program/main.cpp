@@ -168,7 +168,8 @@ std::string json_result(const Result& result) {
 
 void print_reading(const rppg_reading& reading) {
   print_line("\"time_s\": " + json(reading.time_s) + ", " + json_result(reading) +
-             ", \"start_s\": " + json(reading.start_s) + ", \"end_s\": " + json(reading.end_s) + ", \"candidate_bpm\": " + json(reading.candidate_bpm) +
+             ", \"start_s\": " + json(reading.start_s) + ", \"end_s\": " + json(reading.end_s) +
+             ", \"candidate_bpm\": " + json(reading.candidate_bpm) +
              ", \"source\": " + json(reading.source));
 }
 

@@ -1,5 +1,5 @@
-// Counts heap allocations of a stream and of the classical methods: one line for creation, one for
-// warm-up, one for the rest. Usage: count_allocations WEIGHTS
+// Counts heap allocations of a stream by each method, and of the classical methods alone: one line
+// for creation, one for warm-up, one for the rest. Usage: count_allocations WEIGHTS
 #include <atomic>
 #include <cmath>
 #include <cstdio>
@@ -43,7 +43,12 @@ int main(int, char** arguments) {
 
   constexpr int kHeight = 120, kWidth = 160;
   std::vector<std::uint8_t> pixels(kHeight * kWidth * 3);
-  rppg::Stream stream(student, {});
+  std::vector<std::unique_ptr<rppg::Stream>> streams;
+  for (int method = 0; method < rppg::kMethods; ++method) {
+    rppg::PulseOptions options;
+    options.method = static_cast<rppg::Method>(method);
+    streams.push_back(std::make_unique<rppg::Stream>(student, options));
+  }
   constexpr std::size_t kSamples = 300;
   rppg::Classical classical(30.0, kSamples);
   rppg::Ica ica(rppg::select_kernels("auto"), 30.0, 0.7, 4.0, kSamples);
@@ -54,8 +59,8 @@ int main(int, char** arguments) {
   const auto push = [&](int index, rppg::ColourOrder order) {
     for (std::size_t i = 0; i < pixels.size(); ++i)
       pixels[i] = static_cast<std::uint8_t>(100 + (index * index + static_cast<int>(i)) % 13);
-    // A gap now and then; a frame whose pixels are not packed; a box that shrinks.
-    const double time = index / 30.0 + index / 500;
+    // A hole or a gap now and then; a frame whose pixels are not packed; a box that shrinks.
+    const double time = index / 30.0 + 0.8 * (index / 200) + 3.0 * (index / 700);
     const rppg::FrameView frame{pixels.data(),
                                 kHeight,
                                 order == rppg::ColourOrder::bgr ? kWidth : 70,
@@ -64,8 +69,10 @@ int main(int, char** arguments) {
                                 1,
                                 order};
     const rppg::Box box = index % 700 < 350 ? rppg::Box{3, 4, 70, 110} : rppg::Box{9, 9, 60, 100};
-    beats += stream.push(frame, box, time).status == rppg::Status::ok;
-    if (index % 5 == 4) stream.rebox(frame, box);
+    for (const auto& stream : streams) {
+      beats += stream->push(frame, box, time).status == rppg::Status::ok;
+      if (index % 5 == 4) stream->rebox(frame, box);
+    }
   };
   // Windows of every size, one of a single block among them.
   const auto extract = [&](std::size_t index) {

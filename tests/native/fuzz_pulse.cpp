@@ -31,11 +31,14 @@ double number(FuzzedDataProvider& given, double usual, double low, double high) 
 void check(const rppg::Reading& reading, const rppg::PulseOptions& options) {
   if (std::isnan(reading.heart_rate) == (reading.status == rppg::Status::ok)) std::abort();
   if (!(reading.start <= reading.end)) std::abort();
+  if (!(reading.coverage >= 0 && reading.coverage <= 1)) std::abort();
+  if (reading.confidence < 0 || reading.confidence > 1) std::abort();
   if (reading.status != rppg::Status::ok) return;
   // Between bins the peak lies at most one half from the band's edge.
   if (!(reading.heart_rate > 60 * options.low - 1 && reading.heart_rate < 60 * options.high + 1))
     std::abort();
-  if (!(reading.confidence >= options.min_confidence && reading.confidence <= 1)) std::abort();
+  if (!(reading.confidence >= options.min_confidence)) std::abort();
+  if (reading.candidate != reading.heart_rate) std::abort();
 }
 
 }  // namespace
@@ -48,31 +51,36 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.high = number(given, options.high, 1, 20);
   options.order = given.ConsumeIntegralInRange(-1, 10);
   options.window = number(given, options.window, 0.5, 60);
+  options.min_window = number(given, options.min_window, 0.5, 60);
   options.min_confidence = number(given, options.min_confidence, 0, 1);
   options.peaks = given.ConsumeIntegralInRange(-1, 10);
   options.max_gap = number(given, options.max_gap, 0.01, 2);
+  options.method = static_cast<rppg::Method>(given.ConsumeIntegralInRange(0, rppg::kMethods - 1));
   if (options.window * options.rate > kMostSamples) return 0;
   std::optional<rppg::Resampler> resampler;
   std::optional<rppg::PulseWindow> window;
   try {
-    resampler.emplace(options.rate, 1 + rppg::kWitnesses, options.max_gap);
+    resampler.emplace(options.rate, rppg::kSignals, options.max_gap);
     window.emplace(options, rppg::select_kernels("auto"));
   } catch (const std::invalid_argument&) {
     return 0;
   }
 
-  double time = 0, values[1 + rppg::kWitnesses] = {};
+  double time = 0, values[rppg::kSignals] = {};
   double& value = values[0];
   std::size_t most = static_cast<std::size_t>(options.rate * options.max_gap) + 2;
   const auto push = [&] {
     try {
       std::size_t cells = 0;
-      if (resampler->classify(time) != rppg::Resampler::Step::next) window->restart(time, true);
-      // One witness beats along, another against it.
-      values[1] = 0.01 * value;
-      values[2] = -values[1];
-      resampler->push(time, values, [&](const double* sample) {
-        window->push(sample[0], sample + 1, window->is_too_slow(resampler->value_rate()));
+      const auto step = resampler->classify(time);
+      if (step == rppg::Resampler::Step::first || step == rppg::Resampler::Step::gap)
+        window->restart(time, true);
+      // Colours and one witness beat along, another against it.
+      for (int c = 0; c < rppg::kColours; ++c) values[1 + c] = 0.5 + 0.001 * (c + 1) * value;
+      values[1 + rppg::kColours] = 0.01 * value;
+      values[2 + rppg::kColours] = -values[1 + rppg::kColours];
+      resampler->push(time, values, [&](const double* sample, bool missing) {
+        window->push(sample, missing, window->is_too_slow(resampler->value_rate()));
         if (++cells > most) std::abort();
       });
     } catch (const rppg::TimeError&) {
@@ -91,6 +99,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       value = std::sin(beat * time);
     }
     check(window->read(), options);
+    window->candidates();
     time = next;
     value = number(given, value, -1e3, 1e3);
   }
