@@ -33,8 +33,7 @@ import cv2
 from tqdm import tqdm
 
 import rppg_fast as rf
-from rppg_fast.methods import METHODS
-from rppg_fast.monitor import BOX_SCALE
+from rppg_fast.monitor import BOX_SCALE, DEFAULT_METHOD, METHODS
 from training.command import command
 from training.data.catalogue import PARTS
 from training.files import replace_file
@@ -199,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--clips", nargs="+", metavar="NAME", help="only these, by their names")
     parser.add_argument("--split", choices=(*PARTS, "all"), default="all")
     parser.add_argument(
-        "--methods", nargs="+", default=["student"], choices=("student", *METHODS), metavar="METHOD"
+        "--methods", nargs="+", default=[DEFAULT_METHOD], choices=METHODS, metavar="METHOD"
     )
     parser.add_argument("--box-scale", type=float, default=BOX_SCALE)
     parser.add_argument("--others", type=Path, nargs="+", default=[], metavar="FILE")

@@ -24,7 +24,7 @@ from training.files import file_sha256, replace_file
 from training.metrics import PULSE, peak_rate, snr_db
 from training.real_items import Item
 
-FORMAT = 1
+FORMAT = 2
 """Of a record; one of another number is measured anew."""
 
 SHORTEST = 5.0
@@ -107,8 +107,9 @@ def measure_clip(item: Item, settings: Settings) -> Record:
         Plain values: ``status``, ``heart_rate_bpm``, ``snr_db`` and ``confidence`` of the
         recording; ``seconds``, ``frames``, ``share_with_face`` (of the time); ``took_s``, with
         reading the file; ``windows``, one for each reading, with its ``true_bpm`` where the truth
-        is known; ``true_bpm`` of the recording, the mean over the windows that read ok; and
-        ``pulse``, what its own windows show, see ``pulse_windows``.
+        is known; ``coverage`` and ``spread_bpm`` of the recording; its ``true_bpm``, the mean over
+        the time that its windows cover; and ``pulse``, what its own windows show, see
+        ``pulse_windows``.
     """
     truth = None if item.truth is None else Reference.read(item.truth)
     monitor = rf.HeartRateMonitor(method=settings.method, box_scale=settings.box_scale)
@@ -117,18 +118,22 @@ def measure_clip(item: Item, settings: Settings) -> Record:
     found = rf.measure_frames(watch.frames(), monitor, name=item.name)
     took = time.perf_counter() - start
     windows = [_window(reading, truth) for reading in found.windows]
-    true = [window["true_bpm"] for window in windows if window["status"] == "ok"]
+    true = None
+    if truth is not None and found.windows:
+        true = truth.mean_heart_rate(found.windows[0].start, found.windows[-1].end)
     return {
         "status": found.status.value,
         "heart_rate_bpm": found.heart_rate,
         "snr_db": found.snr_db,
         "confidence": found.confidence,
+        "coverage": found.coverage,
+        "spread_bpm": found.spread,
         "frames": found.frames,
         "skipped_frames": found.skipped,
         "seconds": watch.seconds,
         "share_with_face": watch.with_face / watch.seconds if watch.seconds else 0.0,
         "took_s": took,
-        "true_bpm": float(np.mean(true)) if truth is not None and true else None,
+        "true_bpm": true,
         "windows": windows,
         "pulse": pulse_windows(found.times, found.pulse, truth),
     }
@@ -159,6 +164,9 @@ def _window(reading: rf.Reading, truth: Reference | None) -> Record:
         "heart_rate_bpm": reading.heart_rate,
         "snr_db": reading.snr_db,
         "confidence": reading.confidence,
+        "coverage": reading.coverage,
+        "candidate_bpm": reading.candidate,
+        "source": reading.source,
         "true_bpm": _true_rate(truth, reading.start, reading.end),
     }
 

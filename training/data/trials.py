@@ -1,4 +1,4 @@
-"""Make the clips that a reading's confidence is fitted to, and others that it is tested on.
+"""Make the synthetic clips that a reading's confidence is fitted to, and others to test it on.
 
     python -m training.data.trials --out data/trials --workers 2
 
@@ -45,51 +45,13 @@ _SKIN: Mapping[str, Law] = {
     "pulse.heart_rate": Between(40, 215),
 }
 
-# Of these, skin that flushes evenly and hardly moves: a palm, a forehead.
-_EVEN: Mapping[str, Law] = {
-    **_SKIN,
-    "framing.box_scale": Between(0.2, 0.4),
-    "pulse.unevenness": Between(0.0, 0.1, share=0.7),
-    "pulse.delay": Between(0.0, 0.003),
-    "skin.shine": OFF,
-    "expression.blinks": OFF,
-    "expression.talking": OFF,
-    **{
-        f"motion.{name}": Between(0.0005, 0.005, log=True, share=0.3)
-        for name in ("sway", "tremor", "ballistic", "roll", "yaw", "pitch", "zoom")
-    },
-    "motion.moves": OFF,
-    "motion.rhythm": OFF,
-    "light.rhythm": OFF,
-    "light.switching": OFF,
-}
-
 SETS: Mapping[str, Trial] = {
     "fit/pulse/broad": Trial(240, 61, ranges=BROAD),
-    "fit/pulse/broad-more": Trial(160, 65, ranges=BROAD),
-    "fit/pulse/broad-third": Trial(240, 76, ranges=BROAD),
-    "fit/pulse/broad-fourth": Trial(120, 81, ranges=BROAD),
-    "fit/pulse/broad-fifth": Trial(480, 85, ranges=BROAD),
-    "fit/pulse/broad-sixth": Trial(480, 91, ranges=BROAD),
     "fit/pulse/default": Trial(120, 62),
-    "fit/pulse/default-more": Trial(120, 78),
-    "fit/pulse/default-third": Trial(60, 82),
-    "fit/pulse/default-fourth": Trial(200, 86),
     "fit/pulse/skin": Trial(160, 75, 13.0, _SKIN),
-    "fit/pulse/skin-even": Trial(160, 79, 13.0, _EVEN),
-    "fit/pulse/skin-even-more": Trial(120, 89, 13.0, _EVEN),
     "fit/pulse/tight": Trial(120, 68, 13.0, {**BROAD, **_TIGHT}),
     "fit/none/decoys": Trial(500, 64, ranges=None),
-    "fit/none/decoys-more": Trial(200, 84, ranges=None),
-    "fit/none/decoys-third": Trial(700, 87, ranges=None),
-    "fit/none/decoys-fourth": Trial(700, 90, ranges=None),
     "fit/none/silent": Trial(240, 63, ranges=_SILENT),
-    "fit/none/silent-more": Trial(240, 66, ranges=_SILENT),
-    "fit/none/silent-third": Trial(240, 77, ranges=_SILENT),
-    "fit/none/silent-fourth": Trial(120, 83, ranges=_SILENT),
-    "fit/none/silent-fifth": Trial(480, 88, ranges=_SILENT),
-    "fit/none/silent-sixth": Trial(480, 92, ranges=_SILENT),
-    "fit/none/silent-tight": Trial(120, 69, 13.0, {**_SILENT, **_TIGHT}),
     "test/pulse/broad": Trial(240, 131, ranges=BROAD),
     "test/pulse/default": Trial(120, 132),
     "test/none/decoys": Trial(400, 134, ranges=None),
