@@ -53,7 +53,7 @@ struct PulseOptions {
   double min_confidence = 0.75;  // below it a peak is no heart rate
   int peaks = 3;                 // of the spectrum are tried, the highest first
   double max_gap = 2.0;          // s between two frames: what is longer begins the window anew
-  Method method = Method::student;
+  Method method = Method::fusion;
 };
 
 }  // namespace rppg

@@ -26,7 +26,7 @@ BOX_SCALE, PAPER_BOX_SCALE = 1.4, 1.6
 METHODS = ("fusion", "student", "pos", "chrom", "green", "ica")
 #: Those of them that use the network.
 NETWORK_METHODS = ("fusion", "student")
-DEFAULT_METHOD = "student"
+DEFAULT_METHOD = "fusion"
 
 #: What becomes of the box once a face has been found.
 TRACKINGS = ("follow", "paper")

@@ -191,7 +191,7 @@ def test_json_holds_every_good_video_and_nothing_is_lost_to_a_bad_one(
 def test_json_on_standard_output_is_json_alone(folder: Path) -> None:
     done = run("measure", folder / "still.avi", "--box", BOX_TEXT, "--json", "-")
     assert done.returncode == NO_HEART_RATE
-    assert json.loads(done.stdout)[0]["method"] == "student"
+    assert json.loads(done.stdout)[0]["method"] == "fusion"
 
 
 def test_json_that_cannot_be_written_is_named_after_the_result(folder: Path) -> None:

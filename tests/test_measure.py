@@ -68,7 +68,7 @@ def test_fusion_is_the_students_measurement_where_the_student_is_surest(clip_72:
 def test_a_measurement_says_what_it_measured(clip_72: Path) -> None:
     found = rf.measure(clip_72, box=BOX, step=0.5)
     assert found.video == str(clip_72)
-    assert found.method == "student"
+    assert found.method == "fusion"
     assert found.status is rf.Status.OK
     assert (found.frames, found.skipped) == (421, 0)
     assert found.duration == pytest.approx(14.0, abs=0.01)

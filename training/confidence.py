@@ -61,6 +61,10 @@ FAMILIES = {"network": ("fusion",), "colour": ("pos", "chrom", "green")}
 REAL_WEIGHT = 0.6
 """Share of the whole that peaks of real video weigh in a fit, however few they are."""
 
+SILENT_WEIGHT = 3.0
+"""A peak of a window without any pulse weighs so many times as much as another one: a heart rate
+where there is none is the worst mistake."""
+
 CLIP_STEP = 3.0
 """From one window of a synthetic clip to the next, s: windows overlap and tell little new."""
 
@@ -399,7 +403,9 @@ def _examples(
     if of_real.all() or not of_real.any():
         share = np.ones(len(of_real))
     count = np.where(of_real, of_real.sum(), (~of_real).sum())
-    return seen.said[clear], seen.error[clear] < CLOSE, share / count
+    silent = np.broadcast_to(~seen.has_pulse[:, None], clear.shape)[clear]
+    weight = share / count * np.where(silent, SILENT_WEIGHT, 1.0)
+    return seen.said[clear], seen.error[clear] < CLOSE, weight
 
 
 def validation_table(examples: Examples, confidence: Floats) -> str:
