@@ -66,8 +66,8 @@ bool Recording::take(double time, const Reading& reading) {
   due_ = due_ + step_ > reading.end ? due_ + step_ : reading.end + step_;
   ++count_;
   if (std::isfinite(reading.candidate) && std::isfinite(reading.confidence))
-    windows_.push_back({reading.start, reading.end, reading.candidate, reading.confidence, reading.snr_db,
-                        std::max(reading.coverage, kLeastWeight)});
+    windows_.push_back({reading.start, reading.end, reading.candidate, reading.confidence,
+                        reading.snr_db, std::max(reading.coverage, kLeastWeight)});
   return true;
 }
 

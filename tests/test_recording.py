@@ -112,14 +112,25 @@ def test_a_rate_that_drifts_is_followed(slope: float) -> None:
 
 
 def test_sure_windows_weigh_more_and_so_do_full_ones() -> None:
-    found = summed_up([70.0, 72.0], [0.9, 0.3])
+    found = summed_up([70.0, 72.0], [0.9, 0.3], least=0.0)
     assert found.heart_rate == pytest.approx((0.9 * 70 + 0.3 * 72) / 1.2, abs=RATE_TOLERANCE_BPM)
     recording = _core.Recording(STEP, MAX_GAP, 0.0)
     ok = STATUSES.index(rf.Status.OK)
-    recording.take(5.0, ok, 3.0, 0.9, 0.0, 5.0, 0.5, 70.0)
-    recording.take(6.0, ok, 3.0, 0.9, 0.0, 6.0, 1.0, 72.0)
+    recording.take(10.0, ok, 3.0, 0.9, 0.0, 10.0, 0.5, 70.0)
+    recording.take(11.0, ok, 3.0, 0.9, 1.0, 11.0, 1.0, 72.0)
     rate = recording.summary()[1]
     assert rate == pytest.approx((70 + 2 * 72) / 3, abs=RATE_TOLERANCE_BPM)
+
+
+def test_a_window_that_grows_counts_once_in_the_mean() -> None:
+    """All that the shorter ones saw is in the last one, which says it best."""
+    recording = _core.Recording(STEP, MAX_GAP, 0.0)
+    ok = STATUSES.index(rf.Status.OK)
+    for end, rate in ((5.0, 66.0), (6.0, 68.0), (7.0, 70.0), (8.0, 72.0)):
+        recording.take(end, ok, 3.0, 0.9, max(0.0, end - 7.0), end, end / 7.0, rate)
+    found = recording.summary()
+    assert found[1] == pytest.approx((70 * 1.0 + 72 * 8 / 7) / (15 / 7), abs=RATE_TOLERANCE_BPM)
+    assert found[4] == 1.0  # all of them agree
 
 
 def test_an_outlier_of_high_confidence_does_not_bend_the_track() -> None:

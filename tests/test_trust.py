@@ -55,6 +55,7 @@ def windows(
         chosen=rate[rows, best],
         true=np.where(none, INF, TRUE),
         own=np.zeros(errors.shape, bool),
+        start=np.linspace(0.0, len(rows) - 1.0, len(rows)),
         end=np.linspace(10.0, 9.0 + len(rows), len(rows)),
         clip=np.zeros(len(rows), np.int64) if clip is None else np.array(clip),
         person=np.zeros(len(rows), np.int64),

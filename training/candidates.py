@@ -142,7 +142,9 @@ class _Gatherer:
             said[i], rate[i], sure[i], highest[i] = items, 60.0 * frequency, confidence, top
         ok = reading.status is rf.Status.OK
         chosen = math.nan if reading.candidate is None else reading.candidate
-        owned = np.isclose(rate[:, None], np.array(own).reshape(1, -1), rtol=0, atol=OWN).any(axis=1)
+        owned = np.isclose(rate[:, None], np.array(own).reshape(1, -1), rtol=0, atol=OWN).any(
+            axis=1
+        )
         number = _number(person)
         start, end = reading.start, reading.end
         self._rows.append(
@@ -250,9 +252,7 @@ class Signals:
         )
 
     @classmethod
-    def cached(
-        cls, cache: Path, video: Path, variant: str, scale: float, seed: int = 0
-    ) -> Signals:
+    def cached(cls, cache: Path, video: Path, variant: str, scale: float, seed: int = 0) -> Signals:
         """Do the same once: the signals are kept in a folder."""
         key = f"{video.resolve()} {variant} {scale:g} {seed}"
         path = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"

@@ -1,6 +1,6 @@
-"""Fit the confidence of a reading.
+r"""Fit the confidence of a reading.
 
-    python -m training.confidence --videos FOLDERS... --pulse CLIPS... --none CLIPS... \\
+    python -m training.confidence --videos FOLDERS... --pulse CLIPS... --none CLIPS... \
         --out csrc/confidence_weights.hpp
 
 takes the peaks, right and wrong, in windows of real videos with a pulse put into the skin and
@@ -297,9 +297,7 @@ def fit_tracks(examples: Examples, confidence: Floats) -> TrackModel:
     """Fit the confidence of recordings, by confidences of windows that were fitted to others."""
     ends = np.cumsum([len(one.ok) for one in examples.sets])
     known, right, weight = [], [], []
-    for real, seen, sure in zip(
-        examples.real, examples.sets, np.split(confidence, ends[:-1])
-    ):
+    for real, seen, sure in zip(examples.real, examples.sets, np.split(confidence, ends[:-1])):
         evidence, rates, true = tracks(seen, sure)
         error = np.abs(rates - true)
         clear = (error < CLOSE) | (error > FAR)

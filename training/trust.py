@@ -1,6 +1,6 @@
-"""Report what readings are worth, on people and clips that nothing was fitted to.
+r"""Report what readings are worth, on people and clips that nothing was fitted to.
 
-    python -m training.trust --videos FOLDERS... --pulse CLIPS... --none CLIPS... --cache FOLDER \\
+    python -m training.trust --videos FOLDERS... --pulse CLIPS... --none CLIPS... --cache FOLDER \
         --out FOLDER
 
 How many windows without a pulse read ok, how many that are right do, whether a confidence is the
@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from rppg_fast.monitor import BOX_SCALE, DEFAULT_METHOD, METHODS, NETWORK_METHODS
 from rppg_fast.reading import Status
 from rppg_fast.student import BUNDLED_WEIGHTS
-from training.command import command
 from training.candidates import (
     VARIANTS,
     Candidates,
@@ -32,6 +31,7 @@ from training.candidates import (
     candidates_in_videos,
     filmed_truths,
 )
+from training.command import command
 from training.confidence import CLOSE, FAR, summed_up
 from training.data.clips import Clips
 from training.data.decoys import kinds
@@ -205,9 +205,7 @@ def recordings_as_markdown(table: Mapping[str, Mapping[str, float]]) -> str:
     for name, row in table.items():
         wrong = f"{row['wrong_of_ok']:.1%}" if "wrong_of_ok" in row else ""
         error = f"{row['mae_of_ok']:.2f}" if "mae_of_ok" in row else ""
-        lines.append(
-            f"| {name} | {row['recordings']:.0f} | {row['ok']:.1%} | {wrong} | {error} |"
-        )
+        lines.append(f"| {name} | {row['recordings']:.0f} | {row['ok']:.1%} | {wrong} | {error} |")
     return "\n".join(lines) + "\n"
 
 
