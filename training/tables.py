@@ -111,8 +111,11 @@ def summarise(name: str, seeds: Mapping[int, Sequence[Evaluation]]) -> dict[str,
 
 
 def gap_closed(plain: float, distilled: float, teacher: float) -> float:
-    """Share of the way from the plain student to its teacher that distillation goes."""
-    return (plain - distilled) / (plain - teacher)
+    """Share of the way from the plain student to its teacher that distillation goes.
+
+    Where the two are equal there is no way to go: 0.
+    """
+    return (plain - distilled) / (plain - teacher) if plain != teacher else 0.0
 
 
 def gaps(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[float]]]:
