@@ -230,16 +230,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     clips = {folder.name: Clips.open(folder) for folder in (*given.pulse, *given.none)}
     sets = {name: candidates_in_clips(measured_by, each) for name, each in clips.items()}
     for folder in given.videos:
-        for variant in VARIANTS:
-            truths = filmed_truths(folder)
-            for kind, part in (
-                ("pulse", [video for video in truths if video.truth is not None]),
-                ("no pulse", [video for video in truths if video.truth is None]),
-            ):
-                if part:
-                    sets[f"real, {kind}, {variant}"] = candidates_in_videos(
-                        part, given.method, variant, given.box_scale, given.cache
-                    )
+        truths = filmed_truths(folder)
+        silent = all(video.truth is None for video in truths)
+        for variant in VARIANTS[:1] if silent else VARIANTS:
+            name = "real, no pulse added" if silent else f"real, {variant}"
+            sets[name] = candidates_in_videos(
+                truths, given.method, variant, given.box_scale, given.cache
+            )
     table = {name: summary(seen) for name, seen in sets.items()}
     whole = {name: recordings(seen) for name, seen in sets.items()}
     kinds_table = by_kind([(clips[folder.name], sets[folder.name]) for folder in given.none])
