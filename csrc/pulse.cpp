@@ -277,7 +277,8 @@ Testimony PulseWindow::testify(const Place& place) {
   Testimony said = witness_.testify(own ? place.peak : spectrum_.examine(frequency));
   const Peak chrom = second_.chrom().examine(frequency);
   const Peak pos = second_.pos().examine(frequency);
-  said.items[Testimony::coverage] = static_cast<double>(seen_) / static_cast<double>(rows_.size());
+  const double seen = static_cast<double>(seen_) / options_.rate;
+  said.items[Testimony::coverage] = std::min(1.0, seen / PulseOptions{}.window);
   said.items[Testimony::chrom_snr] = bounded_snr(chrom.snr_db);
   said.items[Testimony::chrom_height] = chrom.height;
   said.items[Testimony::pos_snr] = bounded_snr(pos.snr_db);

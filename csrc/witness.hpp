@@ -65,7 +65,7 @@ struct Testimony {
     double_beat,  // likewise of the pulse
     triple_beat,
     half_beat,
-    coverage,      // share of a full window that was seen
+    coverage,      // time that was seen over that of the default window, at most 1
     chrom_snr,     // of CHROM's pulse at the frequency, dB
     chrom_height,  // as of `Peak`
     pos_snr,       // likewise of POS

@@ -15,7 +15,7 @@ from training import tracking  # noqa: E402
 def test_every_tracking_is_read_against_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracking, "SIZE", (200, 150))
     monkeypatch.setattr(tracking, "SECONDS", 11.1)
-    found = tracking.errors_of_clip(tracking.SETS["ordinary"], 0, "student")
+    found = tracking.errors_of_clip(tracking.SETS["ordinary"], 1, "student")
     assert list(found) == list(TRACKINGS)
     for rows in found.values():
         assert np.shape(rows) == (2, 3)

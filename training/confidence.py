@@ -303,7 +303,9 @@ def fit_tracks(examples: Examples, confidence: Floats) -> TrackModel:
         clear = (error < CLOSE) | (error > FAR)
         known.append(evidence[clear])
         right.append(error[clear] < CLOSE)
-        weight.append(np.full(clear.sum(), REAL_WEIGHT if real else 1 - REAL_WEIGHT))
+        silent = ~np.isfinite(true[clear])
+        share = REAL_WEIGHT if real else 1 - REAL_WEIGHT
+        weight.append(share * np.where(silent, SILENT_WEIGHT, 1.0))
     x = torch.from_numpy(np.concatenate(known))
     y = torch.from_numpy(np.concatenate(right).astype(np.float64))
     share = np.concatenate(weight)

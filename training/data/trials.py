@@ -15,7 +15,7 @@ from pathlib import Path
 
 from training.command import command
 from training.data.decoys import make_decoys
-from training.data.ingredients import OFF, Between, Law
+from training.data.ingredients import OFF, Between, Choice, Law
 from training.data.presets import BROAD
 from training.data.synthetic import Recipe, Stratum, make_cache
 
@@ -45,9 +45,25 @@ _SKIN: Mapping[str, Law] = {
     "pulse.heart_rate": Between(40, 215),
 }
 
+# The clearest pulse that a camera can see: strong, in a face that hardly moves, in steady light.
+_CLEAR: Mapping[str, Law] = {
+    "pulse.amplitude": Between(0.008, 0.03, log=True),
+    "camera.codec": Choice({"none": 1.0}),
+    **{
+        f"motion.{name}": Between(0.0005, 0.005, log=True, share=0.3)
+        for name in ("sway", "tremor", "ballistic", "roll", "yaw", "pitch", "zoom")
+    },
+    "motion.moves": OFF,
+    "motion.rhythm": OFF,
+    "light.rhythm": OFF,
+    "light.switching": OFF,
+    "expression.talking": OFF,
+}
+
 SETS: Mapping[str, Trial] = {
     "fit/pulse/broad": Trial(240, 61, ranges=BROAD),
     "fit/pulse/default": Trial(120, 62),
+    "fit/pulse/clear": Trial(160, 96, 13.0, _CLEAR),
     "fit/pulse/skin": Trial(160, 75, 13.0, _SKIN),
     "fit/pulse/tight": Trial(120, 68, 13.0, {**BROAD, **_TIGHT}),
     "fit/none/decoys": Trial(500, 64, ranges=None),
