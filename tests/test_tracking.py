@@ -594,7 +594,9 @@ def test_another_person_does_not_take_over() -> None:
         return None if time < 1 else (max(320.0, 420 - 40 * time), 130.0)
 
     monitor = rf.HeartRateMonitor()
-    for frame, time in filmed([Person(84.0, still(90.0)), Person(120.0, enters, 1.2)], [*steps(11)]):
+    for frame, time in filmed(
+        [Person(84.0, still(90.0)), Person(120.0, enters, 1.2)], [*steps(11)]
+    ):
         reading = monitor.push(frame, time)
         assert monitor.box is not None
         assert monitor.box.x0 < 90 < monitor.box.x1

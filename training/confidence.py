@@ -304,8 +304,8 @@ def fit_tracks(examples: Examples, confidence: Floats) -> TrackModel:
         known.append(evidence[clear])
         right.append(error[clear] < CLOSE)
         silent = ~np.isfinite(true[clear])
-        share = REAL_WEIGHT if real else 1 - REAL_WEIGHT
-        weight.append(share * np.where(silent, SILENT_WEIGHT, 1.0))
+        of_set = REAL_WEIGHT if real else 1 - REAL_WEIGHT
+        weight.append(of_set * np.where(silent, SILENT_WEIGHT, 1.0))
     x = torch.from_numpy(np.concatenate(known))
     y = torch.from_numpy(np.concatenate(right).astype(np.float64))
     share = np.concatenate(weight)
