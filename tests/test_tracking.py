@@ -594,7 +594,8 @@ def test_another_person_does_not_take_over() -> None:
         return None if time < 1 else (max(320.0, 420 - 40 * time), 130.0)
 
     monitor = rf.HeartRateMonitor()
-    for frame, time in filmed(
+    people = [Person(84.0, still(90.0)), Person(120.0, enters, 1.2)]
+    for frame, time in filmed(people, list(steps(11))):
         [Person(84.0, still(90.0)), Person(120.0, enters, 1.2)], [*steps(11)]
     ):
         reading = monitor.push(frame, time)
