@@ -596,8 +596,6 @@ def test_another_person_does_not_take_over() -> None:
     monitor = rf.HeartRateMonitor()
     people = [Person(84.0, still(90.0)), Person(120.0, enters, 1.2)]
     for frame, time in filmed(people, list(steps(11))):
-        [Person(84.0, still(90.0)), Person(120.0, enters, 1.2)], [*steps(11)]
-    ):
         reading = monitor.push(frame, time)
         assert monitor.box is not None
         assert monitor.box.x0 < 90 < monitor.box.x1
