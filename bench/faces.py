@@ -219,7 +219,7 @@ def main() -> int:
             for each, detector in detectors.items():
                 again = detector.look_again(frame, box)
                 assert again is not None
-                check(np.array([again[:4]]), opencv.look_again(frame, faces[0])[None])
+                check(np.array([again[0][:4]]), opencv.look_again(frame, faces[0])[None])
                 look[each] = partial(detector.look_again, frame, box)
         for threads in (1, cv2.getNumberOfCPUs()):
             who = f"cv2.dnn, {threads} thread{'s' * (threads > 1)}"
