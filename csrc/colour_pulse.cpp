@@ -30,7 +30,7 @@ void ColourWindow::filter(std::size_t count) {
   for (int c = 0; c < kColours; ++c)
     for (std::size_t i = 0; i < count; ++i)
       interleaved_[kColours * i + static_cast<std::size_t>(c)] = colour(c)[i];
-  zero_phase_.run(interleaved_.data(), missing_.data(), count, kColours);
+  band_pass(interleaved_.data(), count, kColours);
   for (int c = 0; c < kColours; ++c)
     for (std::size_t i = 0; i < count; ++i)
       filtered_[static_cast<std::size_t>(c) * most_ + i] =
@@ -58,7 +58,6 @@ ColourOpinion::ColourOpinion(const PulseOptions& options, const Kernels& kernels
     : coarse_(coarseness(options.rate, options.high, window)),
       rate_(options.rate / static_cast<double>(coarse_)),
       window_(options, kernels, rate_, window / coarse_),
-      zero_phase_(BandPass(options.low, options.high, rate_, options.order), window / coarse_),
       chrom_(kernels, options, rate_, window / coarse_, options.high, kColourBins),
       pos_(chrom_),
       pulses_(2 * (window / coarse_)),
@@ -70,7 +69,7 @@ void ColourOpinion::analyse(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) pulses_[2 * i] = one_[i];
   window_.extract(Method::pos, count, one_.data());
   for (std::size_t i = 0; i < count; ++i) pulses_[2 * i + 1] = one_[i];
-  zero_phase_.run(pulses_.data(), window_.missing(), count, 2);
+  window_.band_pass(pulses_.data(), count, 2);
   for (std::size_t i = 0; i < count; ++i) one_[i] = pulses_[2 * i];
   chrom_peaks_ = chrom_.analyse(one_.data(), count, kColourPeaks);
   for (std::size_t i = 0; i < count; ++i) one_[i] = pulses_[2 * i + 1];

@@ -23,6 +23,11 @@ class ColourWindow {
   double* colour(int c) { return colours_.data() + static_cast<std::size_t>(c) * most_; }
   unsigned char* missing() { return missing_.data(); }
 
+  // Band-passes `channels` interleaved signals of the window, forwards and backwards, around what
+  // is missing from it.
+  void band_pass(double* values, std::size_t count, int channels) {
+    zero_phase_.run(values, missing_.data(), count, channels);
+  }
   // Band-passes the colours of the window of `count` samples, which CHROM and ICA start from.
   void filter(std::size_t count);
   // Writes a method's pulse of the window, not filtered; for CHROM and ICA after `filter`.
@@ -58,7 +63,6 @@ class ColourOpinion {
   std::size_t coarse_;
   double rate_;
   ColourWindow window_;
-  ZeroPhase zero_phase_;
   PulseSpectrum chrom_, pos_;
   int chrom_peaks_ = 0, pos_peaks_ = 0;
   std::vector<double> pulses_, one_;

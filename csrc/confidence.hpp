@@ -11,7 +11,7 @@ namespace rppg {
 
 // Of a peak of a window, from 0 to 1: a small network, fitted by training/confidence.py to windows
 // with and without a pulse, one for the methods that use the student and one for the others; 0
-// where the testimony holds no number.
+// where an item of `said` is not a finite number.
 double confidence(Method method, const Testimony& said);
 
 // What is known of a track through the windows of a recording.

@@ -286,9 +286,12 @@ Testimony PulseWindow::testify(const Place& place) {
   return said;
 }
 
+bool PulseWindow::is_echo(const Place& place) const {
+  return spectrum_of(place.source).is_echo(place.peak.frequency);
+}
+
 double PulseWindow::weigh(const Place& place) {
-  if (spectrum_of(place.source).is_echo(place.peak.frequency)) return 0.0;
-  return confidence(options_.method, testify(place));
+  return is_echo(place) ? 0.0 : confidence(options_.method, testify(place));
 }
 
 std::vector<PulseWindow::Candidate> PulseWindow::candidates() {
@@ -296,8 +299,9 @@ std::vector<PulseWindow::Candidate> PulseWindow::candidates() {
   const int found = is_readable() ? find_places() : 0;
   for (int i = 0; i < found; ++i) {
     const Place& place = places_[i];
-    all.push_back({place.peak.frequency, place.peak.snr_db, place.source, place.highest,
-                   testify(place), weigh(place)});
+    const Testimony said = testify(place);
+    all.push_back({place.peak.frequency, place.peak.snr_db, place.source, place.highest, said,
+                   is_echo(place) ? 0.0 : confidence(options_.method, said)});
   }
   return all;
 }

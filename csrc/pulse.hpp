@@ -90,6 +90,8 @@ class PulseWindow {
   void ask_colours();
   // The spectrum of a source's pulse.
   const PulseSpectrum& spectrum_of(Method source) const;
+  // Whether a candidate only echoes a line outside the band.
+  bool is_echo(const Place& place) const;
   Testimony testify(const Place& place);
   // The confidence that a candidate is the heart's.
   double weigh(const Place& place);

@@ -145,11 +145,8 @@ class _Gatherer:
         owned = np.isclose(rate[:, None], np.array(own).reshape(1, -1), rtol=0, atol=OWN).any(
             axis=1
         )
-        number = _number(person)
-        start, end = reading.start, reading.end
-        self._rows.append(
-            (said, rate, highest, sure, ok, chosen, true, owned, start, end, clip, number)
-        )
+        where = reading.start, reading.end, clip, _number(person)
+        self._rows.append((said, rate, highest, sure, ok, chosen, true, owned, *where))
 
     def gathered(self) -> Candidates:
         """Give all windows; raises ``ValueError`` if there are none."""
@@ -175,20 +172,13 @@ def candidates_in_clips(
     rows = _Gatherer()
     for i, clip in enumerate(tqdm(clips.clips, clips.folder.name, unit="clip", leave=False)):
         frames = clips[i]
-        signals = SignalStream(source.method)
-        due = -math.inf
-        for value, time in zip(source.signal(frames), frames.times):
-            signals.take(value, time)
-            if time < due:
-                continue
-            reading = signals.read(time)
-            if reading.status not in (rf.Status.OK, rf.Status.LOW_SIGNAL):
-                continue
-            due = time + step
-            inside = (frames.times > reading.start) & (frames.times <= time)
+        one_face = np.ones(len(frames.times), np.int64)
+        taken = Signals(frames.times, source.signal(frames), one_face)
+        for reading, found in _windows(taken, source.method, step):
+            inside = (frames.times > reading.start) & (frames.times <= reading.time)
             silent = clip.heart_rate is None
             true = math.inf if silent else float(frames.heart_rate[inside].mean())
-            rows.add(signals.candidates(), reading, true, i, clip.subject)
+            rows.add(found, reading, true, i, clip.subject)
     return rows.gathered()
 
 
