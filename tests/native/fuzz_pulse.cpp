@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "pulse.hpp"
+#include "resampler.hpp"
 
 namespace {
 
