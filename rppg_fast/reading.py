@@ -191,9 +191,9 @@ class Measurement:
         to the colour.
     face
         Number of the face, 1 or more, where all faces were measured; else None.
-    missing
-        Frames that the video file promises but does not hold, or that cannot be decoded, where
-        they are more than a tenth: the file is damaged; else 0.
+    damaged
+        Frames that the decoder could not decode, or says are damaged; of a file that is cut off,
+        one for what is lost.
     """
 
     video: str
@@ -213,7 +213,7 @@ class Measurement:
     times: NDArray[np.float64]
     pulse: NDArray[np.float64]
     face: int | None = None
-    missing: int = 0
+    damaged: int = 0
 
     def to_json(self) -> dict[str, object]:
         """Return what ``rppg-fast measure --json`` writes for one video, or for one face in it."""
@@ -228,7 +228,7 @@ class Measurement:
             "spread_bpm": self.spread,
             "frames": self.frames,
             "skipped_frames": self.skipped,
-            "missing_frames": self.missing,
+            "damaged_frames": self.damaged,
             "duration_s": self.duration,
             "fps": self.fps,
             "box": None if self.box is None else list(self.box),

@@ -1,0 +1,66 @@
+"""Standard input and other binary streams that hold a video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from rppg_fast.sources.container import ContainerSource, open_container
+from rppg_fast.sources.source import VideoError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+
+class StreamSource(ContainerSource):
+    """A binary file object that holds a video; it stays open, and is read from where it stands.
+
+    What cannot be rewound, as a pipe, is read once.
+
+    Raises
+    ------
+    TypeError
+        While it is read: if it gives text.
+    ValueError
+        If ``fps`` is not a positive number.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, fps: float | None = None) -> None:
+        super().__init__(name, fps)
+        self._file = file
+        self._seekable = _is_seekable(file)
+        self._start = file.tell() if self._seekable else 0
+        self._begun = False
+
+    @contextmanager
+    def _opened(self) -> Iterator[InputContainer]:
+        if self._begun and not self._seekable:
+            raise VideoError(f"{self.name}: cannot be read twice: it cannot be rewound")
+        self._begun = True
+        if self._seekable:
+            self._file.seek(self._start)
+        file = self._file if self._seekable else _Forwards(self._file)
+        try:
+            container = open_container(file, self.name)
+        except VideoError as error:
+            if self._seekable:
+                raise
+            raise VideoError(
+                f"{error}, in one go: send MPEG-TS, Matroska, Y4M or a fragmented MP4, or give "
+                "a file's name"
+            ) from error
+        with container:
+            yield container
+
+
+class _Forwards:
+    """Of a file only what FFmpeg needs to read on; gives what is there and does not wait."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read: Any = getattr(file, "read1", file.read)
+
+
+def _is_seekable(file: BinaryIO) -> bool:
+    seekable = getattr(file, "seekable", None)
+    return bool(seekable()) if seekable is not None else hasattr(file, "seek")
