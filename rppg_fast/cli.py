@@ -12,7 +12,6 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -168,8 +167,9 @@ def _box(text: str) -> tuple[int, ...]:
 
 
 def _rate(text: str) -> float:
+    above, slash, below = text.partition("/")
     try:
-        return float(Fraction(text))
+        return float(above) / float(below) if slash else float(text)
     except (ValueError, ZeroDivisionError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a frame rate: give a number, as 29.97, or a fraction, as 30000/1001"

@@ -7,20 +7,20 @@ import os
 import stat
 import sys
 from collections.abc import Iterable
-from typing import Any, BinaryIO, Union
+from typing import Any, Union
 
 from rppg_fast.sources.camera import camera
 from rppg_fast.sources.file import FileSource
 from rppg_fast.sources.frames import FramesSource
 from rppg_fast.sources.pictures import PicturesSource, is_pattern
 from rppg_fast.sources.source import Picture, Source, VideoError
-from rppg_fast.sources.stream import StreamSource
+from rppg_fast.sources.stream import Readable, StreamSource
 from rppg_fast.sources.url import UrlSource
 
 __all__ = ["Openable", "Picture", "Source", "VideoError", "open_source"]
 
 #: What ``open_source`` takes.
-Openable = Union[str, "os.PathLike[str]", int, bytes, BinaryIO, Iterable[Any], Source]
+Openable = Union[str, "os.PathLike[str]", int, bytes, Readable, Iterable[Any], Source]
 
 
 def open_source(

@@ -50,15 +50,20 @@ def open_container(
 
     try:
         container: InputContainer = av.open(
-            file, "r", format=format, options=dict(options), timeout=timeout
+            file,
+            "r",
+            format=format,
+            options=dict(options),
+            timeout=timeout,
+            metadata_errors="replace",
         )
         return container
     except av.error.ExitError:
         raise VideoError(f"{name}: no answer within {timeout:g} s") from None
-    except (av.error.InvalidDataError, av.error.ArgumentError, IndexError) as error:
-        raise VideoError(f"{name}: not a video that FFmpeg can read") from error
     except av.error.FFmpegError as error:
-        raise VideoError(f"{name}: cannot be opened: {error.strerror}") from error
+        if isinstance(file, str) and not isinstance(error, av.error.InvalidDataError):
+            raise VideoError(f"{name}: cannot be opened: {error.strerror}") from error
+        raise VideoError(f"{name}: not a video that FFmpeg can read") from error
 
 
 class ContainerSource(Source):

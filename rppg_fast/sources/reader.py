@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import chain
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import av
 from av.container import InputContainer
@@ -13,7 +15,10 @@ from rppg_fast.sources.deinterlace import Deinterlacer
 from rppg_fast.sources.orientation import UPRIGHT, orientation_of
 from rppg_fast.sources.pixels import Converter
 from rppg_fast.sources.source import Pictures, VideoError
-from rppg_fast.sources.streams import best_stream, frame_count
+from rppg_fast.sources.streams import best_stream, frame_count, video_streams
+
+if TYPE_CHECKING:
+    from rppg_fast.sources.streams import Packet
 
 #: Formats without times: FFmpeg would make them up, at 25 frames per second.
 _NO_TIMES = 0x0080  # AVFMT_NOTIMESTAMPS
@@ -59,8 +64,11 @@ class Reader:
     def __init__(
         self, container: InputContainer, name: str, fps: float | None, *, live: bool = False
     ) -> None:
-        self._container, self._name, self._fps = container, name, fps
-        self._stream = best_stream(container, name)
+        self._name, self._fps = name, fps
+        self.damaged = 0
+        self.warnings: list[str] = []
+        streams = video_streams(container, name)
+        self._stream, self._packets = best_stream(streams, self._demuxed(container, streams))
         # Several threads take more of the processor in all, see bench.file, and one cannot wait
         # for them after a fork.
         self._stream.thread_type = "NONE"
@@ -68,8 +76,6 @@ class Reader:
         self._process = os.getpid()
         self._convert = Converter()
         self.frame_count = frame_count(self._stream)
-        self.damaged = 0
-        self.warnings: list[str] = []
         format = container.format
         timeless = bool(int(format.flags) & _NO_TIMES) or format.name.endswith(_PICTURES)
         self._by_arrival = live and fps is None and format.name == _LIVE_PICTURES
@@ -136,7 +142,7 @@ class Reader:
 
     def _frames(self) -> Iterator[av.VideoFrame]:
         """Yield what the decoder makes of the packets; at the end what it still holds."""
-        for packet in self._packets():
+        for packet in chain(self._packets, (None,)):
             try:
                 frames = self._stream.codec_context.decode(packet)
             except av.error.EOFError:
@@ -148,13 +154,16 @@ class Reader:
                 self.damaged += frame.is_corrupt
                 yield frame
 
-    def _packets(self) -> Iterator[av.Packet[av.VideoStream] | None]:
-        """Yield the stream's packets, and None at the end."""
+    def _demuxed(
+        self, container: InputContainer, streams: list[av.VideoStream]
+    ) -> Iterator[Packet]:
+        """Yield the packets of some streams, as long as there are any to be had."""
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in container.demux(streams):
                 if packet.size > 0:  # some files have an empty one for a frame that was left out
                     yield packet
+        except av.error.ExitError:
+            self.warnings.append("ended: nothing more came in time")
         except av.error.FFmpegError as error:
             self.damaged += 1
             self.warnings.append(f"cut off or damaged, reading ended early: {error.strerror}")
-        yield None

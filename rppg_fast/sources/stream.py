@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rppg_fast.sources.container import ContainerSource, open_container
 from rppg_fast.sources.source import VideoError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+
+
+class Readable(Protocol):
+    """A binary file object, as far as it must be one; ``seek`` and ``tell`` are used if there."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return so many bytes or fewer, none at the end."""
 
 
 class StreamSource(ContainerSource):
@@ -26,11 +33,11 @@ class StreamSource(ContainerSource):
         If ``fps`` is not a positive number.
     """
 
-    def __init__(self, file: BinaryIO, name: str, fps: float | None = None) -> None:
+    def __init__(self, file: Readable, name: str, fps: float | None = None) -> None:
         super().__init__(name, fps)
         self._file = file
         self._seekable = _is_seekable(file)
-        self._start = file.tell() if self._seekable else 0
+        self._start = file.tell() if self._seekable else 0  # type: ignore[attr-defined]
         self._begun = False
 
     @contextmanager
@@ -39,7 +46,7 @@ class StreamSource(ContainerSource):
             raise VideoError(f"{self.name}: cannot be read twice: it cannot be rewound")
         self._begun = True
         if self._seekable:
-            self._file.seek(self._start)
+            self._file.seek(self._start)  # type: ignore[attr-defined]
         file = self._file if self._seekable else _Forwards(self._file)
         try:
             container = open_container(file, self.name)
@@ -57,10 +64,10 @@ class StreamSource(ContainerSource):
 class _Forwards:
     """Of a file only what FFmpeg needs to read on; gives what is there and does not wait."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Readable) -> None:
         self.read: Any = getattr(file, "read1", file.read)
 
 
-def _is_seekable(file: BinaryIO) -> bool:
+def _is_seekable(file: Readable) -> bool:
     seekable = getattr(file, "seekable", None)
     return bool(seekable()) if seekable is not None else hasattr(file, "seek")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NoReturn
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, NoReturn
 
 import av
 from av.container import InputContainer
@@ -11,12 +13,17 @@ from av.stream import Disposition
 
 from rppg_fast.sources.source import VideoError
 
+if TYPE_CHECKING:
+    Packet = av.Packet[av.Stream]
+
 #: An MP4's mark of an encrypted video.
 _ENCRYPTED = "encv"
+#: So many packets of one stream, and a cover beside it would have shown its only one.
+_ENOUGH = 10
 
 
-def best_stream(container: InputContainer, name: str) -> av.VideoStream:
-    """Return the largest picture that can be decoded; a cover picture is no video.
+def video_streams(container: InputContainer, name: str) -> list[av.VideoStream]:
+    """Return the streams of pictures that can be decoded, without covers.
 
     Raises
     ------
@@ -31,7 +38,35 @@ def best_stream(container: InputContainer, name: str) -> av.VideoStream:
         raise VideoError(f"{name}: the video is encrypted: give a copy without protection")
     if not readable:
         _refuse_without_decoder(container, videos[0], name)
-    return max(readable, key=lambda s: (s.codec_context.width or 0) * (s.codec_context.height or 0))
+    return readable
+
+
+def best_stream(
+    streams: list[av.VideoStream], packets: Iterator[Packet]
+) -> tuple[av.VideoStream, Iterator[Packet]]:
+    """Return the largest picture that moves, and its packets from the first on.
+
+    A cover may be a stream like any other, but it has one packet only.
+
+    Parameters
+    ----------
+    streams
+        One or more.
+    packets
+        Of all of them, in the container's order.
+    """
+    if len(streams) == 1:
+        return streams[0], packets
+    first: list[Packet] = []
+    counts = dict.fromkeys((stream.index for stream in streams), 0)
+    for packet in packets:
+        first.append(packet)
+        counts[packet.stream_index] += 1
+        if counts[packet.stream_index] == _ENOUGH:
+            break
+    moving = [stream for stream in streams if counts[stream.index] > 1] or streams
+    best = max(moving, key=lambda s: (s.codec_context.width or 0) * (s.codec_context.height or 0))
+    return best, (p for p in chain(first, packets) if p.stream_index == best.index)
 
 
 def frame_count(stream: av.VideoStream) -> int:
