@@ -53,7 +53,9 @@ def open_container(
             file,
             "r",
             format=format,
-            options=dict(options),
+            # Not as options: those are for streams, too, and where streams come later, av before
+            # version 18 reads beyond the end.
+            container_options=dict(options),
             timeout=timeout,
             metadata_errors="replace",
         )
@@ -63,7 +65,20 @@ def open_container(
     except av.error.FFmpegError as error:
         if isinstance(file, str) and not isinstance(error, av.error.InvalidDataError):
             raise VideoError(f"{name}: cannot be opened: {error.strerror}") from error
+        if _is_mp4(file):
+            raise VideoError(
+                f"{name}: an MP4 without its index (moov): the recording was not finished, or its "
+                "end is missing"
+            ) from error
         raise VideoError(f"{name}: not a video that FFmpeg can read") from error
+
+
+def _is_mp4(file: Any) -> bool:
+    """Tell whether a file that can be rewound begins as an MP4 does."""
+    if not hasattr(file, "seek"):
+        return False
+    file.seek(0)
+    return bytes(file.read(8))[4:] == b"ftyp"
 
 
 class ContainerSource(Source):

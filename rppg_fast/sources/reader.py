@@ -25,6 +25,11 @@ _NO_TIMES = 0x0080  # AVFMT_NOTIMESTAMPS
 _PICTURES = ("image2", "_pipe")
 #: Pictures that a camera sends over HTTP as it takes them: when one arrives is its time.
 _LIVE_PICTURES = "mpjpeg"
+#: Its clock counts packets in the order of decoding. When a frame is to be seen is not stored;
+#: FFmpeg's guess is wrong where frames are reordered, but the n-th one is seen at the n-th count.
+_COUNTS = "avi"
+#: Bytes before a packet in an AVI, where its index points.
+_CHUNK_HEADER = 8
 #: After so many frames at one and the same time a stream is said to have no times.
 _SAME_TIME = 10
 
@@ -65,7 +70,7 @@ class Reader:
         self, container: InputContainer, name: str, fps: float | None, *, live: bool = False
     ) -> None:
         self._name, self._fps = name, fps
-        self.damaged = 0
+        self.damaged = self._lost = 0
         self.warnings: list[str] = []
         streams = video_streams(container, name)
         self._stream, self._packets = best_stream(streams, self._demuxed(container, streams))
@@ -75,9 +80,10 @@ class Reader:
         self._stream.codec_context.thread_count = 1
         self._process = os.getpid()
         self._convert = Converter()
-        self.frame_count = frame_count(self._stream)
+        self.frame_count = frame_count(container, self._stream)
         format = container.format
         timeless = bool(int(format.flags) & _NO_TIMES) or format.name.endswith(_PICTURES)
+        self._counts = format.name == _COUNTS
         self._by_arrival = live and fps is None and format.name == _LIVE_PICTURES
         if timeless and fps is None and not self._by_arrival:
             raise VideoError(
@@ -94,14 +100,13 @@ class Reader:
         for frame in self._whole_frames():
             if frame.key_frame or index == 0:
                 orientation = orientation_of(frame)
-            stamp = frame.dts if frame.pts is None else frame.pts
             if self._fps is not None:
-                time = index / self._fps
+                time = (index + self._lost) / self._fps
             elif self._by_arrival:
                 time = monotonic()
-            elif stamp is not None:
+            elif frame.pts is not None:
                 unit = frame.time_base or base
-                time = stamp * unit.numerator / unit.denominator
+                time = frame.pts * unit.numerator / unit.denominator
             elif start is None:
                 raise self._no_times()
             else:
@@ -142,6 +147,7 @@ class Reader:
 
     def _frames(self) -> Iterator[av.VideoFrame]:
         """Yield what the decoder makes of the packets; at the end what it still holds."""
+        last = -1
         for packet in chain(self._packets, (None,)):
             try:
                 frames = self._stream.codec_context.decode(packet)
@@ -149,21 +155,41 @@ class Reader:
                 return
             except av.error.FFmpegError:
                 self.damaged += 1
+                self._lost += 1
                 continue
             for frame in frames:
                 self.damaged += frame.is_corrupt
+                if self._counts:
+                    last = last + 1 if frame.dts is None else frame.dts
+                    frame.pts = last
+                elif frame.pts is None:
+                    frame.pts = frame.dts
                 yield frame
 
     def _demuxed(
         self, container: InputContainer, streams: list[av.VideoStream]
     ) -> Iterator[Packet]:
         """Yield the packets of some streams, as long as there are any to be had."""
+        counts = _indexed_counts(streams[0]) if container.format.name == _COUNTS else {}
         try:
             for packet in container.demux(streams):
-                if packet.size > 0:  # some files have an empty one for a frame that was left out
-                    yield packet
+                if packet.size == 0:  # some files have an empty one for a frame that was left out
+                    continue
+                if packet.pos in counts:
+                    packet.dts = counts[packet.pos]
+                yield packet
         except av.error.ExitError:
             self.warnings.append("ended: nothing more came in time")
         except av.error.FFmpegError as error:
             self.damaged += 1
             self.warnings.append(f"cut off or damaged, reading ended early: {error.strerror}")
+
+
+def _indexed_counts(stream: av.VideoStream) -> dict[int, int]:
+    """Return the count of each packet of an AVI by its position, as its index has them.
+
+    Without, packets that damage has hidden would not be counted, and what follows would come too
+    early.
+    """
+    entries = getattr(stream, "index_entries", ())  # since version 17 of av
+    return {entry.pos + _CHUNK_HEADER: entry.timestamp for entry in entries}

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 
 from rppg_fast.sources.source import VideoError
 
 if TYPE_CHECKING:
-    Packet = av.Packet[av.Stream]
+    Packet = av.Packet[Stream]
 
 #: An MP4's mark of an encrypted video.
 _ENCRYPTED = "encv"
@@ -69,12 +69,12 @@ def best_stream(
     return best, (p for p in chain(first, packets) if p.stream_index == best.index)
 
 
-def frame_count(stream: av.VideoStream) -> int:
+def frame_count(container: InputContainer, stream: av.VideoStream) -> int:
     """Return what the container says, or its length and rate make; 0 if nobody knows."""
     if stream.frames:
         return stream.frames
-    if stream.duration and stream.time_base and stream.average_rate:
-        return round(stream.duration * stream.time_base * stream.average_rate)
+    if container.duration and stream.guessed_rate:
+        return round(container.duration / av.time_base * stream.guessed_rate)
     return 0
 
 
