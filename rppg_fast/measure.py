@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Callable, Literal, overload
 
@@ -123,9 +124,13 @@ def measure(
     if isinstance(video, VideoFile) and fps is not None:
         raise ValueError("fps belongs to the VideoFile that is already open")
     monitor = FacesMonitor(**options) if faces == "all" else HeartRateMonitor(**options)
-    source = video.source if isinstance(video, VideoFile) else open_source(video, fps=fps)
-    pairs = source if duration is None else _first(source, duration)
-    found = measure_frames(pairs, monitor, name=source.name, step=step, progress=progress)
+    given = video.source if isinstance(video, VideoFile) else video
+    with ExitStack() as opened:
+        source = open_source(given, fps=fps)
+        if source is not given:
+            opened.enter_context(source)
+        pairs = source if duration is None else _first(source, duration)
+        found = measure_frames(pairs, monitor, name=source.name, step=step, progress=progress)
     if isinstance(found, Measurement):
         return replace(found, damaged=source.damaged)
     return [replace(face, damaged=source.damaged) for face in found]

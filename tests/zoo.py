@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 import av
 import numpy as np
@@ -44,6 +44,13 @@ def scene(times: Sequence[float], height: int = HEIGHT, width: int = WIDTH) -> l
     return frames
 
 
+class Writable(Protocol):
+    """As much of a binary file as an encoder needs."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take bytes."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """How a clip is written: container, encoder, pixels, and what else is said of it."""
@@ -63,7 +70,7 @@ class Kind:
 
 
 def write(
-    target: Path | IO[bytes],
+    target: Path | Writable,
     kind: Kind,
     frames: Iterable[Timed],
     prepare: Callable[[av.VideoFrame], av.VideoFrame] = lambda picture: picture,

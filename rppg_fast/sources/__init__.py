@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Union
 
-from rppg_fast.sources.camera import camera
+from rppg_fast.sources.camera import open_camera
 from rppg_fast.sources.file import FileSource
 from rppg_fast.sources.frames import FramesSource
 from rppg_fast.sources.pictures import PicturesSource, is_pattern
@@ -71,7 +71,7 @@ def open_source(
         return what
     given: Any = what  # a file object is known by its ``read``
     if isinstance(given, int) and not isinstance(given, bool):
-        return camera(given, fps, size)
+        return open_camera(given, fps, size)
     if isinstance(given, (bytes, bytearray, memoryview)):
         return StreamSource(io.BytesIO(given), "bytes", fps)
     if isinstance(given, (str, os.PathLike)):
@@ -94,14 +94,14 @@ def _named(name: str, fps: float | None, size: tuple[int, int] | None, timeout: 
         if stat.S_ISDIR(mode):
             return PicturesSource(name, fps)
         if stat.S_ISCHR(mode):
-            return camera(name, fps, size)
+            return open_camera(name, fps, size)
         if stat.S_ISFIFO(mode):
-            return StreamSource(open(name, "rb"), name, fps)
+            return StreamSource(open(name, "rb"), name, fps, owned=True)
         return FileSource(name, fps)
     if "://" in name:
         return UrlSource(name, fps, timeout)
     if name.isdecimal():
-        return camera(int(name), fps, size)
+        return open_camera(int(name), fps, size)
     if is_pattern(name):
         return PicturesSource(name, fps)
     return FileSource(name, fps)

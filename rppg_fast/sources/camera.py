@@ -29,7 +29,7 @@ _TIMEOUT = 10.0
 _REMEDY = "is it plugged in, not in use by another program, and may you use it?"
 
 
-def camera(device: int | str, fps: float | None, size: tuple[int, int] | None) -> Source:
+def open_camera(device: int | str, fps: float | None, size: tuple[int, int] | None) -> Source:
     """Return a camera, through OpenCV where that is installed, else through FFmpeg.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from rppg_fast.sources.source import Pictures, Source, VideoError, checked_rate
@@ -48,6 +49,7 @@ def open_container(
     """
     import av
 
+    begun = monotonic()
     try:
         container: InputContainer = av.open(
             file,
@@ -60,9 +62,9 @@ def open_container(
             metadata_errors="replace",
         )
         return container
-    except av.error.ExitError:
-        raise VideoError(f"{name}: no answer within {timeout:g} s") from None
     except av.error.FFmpegError as error:
+        if timeout is not None and monotonic() - begun >= timeout:
+            raise VideoError(f"{name}: no answer within {timeout:g} s") from error
         if isinstance(file, str) and not isinstance(error, av.error.InvalidDataError):
             raise VideoError(f"{name}: cannot be opened: {error.strerror}") from error
         if _is_mp4(file):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,9 +22,9 @@ class Readable(Protocol):
 
 
 class StreamSource(ContainerSource):
-    """A binary file object that holds a video; it stays open, and is read from where it stands.
+    """A binary file object that holds a video; it is read from where it stands.
 
-    What cannot be rewound, as a pipe, is read once.
+    What cannot be rewound, as a pipe, is read once. The file is closed only if it is ``owned``.
 
     Raises
     ------
@@ -33,9 +34,11 @@ class StreamSource(ContainerSource):
         If ``fps`` is not a positive number.
     """
 
-    def __init__(self, file: Readable, name: str, fps: float | None = None) -> None:
+    def __init__(
+        self, file: Readable, name: str, fps: float | None = None, *, owned: bool = False
+    ) -> None:
         super().__init__(name, fps)
-        self._file = file
+        self._file, self._owned = file, owned
         self._seekable = _is_seekable(file)
         self._start = file.tell() if self._seekable else 0  # type: ignore[attr-defined]
         self._begun = False
@@ -45,9 +48,7 @@ class StreamSource(ContainerSource):
         if self._begun and not self._seekable:
             raise VideoError(f"{self.name}: cannot be read twice: it cannot be rewound")
         self._begun = True
-        if self._seekable:
-            self._file.seek(self._start)  # type: ignore[attr-defined]
-        file = self._file if self._seekable else _Forwards(self._file)
+        file = _From(self._file, self._start) if self._seekable else _Forwards(self._file)
         try:
             container = open_container(file, self.name)
         except VideoError as error:
@@ -59,6 +60,30 @@ class StreamSource(ContainerSource):
             ) from error
         with container:
             yield container
+
+    def close(self) -> None:
+        """Stop, and close the file if it was opened for this."""
+        super().close()
+        if self._owned:
+            self._file.close()  # type: ignore[attr-defined]
+
+
+class _From:
+    """A file that begins at a place in another."""
+
+    def __init__(self, file: Any, start: int) -> None:
+        self._file, self._start = file, start
+        self.read = file.read
+        self.seek(0)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place; returns where that is."""
+        place = self._file.seek(offset + self._start * (whence == os.SEEK_SET), whence)
+        return int(place) - self._start
+
+    def tell(self) -> int:
+        """Return where it stands."""
+        return int(self._file.tell()) - self._start
 
 
 class _Forwards:
