@@ -65,7 +65,7 @@ class DetectorHandle {
  private:
   py::list found(const py::object& frame, int step,
                  std::vector<Face> (FaceDetector::*search)(const FrameView&, int)) {
-    const FrameView view = view_frame(frame, ColourOrder::bgr);
+    const FrameView view = view_frame(frame);
     const BusyMark mark(busy_, "detector");
     const std::vector<Face> faces = [&] {
       py::gil_scoped_release release;
@@ -78,7 +78,7 @@ class DetectorHandle {
 
   py::object seen(const py::object& frame, const Edges64& box,
                   std::optional<Sight> (FaceDetector::*look)(const FrameView&, const Face&)) {
-    const FrameView view = view_frame(frame, ColourOrder::bgr);
+    const FrameView view = view_frame(frame);
     const BusyMark mark(busy_, "detector");
     const std::optional<Sight> found = [&] {
       py::gil_scoped_release release;
@@ -98,7 +98,7 @@ Floats forward(const FaceNetworks& networks, const std::string& name, const py::
   const FaceNetwork& network = name == "pnet"   ? networks.propose
                                : name == "rnet" ? networks.refine
                                                 : networks.output;
-  const FrameView view = view_frame(frame, ColourOrder::bgr);
+  const FrameView view = view_frame(frame);
   const Box whole{0, 0, view.width, view.height};
   Picture picture;
   picture.fill(view, {whole, 1});

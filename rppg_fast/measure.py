@@ -17,9 +17,9 @@ from rppg_fast.faces import FacesMonitor
 from rppg_fast.monitor import HeartRateMonitor
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import STATUSES, Box, Measurement, Reading, none_if_nan
-from rppg_fast.sources import Openable, Picture, Source, open_source
+from rppg_fast.sources import Openable, Source, open_source
 from rppg_fast.video import VideoFile
-from rppg_fast.yuv import YuvFrame
+from rppg_fast.yuv import AnyFrame
 
 Floats = NDArray[np.float64]
 
@@ -136,7 +136,7 @@ def measure(
     return [replace(face, damaged=source.damaged) for face in found]
 
 
-def _first(source: Source, duration: float) -> Iterator[tuple[Picture, float]]:
+def _first(source: Source, duration: float) -> Iterator[tuple[AnyFrame, float]]:
     """Yield the frames of a source's first seconds."""
     start: float | None = None
     for picture, time in source:
@@ -149,7 +149,7 @@ def _first(source: Source, duration: float) -> Iterator[tuple[Picture, float]]:
 
 @overload
 def measure_frames(
-    frames: Iterable[tuple[Picture, float]],
+    frames: Iterable[tuple[AnyFrame, float]],
     monitor: HeartRateMonitor,
     *,
     name: str = "frames",
@@ -160,7 +160,7 @@ def measure_frames(
 
 @overload
 def measure_frames(
-    frames: Iterable[tuple[Picture, float]],
+    frames: Iterable[tuple[AnyFrame, float]],
     monitor: FacesMonitor,
     *,
     name: str = "frames",
@@ -171,7 +171,7 @@ def measure_frames(
 
 @overload
 def measure_frames(
-    frames: Iterable[tuple[Picture, float]],
+    frames: Iterable[tuple[AnyFrame, float]],
     monitor: HeartRateMonitor | FacesMonitor,
     *,
     name: str = "frames",
@@ -181,7 +181,7 @@ def measure_frames(
 
 
 def measure_frames(
-    frames: Iterable[tuple[Picture, float]],
+    frames: Iterable[tuple[AnyFrame, float]],
     monitor: HeartRateMonitor | FacesMonitor,
     *,
     name: str = "frames",
@@ -229,8 +229,6 @@ def measure_frames(
         for frame, time in frames:
             if progress is not None:
                 progress(count + skipped + 1)
-            if isinstance(frame, YuvFrame):
-                frame = frame.to_bgr()
             try:
                 if isinstance(monitor, HeartRateMonitor):
                     records[None].take(monitor.push(frame, time), monitor)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import rppg_fast as rf
 from rppg_fast.cli import BAD_INPUT, INTERRUPTED, NO_HEART_RATE, OK, main
 from rppg_fast.results import ResultsFile, ResultsStream, open_results
-from rppg_fast.sources import Picture
+from rppg_fast.yuv import AnyFrame
 from tests.clips import BOX, frame_times, skin, write_video
 
 BOX_TEXT = ",".join(map(str, BOX))
@@ -412,7 +412,7 @@ def test_a_video_that_ends_in_an_error_keeps_what_was_measured(
 ) -> None:
     whole = rf.Source.__iter__
 
-    def broken(self: rf.Source) -> Iterator[tuple[Picture, float]]:
+    def broken(self: rf.Source) -> Iterator[tuple[AnyFrame, float]]:
         for index, pair in enumerate(whole(self)):
             if index == 340:
                 raise rf.VideoError("the disk is gone")

@@ -12,6 +12,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
+from rppg_fast.sources.pixels import ONE_THREAD
 from tests.clips import Frame, skin
 
 BPM = 72.0
@@ -99,6 +100,7 @@ def write(
                 dst_colorspace=kind.matrix,
                 dst_color_range=ColorRange.JPEG if kind.full_range else ColorRange.MPEG,
                 interpolation=_EXACT,
+                **ONE_THREAD,
             )
             picture.time_base = _clock(kind)
             picture.pts = round((time + kind.start) / _clock(kind))

@@ -13,11 +13,11 @@ from rppg_fast.sources.camera import open_camera
 from rppg_fast.sources.file import FileSource
 from rppg_fast.sources.frames import FramesSource
 from rppg_fast.sources.pictures import PicturesSource, is_pattern
-from rppg_fast.sources.source import Picture, Source, VideoError
+from rppg_fast.sources.source import Source, VideoError
 from rppg_fast.sources.stream import Readable, StreamSource
 from rppg_fast.sources.url import UrlSource
 
-__all__ = ["Openable", "Picture", "Source", "VideoError", "open_source"]
+__all__ = ["Openable", "Source", "VideoError", "open_source"]
 
 #: What ``open_source`` takes.
 Openable = Union[str, "os.PathLike[str]", int, bytes, Readable, Iterable[Any], Source]

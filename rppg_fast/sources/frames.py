@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rppg_fast.sources.source import Picture, Pictures, Source, VideoError, checked_rate
+from rppg_fast.sources.source import Pictures, Source, VideoError, checked_rate
+from rppg_fast.yuv import AnyFrame
 
 
 class FramesSource(Source):
@@ -19,7 +20,7 @@ class FramesSource(Source):
     """
 
     def __init__(
-        self, frames: Iterable[Picture | tuple[Picture, float]], fps: float | None = None
+        self, frames: Iterable[AnyFrame | tuple[AnyFrame, float]], fps: float | None = None
     ) -> None:
         super().__init__("frames")
         self._frames, self._fps = frames, checked_rate(fps)

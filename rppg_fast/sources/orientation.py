@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 
-from rppg_fast.sources.source import Picture
-from rppg_fast.yuv import YuvFrame
+from rppg_fast.yuv import AnyFrame, YuvFrame
 
 
 class Orientation(NamedTuple):
@@ -27,7 +26,7 @@ class Orientation(NamedTuple):
     mirrored: bool
     quarter_turns: int
 
-    def apply(self, picture: Picture) -> Picture:
+    def apply(self, picture: AnyFrame) -> AnyFrame:
         """Return the picture as it is to be seen; a view."""
         if isinstance(picture, YuvFrame):
             if self.mirrored:

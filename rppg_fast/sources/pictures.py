@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 
 from rppg_fast.sources.container import open_container
-from rppg_fast.sources.source import Picture, Pictures, Source, VideoError, checked_rate
+from rppg_fast.sources.source import Pictures, Source, VideoError, checked_rate
+from rppg_fast.yuv import AnyFrame
 
 #: Endings of the pictures that are taken from a folder.
 ENDINGS = (
@@ -94,7 +95,7 @@ def _order(name: str) -> list[tuple[int, int, str]]:
     return [(1, int(p), "") if p.isdigit() else (0, 0, p) for p in parts]
 
 
-def _read(path: str) -> Picture | None:
+def _read(path: str) -> AnyFrame | None:
     """Return a picture; None where it cannot be decoded."""
     from rppg_fast.sources.reader import Reader
 

@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 import av
 import numpy as np
+from av.video.format import names  # type: ignore[attr-defined]
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from rppg_fast.sources.source import Picture
-from rppg_fast.yuv import YuvFrame
+from rppg_fast.sources.source import VideoError
+from rppg_fast.yuv import AnyFrame, YuvFrame
 
 #: FFmpeg's numbers of colour spaces (AVCOL_SPC), and the matrix that they name.
 _MATRICES = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709", 9: "bt2020", 10: "bt2020"}
@@ -20,9 +21,10 @@ _MATRICES = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709", 9: "bt2
 _HIGH_DEFINITION = 720
 #: FFmpeg's number of the full range of values (AVCOL_RANGE_JPEG), and of a range not named.
 _FULL, _NOT_NAMED = 2, 0
-#: One thread converts: several cost more time of the processor, and do not survive a fork. Before
-#: version 17 there was no other way.
-_ONE_THREAD: dict[str, Any] = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
+_MOST_BITS = 16
+#: One thread converts: several cost more time of the processor, do not survive a fork, and leave
+#: out rows of some odd sizes (FFmpeg 8.1). Before version 17 of av there was no other way.
+ONE_THREAD: dict[str, Any] = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def _layouts() -> dict[str, _Layout]:
     }
     for bits in (9, 10, 12, 14, 16):
         found[f"gray{bits}le"] = _Layout("none", bits, full_range=True)
-    for sampling in ("420", "422", "444"):
+    for sampling in ("410", "411", "420", "422", "440", "444"):
         found[f"yuv{sampling}p"] = found[f"yuva{sampling}p"] = _Layout("planes")
         found[f"yuvj{sampling}p"] = _Layout("planes", full_range=True)
         for bits in (9, 10, 12, 14, 16):
@@ -65,7 +67,7 @@ def _layouts() -> dict[str, _Layout]:
     for sampling in ("0", "2", "4"):
         for bits in (10, 12, 16):
             found[f"p{sampling}{bits}le"] = _Layout("pairs", bits, 16 - bits)
-    return found
+    return {name: found[name] for name in found.keys() & names}
 
 
 _LAYOUTS = _layouts()
@@ -81,12 +83,19 @@ def _view(
 
 
 class Converter:
-    """Makes of a decoded frame what the engine reads; where its format allows without a copy."""
+    """Makes of a decoded frame what the engine reads; where its format allows without a copy.
 
-    def __init__(self) -> None:
+    Raises
+    ------
+    VideoError
+        If FFmpeg cannot convert the frame's format; names the video as ``name``.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._reformatter = VideoReformatter()
 
-    def __call__(self, frame: av.VideoFrame) -> Picture:
+    def __call__(self, frame: av.VideoFrame) -> AnyFrame:
         """Return the planes of the frame as views of it, or BGR where it is no YUV."""
         layout = _LAYOUTS.get(frame.format.name)
         if frame.planes[0].line_size < 0:  # rows from the bottom up, outside the plane's buffer
@@ -95,23 +104,37 @@ class Converter:
             return _views(frame, layout, _is_full_range(frame, layout), _matrix(frame))
         if frame.format.is_rgb or frame.format.has_palette:
             return self._bgr(frame)
-        nearest = _nearest(frame.format)
-        converted = self._reformatter.reformat(frame, format=nearest, **_ONE_THREAD)
+        bits = max(part.bits for part in frame.format.components)
+        if bits > _MOST_BITS:  # of these FFmpeg converts some, and others end the program
+            raise self._unknown(frame)
+        nearest = _nearest(frame.format, bits)
+        converted = self._copied(frame, nearest)
         layout = _LAYOUTS[nearest]
         return _views(converted, layout, _is_full_range(frame, layout), _matrix(frame))
 
     def _bgr(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """Convert to blue-green-red; always a copy, which av makes only of another format."""
         other = "rgb24" if frame.format.name == "bgr24" else "bgr24"
-        plane = self._reformatter.reformat(frame, format=other, **_ONE_THREAD).planes[0]
+        plane = self._copied(frame, other).planes[0]
         shape = (frame.height, frame.width, 3)
         pixels = _view(plane, shape, _BYTES, 0, (plane.line_size, 3, 1))
         return pixels[..., ::-1] if other == "rgb24" else pixels
 
+    def _copied(self, frame: av.VideoFrame, format: str) -> av.VideoFrame:
+        try:
+            return self._reformatter.reformat(frame, format=format, **ONE_THREAD)
+        except av.error.FFmpegError as error:
+            raise self._unknown(frame) from error
 
-def _nearest(format: av.VideoFormat) -> str:
+    def _unknown(self, frame: av.VideoFrame) -> VideoError:
+        return VideoError(
+            f"{self._name}: its pixels are {frame.format.name}, which FFmpeg does not convert: "
+            "convert the video to yuv420p"
+        )
+
+
+def _nearest(format: av.VideoFormat, bits: int) -> str:
     """Return the format with the same bits, or the next more, and no less chroma."""
-    bits = max(part.bits for part in format.components)
     deep = "" if bits <= 8 else next(f"{most}le" for most in (9, 10, 12, 14, 16) if bits <= most)
     if len(format.components) < 3:
         return f"gray{deep}"

@@ -79,7 +79,7 @@ class Reader:
         self._stream.thread_type = "NONE"
         self._stream.codec_context.thread_count = 1
         self._process = os.getpid()
-        self._convert = Converter()
+        self._convert = Converter(name)
         self.frame_count = frame_count(container, self._stream)
         format = container.format
         timeless = bool(int(format.flags) & _NO_TIMES) or format.name.endswith(_PICTURES)

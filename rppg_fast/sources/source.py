@@ -7,19 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from types import TracebackType
-from typing import Union
 
-import numpy as np
-from numpy.typing import NDArray
+from rppg_fast.yuv import AnyFrame
 
-from rppg_fast.yuv import YuvFrame
-
-#: A frame as its source has it: planes of luma and chroma, or blue-green-red uint8 of shape
-#: (height, width, 3).
-Picture = Union[YuvFrame, NDArray[np.uint8]]
-
-#: What a source yields: a frame and its time, s.
-Pictures = Generator[tuple[Picture, float], None, None]
+#: What a source yields: a frame as it has it, planes or blue-green-red, and its time, s.
+Pictures = Generator[tuple[AnyFrame, float], None, None]
 
 
 class VideoError(ValueError):
@@ -56,7 +48,7 @@ class Source(ABC):
         self.warnings: list[str] = []
         self._stopped = False
 
-    def __iter__(self) -> Iterator[tuple[Picture, float]]:
+    def __iter__(self) -> Iterator[tuple[AnyFrame, float]]:
         self._stopped = False
         self.damaged = 0
         self.warnings = []
