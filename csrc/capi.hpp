@@ -127,10 +127,21 @@ inline std::ptrdiff_t check_stride(std::ptrdiff_t stride, std::ptrdiff_t bytes, 
   return stride;
 }
 
+inline void check_number(int number, int last, const char* name) {
+  if (number < 0 || number > last)
+    throw std::invalid_argument(std::string("frame: there is no ") + name + " " +
+                                std::to_string(number));
+}
+
 inline const rppg::Format& format_of(int number) {
-  if (number < 0 || number >= rppg::kFormatCount)
-    throw std::invalid_argument("frame: there is no format " + std::to_string(number));
+  check_number(number, rppg::kFormatCount - 1, "format");
   return rppg::kFormats[number];
+}
+
+// What a row of chroma takes where a row of luma takes so many bytes.
+inline std::ptrdiff_t chroma_part(std::ptrdiff_t stride, const rppg::Format& format) {
+  const std::ptrdiff_t shared = format.blocks == 2 ? 1 : std::ptrdiff_t{1} << format.shift_x;
+  return stride < 0 ? -((shared - 1 - stride) / shared) : (stride + shared - 1) / shared;
 }
 
 inline rppg::FrameView view(const rppg_frame* given) {
@@ -142,6 +153,8 @@ inline rppg::FrameView view(const rppg_frame* given) {
         "frame: its sides must be from 1 to " + std::to_string(rppg::kLongestSide) +
         " pixels, are " + std::to_string(frame.width) + " and " + std::to_string(frame.height));
   const rppg::Format& format = format_of(frame.format);
+  check_number(frame.range, RPPG_RANGE_FULL, "range");
+  check_number(frame.matrix, RPPG_MATRIX_BT2020, "matrix");
   if (format.blocks == 1 && format.shift_x && frame.width % 2)
     throw std::invalid_argument(std::string("frame: the width of ") + format.name +
                                 " must be even, is " + std::to_string(frame.width));
@@ -150,18 +163,20 @@ inline rppg::FrameView view(const rppg_frame* given) {
   const std::uint8_t* blocks[3] = {frame.data};
   std::ptrdiff_t strides[3] = {stride};
   if (format.blocks > 1) {
-    // Of an odd width the last pair is whole, too.
-    const std::ptrdiff_t pairs = format.row_bytes(1, frame.width);
-    const std::ptrdiff_t follows = !frame.stride        ? pairs
-                                   : format.blocks == 2 ? stride
-                                                        : stride / (1 << format.shift_x);
+    // Of an odd width the last sample of chroma is whole, too.
+    const std::ptrdiff_t chroma_bytes = format.row_bytes(1, frame.width);
+    const std::ptrdiff_t chroma_stride = frame.chroma_stride ? frame.chroma_stride
+                                         : frame.stride      ? chroma_part(stride, format)
+                                                             : chroma_bytes;
+    strides[1] = strides[2] = check_stride(chroma_stride, chroma_bytes, "chroma_stride");
     blocks[1] = frame.chroma ? frame.chroma : frame.data + frame.height * stride;
-    strides[1] =
-        check_stride(frame.chroma_stride ? frame.chroma_stride : follows, pairs, "chroma_stride");
-    blocks[2] = blocks[1] + format.rows(1, frame.height) * strides[1];
-    strides[2] = strides[1];
+    blocks[2] =
+        frame.chroma_v ? frame.chroma_v : blocks[1] + format.rows(1, frame.height) * strides[1];
   }
-  return format.view(frame.width, frame.height, blocks, strides);
+  rppg::FrameView out = format.view(frame.width, frame.height, blocks, strides);
+  if (frame.range != RPPG_RANGE_DEFAULT) out.full_range = frame.range == RPPG_RANGE_FULL;
+  out.matrix = static_cast<rppg::Matrix>(frame.matrix);
+  return out;
 }
 
 inline rppg::Box crop(const rppg_box* box) {

@@ -339,7 +339,7 @@ def check_frame(frame: AnyFrame) -> None:
     if isinstance(frame, YuvFrame):  # which has checked itself
         return
     if not isinstance(frame, np.ndarray):
-        raise TypeError(f"frame must be a NumPy array or a YuvFrame, got {type(frame).__name__}")
+        raise TypeError(f"frame must be a NumPy array (or a YuvFrame), got {type(frame).__name__}")
     if frame.dtype != np.uint8:
         raise ValueError(f"frame must be uint8, got {frame.dtype}")
     if frame.ndim != 2 and (frame.ndim != 3 or frame.shape[2] != 3):

@@ -83,12 +83,12 @@ class YuvFrame:
     @property
     def height(self) -> int:
         """Rows of pixels."""
-        return self.y.shape[0]
+        return int(self.y.shape[0])
 
     @property
     def width(self) -> int:
         """Columns of pixels."""
-        return self.y.shape[1]
+        return int(self.y.shape[1])
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -110,14 +110,19 @@ class YuvFrame:
             Of width ``height`` and height ``width`` after an odd number. A pixel of column x and
             row y lies in column y and row ``width - 1 - x`` after one quarter turn.
         """
-        turned = [self._turn(plane, quarter_turns % 4) for plane in (self.y, self.u, self.v)]
-        phase = self._native.turned_phase(quarter_turns)
-        return replace(self, y=turned[0], u=turned[1], v=turned[2], phase=phase)
+        return replace(
+            self,
+            y=_turn(self.y, quarter_turns),
+            u=_turn(self.u, quarter_turns),
+            v=_turn(self.v, quarter_turns),
+            phase=self._native.turned_phase(quarter_turns),
+        )
 
     def mirrored(self) -> YuvFrame:
         """Return the same pixels with left and right exchanged; nothing is copied."""
-        y, u, v = (None if p is None else p[:, ::-1] for p in (self.y, self.u, self.v))
-        return replace(self, y=y, u=u, v=v, phase=self._native.turned_phase(0, mirrored=True))
+        u, v = (None if plane is None else plane[:, ::-1] for plane in (self.u, self.v))
+        phase = self._native.turned_phase(0, mirrored=True)
+        return replace(self, y=self.y[:, ::-1], u=u, v=v, phase=phase)
 
     def to_bgr(self) -> NDArray[np.uint8]:
         """Convert the frame to 8 bits of blue, green and red.
@@ -135,13 +140,14 @@ class YuvFrame:
         native: _core.Planes = self._planes  # type: ignore[attr-defined]
         return native
 
-    @staticmethod
-    def _turn(plane: PlaneArray | None, quarter_turns: int) -> Any:
-        if plane is None or quarter_turns == 0:
-            return plane
-        if quarter_turns == 2:
-            return plane[::-1, ::-1]
-        return plane[:, ::-1].T if quarter_turns == 1 else plane.T[:, ::-1]
+
+def _turn(plane: PlaneArray | None, quarter_turns: int) -> Any:
+    quarter_turns %= 4
+    if plane is None or quarter_turns == 0:
+        return plane
+    if quarter_turns == 2:
+        return plane[::-1, ::-1]
+    return plane[:, ::-1].T if quarter_turns == 1 else plane.T[:, ::-1]
 
 
 #: What everything that takes frames takes: uint8 arrays of shape (height, width, 3), of grey of

@@ -55,6 +55,7 @@ def samples(draw: st.DrawFn) -> reference.Samples:
 
 def frame_of(made: reference.Samples, layout: str = "packed") -> rf.YuvFrame:
     y, u, v = (None if p is None else LAYOUTS[layout](p) for p in made[:3])
+    assert y is not None
     return rf.YuvFrame(y, u, v, made.bits, made.shift, made.full_range, made.matrix, made.phase)
 
 
@@ -221,11 +222,11 @@ def test_a_monitor_reads_planes_as_it_reads_their_bgr(wide: bool) -> None:
     for bgr, time in demo_frames(330):
         planes = planes_of(bgr)
         if wide:
-            y, u, v = (plane.astype(np.uint16) << 4 for plane in (planes.y, planes.u, planes.v))
+            y, u, v = (
+                p.astype(np.uint16) * 16 for p in (planes.y, planes.u, planes.v) if p is not None
+            )
             planes = rf.YuvFrame(y, u, v, bits=8 + 4)
-        last = [
-            monitor.push(frame, time) for monitor, frame in zip(monitors, (planes, planes.to_bgr()))
-        ]
+        last = [monitors[0].push(planes, time), monitors[1].push(planes.to_bgr(), time)]
         assert monitors[0].box == monitors[1].box
     assert [reading.status for reading in last] == [rf.Status.OK, rf.Status.OK]
     assert last[0].heart_rate == pytest.approx(last[1].heart_rate, abs=0.5)  # bpm
