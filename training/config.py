@@ -242,7 +242,7 @@ def load(path: Path) -> Config:
 def _read(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     """Read the values of a file and of what it is based on; ``above`` are those based on it."""
     try:
-        values = tomllib.loads(path.read_bytes().decode())
+        values: dict[str, Any] = tomllib.loads(path.read_bytes().decode())
     except ValueError as error:  # neither TOML nor, perhaps, text
         raise ValueError(f"{path}: {error}") from None
     name = values.pop("base", None)
