@@ -268,7 +268,7 @@ RUNNING = (
     "HeartRateMonitor",
     "Resampler",
 )  # their state is not for sharing
-ABSTRACT = ("FaceDetector",)
+ABSTRACT = ("FaceDetector", "Source")
 
 
 def test_every_public_class_is_listed() -> None:

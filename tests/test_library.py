@@ -649,6 +649,8 @@ def test_frames_may_lie_in_memory_as_they_like(library: Library, model: c.c_void
 
 # Luma and chroma become colours by whole numbers, rounded otherwise than OpenCV does.
 FACE_PIXELS = 0.1
+# Where a candidate of the cascade is just sure enough for one of them, another one wins.
+OPENCV_FACE_PIXELS = 3.0
 
 
 @pytest.fixture
@@ -728,7 +730,7 @@ def test_faces_are_found_in_every_format_and_through_a_threshold_of_size(
         frame = lib.Frame(c.sizeof(lib.Frame), layout, width, height, pointer(data))
         (face,) = find(library, detector, frame)
         (expected,) = rf.MTCNN()(np.asarray(opencv, np.uint8))
-        np.testing.assert_allclose(face.edges, expected.edges, rtol=0, atol=FACE_PIXELS)
+        np.testing.assert_allclose(face.edges, expected.edges, rtol=0, atol=OPENCV_FACE_PIXELS)
     options.min_face_px = 2 * expected.side
     assert find(library, library.make("face_detector", face_model, options), frame) == []
 

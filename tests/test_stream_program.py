@@ -162,7 +162,7 @@ def test_the_program_finds_the_face_and_reads_what_measure_reads(
     program: Path, tmp_path: Path
 ) -> None:
     """To the bit: frames, detector and tracker are the same."""
-    expected = rf.measure(Path(rf.__file__).parent / "assets" / "demo.mp4").to_json()
+    expected = rf.measure(demo()).to_json()
     check_same(demo_lines(program, tmp_path, demo()), expected)
 
 
