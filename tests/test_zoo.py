@@ -14,7 +14,6 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from av.video.reformatter import Colorspace
 
 import rppg_fast as rf
 from tests.zoo import (
@@ -63,7 +62,7 @@ KINDS = {
     "mkv, h264 of 10 bits": Kind("mkv", "libx264", "yuv420p10le", X264),
     "mkv, h264 of rgb": Kind("mkv", "libx264rgb", "bgr24", X264),
     "mp4, h264 full range": Kind("mp4", "libx264", options=X264, full_range=True),
-    "mp4, h264 bt709": Kind("mp4", "libx264", options=X264, matrix=Colorspace.ITU709),
+    "mp4, h264 bt709": Kind("mp4", "libx264", options=X264, matrix="bt709"),
     "mp4, h264 at 15 a second": Kind("mp4", "libx264", options=X264, fps=15.0),
     "mp4, h264 at 60 a second": Kind("mp4", "libx264", options=X264, fps=60.0),
     "mp4, h264 in fragments": Kind(
@@ -75,9 +74,7 @@ KINDS = {
     "avi, h264 with reordered frames": Kind("avi", "libx264", options=REORDERED),
     "mkv, h264 from 5 s on": Kind("mkv", "libx264", options=X264, start=5.0),
     "mp4, hevc": Kind("mp4", "libx265", options=X265),
-    "mkv, hevc of 10 bits, bt2020": Kind(
-        "mkv", "libx265", "yuv420p10le", X265, matrix=Colorspace.BT2020
-    ),
+    "mkv, hevc of 10 bits, bt2020": Kind("mkv", "libx265", "yuv420p10le", X265, matrix="bt2020"),
     "webm, vp8": Kind("webm", "libvpx", options=VPX),
     "webm, vp9": Kind("webm", "libvpx-vp9", options=VPX),
     "webm, vp9 4:4:4": Kind("webm", "libvpx-vp9", "yuv444p", VPX),

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from rppg_fast.sources.pixels import ONE_THREAD
 from tests.clips import Frame, skin
@@ -65,7 +65,7 @@ class Kind:
     fps: float = FPS
     size: tuple[int, int] = (HEIGHT, WIDTH)
     full_range: bool = False
-    matrix: Colorspace = Colorspace.ITU601
+    matrix: str = "bt601"
     rotation: int = 0
     start: float = 0.0
 
@@ -89,7 +89,7 @@ def write(
         if kind.full_range:
             stream.codec_context.color_range = ColorRange.JPEG
         if kind.pixels.startswith("yuv"):
-            stream.codec_context.colorspace = _SPACES[kind.matrix]
+            stream.codec_context.colorspace = _MATRICES[kind.matrix][0]
         if kind.rotation:
             stream.set_display_rotation(kind.rotation)
         for frame, time in frames:
@@ -97,7 +97,7 @@ def write(
             picture = reformatter.reformat(
                 picture,
                 format=kind.pixels,
-                dst_colorspace=kind.matrix,
+                dst_colorspace=_MATRICES[kind.matrix][1],
                 dst_color_range=ColorRange.JPEG if kind.full_range else ColorRange.MPEG,
                 interpolation=_EXACT,
                 **ONE_THREAD,
@@ -108,9 +108,11 @@ def write(
         container.mux(stream.encode(None))
 
 
-_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
-#: FFmpeg's number of a matrix in a stream, of one in a conversion.
-_SPACES = {Colorspace.ITU601: 6, Colorspace.ITU709: 1, Colorspace.BT2020: 9}
+_EXACT = Interpolation.BICUBIC
+if hasattr(Interpolation, "ACCURATE_RND"):  # since version 16 of av
+    _EXACT |= Interpolation.ACCURATE_RND
+#: FFmpeg's numbers of a matrix, in a stream (AVCOL_SPC) and in a conversion (SWS_CS).
+_MATRICES = {"bt601": (6, 5), "bt709": (1, 1), "bt2020": (9, 9)}
 
 #: Those whose clock is the frame rate itself.
 _BY_RATE = {"mpeg4", "mpeg2video", "mpeg1video", "dvvideo", "gif", "rawvideo", "wrapped_avframe"}
