@@ -22,6 +22,16 @@ _HIGH_DEFINITION = 720
 #: FFmpeg's number of the full range of values (AVCOL_RANGE_JPEG), and of a range not named.
 _FULL, _NOT_NAMED = 2, 0
 _MOST_BITS = 16
+#: Some FFmpegs of these years convert none of these, and before version 17 av does not notice: the
+#: program would end. No decoder gives them.
+_NEVER_CONVERTED = frozenset(
+    (
+        *("ayuv64be", "bgr4", "gbrap32be", "gbrap32le", "nv20be", "nv20le", "rgb4", "rgb96be"),
+        *("rgb96le", "rgba128be", "rgba128le", "rgbaf32be", "rgbaf32le", "rgbf32be", "rgbf32le"),
+        *("uyyvyy411", "v30xbe", "x2bgr10be", "x2rgb10be", "xv30be", "xv36be", "y210be"),
+        *("y212be", "y216be"),
+    )
+)
 #: One thread converts: several cost more time of the processor, do not survive a fork, and leave
 #: out rows of some odd sizes (FFmpeg 8.1). Before version 17 of av there was no other way.
 ONE_THREAD: dict[str, Any] = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
@@ -121,6 +131,8 @@ class Converter:
         return pixels[..., ::-1] if other == "rgb24" else pixels
 
     def _copied(self, frame: av.VideoFrame, format: str) -> av.VideoFrame:
+        if frame.format.name in _NEVER_CONVERTED:
+            raise self._unknown(frame)
         try:
             return self._reformatter.reformat(frame, format=format, **ONE_THREAD)
         except av.error.FFmpegError as error:
