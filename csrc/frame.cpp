@@ -63,6 +63,27 @@ void check_box(const Box& box, const FrameView& frame) {
                                 std::to_string(frame.height) + " high");
 }
 
+void check_turned(int degrees) {
+  if (degrees != 0 && degrees != 90 && degrees != 180 && degrees != 270)
+    throw std::invalid_argument("turned must be 0, 90, 180 or 270 degrees, is " +
+                                std::to_string(degrees));
+}
+
+void turn_appearance(float* appearance, int degrees) {
+  float before[kPlane];
+  for (int c = 0; c < kColours && degrees != 0; ++c, appearance += kPlane) {
+    std::copy_n(appearance, kPlane, before);
+    for (int y = 0; y < kSide; ++y)
+      for (int x = 0; x < kSide; ++x) {
+        const int right = kSide - 1 - x, below = kSide - 1 - y;
+        const int from = degrees == 90    ? right * kSide + y
+                         : degrees == 180 ? below * kSide + right
+                                          : x * kSide + below;
+        appearance[y * kSide + x] = before[from];
+      }
+  }
+}
+
 void AreaResize::prepare(const Box& box) {
   // Pixels beyond, of which nothing counts, and a vector of four reads beyond a pixel.
   const std::size_t values = (static_cast<std::size_t>(box.width()) + 4) * kColours;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "kernels/cover.hpp"
@@ -37,10 +38,28 @@ struct FrameView {
   ColourOrder order;
   const std::uint8_t* chroma = nullptr;
   std::ptrdiff_t chroma_stride = 0;
+
+  // The same pixels, seen turned clockwise by so many quarter turns.
+  FrameView turned(int quarter_turns) const {
+    FrameView out = *this;
+    for (int i = 0; i < quarter_turns; ++i) {
+      out.data += (out.height - 1) * out.row_stride;
+      std::swap(out.width, out.height);
+      std::swap(out.row_stride, out.pixel_stride);
+      out.pixel_stride = -out.pixel_stride;
+    }
+    return out;
+  }
 };
 
 // Throws std::invalid_argument, naming box and frame, where the box is empty or leaves the frame.
 void check_box(const Box& box, const FrameView& frame);
+
+// Throws std::invalid_argument unless it is 0, 90, 180 or 270.
+void check_turned(int degrees);
+
+// Turns an appearance clockwise by so many degrees.
+void turn_appearance(float* appearance, int degrees);
 
 // Exact area averaging: every output pixel is the mean of the part of the crop that it covers,
 // fractions of pixels included. Never rounds to 8 bits: the pulse is a fraction of one grey level.

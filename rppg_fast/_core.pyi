@@ -259,8 +259,8 @@ def ica(
     between 0 and half the sampling rate or the backend is not available.
     """
 
-_FoundFace = tuple[float, float, float, float, float, tuple[tuple[float, float], ...]]
-"""x0, y0, x1, y1, probability and landmarks, pixels."""
+_FoundFace = tuple[float, float, float, float, float, tuple[tuple[float, float], ...], int]
+"""x0, y0, x1, y1, probability, landmarks, pixels, and how far it is turned clockwise, degrees."""
 
 class FaceNetworks:
     """MTCNN's networks, from the bytes of a safetensors file; ``source`` is what messages call it.
@@ -290,15 +290,21 @@ class FaceDetector:
         backend: str = "auto",
     ) -> None: ...
     def find(self, frame: NDArray[np.uint8]) -> list[_FoundFace]: ...
-    def locate(self, frame: NDArray[np.uint8], step: int = 1) -> list[_FoundFace]: ...
+    def locate(
+        self, frame: NDArray[np.uint8], step: int = 1, turned: int = 0
+    ) -> list[_FoundFace]: ...
     def look_again(
-        self, frame: NDArray[np.uint8], box: tuple[float, float, float, float]
+        self, frame: NDArray[np.uint8], box: tuple[float, float, float, float], turned: int = 0
     ) -> tuple[_FoundFace, bool] | None:
         """Return the face, and whether the cascade has found it or O-Net alone."""
     def check(
-        self, frame: NDArray[np.uint8], box: tuple[float, float, float, float]
+        self, frame: NDArray[np.uint8], box: tuple[float, float, float, float], turned: int = 0
     ) -> tuple[_FoundFace, bool] | None:
         """Do the same, the cascade first."""
+    def compare(
+        self, frame: NDArray[np.uint8], box: tuple[float, float, float, float], turned: int = 0
+    ) -> _FoundFace | None:
+        """Return the face that the cascade finds near a box, turned as is said, degrees."""
 
 def suppress(
     boxes: NDArray[np.float32],
@@ -331,7 +337,10 @@ def nearest_face(
     faces: list[tuple[float, float, float, float]], face: tuple[float, float, float, float]
 ) -> int: ...
 
-_ProbableFace = tuple[float, float, float, float, float]
+# Edges, probability, and how far it is turned clockwise, degrees.
+_ProbableFace = tuple[tuple[float, float, float, float], float, int]
+# Without landmarks.
+_TrackedFace = tuple[float, float, float, float, float, tuple[()], int]
 
 LOOK_INTERVAL: float
 """Time from one look at a face to the next, s."""
@@ -341,24 +350,27 @@ DEAD_ZONE: float
 class FaceTracker:
     """Decides when to look and when to search; ``csrc/face/tracker.hpp``."""
 
-    def __init__(self, box_scale: float, most: int, follow: bool) -> None: ...
+    def __init__(self, box_scale: float, most: int, follow: bool, all_ways: bool) -> None: ...
     def reset(self) -> None: ...
     def restart(self, time: float) -> None: ...
     def begin(self, width: int, height: int, time: float) -> int:
-        """Return what to do: 0 nothing, 1 look at ``sought``, 2 check it, 3 search."""
+        """Return what to do: 0 nothing, 1 look at ``sought``, 2 check it, 3 search, 4 compare."""
     def looked(self, face: _ProbableFace | None, by_cascade: bool) -> None: ...
+    def compared(self, face: _ProbableFace | None) -> None: ...
     def searched(self, faces: list[_ProbableFace]) -> None: ...
     def pass_over(self, name: int) -> None: ...
     @property
-    def sought(self) -> _ProbableFace: ...
+    def sought(self) -> _TrackedFace: ...
     @property
     def tracks(
         self,
-    ) -> list[tuple[int, tuple[int, int, int, int], _ProbableFace, _ProbableFace, float, bool]]: ...
+    ) -> list[tuple[int, tuple[int, int, int, int], _TrackedFace, _TrackedFace, float, bool]]: ...
     @property
     def due(self) -> float: ...
     @property
     def search_step(self) -> int: ...
+    @property
+    def search_turned(self) -> int: ...
 
 class PulseOptions:
     def __init__(
@@ -576,9 +588,16 @@ class Stream:
 
     def __init__(self, student: Student, options: PulseOptions) -> None: ...
     def push(
-        self, frame: NDArray[np.uint8], box: Iterable[int], time: float, color: str = "bgr"
+        self,
+        frame: NDArray[np.uint8],
+        box: Iterable[int],
+        time: float,
+        color: str = "bgr",
+        turned: int = 0,
     ) -> Reading: ...
-    def rebox(self, frame: NDArray[np.uint8], box: Iterable[int], color: str = "bgr") -> None: ...
+    def rebox(
+        self, frame: NDArray[np.uint8], box: Iterable[int], color: str = "bgr", turned: int = 0
+    ) -> None: ...
     def reset(self) -> None: ...
     def candidates(self) -> list[Candidate]: ...
     def filtered(self) -> NDArray[np.float64]: ...

@@ -36,8 +36,12 @@ class Face:
     probability
         The detector's own, in [0, 1].
     landmarks
-        Points (x, y), where the detector has them. MTCNN: the eye on the left of the picture, the
-        eye on the right, the nose, the left and the right corner of the mouth.
+        Points (x, y), where the detector has them. MTCNN: the eye on the left of the picture in
+        which the face is upright, the eye on the right, the nose, the left and the right corner of
+        the mouth.
+    turned
+        How far it is turned clockwise from upright, degrees: 0, 90, 180 or 270. A detector of your
+        own that finds faces which lie says so here; the network is shown them upright.
     """
 
     x0: float
@@ -46,6 +50,7 @@ class Face:
     y1: float
     probability: float
     landmarks: tuple[tuple[float, float], ...] = ()
+    turned: int = 0
 
     @property
     def edges(self) -> tuple[float, float, float, float]:
@@ -76,11 +81,16 @@ class Face:
             top + scale * self.y1,
             self.probability,
             tuple((left + scale * x, top + scale * y) for x, y in self.landmarks),
+            self.turned,
         )
 
 
 class FaceDetector(Protocol):
-    """Anything that maps an (H, W, 3) uint8 BGR frame to the faces in it."""
+    """Anything that maps an (H, W, 3) uint8 BGR frame to the faces in it.
+
+    MTCNN is asked for upright faces and for faces that are turned. Any other detector is asked for
+    all at once, and says of each how it is ``turned``.
+    """
 
     def __call__(self, frame: NDArray[np.uint8], /) -> Sequence[Face]:
         """Return the faces in the frame, none if there are none."""
@@ -230,7 +240,7 @@ class MTCNN:
         check_frame(frame)
         return [Face(*found) for found in self._detector().find(frame)]
 
-    def locate(self, frame: NDArray[np.uint8], step: int = 1) -> list[Face]:
+    def locate(self, frame: NDArray[np.uint8], step: int = 1, turned: int = 0) -> list[Face]:
         """Find the faces in a frame, those that its border cuts with the boxes of whole ones.
 
         The cascade stretches what is left of a face at the border, and so places it too far out;
@@ -242,6 +252,9 @@ class MTCNN:
             (H, W, 3) uint8, BGR, any strides.
         step
             Every so many pixels, across and down, are enough for the search, at least 1.
+        turned
+            How far the faces that are looked for are turned clockwise from upright, degrees: 0, 90,
+            180 or 270.
 
         Returns
         -------
@@ -256,7 +269,7 @@ class MTCNN:
         check_frame(frame)
         if step < 1:
             raise ValueError(f"step must be at least 1, got {step}")
-        return [Face(*found) for found in self._detector().locate(frame, step)]
+        return [Face(*found) for found in self._detector().locate(frame, step, turned)]
 
     def look_again(self, frame: NDArray[np.uint8], face: Face) -> Face | None:
         """Look for a face where it was a moment ago, at a fraction of a search's cost.
@@ -270,7 +283,7 @@ class MTCNN:
         frame
             (H, W, 3) uint8, BGR, any strides.
         face
-            Where the face was in an earlier frame of the same size.
+            Where the face was in an earlier frame of the same size. It must be turned as it was.
 
         Returns
         -------
@@ -311,8 +324,33 @@ class MTCNN:
         """
         check_frame(frame)
         native = self._detector()
-        sight = (native.check if check else native.look_again)(frame, face.edges)
+        sight = (native.check if check else native.look_again)(frame, face.edges, face.turned)
         return None if sight is None else (Face(*sight[0]), sight[1])
+
+    def compare(self, frame: NDArray[np.uint8], face: Face) -> Face | None:
+        """Find the face near another one, turned as that, by the whole cascade.
+
+        The cascade sees faces that lie, too, but is less sure of them: of the four ways in which a
+        face may be turned, the one with the highest probability is right.
+
+        Parameters
+        ----------
+        frame, face
+            As for ``look_again``.
+
+        Returns
+        -------
+        Face or None
+            With the cascade's probability; None where there is no face nearby.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for a search.
+        """
+        check_frame(frame)
+        found = self._detector().compare(frame, face.edges, face.turned)
+        return None if found is None else Face(*found)
 
     def _detector(self) -> _core.FaceDetector:
         if self._native is None:

@@ -48,7 +48,9 @@ class HeartRateMonitor:
     the face once that has left its middle. Nobody else takes its place while it is there, unless it
     shows no sign of a pulse for a full window, as a picture does: then it makes room for another
     face, where there is one. When it has gone, which shows within a second, the search begins anew;
-    its window goes on if it comes back within ``max_gap``. A monitor is not for two threads at
+    its window goes on if it comes back within ``max_gap``. The face may lie on its side or upside
+    down, as where a phone was held sideways; where none is upright, others are found a second
+    later. A monitor is not for two threads at
     once; separate ones run in parallel.
 
     Parameters
@@ -78,7 +80,10 @@ class HeartRateMonitor:
     Attributes
     ----------
     box
-        The pixels that are measured; None while there is no face.
+        The pixels that are measured, in the frame as it was pushed; None while there is no face.
+    turned
+        How far the face in the box is turned clockwise from upright, degrees: 0, 90, 180 or 270.
+        The network sees it upright. 0 while there is no face, and with a ``box`` that was given.
     method
         As given.
 
@@ -157,6 +162,7 @@ class HeartRateMonitor:
         if self._tracker is not None:
             self._tracker.reset()
         self.box = self._fixed_box
+        self.turned = 0
         self._patience.restart()
         self._face = 0  # the number of the face that the window is of
         self._time = self._seen = -math.inf
@@ -247,7 +253,7 @@ class HeartRateMonitor:
 
     def _measure(self, frame: NDArray[np.uint8], box: Box, time: float) -> Reading:
         sides = (box.x0, box.y0, box.x1, box.y1)
-        return self._stream.push(frame, sides, time, self._color)
+        return self._stream.push(frame, sides, time, self._color, self.turned)
 
     def _track(self, frame: NDArray[np.uint8], time: float) -> None:
         """Let the tracker look at the frame, and bring box and stream in line with it."""
@@ -265,20 +271,18 @@ class HeartRateMonitor:
             self._stream.reset()
             self._patience.restart()
             self._fetched = (0.0, 0)
-            self.box = track.box
-        elif self.box is None:
-            self.box = track.box
-        elif track.box != self.box:
-            self.rebox(frame, track.box)
+        elif self.box is not None and (track.box, track.face.turned) != (self.box, self.turned):
+            self.rebox(frame, track.box, track.face.turned)
+        self.box, self.turned = track.box, track.face.turned
         self._face = track.name
 
     def _lose(self) -> None:
         """Take note that the face is gone; its window waits for it."""
         self._clock.reset()
         self._clock.push(self._time)
-        self.box = None
+        self.box, self.turned = None, 0
 
-    def rebox(self, frame: NDArray[np.uint8], box: Box) -> None:
+    def rebox(self, frame: NDArray[np.uint8], box: Box, turned: int = 0) -> None:
         """Measure another box from the next frame on, without a jump in the pulse.
 
         Parameters
@@ -287,14 +291,17 @@ class HeartRateMonitor:
             The last one pushed.
         box
             Pixels to measure; a monitor that follows a face moves them on.
+        turned
+            How far the face in them is turned clockwise from upright, degrees: 0, 90, 180 or 270.
 
         Raises
         ------
         TypeError, ValueError
-            If the frame is not such an array or the box leaves it. Nothing is changed then.
+            If the frame is not such an array, the box leaves it, or there is no such turn. Nothing
+            is changed then.
         """
-        self._stream.rebox(frame, box, self._color)
-        self.box = box
+        self._stream.rebox(frame, box, self._color, turned)
+        self.box, self.turned = box, turned
 
     @property
     def last_time(self) -> float:

@@ -191,6 +191,8 @@ class Measurement:
         to the colour.
     face
         Number of the face, 1 or more, where all faces were measured; else None.
+    turned
+        How far the face in the box was turned clockwise from upright, degrees: 0, 90, 180 or 270.
     missing
         Frames that the video file promises but does not hold, or that cannot be decoded, where
         they are more than a tenth: the file is damaged; else 0.
@@ -214,6 +216,7 @@ class Measurement:
     pulse: NDArray[np.float64]
     face: int | None = None
     missing: int = 0
+    turned: int = 0
 
     def to_json(self) -> dict[str, object]:
         """Return what ``rppg-fast measure --json`` writes for one video, or for one face in it."""
@@ -232,6 +235,7 @@ class Measurement:
             "duration_s": self.duration,
             "fps": self.fps,
             "box": None if self.box is None else list(self.box),
+            "turned": self.turned,
             "method": self.method,
             "windows": [
                 {

@@ -41,6 +41,19 @@ constexpr double kNobody = -std::numeric_limits<double>::infinity();
 // tanh cannot overflow.
 float sigmoid(float logit) { return 0.5f + 0.5f * std::tanh(0.5f * logit); }
 
+// A frame seen so that faces turned clockwise by `turned` degrees are upright.
+struct Upright {
+  Upright(const FrameView& seen, int degrees)
+      : turned(degrees), back((360 - degrees) % 360), frame(seen), view(seen.turned(back / 90)) {}
+
+  Face in(const Face& face) const { return face.rotated(back, frame.width, frame.height); }
+  Face out(const Face& face) const { return face.rotated(turned, view.width, view.height); }
+
+  const int turned, back;
+  const FrameView& frame;
+  const FrameView view;
+};
+
 // Moves the edges by shifts in units of the box's size, which counts `extra` pixels more.
 Edges shifted(const Edges& box, const float* shifts, float extra) {
   const float width = box[2] - box[0] + extra, height = box[3] - box[1] + extra;
@@ -185,7 +198,14 @@ std::vector<Face> FaceDetector::find(const FrameView& frame, int step) {
   return faces;
 }
 
-std::vector<Face> FaceDetector::locate(const FrameView& frame, int step) {
+std::vector<Face> FaceDetector::locate(const FrameView& frame, int step, int turned) {
+  const Upright upright(frame, turned);
+  std::vector<Face> faces = locate_upright(upright.view, step);
+  for (Face& face : faces) face = upright.out(face);
+  return faces;
+}
+
+std::vector<Face> FaceDetector::locate_upright(const FrameView& frame, int step) {
   std::vector<Face> faces = find(frame, step);
   for (Face& face : faces) {
     const Edges seen = squared(edges_of(face));
@@ -193,7 +213,7 @@ std::vector<Face> FaceDetector::locate(const FrameView& frame, int step) {
         seen[3] <= static_cast<float>(frame.height))
       continue;
     const double probability = face.probability;
-    if (const std::optional<Sight> whole = look_again(frame, face)) {
+    if (const std::optional<Sight> whole = look_upright(frame, face)) {
       face = whole->face;
       face.probability = std::max(probability, face.probability);
     }
@@ -276,13 +296,34 @@ FaceDetector::Candidates FaceDetector::look(FaceForward& network, const Candidat
 }
 
 std::optional<Sight> FaceDetector::look_again(const FrameView& frame, const Face& face) {
+  const Upright upright(frame, face.turned);
+  std::optional<Sight> sight = look_upright(upright.view, upright.in(face));
+  if (sight) sight->face = upright.out(sight->face);
+  return sight;
+}
+
+std::optional<Sight> FaceDetector::check(const FrameView& frame, const Face& face) {
+  const Upright upright(frame, face.turned);
+  std::optional<Sight> sight = check_upright(upright.view, upright.in(face));
+  if (sight) sight->face = upright.out(sight->face);
+  return sight;
+}
+
+std::optional<Face> FaceDetector::compare(const FrameView& frame, const Face& face) {
+  const Upright upright(frame, face.turned);
+  std::optional<Face> found = search_near(upright.view, upright.in(face), kChecked);
+  if (found) found = upright.out(*found);
+  return found;
+}
+
+std::optional<Sight> FaceDetector::look_upright(const FrameView& frame, const Face& face) {
   if (const std::optional<Face> found = follow(frame, face)) return Sight{*found, false};
   if (const std::optional<Face> found = search_near(frame, face, kNeighbourhood))
     return Sight{*found, true};
   return {};
 }
 
-std::optional<Sight> FaceDetector::check(const FrameView& frame, const Face& face) {
+std::optional<Sight> FaceDetector::check_upright(const FrameView& frame, const Face& face) {
   const std::optional<Face> found = search_near(frame, face, kChecked);
   const std::optional<Face> followed = follow(frame, found ? *found : face);
   if (!found && followed) return Sight{*followed, false};
