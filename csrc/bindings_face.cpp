@@ -17,8 +17,8 @@ namespace rppg {
 namespace {
 
 using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
-using Edges64 = std::array<double, 4>;                 // x0, y0, x1, y1
-using Probable = std::tuple<Edges64, double, int>;     // and the probability, and how it is turned
+using Edges64 = std::array<double, 4>;              // x0, y0, x1, y1
+using Probable = std::tuple<Edges64, double, int>;  // and the probability, and how it is turned
 
 Face face_of(const Edges64& box, int turned = 0) {
   return {box[0], box[1], box[2], box[3], 1.0, {}, turned};

@@ -110,8 +110,7 @@ class StreamHandle {
     return ReadingType::get().make(time, reading);
   }
 
-  void rebox(const py::object& frame, const py::object& box, const std::string& color,
-             int turned) {
+  void rebox(const py::object& frame, const py::object& box, const std::string& color, int turned) {
     const FrameView view = view_frame(frame, parse_order(color));
     const Box crop = parse_box(box);
     const BusyMark mark(busy_, "stream");

@@ -57,8 +57,7 @@ void Monitor::track(const FrameView& frame, double time) {
       tracker_.looked(detector_.check(frame, tracker_.sought()));
       break;
     case FaceTracker::Task::search:
-      tracker_.searched(
-          detector_.locate(frame, tracker_.search_step(), tracker_.search_turned()));
+      tracker_.searched(detector_.locate(frame, tracker_.search_step(), tracker_.search_turned()));
       break;
     case FaceTracker::Task::compare:
       tracker_.compared(detector_.compare(frame, tracker_.sought()));

@@ -22,10 +22,11 @@ class Monitor {
           double box_scale);
 
   // Takes the frame seen at `time` (s) and reads the window that ends there; without a face, the
-  // status says so. A face may be turned by any quarter turns. The window of a face that was away goes on where it is back within the longest
-  // gap. A face that shows no sign of a pulse for a full window makes room for another one. At most
-  // one look at the face or one search is spent on a frame. In a frame of another size the face is
-  // searched anew. Throws TimeError for a time that Clock refuses.
+  // status says so. A face may be turned by any quarter turns. The window of a face that was away
+  // goes on where it is back within the longest gap. A face that shows no sign of a pulse for a
+  // full window makes room for another one. At most one look at the face or one search is spent on
+  // a frame. In a frame of another size the face is searched anew. Throws TimeError for a time that
+  // Clock refuses.
   Reading push(const FrameView& frame, double time);
 
   // The pixels that are measured; none while there is no face.

@@ -10,8 +10,13 @@
 namespace rppg {
 
 Face Face::scaled(double scale, double left, double top) const {
-  Face out{left + scale * x0, top + scale * y0, left + scale * x1,
-           top + scale * y1,  probability,      landmarks,         turned};
+  Face out{left + scale * x0,
+           top + scale * y0,
+           left + scale * x1,
+           top + scale * y1,
+           probability,
+           landmarks,
+           turned};
   for (Point& point : out.landmarks) point = {left + scale * point.x, top + scale * point.y};
   return out;
 }

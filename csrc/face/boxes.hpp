@@ -16,8 +16,8 @@ struct Point {
 struct Face {
   double x0, y0, x1, y1;
   double probability;  // the detector's own
-  // The eye on the left of the picture in which the face is upright, the one on the right, the nose,
-  // the left and the right corner of the mouth.
+  // The eye on the left of the picture in which the face is upright, the one on the right, the
+  // nose, the left and the right corner of the mouth.
   std::array<Point, 5> landmarks{};
   // How far it is turned clockwise from upright, degrees: 0, 90, 180 or 270.
   int turned = 0;

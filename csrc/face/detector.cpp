@@ -20,6 +20,9 @@ constexpr int kShifts = 4, kPoints = 10;
 // a face about two metres from a usual webcam), but not below the 20 pixels usual for MTCNN.
 constexpr double kFacesPerSide = 12, kSmallestFace = 20;
 
+// How much larger the smallest face is that is looked for where faces are not upright.
+constexpr double kLyingLarger = 1.25;
+
 // Looking again at a face: how often at most O-Net is asked, and the shift, relative to the box,
 // after which what it says of the place is no longer to be improved.
 constexpr int kLooks = 3;
@@ -186,13 +189,19 @@ FaceDetector::FaceDetector(std::shared_ptr<const FaceNetworks> networks,
 }
 
 std::vector<Face> FaceDetector::find(const FrameView& frame, int step) {
+  return find_from(frame, step, 1.0);
+}
+
+// Finds faces from `larger` times the smallest size on.
+std::vector<Face> FaceDetector::find_from(const FrameView& frame, int step, double larger) {
   const Part part{{0, 0, frame.width, frame.height}, step};
   const int side = std::min(part.width(), part.height());
   if (side < kWindow) return {};
   picture_.fill(frame, part);
   const double least = options_.min_face_size;
-  std::vector<Face> faces = search(least != 0 ? std::max<double>(kWindow, least / step)
-                                              : std::max(kSmallestFace, side / kFacesPerSide));
+  std::vector<Face> faces =
+      search(larger * (least != 0 ? std::max<double>(kWindow, least / step)
+                                  : std::max(kSmallestFace, side / kFacesPerSide)));
   if (step > 1)
     for (Face& face : faces) face = outward(face, part);
   return faces;
@@ -200,20 +209,15 @@ std::vector<Face> FaceDetector::find(const FrameView& frame, int step) {
 
 std::vector<Face> FaceDetector::locate(const FrameView& frame, int step, int turned) {
   const Upright upright(frame, turned);
-  std::vector<Face> faces = locate_upright(upright.view, step);
-  for (Face& face : faces) face = upright.out(face);
-  return faces;
-}
-
-std::vector<Face> FaceDetector::locate_upright(const FrameView& frame, int step) {
-  std::vector<Face> faces = find(frame, step);
+  std::vector<Face> faces = find_from(upright.view, step, turned == 0 ? 1.0 : kLyingLarger);
   for (Face& face : faces) {
+    face = upright.out(face);
     const Edges seen = squared(edges_of(face));
     if (seen[0] >= 0 && seen[1] >= 0 && seen[2] <= static_cast<float>(frame.width) &&
         seen[3] <= static_cast<float>(frame.height))
       continue;
     const double probability = face.probability;
-    if (const std::optional<Sight> whole = look_upright(frame, face)) {
+    if (const std::optional<Sight> whole = look_again(frame, face)) {
       face = whole->face;
       face.probability = std::max(probability, face.probability);
     }

@@ -27,8 +27,13 @@ double apart(const Face& face, const Face& aim) {
 Face Glide::at(double time) const {
   const double share = std::min(1.0, (time - begin) / (end - begin));
   const auto between = [share](double from, double to) { return from + share * (to - from); };
-  return {between(start.x0, goal.x0), between(start.y0, goal.y0), between(start.x1, goal.x1),
-          between(start.y1, goal.y1), goal.probability,           {}, goal.turned};
+  return {between(start.x0, goal.x0),
+          between(start.y0, goal.y0),
+          between(start.x1, goal.x1),
+          between(start.y1, goal.y1),
+          goal.probability,
+          {},
+          goal.turned};
 }
 
 FaceTracker::FaceTracker(double box_scale, int most, bool follow, bool all_ways)
@@ -203,6 +208,10 @@ void FaceTracker::compared(const std::optional<Face>& face) {
       track.agreed = time_;
       see(track, *best, kLookInterval);
       track.pace = {};
+      // The box was for a face that the cascade saw lying, and so in a wrong place.
+      track.glide.reset();
+      track.aim = *best;
+      track.box = box(*best);
     }
   }
   settle();

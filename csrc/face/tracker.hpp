@@ -58,7 +58,7 @@ inline constexpr double kSure = 0.9, kSureTurned = 0.99;
 // look says is below that, the face may have been turned.
 inline constexpr double kCertain = 0.999, kDoubtful = 0.97;
 // Time from one comparison of the ways in which a face may be turned to the next, s.
-inline constexpr double kCompareInterval = 1.0;
+inline constexpr double kCompareInterval = 0.5;
 // Time from one search for faces turned in another way to the next while a face is followed, s.
 inline constexpr double kTurnedInterval = 2.0;
 
@@ -184,7 +184,7 @@ class FaceTracker {
   double time_ = 0;
   Task task_ = Task::nothing;
   std::size_t sought_ = 0;
-  int usual_turned_ = 0;  // how faces are turned that most searches look for, as the last one was,
+  int usual_turned_ = 0;   // how faces are turned that most searches look for, as the last one was,
   int search_turned_ = 0;  // and this search,
   std::size_t ways_ = 0;   // and how many there were for faces turned in other ways
   double next_search_ = -std::numeric_limits<double>::infinity(), due_ = next_search_;
