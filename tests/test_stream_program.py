@@ -166,6 +166,19 @@ def test_the_program_finds_the_face_and_reads_what_measure_reads(
     check_same(demo_lines(program, tmp_path, demo()), expected)
 
 
+@pytest.mark.parametrize("turned", [90, 180, 270])
+def test_so_it_does_where_the_camera_lies(program: Path, tmp_path: Path, turned: int) -> None:
+    clip = [
+        (np.ascontiguousarray(np.rot90(frame, -turned // 90)), time)
+        for frame, time in demo()
+        if time < 7
+    ]
+    expected = measure_frames(clip, rf.HeartRateMonitor()).to_json()
+    assert expected["turned"] == turned
+    assert expected["heart_rate_bpm"] is not None
+    check_same(demo_lines(program, tmp_path, clip), expected)
+
+
 def test_so_it_does_on_a_cortex_a57(arm_program: list[str], tmp_path: Path) -> None:
     clip = [(frame, time) for frame, time in demo() if time < 4.5]
     expected = measure_frames(clip, rf.HeartRateMonitor(window=4.0)).to_json()

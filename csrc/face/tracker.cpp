@@ -170,37 +170,34 @@ void FaceTracker::looked(const std::optional<Sight>& sight) {
   if (checked) track.check = time_ + kCheckInterval;
   if (sight && is_inside(sight->face) && nearest_track(sight->face) == sought_) {
     track.wanted = checked && !sight->by_cascade;
-    if (sight->face.probability < kDoubtful) doubt(track);
+    if (sight->face.probability < kDoubtful) doubt(track, kCertain);
     see(track, agree(track, *sight), step);
   } else {
     track.missed = track.wanted = true;
-    doubt(track);
+    doubt(track, kCertain);
     // A search that comes in time finds in one frame that it has left and who else is there.
     if (has_left(track) && next_search_ > track.seen + kMissedWithin) lose(sought_);
   }
   settle();
 }
 
-// Begins to find out how a face is turned.
-void FaceTracker::doubt(Track& track) {
+// Begins to find out how a face is turned; another way must be as probable as `least`.
+void FaceTracker::doubt(Track& track, double least) {
   if (!all_ways_ || track.comparison || time_ < track.compare) return;
-  track.comparison = Comparison{};
+  track.comparison = Comparison{least, 0, std::nullopt};
   track.compare = time_ + kCompareInterval;
 }
 
 void FaceTracker::compared(const std::optional<Face>& face) {
   Track& track = tracks_[sought_];
   Comparison& comparison = *track.comparison;
-  const bool turned = comparison.next != 0;
-  bool certain = false;
-  if (face && is_inside(*face) && nearest_track(*face) == sought_) {
-    certain = face->probability >= kCertain;
-    if ((!turned || face->probability >= kSureTurned) &&
-        (!comparison.best || face->probability > comparison.best->probability))
-      comparison.best = face;
-  }
+  const bool is_own = comparison.next == 0;
+  const bool is_there = face && is_inside(*face) && nearest_track(*face) == sought_;
+  if (is_there && face->probability >= (is_own ? 0 : comparison.least) &&
+      (!comparison.best || face->probability > comparison.best->probability))
+    comparison.best = face;
   comparison.next += 90;
-  if ((!turned && certain) || comparison.next == 360) {
+  if ((is_own && is_there && face->probability >= kCertain) || comparison.next == 360) {
     const std::optional<Face> best = comparison.best;
     track.comparison.reset();
     if (best && best->turned != track.face.turned) {
@@ -364,7 +361,7 @@ Track FaceTracker::meet(const Face& face) {
               face.side(),
               passed,
               std::nullopt};
-  if (face.probability < kCertain) doubt(track);
+  if (face.probability < kCertain) doubt(track, kSureTurned);
   return track;
 }
 

@@ -54,8 +54,9 @@ inline constexpr double kRemembered = 5.0;
 // upright face for one upside down with 0.9 and more in four frames of ten, with 0.99 in one of
 // fifteen.
 inline constexpr double kSure = 0.9, kSureTurned = 0.99;
-// From this probability on the cascade is right about which way a face is turned; and where what a
-// look says is below that, the face may have been turned.
+// From this probability on the cascade is right about which way a face is turned: no other way is
+// tried, and one that has been followed is taken to have turned. Below the other one a look is in
+// doubt whether it has.
 inline constexpr double kCertain = 0.999, kDoubtful = 0.97;
 // Time from one comparison of the ways in which a face may be turned to the next, s.
 inline constexpr double kCompareInterval = 0.5;
@@ -71,6 +72,7 @@ struct Glide {
 
 // How a face is turned is being found out: in each of the four ways it is looked for once.
 struct Comparison {
+  double least;              // how probable it must be in another way
   int next = 0;              // how much further than the face is the next one turned, degrees
   std::optional<Face> best;  // the most probable one so far
 };
@@ -154,7 +156,7 @@ class FaceTracker {
   int wanted_turned() const;
   int yields_to(const Track& track) const;
   int next_turned();
-  void doubt(Track& track);
+  void doubt(Track& track, double least);
   bool is_searched(const Track& track) const;
   bool is_sure(const Face& face) const;
   Face expected(const Track& track) const;
