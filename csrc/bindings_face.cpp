@@ -60,7 +60,7 @@ class DetectorHandle {
   // What `use` finds in a frame, while Python does something else.
   template <typename Use>
   auto ask(const py::object& frame, Use&& use) {
-    const FrameView view = view_frame(frame, ColourOrder::bgr);
+    const FrameView view = view_frame(frame);
     const BusyMark mark(busy_, "detector");
     py::gil_scoped_release release;
     return use(view);
@@ -120,7 +120,7 @@ Floats forward(const FaceNetworks& networks, const std::string& name, const py::
   const FaceNetwork& network = name == "pnet"   ? networks.propose
                                : name == "rnet" ? networks.refine
                                                 : networks.output;
-  const FrameView view = view_frame(frame, ColourOrder::bgr);
+  const FrameView view = view_frame(frame);
   const Box whole{0, 0, view.width, view.height};
   Picture picture;
   picture.fill(view, {whole, 1});

@@ -100,7 +100,7 @@ class StreamHandle {
 
   py::object push(const py::object& frame, const py::object& box, double time,
                   const std::string& color, int turned) {
-    const FrameView view = view_frame(frame, parse_order(color));
+    const FrameView view = view_frame(frame, color);
     const Box crop = parse_box(box);
     const BusyMark mark(busy_, "stream");
     const Reading reading = [&] {
@@ -111,7 +111,7 @@ class StreamHandle {
   }
 
   void rebox(const py::object& frame, const py::object& box, const std::string& color, int turned) {
-    const FrameView view = view_frame(frame, parse_order(color));
+    const FrameView view = view_frame(frame, color);
     const Box crop = parse_box(box);
     const BusyMark mark(busy_, "stream");
     py::gil_scoped_release release;

@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "frame.hpp"
 #include "pulse.hpp"
 #include "resampler.hpp"
+#include "resize.hpp"
 #include "student.hpp"
 
 namespace rppg {

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rppg_fast.reading import Reading
+from rppg_fast.yuv import AnyFrame, PlaneArray
 
 _Array = TypeVar("_Array")
 
@@ -21,7 +22,7 @@ def backends() -> list[str]:
     """
 
 def appearance(
-    frame: NDArray[np.uint8],
+    frame: AnyFrame,
     box: Iterable[int] | None = None,
     color: str = "bgr",
     backend: str = "auto",
@@ -31,11 +32,12 @@ def appearance(
     Parameters
     ----------
     frame
-        uint8 of shape (height, width, 3); any strides.
+        uint8 of shape (height, width, 3), or of grey (height, width); any strides; or a
+        ``YuvFrame``, whose luma and chroma are averaged as they are.
     box
         x0, y0, x1, y1 in pixels, x1 and y1 exclusive; the whole frame by default.
     color
-        Order of the frame's channels, "bgr" or "rgb".
+        Order of an array's channels, "bgr" or "rgb".
     backend
         "auto", or one of ``backends()``.
 
@@ -46,10 +48,33 @@ def appearance(
     Raises
     ------
     TypeError
-        If the frame is no array or the box is not four whole numbers.
+        If the frame is no frame or the box is not four whole numbers.
     ValueError
         If the frame has another dtype or shape, the box is empty or leaves the frame, or the
         backend is not available.
+    """
+
+class Planes:
+    """What the engine reads of a ``YuvFrame``, whose arguments these are; it checks them."""
+
+    def __init__(
+        self,
+        y: PlaneArray,
+        u: PlaneArray | None,
+        v: PlaneArray | None,
+        bits: int,
+        shift: int,
+        full_range: bool,
+        matrix: str,
+        phase: tuple[int, int],
+    ) -> None: ...
+    def turned_phase(self, quarter_turns: int, mirrored: bool = False) -> tuple[int, int]:
+        """Return the ``phase`` of the frame turned counter-clockwise, and then mirrored."""
+
+def to_bgr(frame: AnyFrame, color: str = "bgr") -> NDArray[np.uint8]:
+    """Return a frame as uint8 (height, width, 3), blue-green-red; chroma is repeated.
+
+    ``color`` is the order of an array's channels. Errors are those of ``appearance``.
     """
 
 def motion(
@@ -212,7 +237,8 @@ class FrameMotion:
         Raises
         ------
         TypeError
-            If an array is none, or the box is not four whole numbers.
+            If an array is none, the frame is a ``YuvFrame`` (give its ``to_bgr()``), or the box is
+            not four whole numbers.
         ValueError
             If an array has another dtype or shape, lies elsewhere or is read-only, or the box is
             empty or leaves the frame.
@@ -272,9 +298,7 @@ class FaceNetworks:
     """
 
     def __init__(self, data: bytes, source: str) -> None: ...
-    def forward(
-        self, name: str, frame: NDArray[np.uint8], backend: str = "auto"
-    ) -> NDArray[np.float32]:
+    def forward(self, name: str, frame: AnyFrame, backend: str = "auto") -> NDArray[np.float32]:
         """Return what "pnet", "rnet" or "onet" says of a BGR frame, (rows, columns, outputs).
 
         R-Net and O-Net are shown it resized to 24x24 and 48x48 pixels.
@@ -289,20 +313,18 @@ class FaceDetector:
         factor: float = ...,
         backend: str = "auto",
     ) -> None: ...
-    def find(self, frame: NDArray[np.uint8]) -> list[_FoundFace]: ...
-    def locate(
-        self, frame: NDArray[np.uint8], step: int = 1, turned: int = 0
-    ) -> list[_FoundFace]: ...
+    def find(self, frame: AnyFrame) -> list[_FoundFace]: ...
+    def locate(self, frame: AnyFrame, step: int = 1, turned: int = 0) -> list[_FoundFace]: ...
     def look_again(
-        self, frame: NDArray[np.uint8], box: tuple[float, float, float, float], turned: int = 0
+        self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
     ) -> tuple[_FoundFace, bool] | None:
         """Return the face, and whether the cascade has found it or O-Net alone."""
     def check(
-        self, frame: NDArray[np.uint8], box: tuple[float, float, float, float], turned: int = 0
+        self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
     ) -> tuple[_FoundFace, bool] | None:
         """Do the same, the cascade first."""
     def compare(
-        self, frame: NDArray[np.uint8], box: tuple[float, float, float, float], turned: int = 0
+        self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
     ) -> _FoundFace | None:
         """Return the face that the cascade finds near a box, turned as is said, degrees."""
 
@@ -589,14 +611,14 @@ class Stream:
     def __init__(self, student: Student, options: PulseOptions) -> None: ...
     def push(
         self,
-        frame: NDArray[np.uint8],
+        frame: AnyFrame,
         box: Iterable[int],
         time: float,
         color: str = "bgr",
         turned: int = 0,
     ) -> Reading: ...
     def rebox(
-        self, frame: NDArray[np.uint8], box: Iterable[int], color: str = "bgr", turned: int = 0
+        self, frame: AnyFrame, box: Iterable[int], color: str = "bgr", turned: int = 0
     ) -> None: ...
     def reset(self) -> None: ...
     def candidates(self) -> list[Candidate]: ...

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rppg_fast import _core
 from rppg_fast.face import MTCNN, FaceDetector, check_frame
 from rppg_fast.monitor import BOX_SCALE, GAP, NETWORK_METHODS, HeartRateMonitor
 from rppg_fast.reading import Box, Reading
 from rppg_fast.student import Student
 from rppg_fast.tracking import FaceTracker
+from rppg_fast.yuv import AnyFrame, in_bgr_order
 
 #: The most faces that are measured at once by default.
 MOST_FACES = 8
@@ -37,7 +35,7 @@ class FacesMonitor:
     box_scale
         How much larger than a detected face its box is; 1.4 by default.
     color
-        Order of the frames' channels: "bgr", as OpenCV gives them, or "rgb".
+        Order of the channels of frames that are arrays: "bgr", as OpenCV gives them, or "rgb".
     **options
         What ``HeartRateMonitor`` takes besides: ``method``, ``student``, ``settings``, ...
 
@@ -93,13 +91,14 @@ class FacesMonitor:
         self._time = 0.0
         self._size: tuple[int, ...] | None = None
 
-    def push(self, frame: NDArray[np.uint8], time: float) -> dict[int, Reading]:
+    def push(self, frame: AnyFrame, time: float) -> dict[int, Reading]:
         """Take the frame that was seen at ``time`` and read the windows that end there.
 
         Parameters
         ----------
         frame
-            uint8 of shape (height, width, 3); any strides.
+            uint8 of shape (height, width, 3), or of grey (height, width); any strides; or a
+            ``YuvFrame``.
         time
             Seconds, on any clock that goes forward.
 
@@ -112,7 +111,7 @@ class FacesMonitor:
         Raises
         ------
         TypeError, ValueError
-            If the frame is not such an array. Nothing is changed then.
+            If the frame is no such thing. Nothing is changed then.
         TimeError
             As ``HeartRateMonitor.push``. After a clock was set back every window begins anew.
         """
@@ -127,7 +126,7 @@ class FacesMonitor:
             self._away.clear()
         self._time, self._size = time, frame.shape[:2]
         readings = {name: monitor.push(frame, time) for name, monitor in self.monitors.items()}
-        self._tracker.update(frame[..., ::-1] if self._options["color"] == "rgb" else frame, time)
+        self._tracker.update(in_bgr_order(frame, self._options["color"]), time)
         tracks = {track.name: track for track in self._tracker.tracks}
         for name in self.monitors.keys() - tracks.keys():
             self._away[name] = self.monitors.pop(name)

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rppg_fast import _core
 from rppg_fast.face import MTCNN, Face, FaceDetector, nearest_face, sure_faces
 from rppg_fast.reading import Box
+from rppg_fast.yuv import AnyFrame, to_bgr
 
 # What the tracker asks for.
 _LOOK, _CHECK, _SEARCH, _COMPARE = 1, 2, 3, 4
@@ -109,13 +107,14 @@ class FaceTracker:
         """
         self._tracker.pass_over(name)
 
-    def update(self, frame: NDArray[np.uint8], time: float) -> None:
+    def update(self, frame: AnyFrame, time: float) -> None:
         """Look at a frame, where a look is due: ``tracks`` may be others then.
 
         Parameters
         ----------
         frame
-            (H, W, 3) uint8, BGR; any strides. In one of another size all faces are new.
+            (H, W, 3) uint8, BGR; of grey (H, W); any strides; or a ``YuvFrame``. In one of another
+            size all faces are new.
         time
             Its time, s, later than those before.
         """
@@ -131,15 +130,13 @@ class FaceTracker:
             faces = self._search(frame)
             self._tracker.searched([_told(face) for face in faces])
 
-    def _search(self, frame: NDArray[np.uint8]) -> Sequence[Face]:
+    def _search(self, frame: AnyFrame) -> Sequence[Face]:
         if isinstance(self._detector, MTCNN):
             tracker = self._tracker
             return self._detector.locate(frame, tracker.search_step, tracker.search_turned)
-        return self._detector(np.ascontiguousarray(frame))
+        return self._detector(to_bgr(frame))
 
-    def _look_again(
-        self, frame: NDArray[np.uint8], face: Face, check: bool
-    ) -> tuple[Face, bool] | None:
+    def _look_again(self, frame: AnyFrame, face: Face, check: bool) -> tuple[Face, bool] | None:
         if isinstance(self._detector, MTCNN):
             return self._detector.sight(frame, face, check)
         found = nearest_face(sure_faces(self._search(frame)), face)

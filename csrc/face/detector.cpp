@@ -47,7 +47,7 @@ float sigmoid(float logit) { return 0.5f + 0.5f * std::tanh(0.5f * logit); }
 // A frame seen so that faces turned clockwise by `turned` degrees are upright.
 struct Upright {
   Upright(const FrameView& seen, int degrees)
-      : turned(degrees), back((360 - degrees) % 360), frame(seen), view(seen.turned(back / 90)) {}
+      : turned(degrees), back((360 - degrees) % 360), frame(seen), view(seen.turned(turned / 90)) {}
 
   Face in(const Face& face) const { return face.rotated(back, frame.width, frame.height); }
   Face out(const Face& face) const { return face.rotated(turned, view.width, view.height); }
