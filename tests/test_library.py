@@ -764,7 +764,11 @@ def test_a_monitor_gives_the_packages_bits(
         pytest.importorskip(module, reason="the person's portrait needs the extra 'train'")
     from tests.people import Person, filmed, still
 
-    picture = [Person(0.0, still(110.0), 1.2), Person(84.0, still(330.0))]
+    people = {
+        "walk": [Person(84.0, walk)],
+        "picture": [Person(0.0, still(110.0), 1.2), Person(84.0, still(330.0))],
+        "lies": [Person(84.0, lambda time: (200 + 10 * time, 120.0))],
+    }
     options = options_of(library, window_s=3.0, method=method.encode())
     monitor = library.make("monitor", model, options, face_model, None)
     expected = rf.HeartRateMonitor(window=3.0, color=color, method=method)
@@ -772,7 +776,7 @@ def test_a_monitor_gives_the_packages_bits(
     if scene == "walk":
         times[150:] = [time - 60 for time in times[150:]]  # a clock that is set back
     reading, box, statuses, boxes, turns = new_reading(), lib.Box(), set(), set(), []
-    for pixels, time in filmed(picture if scene == "picture" else [Person(84.0, walk)], times):
+    for pixels, time in filmed(people[scene], times):
         shown = np.ascontiguousarray(pixels[:, ::-1] if time < 0 else pixels)
         if scene == "lies":
             shown = np.ascontiguousarray(np.rot90(pixels, 3 if time < 6.5 else 2))
