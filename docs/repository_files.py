@@ -1,8 +1,8 @@
 """MkDocs hook: files outside ``docs/`` that a page links to become part of the site.
 
-Pages link to the repository as it lies on disk, such as ``../training/RESULTS.md``, so that a reader
-of the source can follow the links, too. In the site every file has the same path below its root;
-Markdown files there become pages, and the files that these link to follow them.
+Pages link to the repository as it lies on disk, such as ``../training/RESULTS.md``, so that a
+reader of the source can follow the links, too. In the site every file keeps its path below the
+root. Markdown files become pages, and the files that they link to are added, too.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ DEMO = ROOT / "rppg_fast" / "assets" / "demo.mp4"
 VIDEOS = ("face.mp4", "family.mp4")
 
 #: Folders whose files the commands name; other paths are the reader's own.
-FOLDERS = ("tests/", "bench/", "training/", "rppg_fast/", "csrc/", "examples/", "packaging/", ".ci/")
+FOLDERS = ("tests/", "bench/", "training/", "rppg_fast/", "csrc/", "packaging/", ".ci/")
 
 
 def name(page: Path) -> str:
@@ -142,7 +142,8 @@ def test_paths_in_commands_exist() -> None:
 
 
 def test_extras_build_options_and_sessions_exist() -> None:
-    project, build, nox = read("pyproject.toml"), read("CMakeLists.txt", "cmake/*"), read("noxfile.py")
+    project, nox = read("pyproject.toml"), read("noxfile.py")
+    build = read("CMakeLists.txt", "cmake/*")
     for page, line in COMMANDS:
         for extras in re.findall(r"\.\[([\w,]+)\]", line):
             for extra in extras.split(","):
@@ -190,9 +191,7 @@ def test_python_names_what_exists(block: Block) -> None:
                 assert takes(function, str(keyword.arg)), ast.unparse(node)
 
 
-@pytest.mark.parametrize(
-    "page", sorted({block.page for block in PYTHON} - {NEEDS_A_GPU}), ids=name
-)
+@pytest.mark.parametrize("page", sorted({block.page for block in PYTHON} - {NEEDS_A_GPU}), ids=name)
 def test_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All blocks of a page one after the other, the demonstration clip in the camera's place."""
     for video in VIDEOS:
