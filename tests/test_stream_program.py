@@ -166,6 +166,7 @@ def test_the_program_finds_the_face_and_reads_what_measure_reads(
     check_same(demo_lines(program, tmp_path, demo()), expected)
 
 
+@pytest.mark.slow
 def test_so_it_does_on_a_cortex_a57(arm_program: list[str], tmp_path: Path) -> None:
     clip = [(frame, time) for frame, time in demo() if time < 4.5]
     expected = measure_frames(clip, rf.HeartRateMonitor(window=4.0)).to_json()
@@ -349,6 +350,7 @@ def test_it_stays_small_while_it_looks_for_a_face(program: Path) -> None:
     assert whole < 2 * MEMORY
 
 
+@pytest.mark.slow
 def test_the_program_is_small_on_a_cortex_a57(arm_program: list[str], tmp_path: Path) -> None:
     """What it takes beyond an emulator that runs a program of one line."""
     text = '#include <cstdio>\nint main() { std::puts(""); std::fflush(stdout); std::getchar(); }\n'
