@@ -44,6 +44,7 @@ def bench(session: nox.Session) -> None:
     """Check that the benchmarks give right answers, without timing them."""
     session.install(*PINS, ".[bench]", "openvino", "ncnn")
     session.run("python", "-m", "pytest", "bench", "--benchmark-disable", "-q", *session.posargs)
+    session.run("python", "-m", "bench.faces")
 
 
 @nox.session
