@@ -9,7 +9,7 @@ The short way::
 Frame by frame::
 
     monitor = rf.HeartRateMonitor()
-    for frame, time in frames:  # uint8 (height, width, 3), seconds
+    for frame, time in frames:  # uint8 (height, width, 3) or YuvFrame, seconds
         reading = monitor.push(frame, time)
 """
 
@@ -37,6 +37,7 @@ from rppg_fast.pulse import PulseSettings, Spectrum, spectrum
 from rppg_fast.reading import Box, Measurement, Reading, Status
 from rppg_fast.student import Student
 from rppg_fast.video import VideoError, VideoFile
+from rppg_fast.yuv import YuvFrame
 
 del extend_path
 
@@ -59,6 +60,7 @@ __all__ = [
     "TimeError",
     "VideoError",
     "VideoFile",
+    "YuvFrame",
     "__version__",
     "appearance",
     "backends",

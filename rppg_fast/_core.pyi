@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rppg_fast.reading import Reading
+from rppg_fast.yuv import AnyFrame, PlaneArray
 
 _Array = TypeVar("_Array")
 
@@ -25,7 +26,7 @@ def backends() -> list[str]:
     """
 
 def appearance(
-    frame: NDArray[np.uint8],
+    frame: AnyFrame,
     box: Iterable[int] | None = None,
     color: str = "bgr",
     backend: str = "auto",
@@ -35,11 +36,12 @@ def appearance(
     Parameters
     ----------
     frame
-        uint8 of shape (height, width, 3); any strides.
+        uint8 of shape (height, width, 3), or of grey (height, width); any strides; or a
+        ``YuvFrame``, whose luma and chroma are averaged as they are.
     box
         Four ints x0, y0, x1, y1 in pixels, x1 and y1 exclusive; the whole frame by default.
     color
-        Order of the frame's channels, "bgr" or "rgb".
+        Order of an array's channels, "bgr" or "rgb".
     backend
         "auto", or one of ``backends()``.
 
@@ -51,10 +53,33 @@ def appearance(
     Raises
     ------
     TypeError
-        If the frame is not an array or the box is not four whole numbers.
+        If ``frame`` is neither an array nor a ``YuvFrame``, or the box is not four whole numbers.
     ValueError
         If the frame has another dtype or shape, the box is empty or leaves the frame, or the
         backend is not available.
+    """
+
+class Planes:
+    """What the engine reads of a ``YuvFrame``, whose arguments these are; it checks them."""
+
+    def __init__(
+        self,
+        y: PlaneArray,
+        u: PlaneArray | None,
+        v: PlaneArray | None,
+        bits: int,
+        shift: int,
+        full_range: bool,
+        matrix: str,
+        phase: tuple[int, int],
+    ) -> None: ...
+    def turned_phase(self, quarter_turns: int, mirrored: bool = False) -> tuple[int, int]:
+        """Return the ``phase`` of the frame turned counter-clockwise, and then mirrored."""
+
+def to_bgr(frame: AnyFrame, color: str = "bgr") -> NDArray[np.uint8]:
+    """Return a frame as uint8 (height, width, 3), blue-green-red; chroma is repeated.
+
+    ``color`` is the order of an array's channels. Errors are those of ``appearance``.
     """
 
 def motion(
@@ -245,7 +270,8 @@ class FrameMotion:
         Raises
         ------
         TypeError
-            If an argument is not an array, or the box is not four whole numbers.
+            If an argument is not an array, if the frame is a ``YuvFrame`` (give its ``to_bgr()``), or
+            if the box is not four whole numbers.
         ValueError
             If an array has another dtype or shape, is not on the device or is read-only, or if the
             box is empty or leaves the frame.
@@ -294,8 +320,8 @@ def ica(
     not lie between 0 and half the sampling rate, or if the backend is not available.
     """
 
-_FoundFace = tuple[float, float, float, float, float, tuple[tuple[float, float], ...]]
-"""x0, y0, x1, y1, probability and landmarks, pixels."""
+_FoundFace = tuple[float, float, float, float, float, tuple[tuple[float, float], ...], int]
+"""x0, y0, x1, y1, probability, landmarks, pixels, and how far it is turned clockwise, degrees."""
 
 class FaceNetworks:
     """MTCNN's networks, from the bytes of a safetensors file.
@@ -314,9 +340,7 @@ class FaceNetworks:
     """
 
     def __init__(self, data: bytes, source: str) -> None: ...
-    def forward(
-        self, name: str, frame: NDArray[np.uint8], backend: str = "auto"
-    ) -> NDArray[np.float32]:
+    def forward(self, name: str, frame: AnyFrame, backend: str = "auto") -> NDArray[np.float32]:
         """Return the output of "pnet", "rnet" or "onet" for a frame, blue-green-red.
 
         The frame is resized to 24x24 pixels for R-Net and to 48x48 pixels for O-Net.
@@ -336,16 +360,20 @@ class FaceDetector:
         factor: float = ...,
         backend: str = "auto",
     ) -> None: ...
-    def find(self, frame: NDArray[np.uint8]) -> list[_FoundFace]: ...
-    def locate(self, frame: NDArray[np.uint8], step: int = 1) -> list[_FoundFace]: ...
+    def find(self, frame: AnyFrame) -> list[_FoundFace]: ...
+    def locate(self, frame: AnyFrame, step: int = 1, turned: int = 0) -> list[_FoundFace]: ...
     def look_again(
-        self, frame: NDArray[np.uint8], box: tuple[float, float, float, float]
+        self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
     ) -> tuple[_FoundFace, bool] | None:
         """Return the face, and whether the cascade found it (or O-Net alone)."""
     def check(
-        self, frame: NDArray[np.uint8], box: tuple[float, float, float, float]
+        self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
     ) -> tuple[_FoundFace, bool] | None:
         """Do the same, but ask the whole cascade first."""
+    def compare(
+        self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
+    ) -> _FoundFace | None:
+        """Return the face, turned by ``turned`` degrees, that the cascade finds near a box."""
 
 def suppress(
     boxes: NDArray[np.float32],
@@ -385,7 +413,10 @@ def nearest_face(
     faces: list[tuple[float, float, float, float]], face: tuple[float, float, float, float]
 ) -> int: ...
 
-_ProbableFace = tuple[float, float, float, float, float]
+# Edges, probability, and how far it is turned clockwise, degrees.
+_ProbableFace = tuple[tuple[float, float, float, float], float, int]
+# Without landmarks.
+_TrackedFace = tuple[float, float, float, float, float, tuple[()], int]
 
 LOOK_INTERVAL: float
 """Time from one look at a face to the next, s."""
@@ -395,24 +426,27 @@ DEAD_ZONE: float
 class FaceTracker:
     """Decides when to look and when to search; ``csrc/face/tracker.hpp``."""
 
-    def __init__(self, box_scale: float, most: int, follow: bool) -> None: ...
+    def __init__(self, box_scale: float, most: int, follow: bool, all_ways: bool) -> None: ...
     def reset(self) -> None: ...
     def restart(self, time: float) -> None: ...
     def begin(self, width: int, height: int, time: float) -> int:
-        """Return what to do with a frame: 0 nothing, 1 look at ``sought``, 2 check it, 3 search."""
+        """Return what to do: 0 nothing, 1 look at ``sought``, 2 check it, 3 search, 4 compare."""
     def looked(self, face: _ProbableFace | None, by_cascade: bool) -> None: ...
+    def compared(self, face: _ProbableFace | None) -> None: ...
     def searched(self, faces: list[_ProbableFace]) -> None: ...
     def pass_over(self, name: int) -> None: ...
     @property
-    def sought(self) -> _ProbableFace: ...
+    def sought(self) -> _TrackedFace: ...
     @property
     def tracks(
         self,
-    ) -> list[tuple[int, tuple[int, int, int, int], _ProbableFace, _ProbableFace, float, bool]]: ...
+    ) -> list[tuple[int, tuple[int, int, int, int], _TrackedFace, _TrackedFace, float, bool]]: ...
     @property
     def due(self) -> float: ...
     @property
     def search_step(self) -> int: ...
+    @property
+    def search_turned(self) -> int: ...
 
 class PulseOptions:
     def __init__(
@@ -680,9 +714,16 @@ class Stream:
 
     def __init__(self, student: Student, options: PulseOptions) -> None: ...
     def push(
-        self, frame: NDArray[np.uint8], box: Iterable[int], time: float, color: str = "bgr"
+        self,
+        frame: AnyFrame,
+        box: Iterable[int],
+        time: float,
+        color: str = "bgr",
+        turned: int = 0,
     ) -> Reading: ...
-    def rebox(self, frame: NDArray[np.uint8], box: Iterable[int], color: str = "bgr") -> None: ...
+    def rebox(
+        self, frame: AnyFrame, box: Iterable[int], color: str = "bgr", turned: int = 0
+    ) -> None: ...
     def reset(self) -> None: ...
     def candidates(self) -> list[Candidate]: ...
     def filtered(self) -> NDArray[np.float64]: ...

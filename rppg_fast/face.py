@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from rppg_fast import _core
 from rppg_fast.reading import Box
+from rppg_fast.yuv import AnyFrame, YuvFrame
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -36,8 +37,12 @@ class Face:
     probability
         The detector's own, in [0, 1].
     landmarks
-        Points (x, y), where the detector has them. MTCNN: the eye on the left of the picture, the
-        eye on the right, the nose, the left and the right corner of the mouth.
+        Points (x, y), where the detector has them. MTCNN: the eye on the left of the picture in
+        which the face is upright, the eye on the right, the nose, the left and the right corner of
+        the mouth.
+    turned
+        How far it is turned clockwise from upright, degrees: 0, 90, 180 or 270. A detector of your
+        own that finds faces which lie says so here; the network is shown them upright.
     """
 
     x0: float
@@ -46,6 +51,7 @@ class Face:
     y1: float
     probability: float
     landmarks: tuple[tuple[float, float], ...] = ()
+    turned: int = 0
 
     @property
     def edges(self) -> tuple[float, float, float, float]:
@@ -76,11 +82,16 @@ class Face:
             top + scale * self.y1,
             self.probability,
             tuple((left + scale * x, top + scale * y) for x, y in self.landmarks),
+            self.turned,
         )
 
 
 class FaceDetector(Protocol):
-    """Anything that maps an (H, W, 3) uint8 BGR frame to the faces in it."""
+    """Anything that maps an (H, W, 3) uint8 BGR frame to the faces in it.
+
+    MTCNN is asked for upright faces and for faces that are turned. Any other detector is asked for
+    all at once, in that array of a frame of any kind, and says of each how it is ``turned``.
+    """
 
     def __call__(self, frame: NDArray[np.uint8], /) -> Sequence[Face]:
         """Return the faces in the frame, none if there are none."""
@@ -207,13 +218,14 @@ class MTCNN:
         self.factor = factor
         self._native: _core.FaceDetector | None = None
 
-    def __call__(self, frame: NDArray[np.uint8], /) -> list[Face]:
+    def __call__(self, frame: AnyFrame, /) -> list[Face]:
         """Find the faces in a frame.
 
         Parameters
         ----------
         frame
-            (H, W, 3) uint8, BGR. A frame under 12 pixels high or wide has no faces.
+            (H, W, 3) uint8, BGR; of grey (H, W); or a ``YuvFrame``. A frame under 12 pixels high or
+            wide has no faces.
 
         Returns
         -------
@@ -223,14 +235,14 @@ class MTCNN:
         Raises
         ------
         TypeError
-            If the frame is not an array.
+            If the frame is neither an array nor a ``YuvFrame``.
         ValueError
-            If it is not uint8 of shape (H, W, 3), or is empty.
+            If it is not uint8 of shape (H, W, 3) or (H, W), or is empty.
         """
         check_frame(frame)
         return [Face(*found) for found in self._detector().find(frame)]
 
-    def locate(self, frame: NDArray[np.uint8], step: int = 1) -> list[Face]:
+    def locate(self, frame: AnyFrame, step: int = 1, turned: int = 0) -> list[Face]:
         """Find the faces in a frame, those that its border cuts with the boxes of whole ones.
 
         The cascade stretches what is left of a face at the border, and so places it too far out;
@@ -239,9 +251,12 @@ class MTCNN:
         Parameters
         ----------
         frame
-            (H, W, 3) uint8, BGR, any strides.
+            (H, W, 3) uint8, BGR; of grey (H, W); any strides; or a ``YuvFrame``.
         step
             Every so many pixels, across and down, are enough for the search, at least 1.
+        turned
+            How far the faces that are looked for are turned clockwise from upright, degrees: 0, 90,
+            180 or 270.
 
         Returns
         -------
@@ -256,9 +271,9 @@ class MTCNN:
         check_frame(frame)
         if step < 1:
             raise ValueError(f"step must be at least 1, got {step}")
-        return [Face(*found) for found in self._detector().locate(frame, step)]
+        return [Face(*found) for found in self._detector().locate(frame, step, turned)]
 
-    def look_again(self, frame: NDArray[np.uint8], face: Face) -> Face | None:
+    def look_again(self, frame: AnyFrame, face: Face) -> Face | None:
         """Look for a face where it was a moment ago, at a fraction of a search's cost.
 
         O-Net alone is shown the old box and then, where it says that the face lies elsewhere, the
@@ -268,9 +283,9 @@ class MTCNN:
         Parameters
         ----------
         frame
-            (H, W, 3) uint8, BGR, any strides.
+            (H, W, 3) uint8, BGR; of grey (H, W); any strides; or a ``YuvFrame``.
         face
-            Where the face was in an earlier frame of the same size.
+            Where the face was in an earlier frame of the same size. It must be turned as it was.
 
         Returns
         -------
@@ -285,9 +300,7 @@ class MTCNN:
         sight = self.sight(frame, face)
         return None if sight is None else sight[0]
 
-    def sight(
-        self, frame: NDArray[np.uint8], face: Face, check: bool = False
-    ) -> tuple[Face, bool] | None:
+    def sight(self, frame: AnyFrame, face: Face, check: bool = False) -> tuple[Face, bool] | None:
         """Look again, and say who has found the face.
 
         Parameters
@@ -311,8 +324,33 @@ class MTCNN:
         """
         check_frame(frame)
         native = self._detector()
-        sight = (native.check if check else native.look_again)(frame, face.edges)
+        sight = (native.check if check else native.look_again)(frame, face.edges, face.turned)
         return None if sight is None else (Face(*sight[0]), sight[1])
+
+    def compare(self, frame: AnyFrame, face: Face) -> Face | None:
+        """Find the face near another one, turned as that, by the whole cascade.
+
+        The cascade sees faces that lie, too, but is less sure of them: of the four ways in which a
+        face may be turned, the one with the highest probability is right.
+
+        Parameters
+        ----------
+        frame, face
+            As for ``look_again``.
+
+        Returns
+        -------
+        Face or None
+            With the cascade's probability; None where there is no face nearby.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for a search.
+        """
+        check_frame(frame)
+        found = self._detector().compare(frame, face.edges, face.turned)
+        return None if found is None else Face(*found)
 
     def _detector(self) -> _core.FaceDetector:
         if self._native is None:
@@ -328,13 +366,18 @@ class MTCNN:
         return {**vars(self), "_native": None}  # made anew where it is needed
 
 
-def check_frame(frame: NDArray[np.uint8]) -> None:
-    """Raise TypeError or ValueError unless a frame is uint8 of shape (H, W, 3) and not empty."""
+def check_frame(frame: AnyFrame) -> None:
+    """Raise TypeError or ValueError unless a frame is a ``YuvFrame`` or an array of pixels.
+
+    An array is uint8 of shape (H, W, 3), or of grey (H, W), and not empty.
+    """
+    if isinstance(frame, YuvFrame):  # which has checked itself
+        return
     if not isinstance(frame, np.ndarray):
-        raise TypeError(f"frame must be a NumPy array, got {type(frame).__name__}")
+        raise TypeError(f"frame must be a NumPy array (or a YuvFrame), got {type(frame).__name__}")
     if frame.dtype != np.uint8:
         raise ValueError(f"frame must be uint8, got {frame.dtype}")
-    if frame.ndim != 3 or frame.shape[2] != 3:
-        raise ValueError(f"frame must have the shape (H, W, 3), got {frame.shape}")
+    if frame.ndim != 2 and (frame.ndim != 3 or frame.shape[2] != 3):
+        raise ValueError(f"frame must have the shape (H, W, 3) or (H, W), got {frame.shape}")
     if frame.size == 0:
         raise ValueError(f"frame is empty: its shape is {frame.shape}")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rppg_fast import _core
 from rppg_fast.face import MTCNN, FaceDetector, check_frame
 from rppg_fast.monitor import BOX_SCALE, GAP, NETWORK_METHODS, HeartRateMonitor
 from rppg_fast.reading import Box, Reading
 from rppg_fast.student import Student
 from rppg_fast.tracking import FaceTracker
+from rppg_fast.yuv import AnyFrame, in_bgr_order
 
 #: The most faces that are measured at once by default.
 MOST_FACES = 8
@@ -24,7 +22,8 @@ class FacesMonitor:
     Every face is followed as ``HeartRateMonitor`` follows the one, and has a window of its own and
     a number: 1 for the first one found. A face that comes back within five seconds, near the place
     where it was lost, has its old number, and its window if it comes back within ``max_gap``; any
-    other one a new number, whoever it is.
+    other one a new number, whoever it is. Each may be turned in a way of its own: beside the first
+    one, faces that are turned in another way are found within six seconds.
 
     Parameters
     ----------
@@ -36,7 +35,7 @@ class FacesMonitor:
     box_scale
         How much larger than a detected face its box is; 1.4 by default.
     color
-        Order of the frames' channels: "bgr", as OpenCV gives them, or "rgb".
+        Order of the channels of frames that are arrays: "bgr", as OpenCV gives them, or "rgb".
     **options
         What ``HeartRateMonitor`` takes besides: ``method``, ``student``, ``settings``, ...
 
@@ -92,13 +91,14 @@ class FacesMonitor:
         self._time = 0.0
         self._size: tuple[int, ...] | None = None
 
-    def push(self, frame: NDArray[np.uint8], time: float) -> dict[int, Reading]:
+    def push(self, frame: AnyFrame, time: float) -> dict[int, Reading]:
         """Take the frame that was seen at ``time`` and read the windows that end there.
 
         Parameters
         ----------
         frame
-            uint8 of shape (height, width, 3); any strides.
+            uint8 of shape (height, width, 3), or of grey (height, width); any strides; or a
+            ``YuvFrame``.
         time
             Seconds, on any clock that goes forward.
 
@@ -111,7 +111,7 @@ class FacesMonitor:
         Raises
         ------
         TypeError, ValueError
-            If the frame is not such an array. Nothing is changed then.
+            If the frame is no such thing. Nothing is changed then.
         TimeError
             As ``HeartRateMonitor.push``. After a clock was set back every window begins anew.
         """
@@ -120,26 +120,32 @@ class FacesMonitor:
             self._tracker.restart(time)
             self._away.clear()
             for name, monitor in self.monitors.items():
-                self.monitors[name] = HeartRateMonitor(box=monitor.box, **self._options)
+                self.monitors[name] = self._measured(monitor.box, monitor.turned)
         if frame.shape[:2] != self._size:
             self.monitors.clear()
             self._away.clear()
         self._time, self._size = time, frame.shape[:2]
         readings = {name: monitor.push(frame, time) for name, monitor in self.monitors.items()}
-        self._tracker.update(frame[..., ::-1] if self._options["color"] == "rgb" else frame, time)
-        boxes = {track.name: track.box for track in self._tracker.tracks}
-        for name in self.monitors.keys() - boxes.keys():
+        self._tracker.update(in_bgr_order(frame, self._options["color"]), time)
+        tracks = {track.name: track for track in self._tracker.tracks}
+        for name in self.monitors.keys() - tracks.keys():
             self._away[name] = self.monitors.pop(name)
             del readings[name]
-        for name, box in boxes.items():
+        for name, track in tracks.items():
+            box, turned = track.box, track.face.turned
             if name not in self.monitors:
-                self.monitors[name] = self._returned(name, box, time)
+                self.monitors[name] = self._returned(name, box, turned, time)
                 readings[name] = self.monitors[name].push(frame, time)
-            elif self.monitors[name].box != box:
-                self.monitors[name].rebox(frame, box)
+            elif (self.monitors[name].box, self.monitors[name].turned) != (box, turned):
+                self.monitors[name].rebox(frame, box, turned)
         return dict(sorted(readings.items()))
 
-    def _returned(self, name: int, box: Box, time: float) -> HeartRateMonitor:
+    def _measured(self, box: Box | None, turned: int) -> HeartRateMonitor:
+        monitor = HeartRateMonitor(box=box, **self._options)
+        monitor.turned = turned
+        return monitor
+
+    def _returned(self, name: int, box: Box, turned: int, time: float) -> HeartRateMonitor:
         """Give the monitor of a face that was away for a moment, or a new one."""
         max_gap = self.settings.max_gap
         self._away = {
@@ -149,6 +155,6 @@ class FacesMonitor:
         }
         monitor = self._away.pop(name, None)
         if monitor is None:
-            return HeartRateMonitor(box=box, **self._options)
-        monitor.box = box
+            return self._measured(box, turned)
+        monitor.box, monitor.turned = box, turned
         return monitor

@@ -242,13 +242,15 @@ class _Record:
         self._settings = settings
         self._recording = _core.Recording(step, settings.max_gap, settings.min_confidence)
         self._box: Box | None = None
+        self._turned = 0
         self._windows: list[Reading] = []
         self._pieces: list[tuple[Floats, Floats, NDArray[np.bool_]]] = []
 
     def take(self, reading: Reading, monitor: HeartRateMonitor) -> None:
         """Take the newest reading, and from its monitor the pulse that came with it."""
         self._pieces.append(monitor.fetch_unfiltered())
-        self._box = monitor.box or self._box
+        if monitor.box is not None:
+            self._box, self._turned = monitor.box, monitor.turned
         if self._recording.take(*reading.to_native()):
             self._windows.append(reading)
 
@@ -272,6 +274,7 @@ class _Record:
             duration=duration,
             fps=fps,
             box=self._box,
+            turned=self._turned,
             windows=tuple(self._windows),
             times=times,
             pulse=pulse,

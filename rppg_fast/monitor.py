@@ -17,6 +17,7 @@ from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import STATUSES, Box, Reading, Status
 from rppg_fast.student import Student
 from rppg_fast.tracking import FaceTracker
+from rppg_fast.yuv import AnyFrame, YuvFrame, in_bgr_order
 
 #: How much larger than the detected face the measured box is: by measurement on real video, see
 #: training/RESULTS.md; and the paper's value.
@@ -48,8 +49,9 @@ class HeartRateMonitor:
     the face once that has left its middle. Nobody else takes its place while it is there, unless it
     shows no sign of a pulse for a full window, as a picture does: then it makes room for another
     face, where there is one. When it has gone, which shows within a second, the search begins anew;
-    its window goes on if it comes back within ``max_gap``. A monitor is not for two threads at
-    once; separate ones run in parallel.
+    its window goes on if it comes back within ``max_gap``. The face may lie on its side or upside
+    down, as where a phone was held sideways; where none is upright, others are found a second
+    later. A monitor is not for two threads at once; separate ones run in parallel.
 
     Parameters
     ----------
@@ -69,7 +71,7 @@ class HeartRateMonitor:
     tracking
         "follow", as said above, or "paper": the first box found is measured for ever.
     color
-        Order of the frames' channels: "bgr", as OpenCV gives them, or "rgb".
+        Order of the channels of frames that are arrays: "bgr", as OpenCV gives them, or "rgb".
     settings
         Filter, window and threshold of the pulse; single values can be given by name, too:
         ``window`` and ``min_window`` (s), ``low`` and ``high`` (Hz), ``min_confidence`` (0 to 1),
@@ -78,7 +80,10 @@ class HeartRateMonitor:
     Attributes
     ----------
     box
-        The pixels that are measured; None while there is no face.
+        The pixels that are measured, in the frame as it was pushed; None while there is no face.
+    turned
+        How far the face in the box is turned clockwise from upright, degrees: 0, 90, 180 or 270.
+        The network sees it upright. 0 while there is no face, and with a ``box`` that was given.
     method
         As given.
 
@@ -157,6 +162,7 @@ class HeartRateMonitor:
         if self._tracker is not None:
             self._tracker.reset()
         self.box = self._fixed_box
+        self.turned = 0
         self._patience.restart()
         self._face = 0  # the number of the face that the window is of
         self._time = self._seen = -math.inf
@@ -164,21 +170,22 @@ class HeartRateMonitor:
         self._fetched = (0.0, 0)
         self._far_apart = 0
 
-    def push(self, frame: NDArray[np.uint8], time: float) -> Reading:
+    def push(self, frame: AnyFrame, time: float) -> Reading:
         """Take the frame that was seen at ``time`` and read the window that ends there.
 
         Parameters
         ----------
         frame
-            uint8 of shape (height, width, 3); any strides. Where the size is another than before, a
-            monitor that follows searches for the face anew.
+            uint8 of shape (height, width, 3), or of grey (height, width); any strides; or a
+            ``YuvFrame``. Where the size is another than before, a monitor that follows searches for
+            the face anew.
         time
             Seconds, on any clock that goes forward.
 
         Raises
         ------
         TypeError, ValueError
-            If the frame is not such an array, the box leaves it, or its size has changed and the
+            If the frame is no such thing, the box leaves it, or its size has changed and the
             monitor does not follow. Nothing is changed then.
         TimeError
             If the time is not later than the last one: leave the frame out. When the next one goes
@@ -186,7 +193,7 @@ class HeartRateMonitor:
         """
         if type(time) is not float:  # to ask costs less than to convert
             time = _number(time, "time")
-        shape = frame.shape if isinstance(frame, np.ndarray) else None
+        shape = frame.shape if isinstance(frame, (np.ndarray, YuvFrame)) else None
         if self.box is None or shape != self._shape:
             check_frame(frame)
             if self.box is None or self._shape is not None:
@@ -232,7 +239,7 @@ class HeartRateMonitor:
                 stacklevel=3,
             )
 
-    def _search_anew(self, frame: NDArray[np.uint8], time: float) -> None:
+    def _search_anew(self, frame: AnyFrame, time: float) -> None:
         """Prepare the search for a face in a frame that no stream takes."""
         if self.box is not None and not self._follows:
             before = (self._shape or ())[:2]
@@ -245,15 +252,15 @@ class HeartRateMonitor:
         if self._clock.push(time) == GAP and self._tracker is not None:
             self._tracker.restart(time)
 
-    def _measure(self, frame: NDArray[np.uint8], box: Box, time: float) -> Reading:
+    def _measure(self, frame: AnyFrame, box: Box, time: float) -> Reading:
         sides = (box.x0, box.y0, box.x1, box.y1)
-        return self._stream.push(frame, sides, time, self._color)
+        return self._stream.push(frame, sides, time, self._color, self.turned)
 
-    def _track(self, frame: NDArray[np.uint8], time: float) -> None:
+    def _track(self, frame: AnyFrame, time: float) -> None:
         """Let the tracker look at the frame, and bring box and stream in line with it."""
         if self._tracker is None or (self.box is not None and time < self._tracker.due):
             return
-        self._tracker.update(frame[..., ::-1] if self._color == "rgb" else frame, time)
+        self._tracker.update(in_bgr_order(frame, self._color), time)
         track = next(iter(self._tracker.tracks), None)
         if track is None:
             if self.box is not None:
@@ -265,20 +272,18 @@ class HeartRateMonitor:
             self._stream.reset()
             self._patience.restart()
             self._fetched = (0.0, 0)
-            self.box = track.box
-        elif self.box is None:
-            self.box = track.box
-        elif track.box != self.box:
-            self.rebox(frame, track.box)
+        elif self.box is not None and (track.box, track.face.turned) != (self.box, self.turned):
+            self.rebox(frame, track.box, track.face.turned)
+        self.box, self.turned = track.box, track.face.turned
         self._face = track.name
 
     def _lose(self) -> None:
         """Take note that the face is gone; its window waits for it."""
         self._clock.reset()
         self._clock.push(self._time)
-        self.box = None
+        self.box, self.turned = None, 0
 
-    def rebox(self, frame: NDArray[np.uint8], box: Box) -> None:
+    def rebox(self, frame: AnyFrame, box: Box, turned: int = 0) -> None:
         """Measure another box from the next frame on, without a jump in the pulse.
 
         Parameters
@@ -287,14 +292,17 @@ class HeartRateMonitor:
             The last one pushed.
         box
             Pixels to measure; a monitor that follows a face moves them on.
+        turned
+            How far the face in them is turned clockwise from upright, degrees: 0, 90, 180 or 270.
 
         Raises
         ------
         TypeError, ValueError
-            If the frame is not such an array or the box leaves it. Nothing is changed then.
+            If the frame is no such thing, the box leaves it, or there is no such turn. Nothing is
+            changed then.
         """
-        self._stream.rebox(frame, box, self._color)
-        self.box = box
+        self._stream.rebox(frame, box, self._color, turned)
+        self.box, self.turned = box, turned
 
     @property
     def last_time(self) -> float:

@@ -207,6 +207,8 @@ class Measurement:
         training label; for a classical method it is relative to the colour.
     face
         Number of the face, from 1 on, if all faces were measured; else None.
+    turned
+        How far the face in the box is turned clockwise from upright, degrees: 0, 90, 180 or 270.
     missing
         Frames that the video file promises but does not hold, or that cannot be decoded, where
         they are more than a tenth: the file is damaged; else 0.
@@ -230,6 +232,7 @@ class Measurement:
     pulse: NDArray[np.float64]
     face: int | None = None
     missing: int = 0
+    turned: int = 0
 
     def to_json(self) -> dict[str, object]:
         """Return what ``rppg-fast measure --json`` writes for one video, or for one face in it."""
@@ -248,6 +251,7 @@ class Measurement:
             "duration_s": self.duration,
             "fps": self.fps,
             "box": None if self.box is None else list(self.box),
+            "turned": self.turned,
             "method": self.method,
             "windows": [
                 {

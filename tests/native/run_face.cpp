@@ -25,13 +25,9 @@ void print(const rppg::Face& face) {
 int main(int, char** arguments) {
   const std::vector<char> weights = read(arguments[1]), pixels = read(arguments[2]);
   const int width = std::atoi(arguments[3]), height = std::atoi(arguments[4]);
-  const rppg::FrameView frame{reinterpret_cast<const std::uint8_t*>(pixels.data()),
-                              height,
-                              width,
-                              std::ptrdiff_t{3} * width,
-                              3,
-                              1,
-                              rppg::ColourOrder::bgr};
+  const rppg::FrameView frame =
+      rppg::view_rgb(reinterpret_cast<const std::uint8_t*>(pixels.data()), height, width,
+                     std::ptrdiff_t{3} * width, 3, 1, rppg::ColourOrder::bgr);
   const auto networks = rppg::read_face_networks(weights.data(), weights.size(), arguments[1]);
   for (const char* const* name = rppg::available_backends(); *name; ++name) {
     rppg::FaceDetector detector(networks, {}, rppg::select_kernels(*name));
