@@ -209,9 +209,9 @@ class Measurement:
         Number of the face, from 1 on, if all faces were measured; else None.
     turned
         How far the face in the box is turned clockwise from upright, degrees: 0, 90, 180 or 270.
-    missing
-        Frames that the video file promises but does not hold, or that cannot be decoded, where
-        they are more than a tenth: the file is damaged; else 0.
+    damaged
+        Number of frames that could not be decoded, or that the decoder says are damaged. A file
+        that is cut off counts as one more.
     """
 
     video: str
@@ -231,7 +231,7 @@ class Measurement:
     times: NDArray[np.float64]
     pulse: NDArray[np.float64]
     face: int | None = None
-    missing: int = 0
+    damaged: int = 0
     turned: int = 0
 
     def to_json(self) -> dict[str, object]:
@@ -247,7 +247,7 @@ class Measurement:
             "spread_bpm": self.spread,
             "frames": self.frames,
             "skipped_frames": self.skipped,
-            "missing_frames": self.missing,
+            "damaged_frames": self.damaged,
             "duration_s": self.duration,
             "fps": self.fps,
             "box": None if self.box is None else list(self.box),
