@@ -270,8 +270,8 @@ class FrameMotion:
         Raises
         ------
         TypeError
-            If an argument is not an array, if the frame is a ``YuvFrame`` (give its ``to_bgr()``), or
-            if the box is not four whole numbers.
+            If an argument is not an array, if the frame is a ``YuvFrame`` (give its ``to_bgr()``),
+            or if the box is not four whole numbers.
         ValueError
             If an array has another dtype or shape, is not on the device or is read-only, or if the
             box is empty or leaves the frame.
