@@ -1,8 +1,8 @@
-"""Where the faces are, frame after frame: the detector is asked when ``csrc/face/tracker`` says so.
+"""Tracking: calls the detector when ``csrc/face/tracker`` asks for it, and keeps the boxes.
 
 A face is measured inside a box that stays where it is, to the bit, as long as the face hardly
-moves. Some times a second the face is looked at again; once it has left the middle of its box, the
-box glides after it until it has caught up.
+moves. The detector looks at the face several times a second. When the face has left the middle of
+its box, the box glides after it.
 """
 
 from __future__ import annotations
