@@ -339,7 +339,7 @@ def _reason(result: Measurement, settings: PulseSettings) -> str:
     """Say why there is no heart rate, and what could be done."""
     least = min(settings.min_window, settings.window)
     if result.status is Status.NO_FACE:
-        return "no face was found: it must be upright, and give --box where it is not found"
+        return "no face was found: give --box where there is one all the same"
     if result.status is Status.WARMING_UP:
         return (
             f"a face must be seen for {least:g} s, of {result.duration:.1f} s of video; "

@@ -1,4 +1,4 @@
-"""A whole recording through the monitor."""
+"""Measures a whole recording with a monitor."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ Progress = Callable[[int], None]
 
 
 class MeasurementInterrupted(RuntimeError):
-    """A recording that failed on the way: its source raised, or gave what is no frame.
+    """The source of frames failed after the first frame: it raised, or gave a wrong frame.
 
     Attributes
     ----------
     measurement
-        What had been measured until then, of one face or of all. What went wrong is the
-        exception's ``__cause__``.
+        What was measured until then: a Measurement, or a list of them for all faces. The
+        exception's ``__cause__`` is the error.
     """
 
     def __init__(self, reason: str, measurement: Measurement | list[Measurement]) -> None:
@@ -81,10 +81,10 @@ def measure(
     progress: Progress | None = None,
     **options: Any,
 ) -> Measurement | list[Measurement]:
-    """Measure the heart rate in a video file, or whatever ``open_source`` takes.
+    """Measure the heart rate in a video file, or in anything else that ``open_source`` takes.
 
-    It is read frame by frame and pushed through a ``HeartRateMonitor``: the result is the same, to
-    the last bit, as pushing the frames of ``open_source`` one by one.
+    Every frame is pushed into a ``HeartRateMonitor``. The result is the same, to the last bit, as
+    pushing the frames of ``open_source`` yourself.
 
     Parameters
     ----------
@@ -95,27 +95,30 @@ def measure(
     fps
         Frame rate, Hz, in place of the video's own times.
     duration
-        Stop after so many seconds of video, as of a camera, which does not end.
+        Stop after so many seconds of video. A camera does not end by itself.
     step
         Time from one reported window to the next, s.
     progress
         Called at every frame with the number of frames so far.
     **options
-        What ``HeartRateMonitor`` or ``FacesMonitor`` takes: ``method``, ``box``, ``window``, ...
+        Options of ``HeartRateMonitor`` or ``FacesMonitor``: ``method``, ``box``, ``window``, ...
 
     Returns
     -------
     Measurement or list of Measurement
-        Of all faces a list with one for each, by number; it is empty where no face was found.
+        For all faces a list with one Measurement for each, ordered by number. It is empty if no
+        face was found.
 
     Raises
     ------
     FileNotFoundError, VideoError
         If it cannot be read as a video.
     MeasurementInterrupted
-        If it fails after the first frame.
+        If it fails after the first frame; it holds what was measured until then.
     ValueError
-        If an option makes no sense.
+        If an option has a wrong value.
+    TypeError
+        If an option has a wrong type.
     """
     if faces not in ("one", "all"):
         raise ValueError(f"faces must be 'one' or 'all', got {faces!r}")
@@ -190,16 +193,16 @@ def measure_frames(
 ) -> Measurement | list[Measurement]:
     """Measure the heart rate in a sequence of (frame, time).
 
-    Frames that ``push`` refuses for their time are left out and counted.
+    Frames whose time is not later than the time before are left out and counted.
 
     Parameters
     ----------
     frames
         What a monitor's ``push`` takes: frames with their times, s.
     monitor
-        A fresh monitor, of one face or of all; it is left as the last frame leaves it.
+        A new monitor, for one face or for all. Afterwards it is in the state of the last frame.
     name
-        What the result calls the recording.
+        Name of the recording in the result.
     step
         Time from one reported window to the next, s.
     progress
@@ -208,13 +211,13 @@ def measure_frames(
     Returns
     -------
     Measurement or list of Measurement
-        As ``measure``: a list where the monitor is one of all faces.
+        A list if ``monitor`` is a ``FacesMonitor``.
 
     Raises
     ------
     MeasurementInterrupted
-        If, after the first frame, ``frames`` raises or gives something else; holds what was
-        measured until then.
+        If ``frames`` raises or gives a wrong frame after the first one; it holds what was measured
+        until then.
     TypeError, ValueError
         If ``step`` is not positive or the first frame is none that ``push`` takes.
     """
@@ -260,13 +263,15 @@ class _Record:
         self._settings = settings
         self._recording = _core.Recording(step, settings.max_gap, settings.min_confidence)
         self._box: Box | None = None
+        self._turned = 0
         self._windows: list[Reading] = []
         self._pieces: list[tuple[Floats, Floats, NDArray[np.bool_]]] = []
 
     def take(self, reading: Reading, monitor: HeartRateMonitor) -> None:
         """Take the newest reading, and from its monitor the pulse that came with it."""
         self._pieces.append(monitor.fetch_unfiltered())
-        self._box = monitor.box or self._box
+        if monitor.box is not None:
+            self._box, self._turned = monitor.box, monitor.turned
         if self._recording.take(*reading.to_native()):
             self._windows.append(reading)
 
@@ -290,6 +295,7 @@ class _Record:
             duration=duration,
             fps=fps,
             box=self._box,
+            turned=self._turned,
             windows=tuple(self._windows),
             times=times,
             pulse=pulse,

@@ -18,12 +18,12 @@ Frame = NDArray[np.uint8]
 
 
 class VideoFile:
-    """A video file as an iterable of (frame, time), each iteration from its start.
+    """A video file as an iterable of (frame, time); each iteration starts at the first frame.
 
-    Frames are uint8 of shape (height, width, 3), blue-green-red, as they are to be seen: turned,
-    mirrored and deinterlaced as the file says. Times are seconds, the container's own, from 0 on;
-    in a damaged file they can go back, which a monitor refuses. To measure, ``open_source`` saves
-    the conversion: it gives the decoder's own planes.
+    Frames are uint8 of shape (height, width, 3), blue-green-red, turned, mirrored and deinterlaced
+    as the file says. Times are the container's own, in seconds, from 0 on. In a damaged file they
+    can go back; a monitor refuses such a frame. For a measurement ``open_source`` is faster: it
+    gives the decoder's planes without a conversion.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ class VideoFile:
     OSError
         If it cannot be opened for reading.
     VideoError
-        If it is no file, is empty, holds no video that can be decoded, or no times and ``fps`` is
-        None.
+        If it is not a file, if it is empty, if it holds no video that can be decoded, or if it has
+        no times and ``fps`` is None.
     ValueError
         If ``fps`` is not a positive number.
     """
@@ -58,7 +58,7 @@ class VideoFile:
 
     @property
     def frame_count(self) -> int:
-        """What the container says; 0 where it does not know. An estimate, for progress only."""
+        """Number of frames by the container, an estimate for progress only; 0 if not known."""
         return self.source.frame_count
 
     def __iter__(self) -> Iterator[tuple[Frame, float]]:

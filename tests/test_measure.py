@@ -102,8 +102,8 @@ def test_json_is_the_documented_one(clip_72: Path) -> None:
     found = json.loads(json.dumps(rf.measure(clip_72, box=BOX).to_json(), allow_nan=False))
     assert list(found) == [
         "video", "status", "heart_rate_bpm", "snr_db", "confidence", "coverage", "spread_bpm",
-        "frames", "skipped_frames", "damaged_frames", "duration_s", "fps", "box", "method",
-        "windows",
+        "frames", "skipped_frames", "damaged_frames", "duration_s", "fps", "box", "turned",
+        "method", "windows",
     ]  # fmt: skip
     assert list(found["windows"][0]) == [
         "start_s", "end_s", "heart_rate_bpm", "snr_db", "confidence", "coverage", "candidate_bpm",

@@ -1,4 +1,4 @@
-"""Whatever gives frames with their times, behind one interface."""
+"""Sources of frames with their times: files, pictures, cameras, addresses, streams."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def open_source(
     size: tuple[int, int] | None = None,
     timeout: float = 10.0,
 ) -> Source:
-    """Open whatever gives frames with their times.
+    """Open a source of frames with their times.
 
-    Times come from the source, in seconds: a container's own, a camera's, or from ``fps``. What has
-    neither is refused.
+    The times, in seconds, are those of the container or the camera, or they are made from ``fps``.
+    A source without times and without ``fps`` is refused.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ def open_source(
     OSError
         If it cannot be opened for reading.
     VideoError
-        If it holds no video that can be decoded, or no times and ``fps`` is None.
+        If it holds no video that can be decoded, or if it has no times and ``fps`` is None.
     TypeError, ValueError
-        If ``what`` or an option makes no sense.
+        If ``what`` or an option has a wrong type or value.
     """
     if isinstance(what, Source):
         if fps is not None:

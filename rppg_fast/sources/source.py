@@ -1,4 +1,4 @@
-"""What gives frames with their times, wherever they come from."""
+"""The interface of all sources of frames."""
 
 from __future__ import annotations
 
@@ -15,29 +15,32 @@ Pictures = Generator[tuple[AnyFrame, float], None, None]
 
 
 class VideoError(ValueError):
-    """A source that gives no readable video; the message names it and says why."""
+    """A source holds no video that can be read; the message names it and the reason."""
 
 
 class Source(ABC):
-    """Frames with their times, s, as an iterable; also a context manager that closes it.
+    """An iterable of (frame, time); times are in seconds. As a context manager it closes itself.
+
+    A frame is a ``YuvFrame``, or a uint8 array of shape (height, width, 3), blue-green-red.
 
     Attributes
     ----------
     name
-        What messages and results call it.
+        Name of the source in messages and results.
     frame_count
-        How many frames are expected, for progress only; 0 where nobody knows.
+        Expected number of frames, for progress only; 0 if it is not known.
     live
-        Whether it goes on until it is stopped, as a camera does.
+        Whether the source goes on until it is stopped, as a camera does.
     damaged
-        Of the last reading: frames that the decoder could not decode, or says are damaged.
+        Number of frames in the last reading that could not be decoded, or that the decoder says are
+        damaged.
     warnings
-        Of the last reading: what a user should know of it, a line each.
+        Lines about the last reading that a user should know.
 
     Raises
     ------
     VideoError
-        While it is read: if it gives no frame, or no time for its frames.
+        While it is read, if it gives no frame, or no time for its frames.
     """
 
     def __init__(self, name: str, *, live: bool = False) -> None:
@@ -63,11 +66,11 @@ class Source(ABC):
         """Yield the frames."""
 
     def stop(self) -> None:
-        """End the reading after the frame at hand; may be called from a signal handler."""
+        """End the reading after the current frame; a signal handler may call this."""
         self._stopped = True
 
     def close(self) -> None:
-        """Stop, and give back what was opened."""
+        """Stop the reading and close what was opened."""
         self.stop()
 
     def __enter__(self) -> Source:
