@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -44,7 +43,9 @@ class Student(_core.Student):
         super().__init__(data, source, backend)
         self._arguments = data, source, backend
         self.source = source
-        self.sha256 = hashlib.sha256(data).hexdigest()
+        from hashlib import sha256  # which takes its time
+
+        self.sha256 = sha256(data).hexdigest()
 
     def __reduce__(self) -> tuple[type[Student], tuple[bytes, str, str]]:
         return type(self), self._arguments

@@ -5,12 +5,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import pytest
 
 import rppg_fast as rf
 from tests.clips import SIZE, frame_times, skin, write_video
+from tests.zoo import Kind, write
 
 
 def variable_rate_file(path: Path, times: list[float]) -> Path:
@@ -109,18 +109,16 @@ def test_bad_rates_are_named(tmp_path: Path, fps: float) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads memory use from /proc")
 def test_a_long_video_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "long.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30.0, (640, 480))
-    for index in range(400):
-        writer.write(np.full((480, 640, 3), index % 256, np.uint8))
-    writer.release()
+    frames = ((np.full((480, 640, 3), k % 256, np.uint8), k / 30.0) for k in range(400))
+    write(path, Kind("avi", "mjpeg", "yuvj420p", size=(480, 640), full_range=True), frames)
 
     def resident_mb() -> float:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         return pages * 4096 / 2**20
 
-    before, most, frames = resident_mb(), 0.0, 0
+    before, most, count = resident_mb(), 0.0, 0
     for _ in rf.VideoFile(path):
-        frames += 1
+        count += 1
         most = max(most, resident_mb() - before)
-    assert frames == 400
+    assert count == 400
     assert most < 120.0  # all frames at once would be 350 MB
