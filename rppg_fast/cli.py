@@ -125,7 +125,11 @@ def _parser() -> argparse.ArgumentParser:
         default="one",
         help="measure the largest face, or each (default: one)",
     )
-    command.add_argument("--fps", type=float, help="frame rate, in place of the file's own times")
+    command.add_argument(
+        "--fps",
+        type=_rate,
+        help="frame rate, such as 30 or 30000/1001, in place of the file's own times",
+    )
     for name, unit, text in (
         ("window", "S", "seconds of video that a heart rate is read from"),
         ("min-window", "S", "seconds of it that must have been seen before there is one"),
@@ -149,6 +153,17 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("info", help="version, build, backends and weights")
     command.set_defaults(run=_info)
     return parser
+
+
+def _rate(text: str) -> float:
+    """Read frames per second: a number, or two as containers have them, 30000/1001."""
+    over, slash, under = text.partition("/")
+    try:
+        return float(over) / float(under) if slash else float(over)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of frames per second, such as 30 or 30000/1001"
+        ) from None
 
 
 def _box(text: str) -> tuple[int, ...]:

@@ -214,6 +214,21 @@ RPPG_API const char* const* rppg_backends(void);
 /* "warming_up", "ok", "no_face", "low_signal" or "gap"; "unknown" for any other number. */
 RPPG_API const char* rppg_status_name(int status);
 
+/* --- Formats ---------------------------------------------------------------------------------- */
+
+/* The name of a format in small letters, such as "nv12"; NULL where there is no such format. */
+RPPG_API const char* rppg_format_name(int format);
+
+/* Bytes of a frame whose rows have no gap; 0 where there is no such format or size. */
+RPPG_API size_t rppg_format_bytes(int format, int32_t width, int32_t height);
+
+/* Whether a frame looks like what was said: 1 where another format or width is far more likely,
+ * which `likely_format` and `likely_width` become; else 0, also where the frame shows too little to
+ * tell, or there is no such format or size. `data` has rows without a gap. Nothing is told of the
+ * order of red and blue, or of U and V. One frame may mislead: ask of several. */
+RPPG_API int rppg_format_guess(int format, int32_t width, int32_t height, const uint8_t* data,
+                               int* likely_format, int32_t* likely_width);
+
 /* --- Model ------------------------------------------------------------------------------------ */
 
 /* The weights that come with the library. */
