@@ -91,7 +91,7 @@ RAW = ["--size", f"{SIZE}x{SIZE}", *BOXED]
 
 def heard(program: Path, data: bytes, *options: object) -> tuple[dict[str, Any], str]:
     """Return the summary, and what stands on standard error."""
-    command = [program, *map(str, options), "--summary"]
+    command = [str(program), *map(str, options), "--summary"]
     done = subprocess.run(command, input=data, capture_output=True, timeout=300)
     assert done.returncode in (0, 3), done.stderr.decode()
     return json.loads(done.stdout.splitlines()[-1]), done.stderr.decode()
@@ -340,7 +340,7 @@ def test_damaged_pictures_are_left_out_and_their_time_passes(
 
 def test_without_libjpeg_there_is_a_way(built: Callable[..., Path]) -> None:
     folder = built(COMPILER, ("-DRPPG_JPEG=OFF",))
-    command = [folder / "rppg-fast-stream", "--format", "mjpg", "--fps", "30"]
+    command = [str(folder / "rppg-fast-stream"), "--format", "mjpg", "--fps", "30"]
     done = subprocess.run(command, input=b"", capture_output=True, timeout=60)
     assert done.returncode == 2
     for words in (b"no decoder", b"ffmpeg -f mjpeg", b"--format yuyv", b"libjpeg-dev"):
