@@ -54,4 +54,10 @@ void check_box(const Box& box, const FrameView& frame) {
                                 std::to_string(frame.height) + " high");
 }
 
+void check_turned(int degrees) {
+  if (degrees != 0 && degrees != 90 && degrees != 180 && degrees != 270)
+    throw std::invalid_argument("turned must be 0, 90, 180 or 270 degrees, is " +
+                                std::to_string(degrees));
+}
+
 }  // namespace rppg

@@ -85,4 +85,7 @@ FrameView view_rgb(const std::uint8_t* data, int height, int width, std::ptrdiff
 // Throws std::invalid_argument, naming box and frame, where the box is empty or leaves the frame.
 void check_box(const Box& box, const FrameView& frame);
 
+// Throws std::invalid_argument unless it is 0, 90, 180 or 270 degrees.
+void check_turned(int degrees);
+
 }  // namespace rppg

@@ -57,6 +57,9 @@ class AreaResize {
   std::vector<std::uint8_t> gathered_;
 };
 
+// Turns an appearance clockwise by 0, 90, 180 or 270 degrees.
+void turn_appearance(float* appearance, int degrees);
+
 enum class MotionKind { normalized, difference };
 
 // The motion of two appearances (or of any `count` values in [0, 1]).

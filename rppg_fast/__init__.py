@@ -35,8 +35,9 @@ from rppg_fast.measure import MeasurementInterrupted, measure, measure_frames
 from rppg_fast.monitor import HeartRateMonitor
 from rppg_fast.pulse import PulseSettings, Spectrum, spectrum
 from rppg_fast.reading import Box, Measurement, Reading, Status
+from rppg_fast.sources import Source, VideoError, open_source
 from rppg_fast.student import Student
-from rppg_fast.video import VideoError, VideoFile
+from rppg_fast.video import VideoFile
 from rppg_fast.yuv import YuvFrame
 
 del extend_path
@@ -54,6 +55,7 @@ __all__ = [
     "PulseSettings",
     "Reading",
     "Resampler",
+    "Source",
     "Spectrum",
     "Status",
     "Student",
@@ -69,5 +71,6 @@ __all__ = [
     "measure",
     "measure_frames",
     "motion",
+    "open_source",
     "spectrum",
 ]

@@ -1,16 +1,16 @@
 """Frames as decoders and cameras have them: planes of luma and chroma, not converted.
 
-The engine averages luma and chroma as they are and converts the averages alone, so that nobody has
-to turn whole frames into blue, green and red::
+The engine averages luma and chroma as they are and converts the averages only. So whole frames need
+not be converted to blue, green and red::
 
     height, width = 480, 640
     y, u, v = ...  # of yuv420p: uint8 arrays (480, 640), (240, 320), (240, 320)
     frame = rf.YuvFrame(y, u, v, matrix="bt709")
     reading = monitor.push(frame, time)
 
-Planes are views of any strides; of nv12, ``u = chroma[:, 0::2]`` and ``v = chroma[:, 1::2]``; of a
-yuyv frame of shape (height, 2 * width), ``y = rows[:, 0::2]``, ``u = rows[:, 1::4]`` and
-``v = rows[:, 3::4]``.
+Planes may have any strides. For nv12 they are ``u = chroma[:, 0::2]`` and ``v = chroma[:, 1::2]``.
+For a yuyv frame of shape (height, 2 * width) they are ``y = rows[:, 0::2]``, ``u = rows[:, 1::4]``
+and ``v = rows[:, 3::4]``.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ class YuvFrame:
     y
         Luma, uint8 or little-endian uint16 of shape (height, width); any strides.
     u, v
-        Chroma Cb and Cr, of the dtype of ``y`` and of one shape: each as many rows and columns as
-        ``y``, or half or a quarter as many, rounded up. Both None: the frame is grey.
+        Chroma Cb and Cr, with the dtype of ``y`` and equal shapes: as many rows and columns as
+        ``y``, or half or a quarter as many, rounded up. If both are None, the frame is grey.
     bits
-        Significant bits of a sample: 8 of uint8, 9 to 16 of uint16.
+        Number of significant bits of a sample: 8 for uint8, 9 to 16 for uint16.
     shift
-        Bits of a uint16 below these, which do not count: 0 of yuv420p10le, 6 of p010.
+        Number of lower bits of a uint16 that do not count: 0 for yuv420p10le, 6 for p010.
     full_range
-        Whether luma goes from 0 to the largest number, as in JPEG, or from 16 to 235 of 255, as in
-        nearly all video; chroma accordingly.
+        Whether luma goes from 0 to the largest number, as in JPEG. If not, it goes from 16 to 235
+        of 255, as in nearly all video. Chroma has the corresponding range.
     matrix
-        How luma is made of red, green and blue: "bt601", "bt709" or "bt2020". The conversion is
-        linear: what a transfer function such as PQ or HLG has done is left as it is.
+        The coefficients of luma: "bt601", "bt709" or "bt2020". The conversion is linear; a transfer
+        function such as PQ or HLG is not reversed.
     phase
-        How many pixels less than the others the first column and the first row of chroma have: not
-        0 where a frame of odd size is seen mirrored, or is cropped at an odd pixel.
+        By how many pixels the first column and the first row of chroma are smaller than the others.
+        It is not 0 if a frame of odd size is mirrored, or if a frame is cropped at an odd pixel.
 
     Raises
     ------
     TypeError
-        If a plane is no array.
+        If a plane is not an array.
     ValueError
-        If a plane has another dtype or shape, or another argument makes no sense; the message names
+        If a plane has another dtype or shape, or another argument a wrong value; the message names
         it.
     """
 
@@ -92,23 +92,23 @@ class YuvFrame:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(height, width, 3): the shape of the array that ``to_bgr`` gives."""
+        """Shape of the array that ``to_bgr`` returns: (height, width, 3)."""
         return (*self.y.shape, 3)
 
     def turned(self, quarter_turns: int) -> YuvFrame:
-        """Return the same pixels seen turned; nothing is copied.
+        """Return the frame turned by quarter turns; no pixel is copied.
 
         Parameters
         ----------
         quarter_turns
-            How many times the frame is turned by 90 degrees counter-clockwise, negative ones
-            clockwise, as ``numpy.rot90`` turns an array.
+            Number of turns by 90 degrees counter-clockwise, as in ``numpy.rot90``; a negative
+            number turns clockwise.
 
         Returns
         -------
         YuvFrame
-            Of width ``height`` and height ``width`` after an odd number. A pixel of column x and
-            row y lies in column y and row ``width - 1 - x`` after one quarter turn.
+            After an odd number of turns, width and height are exchanged. One turn moves a pixel
+            from column x and row y to column y and row ``width - 1 - x``.
         """
         return replace(
             self,
@@ -119,7 +119,7 @@ class YuvFrame:
         )
 
     def mirrored(self) -> YuvFrame:
-        """Return the same pixels with left and right exchanged; nothing is copied."""
+        """Return the frame with left and right exchanged; no pixel is copied."""
         u, v = (None if plane is None else plane[:, ::-1] for plane in (self.u, self.v))
         phase = self._native.turned_phase(0, mirrored=True)
         return replace(self, y=self.y[:, ::-1], u=u, v=v, phase=phase)
@@ -131,7 +131,8 @@ class YuvFrame:
 
         Returns
         -------
-        uint8 of shape (height, width, 3).
+        ndarray
+            uint8 of shape (height, width, 3).
         """
         return _core.to_bgr(self)
 

@@ -13,9 +13,12 @@ from bench.engine import COMPILER, run
 from tests.abi import FOLDER, describe, step_needed, version
 from tests.library import HEADER, declarations
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ["cmake", "nm", "cc"])), reason="there is no cmake, nm or cc"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not all(map(shutil.which, ["cmake", "nm", "cc"])), reason="there is no cmake, nm or cc"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

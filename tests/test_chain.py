@@ -33,6 +33,8 @@ from training.models import load_model  # noqa: E402
 from training.run import CHECKPOINT, LOG  # noqa: E402
 from training.score import predict  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = ("teacher", "plain", "distilled")
 STUDENTS = ("plain", "distilled")
 

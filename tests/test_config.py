@@ -28,7 +28,7 @@ def test_the_shipped_config_loads_and_its_json_is_stable() -> None:
     assert config.sha256() != replace(config, seed=config.seed + 1).sha256()
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.toml")), ids=lambda path: path.stem)
 def test_every_config_of_the_project_loads(path: Path) -> None:
     config = config_module.load(path)
     assert from_mapping(json.loads(config.to_json()), "its JSON") == config
@@ -128,3 +128,28 @@ def test_a_whole_number_may_stand_for_a_float(tmp_path: Path) -> None:
 def test_every_name_that_a_field_may_hold_is_listed() -> None:
     names = {f.name for kind in (Config, Distillation) for f in fields(kind) if f.type == "str"}
     assert names == set(CHOICES)
+
+
+def test_a_config_says_only_what_differs_from_its_base(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(toml(DISTILLED), encoding="utf-8")
+    (tmp_path / "sub").mkdir()
+    file = tmp_path / "sub" / "changed.toml"
+    file.write_text('base = "../base.toml"\nseed = 7\n[distillation]\nmiddle = 0.25\n', "utf-8")
+    changed = replace(DISTILLED, seed=7, distillation=replace(PAPER, middle=0.25))
+    assert config_module.load(file) == changed
+    (tmp_path / "third.toml").write_text('base = "sub/changed.toml"\nflip = 0.25\n', "utf-8")
+    assert config_module.load(tmp_path / "third.toml") == replace(changed, flip=0.25)
+
+
+def test_a_base_that_is_no_config_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    for base, message in (("1", "base must be the path"), ('"a.toml"', "based on this file")):
+        file.write_text(f"base = {base}\n", encoding="utf-8")
+        with pytest.raises(ValueError, match=f"a.toml: .*{message}"):
+            config_module.load(file)
+    file.write_text('base = "b.toml"\n', encoding="utf-8")
+    with pytest.raises(OSError, match=r"b\.toml"):
+        config_module.load(file)
+    (tmp_path / "b.toml").write_text('base = "a.toml"\n', encoding="utf-8")
+    with pytest.raises(ValueError, match="based on this file"):
+        config_module.load(file)

@@ -23,6 +23,8 @@ from training.report import measure  # noqa: E402
 from training.run import CHECKPOINT  # noqa: E402
 from training.splits import Fold, Split  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 # Rounded to four decimals in a table.
 TABLE_TOLERANCE = 1e-4
 

@@ -19,6 +19,8 @@ from tests.golden import golden
 from tests.tiers import APPEARANCE_TOLERANCE, FLOAT32_TIER, MOTION_TOLERANCE
 from tests.weights import random_tensors, safetensors_bytes
 
+pytestmark = pytest.mark.slow
+
 ORDERS = ("forward", "backward", "shuffled")
 COMPILER = os.environ.get("CXX", "c++")
 

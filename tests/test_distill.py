@@ -199,6 +199,7 @@ def test_only_the_student_learns(clips: Clips, taught: Checkpoint, settings: Dis
     assert not any(name.startswith("teacher.") for name in changed)
 
 
+@pytest.mark.slow
 def test_distilling_brings_the_student_closer(clips: Clips, taught: Checkpoint) -> None:
     left = {}
     for weight in (0.0, 1.0):
@@ -241,6 +242,7 @@ def clips_of_others(clips: Clips, folder: Path) -> Clips:
     return make_clips(folder / "validation", seed=2, seconds=SECONDS)
 
 
+@pytest.mark.slow
 def test_a_killed_and_resumed_distillation_ends_with_the_same_bits(
     clips: Clips, taught: Checkpoint, whole: Path, tmp_path: Path
 ) -> None:

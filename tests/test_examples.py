@@ -92,6 +92,7 @@ def test_a_c_program_prints_what_measure_reads(
     assert f"confidence {expected.confidence:.3f}" in printed
 
 
+@pytest.mark.slow
 def test_so_it_does_on_a_cortex_a57(
     built: Callable[..., Path], clip: Path, expected: rf.Measurement, tmp_path: Path
 ) -> None:

@@ -201,6 +201,7 @@ def run(folder: Path, out: str, *options: str) -> int:
     return inject([*catalogue, *places, *options])
 
 
+@pytest.mark.slow
 def test_a_clip_has_its_pulse_its_truth_and_its_origin(made: Path) -> None:
     assert run(made, "lossless", "--encoder", "ffv1", "--amplitudes", "1.2", "0") == 0
     folder = made / "lossless" / "walk-1.2-1"
@@ -241,6 +242,7 @@ def test_the_same_command_goes_on_and_other_settings_are_refused(
     assert "made with other settings" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_negatives_are_what_they_say_and_hold_no_pulse(made: Path) -> None:
     assert run(made, "none", "--kind", "none-variants", "--encoder", "ffv1") == 0
     clips = {}

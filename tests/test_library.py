@@ -740,7 +740,12 @@ def walk(time: float) -> tuple[float, float] | None:
 
 @pytest.mark.parametrize(
     ("scene", "color", "method"),
-    [("walk", "bgr", "student"), ("walk", "rgb", "fusion"), ("picture", "bgr", "student")],
+    [
+        ("walk", "bgr", "student"),
+        ("walk", "rgb", "fusion"),
+        ("picture", "bgr", "student"),
+        ("lies", "rgb", "fusion"),
+    ],
 )
 def test_a_monitor_gives_the_packages_bits(
     library: Library,
@@ -752,22 +757,29 @@ def test_a_monitor_gives_the_packages_bits(
 ) -> None:
     """Of somebody who walks, leaves for a moment and comes back, while the clock is set back.
 
-    And of somebody beside a larger picture, which is passed over for the living face.
+    Of somebody beside a larger picture, which is passed over for the living face. And of somebody
+    filmed by a camera that lies on its side, then upside down.
     """
     for module in ("scipy", "av", "tqdm", "skimage"):
         pytest.importorskip(module, reason="the person's portrait needs the extra 'train'")
     from tests.people import Person, filmed, still
 
-    picture = [Person(0.0, still(110.0), 1.2), Person(84.0, still(330.0))]
+    people = {
+        "walk": [Person(84.0, walk)],
+        "picture": [Person(0.0, still(110.0), 1.2), Person(84.0, still(330.0))],
+        "lies": [Person(84.0, lambda time: (200 + 10 * time, 120.0))],
+    }
     options = options_of(library, window_s=3.0, method=method.encode())
     monitor = library.make("monitor", model, options, face_model, None)
     expected = rf.HeartRateMonitor(window=3.0, color=color, method=method)
     times = [i / 30 for i in range(200 if scene == "walk" else 300)]
     if scene == "walk":
         times[150:] = [time - 60 for time in times[150:]]  # a clock that is set back
-    reading, box, statuses, boxes = new_reading(), lib.Box(), set(), set()
-    for pixels, time in filmed([Person(84.0, walk)] if scene == "walk" else picture, times):
+    reading, box, statuses, boxes, turns = new_reading(), lib.Box(), set(), set(), []
+    for pixels, time in filmed(people[scene], times):
         shown = np.ascontiguousarray(pixels[:, ::-1] if time < 0 else pixels)
+        if scene == "lies":
+            shown = np.ascontiguousarray(np.rot90(pixels, 3 if time < 6.5 else 2))
         frame = frame_of(shown, lib.RGB24 if color == "rgb" else lib.BGR24)
         code = library.call.rppg_monitor_push(monitor, frame, time, reading, box)
         if code == lib.TIME:
@@ -780,9 +792,14 @@ def test_a_monitor_gives_the_packages_bits(
         assert reading.values() == native(said)
         measured = (box.x0, box.y0, box.x1, box.y1)
         assert measured == tuple(expected.box or (0, 0, 0, 0))
+        assert library.call.rppg_monitor_turned(monitor) == expected.turned
         statuses.add(said.status)
         boxes.add(measured)
-    if scene == "walk":
+        turns.append(expected.turned)
+    if scene == "lies":
+        assert {90, 180} <= set(turns)
+        assert len(boxes) > 5
+    elif scene == "walk":
         assert statuses >= {rf.Status.WARMING_UP, rf.Status.NO_FACE}
         assert len(boxes) > 5
     else:
@@ -825,6 +842,7 @@ def test_errors_of_faces_name_what_is_wrong(
         code, message = fail("face_detector", face_model, options)
         assert code == lib.ARGUMENT
         assert word in message
+    assert library.call.rppg_monitor_turned(None) == 0
     assert fail("face_detector", None, None) == (lib.ARGUMENT, "model is NULL")
     assert fail("monitor", model, None, None, None) == (lib.ARGUMENT, "face_model is NULL")
     monitor = library.make("monitor", model, None, face_model, None)

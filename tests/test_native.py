@@ -116,6 +116,7 @@ def engine(request: pytest.FixtureRequest, built: Callable[..., Path]) -> Engine
     return Engine(target, built(target.compiler, target.options))
 
 
+@pytest.mark.slow
 def test_every_processor_runs_its_backends_and_they_are_right(
     engine: Engine, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
@@ -146,6 +147,7 @@ def test_sums_of_products_stay_in_registers(name: str, built: Callable[..., Path
         assert "(%rsp" not in instructions
 
 
+@pytest.mark.slow
 def test_every_processor_reads_the_same_heart_rate(engine: Engine) -> None:
     lines = engine.run("run_stream", BUNDLED_WEIGHTS, TRUE_RATE, 11).splitlines()
     readings = {line.split()[0]: [float(x) for x in line.split()[1:]] for line in lines}
@@ -158,6 +160,7 @@ def test_every_processor_reads_the_same_heart_rate(engine: Engine) -> None:
         assert snr == pytest.approx(expected_snr, abs=allowed(backend, SAME_SNR, BF16_SNR))
 
 
+@pytest.mark.slow
 def test_every_processor_finds_the_same_faces(engine: Engine, tmp_path: Path) -> None:
     frame, _ = next(iter(VideoFile(BUNDLED_WEIGHTS.parent / "demo.mp4")))
     (expected,) = rf.MTCNN()(frame)
@@ -166,9 +169,10 @@ def test_every_processor_finds_the_same_faces(engine: Engine, tmp_path: Path) ->
     printed = engine.run("run_face", mtcnn.WEIGHTS, tmp_path / "frame", width, height)
     for line in printed.splitlines():
         backend, *numbers = line.split()
-        found, again = np.array(numbers, float).reshape(2, 5)
+        found, again, *lying = np.array(numbers, float).reshape(5, 5)
         assert found == pytest.approx([*expected.edges, expected.probability], abs=SAME_FACE)
-        assert again == pytest.approx(found, abs=SAME_FACE_AGAIN * expected.side), backend
+        for other in (again, *lying):
+            assert other == pytest.approx(found, abs=SAME_FACE_AGAIN * expected.side), backend
 
 
 def heart_rates(change: NDArray[np.float64]) -> list[float]:
@@ -194,6 +198,7 @@ def clips() -> dict[str, NDArray[np.float32]]:
     return {name: rf.motion(faces[:-1], faces[1:]) for name, faces in appearances.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["AVX-512 and AMX in software"], indirect=True)
 def test_amx_keeps_to_its_tier_on_clips(
     engine: Engine, clips: dict[str, NDArray[np.float32]], tmp_path: Path

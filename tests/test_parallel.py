@@ -148,6 +148,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_two_processes_train_like_one(runs: Path) -> None:
     same_run(runs / "student", runs / "student-2", SHORT.steps)
 

@@ -23,6 +23,8 @@ from training.real_items import Item  # noqa: E402
 from training.real_measure import pulse_windows  # noqa: E402
 from training.real_tables import Result, totals  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 RATE, FPS = 72.0, 30.0
 # Of a clear pulse in a portrait that stands still.
 TOLERANCE_BPM = 1.0

@@ -15,6 +15,8 @@ from tests.clips import SIZE, frame_times, skin
 from tests.golden import golden
 from tests.test_native import HERE
 
+pytestmark = pytest.mark.slow
+
 # Of each program: what is wrong shows at once, if at all.
 FUZZ_SECONDS = 4
 MOTIONS, SECONDS, THREADS = 4, 10.5, 4

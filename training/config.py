@@ -226,16 +226,37 @@ def _build(kind: type[Table], values: Mapping[str, Any], source: str, optional: 
 def load(path: Path) -> Config:
     """Read a config from a TOML file.
 
+    The file may name another one as its ``base``, a path relative to its own folder; it then holds
+    only what is different. A ``[distillation]`` table changes the base's entry by entry.
+
     Raises
     ------
     OSError
-        If the file cannot be read.
+        If the file, or one that it is based on, cannot be read.
     ValueError
-        If it is not TOML or not a config; names the file and the key.
+        If it is not TOML or not a config, or is based on itself; names the file and the key.
     """
-    with path.open("rb") as file:
-        try:
-            values = tomllib.load(file)
-        except ValueError as error:  # neither TOML nor, perhaps, text
-            raise ValueError(f"{path}: {error}") from None
-    return from_mapping(values, str(path))
+    return from_mapping(_read(path, ()), str(path))
+
+
+def _read(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    """Read the values of a file and of what it is based on; ``above`` are those based on it."""
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_bytes().decode())
+    except ValueError as error:  # neither TOML nor, perhaps, text
+        raise ValueError(f"{path}: {error}") from None
+    name = values.pop("base", None)
+    if name is None:
+        return values
+    if not isinstance(name, str):
+        raise ValueError(f"{path}: base must be the path of a config, not {name!r}")
+    base = (path.parent / name).resolve()
+    if base in (*above, path.resolve()):
+        raise ValueError(f"{path}: base: {name} is based on this file")
+    merged = _read(base, (*above, path.resolve()))
+    for key, value in values.items():
+        old = merged.get(key)
+        merged[key] = (
+            {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+        )
+    return merged

@@ -1,10 +1,12 @@
-"""Files: written so that a run that is killed leaves nothing half done, and hashed."""
+"""Files: written so that a run that is killed leaves nothing half done, hashed, and as JSON."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 
 def file_sha256(path: Path) -> str:
@@ -23,3 +25,34 @@ def replace_file(path: Path, content: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def as_json(values: Any) -> bytes:
+    """Write values as JSON for people to read and to compare: one line for each row of a table.
+
+    A list or an object is one line where nothing in it is nested more than once; a larger one has a
+    line for each of its members.
+    """
+    return (_lines(values, "") + "\n").encode()
+
+
+def _lines(values: Any, indent: str) -> str:
+    if _depth(values) <= 2:
+        return json.dumps(values, allow_nan=False)
+    inner = indent + " "
+    if isinstance(values, dict):
+        members = [f"{json.dumps(str(k))}: {_lines(v, inner)}" for k, v in values.items()]
+        opening, closing = "{}"
+    else:
+        members = [_lines(value, inner) for value in values]
+        opening, closing = "[]"
+    return f"{opening}\n{inner}" + f",\n{inner}".join(members) + f"\n{indent}{closing}"
+
+
+def _depth(values: Any) -> int:
+    """Count how deep lists and objects are nested; 0 for a plain value."""
+    if isinstance(values, dict):
+        values = list(values.values())
+    if not isinstance(values, (list, tuple)):
+        return 0
+    return 1 + max(map(_depth, values), default=0)

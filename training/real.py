@@ -36,7 +36,7 @@ import rppg_fast as rf
 from rppg_fast.monitor import BOX_SCALE, DEFAULT_METHOD, METHODS
 from training.command import command
 from training.data.catalogue import PARTS
-from training.files import replace_file
+from training.files import as_json, replace_file
 from training.real_items import Item, made_items, real_items
 from training.real_measure import Record, Settings, engine, measured
 from training.real_tables import (
@@ -224,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     text, values = report(results, failed, others, about)
     replace_file(args.out / "report.md", text.encode())
-    replace_file(args.out / "report.json", (json.dumps(values, indent=1) + "\n").encode())
+    replace_file(args.out / "report.json", as_json(values))
     print(totals_table(results))
     for name, why in failed.items():
         print(f"{name}: {why}", file=sys.stderr)

@@ -22,7 +22,7 @@ import numpy as np
 
 from training.command import command
 from training.data.clips import Clips
-from training.files import replace_file
+from training.files import as_json, replace_file
 
 PARTS = ("test", "validation")
 """Of a fold, what may be evaluated."""
@@ -101,7 +101,7 @@ class Split:
     def save(self, path: Path, made_by: str) -> None:
         """Write a split file."""
         values = {"name": self.name, "made_by": made_by, "folds": [asdict(f) for f in self.folds]}
-        replace_file(path, (json.dumps(values, indent=1) + "\n").encode())
+        replace_file(path, as_json(values))
 
 
 def _fold(values: object) -> Fold:

@@ -20,7 +20,7 @@ from typing import Any
 
 from training.command import command
 from training.evaluation import Evaluation
-from training.files import replace_file
+from training.files import as_json, replace_file
 from training.report import mean_over_folds
 from training.splits import PARTS
 
@@ -219,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table = json.loads(given.show.read_text(encoding="utf-8"))
     else:
         table = make_table(given.runs, given.part, given.only)
-        replace_file(given.out, (json.dumps(table, indent=1) + "\n").encode())
+        replace_file(given.out, as_json(table))
     print(as_markdown(table), end="")
     return 0
 

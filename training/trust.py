@@ -11,7 +11,6 @@ for windows and for whole recordings. Videos are those of ``training.data.inject
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -35,7 +34,7 @@ from training.command import command
 from training.confidence import CLOSE, FAR, summed_up
 from training.data.clips import Clips
 from training.data.decoys import kinds
-from training.files import replace_file
+from training.files import as_json, replace_file
 from training.metrics import PULSE, mae, mean, rmse
 from training.readout import Floats
 from training.sources import open_network, open_source
@@ -257,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "reliability": reliability(list(sets.values())),
     }
     given.out.mkdir(parents=True, exist_ok=True)
-    replace_file(given.out / "trust.json", (json.dumps(values, indent=1) + "\n").encode())
+    replace_file(given.out / "trust.json", as_json(values))
     draw(list(sets.values()), given.out / "trust.png")
     print(as_markdown(table))
     print(recordings_as_markdown(whole))

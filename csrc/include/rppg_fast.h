@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 #define RPPG_ABI_MAJOR 0
-#define RPPG_ABI_MINOR 4
+#define RPPG_ABI_MINOR 5
 
 #define RPPG_API __attribute__((visibility("default")))
 
@@ -367,7 +367,7 @@ RPPG_API int rppg_face_detector_create(const rppg_face_model* model,
                                        const rppg_face_options* options,
                                        rppg_face_detector** detector);
 
-/* Finds the faces in a frame, the most probable first. `count` is how many there are, of which the
+/* Finds the upright faces in a frame, the most probable first. `count` is how many there are, of which the
  * first `capacity` are copied. One of less than 0.9 may well be none. Takes milliseconds; memory of
  * 12 bytes a pixel stays with the detector. RPPG_ERROR_ARGUMENT. */
 RPPG_API int rppg_face_detector_find(rppg_face_detector* detector, const rppg_frame* frame,
@@ -396,14 +396,19 @@ RPPG_API int rppg_monitor_create(const rppg_model* model, const rppg_stream_opti
 
 /* Takes the frame that was seen at `time_s`, finds the largest face or follows it, and reads the
  * window that ends there; the status is RPPG_STATUS_NO_FACE from less than a second after the face
- * has left until it or another one is back, which begins a window. `box`, where not NULL, becomes
- * what is measured, zeros where that is nothing. While the face hardly moves the box stays; after
- * one that moves it glides. At most one look at the face, four times a second, or one search of the
- * frame, twice a second while there is none, is spent on a frame: these take longer than the
- * others. In frames of another size the face is searched anew. RPPG_ERROR_ARGUMENT,
- * RPPG_ERROR_TIME: as in rppg_stream_push. */
+ * has left until it or another one is back, which begins a window. The face may be turned by any
+ * quarter turns, as where the camera lies on its side. `box`, where not NULL, becomes what is
+ * measured, in the frame as it was given, zeros where that is nothing. While the face hardly moves
+ * the box stays; after one that moves it glides. At most one look at the face, four times a second,
+ * or one search of the frame, four times a second while there is none, every other one for faces
+ * that are turned, is spent on a frame: these take longer than the others. In frames of another size
+ * the face is searched anew. RPPG_ERROR_ARGUMENT, RPPG_ERROR_TIME: as in rppg_stream_push. */
 RPPG_API int rppg_monitor_push(rppg_monitor* monitor, const rppg_frame* frame, double time_s,
                                rppg_reading* reading, rppg_box* box);
+
+/* How far the face in the box is turned clockwise from upright, degrees: 0, 90, 180 or 270; 0 while
+ * there is none. The network sees it upright. */
+RPPG_API int rppg_monitor_turned(const rppg_monitor* monitor);
 
 /* Forgets all frames. */
 RPPG_API void rppg_monitor_reset(rppg_monitor* monitor);
