@@ -25,10 +25,11 @@ constexpr double kContrast = 6.0, kLeastBits = 0.25;
 // around the middle and of less contrast than luma, or red, green and blue that rise together.
 constexpr double kIsotropy = 5.0, kChromaMiddle = 60.0, kChromaContrast = 0.8, kTogether = 0.5;
 
-// Nobody can tell by a pattern: rows that differ this many times as much as neighbours in a row do
-// (where the width is wrong, some thirty times), or differences larger than those of noise, which
-// are 1.15 deviations.
-constexpr double kStriped = 100.0, kAlternating = 1.3;
+// Nobody can tell by a pattern: rows that differ so many times as much as neighbours in a row do
+// (where the width is wrong, some thirty times), neighbours that differ so many times as much as
+// rows do (where U and V are taken for luma, some hundred times), or differences larger than those
+// of noise, which are 1.15 deviations.
+constexpr double kStripedAcross = 100.0, kStripedDown = 1000.0, kAlternating = 1.3;
 
 constexpr int kRows = 120;       // that are looked at, of as many as there are
 constexpr int kFewestRows = 16;  // that tell something
@@ -152,9 +153,10 @@ bool is_plausible(const Trial& reading, Colours colours) {
   return true;
 }
 
-// Stripes across, and squares of a pixel or two: regular pictures may be read in more than one way.
+// Stripes, and squares of a pixel or two: regular pictures may be read in more than one way.
 bool is_pattern(const Texture& texture) {
-  return texture.down > kStriped * texture.across ||
+  return texture.down > kStripedAcross * texture.across ||
+         texture.across > kStripedDown * texture.down ||
          std::min(texture.across, texture.down) > kAlternating * texture.deviation;
 }
 

@@ -20,7 +20,7 @@ from tests.raw_frames import EVEN_WIDTH, FORMATS, pack
 
 NAMES = list(FORMATS)
 # Of frames of one clip in the formats that are mixed up most; see csrc/format_guess.cpp.
-NAMED = 0.9
+NAMED = 0.8
 
 
 @pytest.fixture(scope="module")
