@@ -58,9 +58,9 @@ class RawPipe : public Source {
 
   bool next(rppg_frame& frame, double& time) override {
     if (!frames_.fill(input_, times_.count())) return false;
-    check_.see(frames_.frame());
+    time = times_.next();  // before anything else takes its time
     frame = frames_.frame();
-    time = times_.next();
+    check_.see(frame);
     return true;
   }
 
