@@ -28,6 +28,7 @@ build() {
     "--config-settings=build-dir=$work/build-$processor" "$root"
   python -m zipfile -e "$work/raw/"*"$processor.whl" "$work/unpacked-$processor"
   check_glibc "$processor" "$work/unpacked-$processor"/rppg_fast/_core*.so
+  check_glibc "$processor" "$work/unpacked-$processor"/*.data/scripts/rppg-fast-stream
   auditwheel repair --wheel-dir "$out" "$work/raw/"*"$processor.whl" # as old a platform as will do
   auditwheel show "$out/"*"$tag"*"$processor.whl"
 }

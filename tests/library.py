@@ -114,6 +114,7 @@ class Summary(c.Structure):
 _TYPES = {
     "int": c.c_int,
     "double": c.c_double,
+    "int32_t": c.c_int32,
     "size_t": c.c_size_t,
     "const char*": c.c_char_p,
     "void": None,

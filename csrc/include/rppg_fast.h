@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 #define RPPG_ABI_MAJOR 0
-#define RPPG_ABI_MINOR 4
+#define RPPG_ABI_MINOR 5
 
 #define RPPG_API __attribute__((visibility("default")))
 
@@ -213,6 +213,21 @@ RPPG_API const char* const* rppg_backends(void);
 
 /* "warming_up", "ok", "no_face", "low_signal" or "gap"; "unknown" for any other number. */
 RPPG_API const char* rppg_status_name(int status);
+
+/* --- Formats ---------------------------------------------------------------------------------- */
+
+/* The name of a format in small letters, such as "nv12"; NULL where there is no such format. */
+RPPG_API const char* rppg_format_name(int format);
+
+/* Bytes of a frame whose rows have no gap; 0 where there is no such format or size. */
+RPPG_API size_t rppg_format_bytes(int format, int32_t width, int32_t height);
+
+/* Whether a frame looks like what was said: 1 where another format or width is far more likely,
+ * which `likely_format` and `likely_width` become; else 0, also where the frame shows too little to
+ * tell, or there is no such format or size. `data` has rows without a gap. Nothing is told of the
+ * order of red and blue, or of U and V. One frame may mislead: ask of several. */
+RPPG_API int rppg_format_guess(int format, int32_t width, int32_t height, const uint8_t* data,
+                               int* likely_format, int32_t* likely_width);
 
 /* --- Model ------------------------------------------------------------------------------------ */
 
@@ -386,8 +401,8 @@ RPPG_API int rppg_monitor_create(const rppg_model* model, const rppg_stream_opti
  * measured, in the frame as it was given, zeros where that is nothing. While the face hardly moves
  * the box stays; after one that moves it glides. At most one look at the face, four times a second,
  * or one search of the frame, four times a second while there is none, every other one for faces
- * that are turned, is spent on a frame: these take longer than the others. In frames of another size the face is searched anew. RPPG_ERROR_ARGUMENT,
- * RPPG_ERROR_TIME: as in rppg_stream_push. */
+ * that are turned, is spent on a frame: these take longer than the others. In frames of another size
+ * the face is searched anew. RPPG_ERROR_ARGUMENT, RPPG_ERROR_TIME: as in rppg_stream_push. */
 RPPG_API int rppg_monitor_push(rppg_monitor* monitor, const rppg_frame* frame, double time_s,
                                rppg_reading* reading, rppg_box* box);
 

@@ -12,6 +12,7 @@
 
 #include "colour.hpp"
 #include "face/picture.hpp"
+#include "format_guess.hpp"
 #include "formats.hpp"
 #include "resize.hpp"
 
@@ -42,6 +43,7 @@ Given of_table(FuzzedDataProvider& given, int height, int width) {
   out.frame.full_range = given.ConsumeBool();
   out.frame.matrix = static_cast<rppg::Matrix>(given.ConsumeIntegralInRange(0, 2));
   fill(given, out.memory.get(), bytes);
+  rppg::guess_format(format, width, height, out.memory.get());
   return out;
 }
 
