@@ -43,6 +43,9 @@ class Frame(c.Structure):
         ("stride", c.c_ssize_t),
         ("chroma", c.c_void_p),
         ("chroma_stride", c.c_ssize_t),
+        ("chroma_v", c.c_void_p),
+        ("range", c.c_int32),
+        ("matrix", c.c_int32),
     ]
 
 

@@ -26,6 +26,8 @@ ARM_TOOLS = ["cmake", ARM_COMPILER, EMULATOR[0]]
 
 # Conversion to 8-bit colours rounds what the program averages unrounded.
 SAME_RATE = 0.1  # bpm
+# And where the box is the detector's, it may lie a pixel further on.
+LYING_RATE = 0.5  # bpm
 # Other processors round sums in another order.
 EMULATED_RATE = 0.01  # bpm
 MEMORY = 8 << 20  # bytes
@@ -97,7 +99,7 @@ def check_same(lines: list[dict[str, Any]], expected: dict[str, Any]) -> None:
     windows = [r for r in readings if r["status"] in ("ok", "low_signal")]
     assert [{name: r[name] for name in names} for r in windows] == expected["windows"]
     assert summary == {name: expected[name] for name in summary}
-    assert set(summary) == set(expected) - {"video", "windows", "missing_frames"}
+    assert set(summary) == set(expected) - {"video", "windows", "damaged_frames"}
 
 
 @pytest.mark.parametrize("color", ["bgr", "rgb"])
@@ -166,6 +168,19 @@ def test_the_program_finds_the_face_and_reads_what_measure_reads(
     check_same(demo_lines(program, tmp_path, demo()), expected)
 
 
+@pytest.mark.parametrize("turned", [90, 180, 270])
+def test_so_it_does_where_the_camera_lies(program: Path, tmp_path: Path, turned: int) -> None:
+    clip = [
+        (np.ascontiguousarray(np.rot90(frame, -turned // 90)), time)
+        for frame, time in demo()
+        if time < 7
+    ]
+    expected = measure_frames(clip, rf.HeartRateMonitor()).to_json()
+    assert expected["turned"] == turned
+    assert expected["heart_rate_bpm"] is not None
+    check_same(demo_lines(program, tmp_path, clip), expected)
+
+
 @pytest.mark.slow
 def test_so_it_does_on_a_cortex_a57(arm_program: list[str], tmp_path: Path) -> None:
     clip = [(frame, time) for frame, time in demo() if time < 4.5]
@@ -203,6 +218,26 @@ def test_luma_and_chroma_read_the_same_heart(
     found = stream(program, data, "--format", layout, "--fps", FPS, "--summary")[-1]
     expected = measured(frames, [i / FPS for i in range(len(frames))])
     assert found["heart_rate_bpm"] == pytest.approx(expected["heart_rate_bpm"], abs=SAME_RATE)
+
+
+@pytest.mark.parametrize("turned", [90, 180])
+@pytest.mark.parametrize("layout", ["nv12", "yuyv"])
+def test_a_face_that_lies_is_found_in_luma_and_chroma(
+    program: Path, tmp_path: Path, layout: str, turned: int
+) -> None:
+    clip = [
+        (np.ascontiguousarray(np.rot90(frame, -turned // 90)), time)
+        for frame, time in demo()
+        if time < 8
+    ]
+    expected = demo_lines(program, tmp_path, clip)[-1]
+    height, width = clip[0][0].shape[:2]
+    data = raw([CONVERSIONS[layout](frame) for frame, _ in clip])
+    options = ("--size", f"{width}x{height}", "--times", tmp_path / "times", "--summary")
+    found = lines_of(program, data, "--format", layout, *options)[-1]
+    assert found["turned"] == expected["turned"] == turned
+    np.testing.assert_allclose(found["box"], expected["box"], atol=0.03 * width)
+    assert found["heart_rate_bpm"] == pytest.approx(expected["heart_rate_bpm"], abs=LYING_RATE)
 
 
 @pytest.mark.parametrize("layout", ["nv12", "yuyv"])
