@@ -521,7 +521,7 @@ def test_every_other_format_is_converted_or_named() -> None:
         else:
             assert found.shape == (48, 64, 3)
     assert "rgb24" not in refused
-    assert len(refused) < 30  # of floating point and the like
+    assert len(refused) < 40  # of floating point, with the big end first, and the like
 
 
 class Sided:
