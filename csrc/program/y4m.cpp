@@ -4,7 +4,6 @@
 
 #include <cstdio>
 #include <cstring>
-#include <sstream>
 
 #include "source.hpp"
 
@@ -60,10 +59,13 @@ std::string interlacing(const std::string& text) {
 
 Y4mHeader parse_y4m(const std::string& line) {
   Y4mHeader out;
-  std::istringstream words(line);
-  std::string word, layout = "420";
-  words >> word;  // what it begins with
-  while (words >> word) {
+  std::string layout = "420";
+  std::size_t at = line.find(' ');  // behind what it begins with
+  while (at != std::string::npos) {
+    const std::size_t begin = at + 1;
+    at = line.find(' ', begin);
+    const std::string word = line.substr(begin, at == std::string::npos ? at : at - begin);
+    if (word.empty()) continue;
     const std::string value = word.substr(1);
     switch (word[0]) {
       case 'W':
