@@ -88,6 +88,12 @@ SIGNALS: int
 """How many signals a window takes of a frame: the level of the network's pulse, then those."""
 EVIDENCE: int
 """How many things are known of a candidate; in the order of ``Testimony`` in csrc/witness.hpp."""
+EVIDENCE_SNR: int
+EVIDENCE_HEIGHT: int
+EVIDENCE_COVERAGE: int
+EVIDENCE_CHROM_HEIGHT: int
+EVIDENCE_POS_HEIGHT: int
+"""Places of some of them: ``snr``, ``height``, and so on."""
 
 def observe(appearance: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return what a window takes of an appearance besides the pulse, (``OBSERVED``,).
