@@ -71,9 +71,9 @@ def fit(
     weight = weight / weight.sum()
     mean_ = weight @ said
     deviation = np.sqrt(weight @ (said - mean_) ** 2) + 1e-9
-    x = torch.from_numpy(np.clip((said - mean_) / deviation, -FARTHEST, FARTHEST))
-    y = torch.from_numpy(right.astype(np.float64))
-    w = torch.from_numpy(weight)
+    # Single precision, as the engine keeps the weights: half the time.
+    bounded = np.clip((said - mean_) / deviation, -FARTHEST, FARTHEST)
+    x, y, w = (torch.from_numpy(one.astype(np.float32)) for one in (bounded, right, weight))
     found = [
         _fit_member(x, y, w, seed + k) for k in tqdm(range(members), "fit", unit="net", leave=False)
     ]
@@ -91,7 +91,7 @@ def fit(
 def _fit_member(x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, seed: int) -> list[Floats]:
     """Fit one network; gives weights and bias of the hidden layer, then of the output."""
     torch.manual_seed(seed)
-    hidden, output = nn.Linear(x.shape[1], HIDDEN).double(), nn.Linear(HIDDEN, 1).double()
+    hidden, output = nn.Linear(x.shape[1], HIDDEN), nn.Linear(HIDDEN, 1)
     parameters = [*hidden.parameters(), *output.parameters()]
     optimizer = torch.optim.LBFGS(parameters, max_iter=STEPS, line_search_fn="strong_wolfe")
 
@@ -104,7 +104,7 @@ def _fit_member(x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, seed: int) ->
         return float((misfit + decay).detach())
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return [parameter.detach().numpy() for parameter in parameters]
+    return [parameter.detach().double().numpy() for parameter in parameters]
 
 
 def cross_validated(seen: Candidates, real: NDArray[np.bool_], seed: int) -> Floats:

@@ -32,7 +32,7 @@ FAMILIES = {"network": ("fusion",), "colour": ("pos", "chrom", "green")}
 REAL_WEIGHT = 0.6
 """Share of the whole that peaks of real video weigh in a fit, however few they are."""
 
-SILENT_WEIGHT = 3.0
+SILENT_WEIGHT = 8.0
 """A peak of a window without any pulse weighs so many times as much as another one: a heart rate
 where there is none is the worst mistake."""
 
