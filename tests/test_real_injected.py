@@ -21,8 +21,8 @@ from training.data.timed_video import ENCODERS, write_timed_video  # noqa: E402
 
 RATE, AMPLITUDE = 64.0, 0.01
 RATE_TOLERANCE_BPM = 1.0
-# Of 10 s, shown forwards, backwards and forwards again: many windows that overlap.
-PASSES = 3
+# Of 10 s, shown forwards, then backwards: many windows that overlap.
+PASSES = 2
 
 
 def passes(video: Path) -> Iterator[tuple[Any, float]]:
@@ -45,7 +45,7 @@ def steady(times: Any) -> InjectedPulse:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["fusion", "student", "pos"])
+@pytest.mark.parametrize("method", ["fusion", "student"])
 def test_a_steady_pulse_in_a_lossless_video_of_a_real_face_is_read(
     method: str, lossless: Path
 ) -> None:
