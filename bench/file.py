@@ -1,89 +1,127 @@
-"""What measuring a video costs beyond decoding it.
+"""What measuring a video file costs, decoding included, and what its parts cost.
 
-    python -m bench.file
+    python -m bench.file [VIDEO]
 
-writes a minute of a face at 640x480 and compares the processor time of two whole processes, start
-and imports included, in turns: one that decodes the file with OpenCV and drops the frames, and
-``rppg-fast measure``. With a box given, and with the face found and followed.
+writes a minute of a face at 640x480 in H.264, or takes a video, and compares the processor's time
+per frame, of all threads, in turns: OpenCV's loop that decodes the file and drops the frames; the
+same by PyAV, which converts nothing; the frames of ``open_source``; and ``measure``, with a box
+given and with the face found and followed.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import av
 import cv2
 from tqdm import tqdm
 
 import rppg_fast as rf
-from bench.tracking import FPS, HEIGHT, RATE_TOLERANCE_BPM, SCENES, WIDTH, film
+from bench.tracking import FPS, RATE_TOLERANCE_BPM, SCENES, film
 from rppg_fast.face import ASSETS
 from rppg_fast.reference import Reference
+from training.data.codec import write_video
 
-ROUNDS = 7
+ROUNDS = 9
 LOOPS = 3
 """Of the demonstration clip."""
-DECODE = """
-import sys, cv2
-video = cv2.VideoCapture(sys.argv[1])
-frames = 0
-while video.read()[0]:
-    frames += 1
-print(frames)
-"""
-BOX = ("--box", "160,80,480,400")
+BIT_RATE = 800_000
+"""Of a webcam's recording, bits a second."""
+BOX = (160, 80, 480, 400)
+STARTS = ("import numpy", "import cv2", "import rppg_fast")
 
 
-def write(video: Path) -> int:
-    """Write the file; returns its frames."""
+def write(video: Path) -> None:
+    """Write a face that sits and talks, with a known pulse."""
     portrait = [frame for frame, _ in rf.VideoFile(ASSETS / "demo.mp4")]
-    out = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (WIDTH, HEIGHT))
     frames = [frame for frame, _ in film(portrait, SCENES["sits"])] * LOOPS
-    for frame in tqdm(frames, "write", unit="frame", leave=False):
-        out.write(frame)
-    out.release()
-    return len(frames)
+    shown = tqdm(frames, "write", unit="frame", leave=False)
+    write_video(video, shown, "h264", FPS, BIT_RATE, {"preset": "medium", "tune": "film"})
 
 
-def run(*command: object) -> tuple[float, str]:
-    """Return the processor time (s) of a Python process, and what it printed."""
+def opencv(video: str) -> int:
+    """Decode, convert to BGR and drop; returns the frames."""
+    capture = cv2.VideoCapture(video)
+    frames = 0
+    while capture.read()[0]:
+        frames += 1
+    return frames
+
+
+def pyav(video: str, threads: int, kind: str) -> int:
+    """Decode and drop."""
+    with av.open(video) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = kind
+        stream.codec_context.thread_count = threads
+        return sum(1 for _ in container.decode(stream))
+
+
+def per_frame(work: Callable[[], int]) -> float:
+    """Return the processor's time of all threads, ms a frame."""
+    before = time.process_time()
+    frames = work()
+    return 1e3 * (time.process_time() - before) / frames
+
+
+def start(code: str) -> float:
+    """Return the processor's time of a Python that does nothing but an import, s."""
     before = os.times()
-    done = subprocess.run(
-        [sys.executable, *map(str, command)], check=True, capture_output=True, text=True
-    )
+    subprocess.run([sys.executable, "-c", code], check=True)
     after = os.times()
     user, system = after.children_user, after.children_system
-    return user - before.children_user + system - before.children_system, done.stdout
+    return user - before.children_user + system - before.children_system
 
 
 def main() -> int:
     """Command line; returns the exit code."""
     truth = float(Reference.read(ASSETS / "demo_truth.txt").heart_rate.mean())
     with tempfile.TemporaryDirectory() as folder:
-        video = Path(folder, "face.mp4")
-        frames = write(video)
-        measure = ("-m", "rppg_fast.cli", "measure", video, "--json", "-")
-        seconds: dict[str, list[float]] = {"decode": [], "box given": [], "face followed": []}
+        given = sys.argv[1] if len(sys.argv) > 1 else None
+        video = given or str(Path(folder, "face.mp4"))
+        if given is None:
+            write(Path(video))
+        rates: list[float | None] = []
+
+        def measure(box: tuple[int, int, int, int] | None = None) -> int:
+            found = rf.measure(video, box=box)
+            rates.append(found.heart_rate)
+            return found.frames
+
+        ways: dict[str, Callable[[], int]] = {
+            "cv2.VideoCapture.read": lambda: opencv(video),
+            "av, one thread": lambda: pyav(video, 1, "NONE"),
+            "av, two threads on slices": lambda: pyav(video, 2, "SLICE"),
+            "av, as it chooses": lambda: pyav(video, 0, "AUTO"),
+            "open_source": lambda: sum(1 for _ in rf.open_source(video)),
+            "measure, box given": lambda: measure(box=BOX),
+            "measure, face followed": measure,
+        }
+        taken: dict[str, list[float]] = {name: [] for name in (*ways, *STARTS)}
         for _ in tqdm(range(ROUNDS), "measure", unit="round", leave=False):
-            taken, printed = run("-c", DECODE, video)
-            assert int(printed) == frames
-            seconds["decode"].append(taken)
-            for how, options in (("box given", BOX), ("face followed", ())):
-                taken, printed = run(*measure, *options)
-                rate = json.loads(printed)[0]["heart_rate_bpm"]
-                assert rate is not None
-                assert abs(rate - truth) < RATE_TOLERANCE_BPM, rate
-                seconds[how].append(taken)
-    decode = statistics.median(seconds.pop("decode"))
-    print(f"{frames} frames: decoding alone {1e3 * decode / frames:.3f} ms of processor a frame")
-    for how, taken_ in seconds.items():
-        beyond = statistics.median(taken_) - decode
-        print(f"{how}: {1e3 * beyond / frames:.3f} ms beyond")
+            for name, work in ways.items():
+                taken[name].append(per_frame(work))
+            for code in STARTS:
+                taken[code].append(start(code))
+        if given is None:
+            assert all(
+                rate is not None and abs(rate - truth) < RATE_TOLERANCE_BPM for rate in rates
+            )
+    medians = {name: statistics.median(values) for name, values in taken.items()}
+    for name in ways:
+        share = medians[name] / medians["cv2.VideoCapture.read"]
+        print(
+            f"{name:28}{medians[name]:7.3f} ms of processor a frame, {share:.2f} of OpenCV's loop"
+        )
+    for name in STARTS:
+        print(f"{name:28}{medians[name]:7.3f} s of processor")
     return 0
 
 

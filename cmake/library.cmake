@@ -1,10 +1,8 @@
-# The library for C and C++, its CMake package and pkg-config file, and the program without Python.
+# The library for C and C++, its CMake package and pkg-config file.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-option(RPPG_STATIC_RUNTIME "Link the compiler's own libraries in: only libc is needed then" ON)
 option(RPPG_STATIC_LIBRARY "Install the static library, too" ON)
-option(RPPG_PROGRAM "Build the program rppg-fast-stream" ON)
 
 # One place says the interface's version: the header.
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS csrc/include/rppg_fast.h)
@@ -13,30 +11,13 @@ foreach(part MAJOR MINOR)
   string(REGEX REPLACE "^.* " "" abi_${part} "${line}")
 endforeach()
 
-set(bundled ${CMAKE_CURRENT_BINARY_DIR}/bundled.cpp)
-set(weights ${CMAKE_CURRENT_SOURCE_DIR}/rppg_fast/assets/student.safetensors)
-set(face_weights ${CMAKE_CURRENT_SOURCE_DIR}/rppg_fast/assets/mtcnn.safetensors)
-set(embed ${CMAKE_CURRENT_SOURCE_DIR}/cmake/embed.cmake)
-add_custom_command(OUTPUT ${bundled} DEPENDS ${weights} ${embed} VERBATIM
-  COMMAND ${CMAKE_COMMAND} -DINPUT=${weights} -DOUTPUT=${bundled} -P ${embed})
-
-target_sources(rppg_core PRIVATE csrc/capi.cpp csrc/capi_face.cpp ${bundled})
-target_include_directories(rppg_core PUBLIC csrc/include)
-set_source_files_properties(csrc/capi.cpp PROPERTIES
-  COMPILE_DEFINITIONS RPPG_VERSION="${PROJECT_VERSION}")
-
-set(runtime $<$<BOOL:${RPPG_STATIC_RUNTIME}>:-static-libstdc++$<SEMICOLON>-static-libgcc>)
 set(exports ${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map)
 
-add_library(rppg_fast SHARED $<TARGET_OBJECTS:rppg_core>)
+add_library(rppg_fast SHARED $<TARGET_OBJECTS:rppg_core> $<TARGET_OBJECTS:rppg_capi>)
 set_target_properties(rppg_fast PROPERTIES
   VERSION ${abi_MAJOR}.${abi_MINOR} SOVERSION ${abi_MAJOR} LINK_DEPENDS ${exports})
 target_link_options(rppg_fast PRIVATE ${runtime} -Wl,--version-script=${exports} -Wl,--no-undefined)
 target_link_libraries(rppg_fast PRIVATE Threads::Threads)
-
-add_library(rppg_fast_static STATIC $<TARGET_OBJECTS:rppg_core>)
-set_target_properties(rppg_fast_static PROPERTIES OUTPUT_NAME rppg_fast EXPORT_NAME static)
-target_link_libraries(rppg_fast_static PUBLIC Threads::Threads)
 
 foreach(library rppg_fast rppg_fast_static)
   target_include_directories(${library} INTERFACE
@@ -45,13 +26,6 @@ foreach(library rppg_fast rppg_fast_static)
 endforeach()
 
 if(RPPG_PROGRAM)
-  add_executable(rppg-fast-stream csrc/program/main.cpp csrc/program/camera.cpp
-    csrc/program/face_weights.cpp csrc/program/options.cpp csrc/program/pipe.cpp)
-  set_source_files_properties(csrc/program/face_weights.cpp PROPERTIES
-    COMPILE_DEFINITIONS RPPG_FACE_WEIGHTS="${face_weights}" OBJECT_DEPENDS ${face_weights})
-  target_link_libraries(rppg-fast-stream PRIVATE rppg_fast_static)
-  target_link_options(rppg-fast-stream PRIVATE ${runtime})
-  target_compile_options(rppg-fast-stream PRIVATE ${warnings})
   install(TARGETS rppg-fast-stream)
 endif()
 

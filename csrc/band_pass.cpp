@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
+#include "kernels/pairs.hpp"
 #include "spectrum.hpp"
 
 namespace rppg {
@@ -91,36 +93,43 @@ ZeroPhase::ZeroPhase(const BandPass& band_pass, std::size_t most)
 
 namespace {
 
-// Passes one section over samples, `step` values from one to the next, into another array.
+// Passes one section over samples into another array.
 //
 // Each output depends on the two before it, and so waits for the last one. Both sides of the
 // recursion are multiplied by 1 - a1 / z + a2 / z^2: then it depends on those two and four samples
-// before, and two chains run side by side. Before the first sample the section has seen it for
-// ever: a constant, of which it gives 0.
+// before, and two neighbours are worked out at once. Before the first sample the section has seen
+// it for ever: a constant, of which it gives 0.
 template <int kChannels>
-void pass(const Section& s, const double* in, std::size_t count, std::ptrdiff_t step, double* out) {
+void pass(const Section& s, const double* in, std::size_t count, double* out) {
   const double forward[] = {s.b0, -s.a1 * s.b0, (s.a2 - 1) * s.b0, s.a1 * s.b0, -s.a2 * s.b0};
   const double back2 = s.a1 * s.a1 - 2 * s.a2, back4 = -s.a2 * s.a2;
-  const auto last = static_cast<std::ptrdiff_t>(count);
-  const auto at = [&](std::ptrdiff_t i, int c) {
-    return in[step * std::max<std::ptrdiff_t>(i, 0) + c];
-  };
-  for (std::ptrdiff_t i = 0; i < std::min<std::ptrdiff_t>(last, 4); ++i)
-    for (int c = 0; c < kChannels; ++c) {
-      double sum = i >= 2 ? back2 * out[step * (i - 2) + c] : 0.0;
-      for (int k = 0; k < 5; ++k) sum += forward[k] * at(i - k, c);
-      out[step * i + c] = sum;
-    }
-  for (std::ptrdiff_t i = 4; i < last; ++i) {
-    const double* const x = in + step * i;
-    double* const y = out + step * i;
-    for (int c = 0; c < kChannels; ++c) {
-      const double fresh = (forward[0] * x[c] + forward[1] * x[c - step]) +
-                           (forward[2] * x[c - 2 * step] + forward[3] * x[c - 3 * step]) +
-                           forward[4] * x[c - 4 * step];
-      y[c] = (fresh + back4 * y[c - 4 * step]) + back2 * y[c - 2 * step];
-    }
+  const auto last = static_cast<std::ptrdiff_t>(kChannels * count);
+  constexpr std::ptrdiff_t kStep = kChannels, kStart = 4 * kStep, kTwo = 2 * kStep;
+  for (std::ptrdiff_t i = 0; i < std::min(last, kStart); ++i) {
+    double sum = i >= kTwo ? back2 * out[i - kTwo] : 0.0;
+    for (int k = 0; k < 5; ++k) sum += forward[k] * in[i >= k * kStep ? i - k * kStep : i % kStep];
+    out[i] = sum;
   }
+  for (std::ptrdiff_t i = kStart; i < last; ++i)
+    out[i] = (forward[0] * in[i] + forward[1] * in[i - kStep]) +
+             (forward[2] * in[i - 2 * kStep] + forward[3] * in[i - 3 * kStep]) +
+             forward[4] * in[i - 4 * kStep];
+  if (last <= kStart) return;
+  // Two samples before, and the two before these: in registers, lest a load wait for a store.
+  Pair older[kChannels], newer[kChannels];
+  for (int k = 0; k < kChannels; ++k) {
+    older[k] = load(out + 2 * k);
+    newer[k] = load(out + kTwo + 2 * k);
+  }
+  std::ptrdiff_t i = kStart;
+  for (; i + kTwo <= last; i += kTwo)
+    for (int k = 0; k < kChannels; ++k) {
+      const Pair next = (load(out + i + 2 * k) + both(back4) * older[k]) + both(back2) * newer[k];
+      store(next, out + i + 2 * k);
+      older[k] = newer[k];
+      newer[k] = next;
+    }
+  for (; i < last; ++i) out[i] = (out[i] + back4 * out[i - kStart]) + back2 * out[i - kTwo];
 }
 
 }  // namespace
@@ -137,12 +146,14 @@ void ZeroPhase::filter(double* values, std::size_t count) {
     copy(padding + count + i, count - 2 - i);
   }
   std::copy_n(values, kChannels * count, work + kChannels * padding);
-  for (const std::ptrdiff_t step : {std::ptrdiff_t{kChannels}, -std::ptrdiff_t{kChannels}})
+  // Backwards, the channels of a sample change places; and once more, they are as before.
+  for (int direction = 0; direction < 2; ++direction) {
     for (const Section& section : sections_) {
-      const std::size_t first = step > 0 ? 0 : kChannels * (total - 1);
-      pass<kChannels>(section, work + first, total, step, other + first);
+      pass<kChannels>(section, work, total, other);
       std::swap(work, other);
     }
+    std::reverse(work, work + kChannels * total);
+  }
   std::copy_n(work + kChannels * padding, kChannels * count, values);
 }
 
@@ -169,8 +180,10 @@ void ZeroPhase::run(double* values, std::size_t count, int channels) {
 void ZeroPhase::run(double* values, const unsigned char* missing, std::size_t count, int channels) {
   const auto width = static_cast<std::size_t>(channels);
   for (std::size_t begin = 0; begin < count;) {
-    std::size_t end = begin;
-    while (end < count && missing[end] == missing[begin]) ++end;
+    const void* const other = std::memchr(missing + begin, !missing[begin], count - begin);
+    const std::size_t end =
+        other ? static_cast<std::size_t>(static_cast<const unsigned char*>(other) - missing)
+              : count;
     if (!missing[begin] && end - begin >= std::min(shortest_, count))
       run(values + width * begin, end - begin, channels);
     else

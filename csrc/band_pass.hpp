@@ -47,8 +47,8 @@ class ZeroPhase {
   // is values[channels * i + c]. Allocates nothing.
   void run(double* values, std::size_t count, int channels);
 
-  // The same for stretches of samples between those that are missing, each by itself; missing ones,
-  // and stretches that are shorter than half a second, become 0.
+  // The same for stretches of samples between those that are missing (1, others 0), each by itself;
+  // missing ones, and stretches that are shorter than half a second, become 0.
   void run(double* values, const unsigned char* missing, std::size_t count, int channels);
 
   // Samples by which either end is continued, where there are as many.

@@ -18,39 +18,10 @@
 namespace py = pybind11;
 
 namespace rppg {
-ColourOrder parse_order(const std::string& color) {
-  if (color == "bgr") return ColourOrder::bgr;
-  if (color == "rgb") return ColourOrder::rgb;
-  throw py::value_error("color must be 'bgr' or 'rgb', got '" + color + "'");
-}
-
 MotionKind parse_kind(const std::string& kind) {
   if (kind == "normalized") return MotionKind::normalized;
   if (kind == "difference") return MotionKind::difference;
   throw py::value_error("kind must be 'normalized' or 'difference', got '" + kind + "'");
-}
-
-void check_frame_size(std::int64_t height, std::int64_t width) {
-  if (height == 0 || width == 0) throw py::value_error("frame must not be empty");
-  if (std::max(height, width) > kLongestSide)
-    throw py::value_error("frame must not be longer than " + std::to_string(kLongestSide) +
-                          " pixels, got " + std::to_string(width) + "x" + std::to_string(height));
-}
-
-FrameView view_frame(const py::object& object, ColourOrder order) {
-  constexpr const char* kWanted = "a uint8 array of shape (height, width, 3)";
-  const py::array frame = require_array(object, "frame", kWanted);
-  if (frame.dtype().num() != py::detail::npy_api::NPY_UBYTE_ || frame.ndim() != 3 ||
-      frame.shape(2) != kColours || frame.size() == 0)
-    throw py::value_error(std::string("frame must be ") + kWanted + ", got " + describe(frame));
-  check_frame_size(frame.shape(0), frame.shape(1));
-  return {static_cast<const std::uint8_t*>(frame.data()),
-          static_cast<int>(frame.shape(0)),
-          static_cast<int>(frame.shape(1)),
-          frame.strides(0),
-          frame.strides(1),
-          frame.strides(2),
-          order};
 }
 
 Box parse_box(const py::object& object) {
@@ -83,7 +54,7 @@ Floats as_floats(const py::object& object, const char* name) {
 py::array_t<float> appearance(const py::object& frame, const py::object& box,
                               const std::string& color, const std::string& backend) {
   const Kernels& kernels = select_kernels(backend.c_str());
-  const FrameView view = view_frame(frame, parse_order(color));
+  const FrameView view = view_frame(frame, color);
   const Box crop = box.is_none() ? Box{0, 0, view.width, view.height} : parse_box(box);
   check_box(crop, view);
   py::array_t<float> out({kColours, kSide, kSide});
@@ -195,6 +166,7 @@ PYBIND11_MODULE(_core, module) {
   module.attr("__version__") = RPPG_VERSION;
   module.attr("compiler") = RPPG_COMPILER;
   module.attr("flags") = RPPG_FLAGS;
+  rppg::bind_frame(module);
   rppg::bind_kernels(module);
   rppg::bind_student(module);
   rppg::bind_pulse(module);

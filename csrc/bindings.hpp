@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "frame.hpp"
+#include "resize.hpp"
 #include "student.hpp"
 #include "weights.hpp"
 
@@ -18,7 +18,12 @@ ColourOrder parse_order(const std::string& color);
 MotionKind parse_kind(const std::string& kind);
 Box parse_box(const pybind11::object& object);
 void check_frame_size(std::int64_t height, std::int64_t width);
-FrameView view_frame(const pybind11::object& object, ColourOrder order);
+// A NumPy array of three bytes a pixel.
+FrameView view_array(const pybind11::object& object, ColourOrder order);
+// A frame of any kind: the same, one of grey, or a YuvFrame, of which `color` says nothing.
+FrameView view_frame(const pybind11::object& object, const std::string& color = "bgr");
+// The planes of a YuvFrame; nullptr where the object is none.
+const FrameView* planes_of(const pybind11::handle& object);
 
 // Turns the use of one thing by two threads at once, which would corrupt it, into an error.
 class BusyMark {
@@ -40,6 +45,9 @@ void bind_pulse(pybind11::module_& module);
 
 // bindings_classical.cpp
 void bind_classical(pybind11::module_& module);
+
+// bindings_frame.cpp
+void bind_frame(pybind11::module_& module);
 
 // bindings_face.cpp
 void bind_face(pybind11::module_& module);

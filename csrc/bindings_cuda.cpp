@@ -164,25 +164,26 @@ void await(const DeviceArray& array, const std::string& name, int device, CudaSt
 // A frame on the device, or a NumPy array with packed pixels.
 FrameView view_any_frame(const py::object& frame, ColourOrder order, CudaStream stream,
                          DeviceArray& there, py::object& copy) {
+  if (planes_of(frame) != nullptr)
+    throw py::type_error(
+        "frame is a YuvFrame, which a CUDA device does not take: give frame.to_bgr()");
   if (py::isinstance<py::array>(frame)) {
-    const FrameView given = view_frame(frame, order);
-    const bool packed = given.pixel_stride == kColours && given.channel_stride == 1 &&
-                        given.row_stride >= static_cast<std::ptrdiff_t>(kColours) * given.width;
+    const FrameView given = view_array(frame, order);
+    const auto array = py::reinterpret_borrow<py::array>(frame);
+    const bool packed = array.strides(1) == kColours && array.strides(2) == 1 &&
+                        array.strides(0) >= static_cast<py::ssize_t>(kColours) * array.shape(1);
     if (packed) return given;
     copy = py::array_t<std::uint8_t, py::array::c_style>::ensure(frame);
-    return view_frame(copy, order);
+    return view_array(copy, order);
   }
   there = view(frame, "frame", stream);
   constexpr const char* kWanted = "uint8 of shape (height, width, 3)";
   require(there, "frame", "uint8", {-1, -1, kColours}, kWanted);
   check_frame_size(there.shape[0], there.shape[1]);
-  return {there.data,
-          static_cast<int>(there.shape[0]),
-          static_cast<int>(there.shape[1]),
-          static_cast<std::ptrdiff_t>(there.strides[0]),
-          static_cast<std::ptrdiff_t>(there.strides[1]),
-          static_cast<std::ptrdiff_t>(there.strides[2]),
-          order};
+  return view_rgb(there.data, static_cast<int>(there.shape[0]), static_cast<int>(there.shape[1]),
+                  static_cast<std::ptrdiff_t>(there.strides[0]),
+                  static_cast<std::ptrdiff_t>(there.strides[1]),
+                  static_cast<std::ptrdiff_t>(there.strides[2]), order);
 }
 
 void push(cuda::FrameMotion& self, const py::object& frame, const py::object& box,

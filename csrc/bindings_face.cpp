@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
 
 #include "bindings.hpp"
 #include "face/detector.hpp"
@@ -16,15 +17,22 @@ namespace rppg {
 namespace {
 
 using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
-using Edges64 = std::array<double, 4>;   // x0, y0, x1, y1
-using Probable = std::array<double, 5>;  // and the probability
+using Edges64 = std::array<double, 4>;              // x0, y0, x1, y1
+using Probable = std::tuple<Edges64, double, int>;  // and the probability, and how it is turned
 
-Face face_of(const Edges64& box) { return {box[0], box[1], box[2], box[3], 1.0, {}}; }
+Face face_of(const Edges64& box, int turned = 0) {
+  return {box[0], box[1], box[2], box[3], 1.0, {}, turned};
+}
 
-Face face_of(const Probable& face) { return {face[0], face[1], face[2], face[3], face[4], {}}; }
+Face face_of(const Probable& face) {
+  const auto& [box, probability, turned] = face;
+  check_turned(turned);
+  return {box[0], box[1], box[2], box[3], probability, {}, turned};
+}
 
 py::tuple without_landmarks(const Face& face) {
-  return py::make_tuple(face.x0, face.y0, face.x1, face.y1, face.probability);
+  return py::make_tuple(face.x0, face.y0, face.x1, face.y1, face.probability, py::tuple(),
+                        face.turned);
 }
 
 py::tuple as_tuple(const Box& box) { return py::make_tuple(box.x0, box.y0, box.x1, box.y1); }
@@ -38,7 +46,8 @@ std::vector<Face> faces_of(const std::vector<Probable>& given) {
 py::tuple as_tuple(const Face& face) {
   py::list points;
   for (const Point& point : face.landmarks) points.append(py::make_tuple(point.x, point.y));
-  return py::make_tuple(face.x0, face.y0, face.x1, face.y1, face.probability, py::tuple(points));
+  return py::make_tuple(face.x0, face.y0, face.x1, face.y1, face.probability, py::tuple(points),
+                        face.turned);
 }
 
 class DetectorHandle {
@@ -48,42 +57,55 @@ class DetectorHandle {
       : detector_(std::move(networks), {min_face_size, thresholds, factor},
                   select_kernels(backend.c_str())) {}
 
-  py::list find(const py::object& frame) { return found(frame, 1, &FaceDetector::find); }
-
-  py::list locate(const py::object& frame, int step) {
-    return found(frame, std::max(step, 1), &FaceDetector::locate);
+  // What `use` finds in a frame, while Python does something else.
+  template <typename Use>
+  auto ask(const py::object& frame, Use&& use) {
+    const FrameView view = view_frame(frame);
+    const BusyMark mark(busy_, "detector");
+    py::gil_scoped_release release;
+    return use(view);
   }
 
-  py::object look_again(const py::object& frame, const Edges64& box) {
-    return seen(frame, box, &FaceDetector::look_again);
+  py::list find(const py::object& frame) {
+    return list_of(ask(frame, [&](const FrameView& view) { return detector_.find(view); }));
   }
 
-  py::object check(const py::object& frame, const Edges64& box) {
-    return seen(frame, box, &FaceDetector::check);
+  py::list locate(const py::object& frame, int step, int turned) {
+    check_turned(turned);
+    return list_of(ask(frame, [&](const FrameView& view) {
+      return detector_.locate(view, std::max(step, 1), turned);
+    }));
+  }
+
+  py::object look_again(const py::object& frame, const Edges64& box, int turned) {
+    return seen(frame, box, turned, &FaceDetector::look_again);
+  }
+
+  py::object check(const py::object& frame, const Edges64& box, int turned) {
+    return seen(frame, box, turned, &FaceDetector::check);
+  }
+
+  py::object compare(const py::object& frame, const Edges64& box, int turned) {
+    check_turned(turned);
+    const std::optional<Face> found = ask(frame, [&](const FrameView& view) {
+      return detector_.compare(view, face_of(box, turned));
+    });
+    return found ? py::object(as_tuple(*found)) : py::none();
   }
 
  private:
-  py::list found(const py::object& frame, int step,
-                 std::vector<Face> (FaceDetector::*search)(const FrameView&, int)) {
-    const FrameView view = view_frame(frame, ColourOrder::bgr);
-    const BusyMark mark(busy_, "detector");
-    const std::vector<Face> faces = [&] {
-      py::gil_scoped_release release;
-      return (detector_.*search)(view, step);
-    }();
+  static py::list list_of(const std::vector<Face>& faces) {
     py::list out;
     for (const Face& face : faces) out.append(as_tuple(face));
     return out;
   }
 
-  py::object seen(const py::object& frame, const Edges64& box,
+  py::object seen(const py::object& frame, const Edges64& box, int turned,
                   std::optional<Sight> (FaceDetector::*look)(const FrameView&, const Face&)) {
-    const FrameView view = view_frame(frame, ColourOrder::bgr);
-    const BusyMark mark(busy_, "detector");
-    const std::optional<Sight> found = [&] {
-      py::gil_scoped_release release;
-      return (detector_.*look)(view, face_of(box));
-    }();
+    check_turned(turned);
+    const std::optional<Sight> found = ask(frame, [&](const FrameView& view) {
+      return (detector_.*look)(view, face_of(box, turned));
+    });
     if (!found) return py::none();
     return py::make_tuple(as_tuple(found->face), found->by_cascade);
   }
@@ -98,7 +120,7 @@ Floats forward(const FaceNetworks& networks, const std::string& name, const py::
   const FaceNetwork& network = name == "pnet"   ? networks.propose
                                : name == "rnet" ? networks.refine
                                                 : networks.output;
-  const FrameView view = view_frame(frame, ColourOrder::bgr);
+  const FrameView view = view_frame(frame);
   const Box whole{0, 0, view.width, view.height};
   Picture picture;
   picture.fill(view, {whole, 1});
@@ -159,9 +181,13 @@ void bind_face(py::module_& module) {
            py::arg("thresholds") = defaults.thresholds, py::arg("factor") = defaults.factor,
            py::arg("backend") = "auto")
       .def("find", &DetectorHandle::find, py::arg("frame"))
-      .def("locate", &DetectorHandle::locate, py::arg("frame"), py::arg("step") = 1)
-      .def("look_again", &DetectorHandle::look_again, py::arg("frame"), py::arg("box"))
-      .def("check", &DetectorHandle::check, py::arg("frame"), py::arg("box"));
+      .def("locate", &DetectorHandle::locate, py::arg("frame"), py::arg("step") = 1,
+           py::arg("turned") = 0)
+      .def("look_again", &DetectorHandle::look_again, py::arg("frame"), py::arg("box"),
+           py::arg("turned") = 0)
+      .def("check", &DetectorHandle::check, py::arg("frame"), py::arg("box"), py::arg("turned") = 0)
+      .def("compare", &DetectorHandle::compare, py::arg("frame"), py::arg("box"),
+           py::arg("turned") = 0);
 
   module.def("suppress", suppress_boxes, py::arg("boxes"), py::arg("scores"), py::arg("threshold"),
              py::arg("relative_to") = "union");
@@ -181,7 +207,8 @@ void bind_face(py::module_& module) {
       py::arg("faces"), py::arg("face"));
 
   py::class_<FaceTracker>(module, "FaceTracker")
-      .def(py::init<double, int, bool>(), py::arg("box_scale"), py::arg("most"), py::arg("follow"))
+      .def(py::init<double, int, bool, bool>(), py::arg("box_scale"), py::arg("most"),
+           py::arg("follow"), py::arg("all_ways"))
       .def("reset", &FaceTracker::reset)
       .def("restart", &FaceTracker::restart, py::arg("time"))
       .def(
@@ -197,6 +224,12 @@ void bind_face(py::module_& module) {
           },
           py::arg("face"), py::arg("by_cascade"))
       .def(
+          "compared",
+          [](FaceTracker& self, const std::optional<Probable>& face) {
+            self.compared(face ? std::optional<Face>(face_of(*face)) : std::nullopt);
+          },
+          py::arg("face"))
+      .def(
           "searched",
           [](FaceTracker& self, const std::vector<Probable>& faces) {
             self.searched(faces_of(faces));
@@ -207,7 +240,8 @@ void bind_face(py::module_& module) {
           "sought", [](const FaceTracker& self) { return without_landmarks(self.sought()); })
       .def_property_readonly("tracks", tracks_of)
       .def_property_readonly("due", &FaceTracker::due)
-      .def_property_readonly("search_step", &FaceTracker::search_step);
+      .def_property_readonly("search_step", &FaceTracker::search_step)
+      .def_property_readonly("search_turned", &FaceTracker::search_turned);
   module.attr("LOOK_INTERVAL") = kLookInterval;
   module.attr("DEAD_ZONE") = kDeadZone;
 }

@@ -100,23 +100,23 @@ class StreamHandle {
       : stream_(std::move(student), options) {}
 
   py::object push(const py::object& frame, const py::object& box, double time,
-                  const std::string& color) {
-    const FrameView view = view_frame(frame, parse_order(color));
+                  const std::string& color, int turned) {
+    const FrameView view = view_frame(frame, color);
     const Box crop = parse_box(box);
     const BusyMark mark(busy_, "stream");
     const Reading reading = [&] {
       py::gil_scoped_release release;
-      return stream_.push(view, crop, time);
+      return stream_.push(view, crop, time, turned);
     }();
     return ReadingType::get().make(time, reading);
   }
 
-  void rebox(const py::object& frame, const py::object& box, const std::string& color) {
-    const FrameView view = view_frame(frame, parse_order(color));
+  void rebox(const py::object& frame, const py::object& box, const std::string& color, int turned) {
+    const FrameView view = view_frame(frame, color);
     const Box crop = parse_box(box);
     const BusyMark mark(busy_, "stream");
     py::gil_scoped_release release;
-    stream_.rebox(view, crop);
+    stream_.rebox(view, crop, turned);
   }
 
   void reset() {
@@ -324,9 +324,9 @@ void bind_signal(py::module_& module) {
            }),
            py::arg("student").none(false), py::arg("options"))
       .def("push", &StreamHandle::push, py::arg("frame"), py::arg("box"), py::arg("time"),
-           py::arg("color") = "bgr")
+           py::arg("color") = "bgr", py::arg("turned") = 0)
       .def("rebox", &StreamHandle::rebox, py::arg("frame"), py::arg("box"),
-           py::arg("color") = "bgr")
+           py::arg("color") = "bgr", py::arg("turned") = 0)
       .def("reset", &StreamHandle::reset)
       .def_property_readonly("signals", &StreamHandle::signals);
   add_pulse_window(stream);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "bundled.hpp"
+#include "format_guess.hpp"
 #include "recording.hpp"
 
 using namespace rppg::capi;
@@ -16,6 +17,7 @@ static_assert(static_cast<int>(rppg::Status::ok) == RPPG_STATUS_OK);
 static_assert(static_cast<int>(rppg::Status::no_face) == RPPG_STATUS_NO_FACE);
 static_assert(static_cast<int>(rppg::Status::low_signal) == RPPG_STATUS_LOW_SIGNAL);
 static_assert(static_cast<int>(rppg::Status::gap) == RPPG_STATUS_GAP);
+static_assert(static_cast<int>(rppg::Matrix::bt2020) == RPPG_MATRIX_BT2020);
 static_assert(RPPG_SIDE == rppg::kSide && RPPG_PIXELS == rppg::kPixels);
 
 }  // namespace
@@ -43,6 +45,27 @@ const char* const* rppg_backends(void) { return rppg::available_backends(); }
 const char* rppg_status_name(int status) {
   constexpr int kCount = sizeof kStatusNames / sizeof *kStatusNames;
   return status >= 0 && status < kCount ? kStatusNames[status] : "unknown";
+}
+
+const char* rppg_format_name(int format) {
+  return format >= 0 && format < rppg::kFormatCount ? rppg::kFormats[format].name : nullptr;
+}
+
+size_t rppg_format_bytes(int format, int32_t width, int32_t height) {
+  const bool known = rppg_format_name(format) && width >= 1 && height >= 1 &&
+                     std::max(width, height) <= rppg::kLongestSide;
+  return known ? rppg::kFormats[format].bytes(width, height) : 0;
+}
+
+int rppg_format_guess(int format, int32_t width, int32_t height, const uint8_t* data,
+                      int* likely_format, int32_t* likely_width) {
+  if (rppg_format_bytes(format, width, height) == 0 || !data) return 0;
+  const std::optional<rppg::FormatGuess> guess =
+      rppg::guess_format(rppg::kFormats[format], width, height, data);
+  if (!guess) return 0;
+  if (likely_format) *likely_format = static_cast<int>(guess->format - rppg::kFormats);
+  if (likely_width) *likely_width = guess->width;
+  return 1;
 }
 
 int rppg_model_create_default(rppg_model** model) {

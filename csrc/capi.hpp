@@ -13,7 +13,8 @@
 #include <system_error>
 #include <vector>
 
-#include "frame.hpp"
+#include "formats.hpp"
+#include "resize.hpp"
 #include "rppg_fast.h"
 #include "stream.hpp"
 
@@ -119,25 +120,28 @@ void give(const Struct& own, Struct* out, std::size_t size) {
   std::memcpy(static_cast<void*>(out), &size, sizeof size);
 }
 
-inline std::ptrdiff_t row_bytes(const rppg_frame& frame) {
-  switch (frame.format) {
-    case RPPG_FORMAT_BGR24:
-    case RPPG_FORMAT_RGB24:
-      return std::ptrdiff_t{3} * frame.width;
-    case RPPG_FORMAT_NV12:
-      return frame.width;
-    case RPPG_FORMAT_YUYV:
-      return std::ptrdiff_t{2} * frame.width;
-    default:
-      throw std::invalid_argument("frame: there is no format " + std::to_string(frame.format));
-  }
-}
-
 inline std::ptrdiff_t check_stride(std::ptrdiff_t stride, std::ptrdiff_t bytes, const char* name) {
   if (stride < bytes && -stride < bytes)
     throw std::invalid_argument(std::string("frame: ") + name + " " + std::to_string(stride) +
                                 " is less than a row's " + std::to_string(bytes) + " bytes");
   return stride;
+}
+
+inline void check_number(int number, int last, const char* name) {
+  if (number < 0 || number > last)
+    throw std::invalid_argument(std::string("frame: there is no ") + name + " " +
+                                std::to_string(number));
+}
+
+inline const rppg::Format& format_of(int number) {
+  check_number(number, rppg::kFormatCount - 1, "format");
+  return rppg::kFormats[number];
+}
+
+// What a row of chroma takes where a row of luma takes so many bytes.
+inline std::ptrdiff_t chroma_part(std::ptrdiff_t stride, const rppg::Format& format) {
+  const std::ptrdiff_t shared = format.blocks == 2 ? 1 : std::ptrdiff_t{1} << format.shift_x;
+  return stride < 0 ? -((shared - 1 - stride) / shared) : (stride + shared - 1) / shared;
 }
 
 inline rppg::FrameView view(const rppg_frame* given) {
@@ -148,22 +152,30 @@ inline rppg::FrameView view(const rppg_frame* given) {
     throw std::invalid_argument(
         "frame: its sides must be from 1 to " + std::to_string(rppg::kLongestSide) +
         " pixels, are " + std::to_string(frame.width) + " and " + std::to_string(frame.height));
-  if (frame.format == RPPG_FORMAT_YUYV && frame.width % 2)
-    throw std::invalid_argument("frame: the width of yuyv must be even, is " +
-                                std::to_string(frame.width));
-  constexpr rppg::ColourOrder kOrders[] = {rppg::ColourOrder::bgr, rppg::ColourOrder::rgb,
-                                           rppg::ColourOrder::nv12, rppg::ColourOrder::yuyv};
-  const std::ptrdiff_t bytes = row_bytes(frame);
+  const rppg::Format& format = format_of(frame.format);
+  check_number(frame.range, RPPG_RANGE_FULL, "range");
+  check_number(frame.matrix, RPPG_MATRIX_BT2020, "matrix");
+  if (format.blocks == 1 && format.shift_x && frame.width % 2)
+    throw std::invalid_argument(std::string("frame: the width of ") + format.name +
+                                " must be even, is " + std::to_string(frame.width));
+  const std::ptrdiff_t bytes = format.row_bytes(0, frame.width);
   const std::ptrdiff_t stride = check_stride(frame.stride ? frame.stride : bytes, bytes, "stride");
-  rppg::FrameView out{frame.data, frame.height, frame.width, stride, 3, 1, kOrders[frame.format]};
-  if (frame.format == RPPG_FORMAT_NV12) {
-    out.chroma = frame.chroma ? frame.chroma : frame.data + frame.height * stride;
-    // Of an odd width the last pair is whole, too.
-    const std::ptrdiff_t pairs = (bytes + 1) / 2 * 2;
-    const std::ptrdiff_t follows = frame.stride ? stride : pairs;
-    out.chroma_stride =
-        check_stride(frame.chroma_stride ? frame.chroma_stride : follows, pairs, "chroma_stride");
+  const std::uint8_t* blocks[3] = {frame.data};
+  std::ptrdiff_t strides[3] = {stride};
+  if (format.blocks > 1) {
+    // Of an odd width the last sample of chroma is whole, too.
+    const std::ptrdiff_t chroma_bytes = format.row_bytes(1, frame.width);
+    const std::ptrdiff_t chroma_stride = frame.chroma_stride ? frame.chroma_stride
+                                         : frame.stride      ? chroma_part(stride, format)
+                                                             : chroma_bytes;
+    strides[1] = strides[2] = check_stride(chroma_stride, chroma_bytes, "chroma_stride");
+    blocks[1] = frame.chroma ? frame.chroma : frame.data + frame.height * stride;
+    blocks[2] =
+        frame.chroma_v ? frame.chroma_v : blocks[1] + format.rows(1, frame.height) * strides[1];
   }
+  rppg::FrameView out = format.view(frame.width, frame.height, blocks, strides);
+  if (frame.range != RPPG_RANGE_DEFAULT) out.full_range = frame.range == RPPG_RANGE_FULL;
+  out.matrix = static_cast<rppg::Matrix>(frame.matrix);
   return out;
 }
 

@@ -173,6 +173,10 @@ int rppg_monitor_push(rppg_monitor* monitor, const rppg_frame* frame, double tim
   });
 }
 
+int rppg_monitor_turned(const rppg_monitor* monitor) {
+  return monitor && monitor->monitor ? monitor->monitor->turned() : 0;
+}
+
 void rppg_monitor_reset(rppg_monitor* monitor) {
   if (monitor && monitor->monitor) monitor->monitor->reset();
 }

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <stdexcept>
 #include <string>
 
+#include "kernels/pairs.hpp"
 #include "spectrum.hpp"
 
 namespace rppg {
@@ -15,19 +15,6 @@ constexpr double kPi = 3.14159265358979323846;
 constexpr double kBlockSeconds = 1.6;  // one beat or more (Wang et al., 2017)
 // Variance of a relative colour below which there are rounding errors only.
 constexpr double kStill = 1e-18;
-
-// Two doubles at once in plain C++, as in kernels/floats.hpp.
-using Pair = double __attribute__((vector_size(16)));
-
-Pair load(const double* from) {
-  Pair out;
-  std::memcpy(&out, from, sizeof out);
-  return out;
-}
-
-void store(Pair values, double* to) { std::memcpy(to, &values, sizeof values); }
-
-Pair both(double value) { return Pair{value, value}; }
 
 // Values in a row. Of a sample or, summed, of a block: signals a, b, c, a colour to divide by,
 // aa, bb, ac, bc, ab, cc; for CHROM also two more colours. Of coefficients: those of a, b, c and 1,
@@ -215,10 +202,13 @@ void Classical::prepare(std::size_t count) {
   length_ = block_length(rate_, count);
   blocks_ = count - length_ + 1;
   const std::size_t period = length_ + 1;
-  for (std::size_t k = 0; k <= count; ++k) {
-    const double angle = 2.0 * kPi * static_cast<double>(k % period) / static_cast<double>(period);
-    cosine_[k] = std::cos(angle);
-    sine_[k] = std::sin(angle);
+  if (period != period_) {  // `count` may change from window to window, a block seldom does
+    for (std::size_t k = 0; k < cosine_.size(); ++k) {
+      const double angle = 2.0 * kPi * static_cast<double>(k) / static_cast<double>(period);
+      cosine_[k] = k < period ? std::cos(angle) : cosine_[k - period];
+      sine_[k] = k < period ? std::sin(angle) : sine_[k - period];
+    }
+    period_ = period;
   }
   // A sample's cover grows by the weight of a block's end and loses that of the first block's
   // beginning; the last samples' is that of the first ones in reverse.

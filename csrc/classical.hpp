@@ -50,7 +50,8 @@ class Classical {
   std::vector<double> signals_;                      // that a method combines: rows of three, and 1
   std::vector<double> sums_;          // rows of signals and products, then their sums over blocks
   std::vector<double> coefficients_;  // rows for the blocks, then their sums over a sample's blocks
-  std::vector<double> cosine_, sine_;  // of multiples of the Hann window's angle
+  std::vector<double> cosine_, sine_;  // of multiples of the Hann window's angle, which repeat
+  std::size_t period_ = 0;             // after so many
   std::vector<double> flat_, hann_;    // weights of the blocks that cover a sample: sum, inverted
 };
 

@@ -235,14 +235,13 @@ class CudaFrameMotion final : public FrameMotion {
       frame_ = std::make_unique<Memory<std::uint8_t>>(bytes);
       room_ = bytes;
     }
+    const Crop crop = crop_of(frame, box);
     check(cudaMemcpy2DAsync(
-              frame_->data(), row, frame.data + box.y0 * frame.row_stride + box.x0 * kColours,
-              static_cast<std::size_t>(frame.row_stride), row,
+              frame_->data(), row, crop.corner, static_cast<std::size_t>(crop.row_stride), row,
               static_cast<std::size_t>(box.height()), cudaMemcpyHostToDevice, as_stream(stream)),
           "cannot copy the frame to the device");
-    return {
-        frame_->data(), box.height(), box.width(), static_cast<std::ptrdiff_t>(row), kColours, 1,
-        frame.order};
+    return view_rgb(frame_->data(), box.height(), box.width(), static_cast<std::ptrdiff_t>(row),
+                    kColours, 1, crop.blue_first ? ColourOrder::bgr : ColourOrder::rgb);
   }
 
   int device_;

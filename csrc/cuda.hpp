@@ -7,9 +7,9 @@
 #include <memory>
 #include <string>
 
-#include "frame.hpp"
 #include "kernels/cuda/frame.hpp"
 #include "pack.hpp"
+#include "resize.hpp"
 #include "student.hpp"
 
 namespace rppg::cuda {
@@ -54,7 +54,8 @@ class FrameMotion {
 
   // Writes the motion since the last frame to `motion`, in the device's memory: zeros for the first
   // frame and where the box is another one. Throws std::invalid_argument, with nothing changed, for
-  // a box outside the frame. A frame in the processor's memory must have packed pixels.
+  // a box outside the frame. The frame is one of view_rgb; one in the processor's memory must have
+  // packed pixels.
   virtual void push(const FrameView& frame, bool on_device, const Box& box, float* motion,
                     CudaStream stream) = 0;
 
@@ -64,15 +65,18 @@ class FrameMotion {
 
 std::unique_ptr<FrameMotion> open_frame_motion(MotionKind kind);
 
+// Of a frame of red, green and blue in bytes, as view_rgb has it.
 inline Crop crop_of(const FrameView& frame, const Box& box) {
   const double area = static_cast<double>(box.width()) * box.height() / (kSide * kSide);
-  return {frame.data + box.y0 * frame.row_stride + box.x0 * frame.pixel_stride,
+  const bool blue_first = frame.planes[2].data < frame.planes[0].data;
+  const Plane& first = frame.planes[blue_first ? 2 : 0];
+  return {first.at(box.y0, box.x0),
           box.width(),
           box.height(),
-          frame.row_stride,
-          frame.pixel_stride,
-          frame.channel_stride,
-          frame.order == ColourOrder::bgr,
+          first.row,
+          first.pixel,
+          frame.planes[1].data - first.data,
+          blue_first,
           static_cast<float>(1.0 / (255.0 * area))};
 }
 

@@ -9,7 +9,7 @@ Monitor::Monitor(std::shared_ptr<const Student> student, const PulseOptions& opt
                  double box_scale)
     : stream_(student, options),
       detector_(std::move(networks), detector, student->kernels()),
-      tracker_(box_scale, 1, true),
+      tracker_(box_scale, 1, true, true),
       clock_(options.max_gap),
       patience_(options.window) {}
 
@@ -26,13 +26,13 @@ Reading Monitor::push(const FrameView& frame, double time) {
   if (box_ && (frame.width != width_ || frame.height != height_)) lose();
   Reading reading;
   if (box_) {
-    reading = stream_.push(frame, *box_, time);
+    reading = stream_.push(frame, *box_, time, turned_);
     if (time <= time_) tracker_.restart(time);
     if (time >= tracker_.due()) track(frame, time);
   } else {
     if (clock_.push(time) == Clock::Step::gap) tracker_.restart(time);
     track(frame, time);
-    if (box_) reading = stream_.push(frame, *box_, time);
+    if (box_) reading = stream_.push(frame, *box_, time, turned_);
   }
   if (box_) {
     seen_ = time;
@@ -57,7 +57,10 @@ void Monitor::track(const FrameView& frame, double time) {
       tracker_.looked(detector_.check(frame, tracker_.sought()));
       break;
     case FaceTracker::Task::search:
-      tracker_.searched(detector_.locate(frame, tracker_.search_step()));
+      tracker_.searched(detector_.locate(frame, tracker_.search_step(), tracker_.search_turned()));
+      break;
+    case FaceTracker::Task::compare:
+      tracker_.compared(detector_.compare(frame, tracker_.sought()));
       break;
     case FaceTracker::Task::nothing:
       break;
@@ -72,11 +75,12 @@ void Monitor::track(const FrameView& frame, double time) {
     // frame was measured in the old box, the new window begins with the next one.
     stream_.reset();
     patience_.restart();
-  } else if (box_ && !(found.box == *box_)) {
-    stream_.rebox(frame, found.box);
+  } else if (box_ && !(found.box == *box_ && found.face.turned == turned_)) {
+    stream_.rebox(frame, found.box, found.face.turned);
   }
   face_ = found.name;
   box_ = found.box;
+  turned_ = found.face.turned;
 }
 
 // The face is gone. Its window waits for it.

@@ -37,6 +37,18 @@ constexpr double kSamePeak = 0.05;
 // changes, and they cost as much as all the rest of a reading.
 constexpr std::size_t kRenewal = 3;
 
+// Whether the range of a pulse is within rounding errors; the first few samples tell where it is
+// not.
+bool is_silent(const double* pulse, std::size_t count) {
+  double least = pulse[0], most = pulse[0];
+  for (std::size_t i = 1; i < count; ++i) {
+    least = std::min(least, pulse[i]);
+    most = std::max(most, pulse[i]);
+    if (most - least > kSilence) return false;
+  }
+  return true;
+}
+
 // Above it, Hz, no line is looked for of which a peak could be the alias.
 double highest_line(const PulseOptions& options) {
   return std::min(2.0 * options.high, 0.45 * options.rate);
@@ -87,22 +99,24 @@ std::size_t needed_samples(const PulseOptions& options) {
 PulseWindow::PulseWindow(const PulseOptions& options, const Kernels& kernels)
     : options_(checked(options)),
       needed_(needed_samples(options)),
-      rows_(window_samples(options)),
+      levels_(window_samples(options)),
+      live_(levels_),
+      colours_{levels_, levels_, levels_},
+      missing_(levels_.rows()),
       band_pass_(options.low, options.high, options.rate, options.order),
-      zero_phase_(band_pass_, rows_.size()),
-      spectrum_(kernels, options, options.rate, rows_.size(), highest_line(options), kBinsPerHz),
-      colour_window_(options, kernels, options.rate,
-                     uses_network(options.method) ? 2 : rows_.size()),
-      second_(options, kernels, rows_.size()),
-      witness_(kernels, options.rate, options.low, options.high, rows_.size()),
-      pulse_(rows_.size()),
-      filtered_(rows_.size()),
-      missing_(rows_.size()) {}
+      zero_phase_(band_pass_, capacity()),
+      spectrum_(kernels, options, options.rate, capacity(), highest_line(options), kBinsPerHz),
+      colour_window_(options, kernels, options.rate, uses_network(options.method) ? 2 : capacity()),
+      second_(options, kernels, capacity()),
+      witness_(kernels, options.rate, options.low, options.high, capacity()),
+      colour_pulse_(capacity()),
+      colour_live_(capacity()),
+      filtered_(capacity()) {}
 
 void PulseWindow::restart(double start, bool after_gap) {
   band_pass_.reset();
   witness_.restart();
-  head_ = size_ = seen_ = since_too_slow_ = 0;
+  size_ = seen_ = since_too_slow_ = 0;
   total_ = extracted_ = asked_ = 0;
   start_ = start;
   after_gap_ = after_gap;
@@ -114,48 +128,43 @@ bool PulseWindow::is_too_slow(double frame_rate) const {
 
 void PulseWindow::push(const double* signals, bool missing, bool too_slow) {
   witness_.push(signals + 1 + kColours);
-  Row& row = rows_[head_];
-  if (size_ == rows_.size() && !row.missing) --seen_;
-  row.level = signals[0];
-  std::copy_n(signals + 1, kColours, row.colour);
-  row.missing = missing;
-  row.live = uses_network(options_.method) ? band_pass_.step(row.level) : 0.0;
-  head_ = (head_ + 1) % rows_.size();
-  size_ = std::min(size_ + 1, rows_.size());
+  if (size_ == capacity() && !*missing_.newest(size_)) --seen_;
+  levels_.push(signals[0]);
+  for (int c = 0; c < kColours; ++c) colours_[c].push(signals[1 + c]);
+  missing_.push(missing);
+  if (uses_network(options_.method)) live_.push(band_pass_.step(signals[0]));
+  size_ = std::min(size_ + 1, capacity());
   seen_ += missing ? 0 : 1;
-  since_too_slow_ = too_slow ? 0 : std::min(since_too_slow_ + 1, rows_.size());
+  since_too_slow_ = too_slow ? 0 : std::min(since_too_slow_ + 1, capacity());
   ++total_;
 }
 
-PulseWindow::Row& PulseWindow::row(std::size_t i) {
-  const std::size_t at = head_ + rows_.size() - size_ + i;
-  return rows_[at < rows_.size() ? at : at - rows_.size()];
-}
-
 void PulseWindow::copy_live(std::size_t count, double* out) {
-  extract();
-  for (std::size_t i = 0; i < count; ++i) out[i] = row(size_ - count + i).live;
+  if (uses_network(options_.method)) {
+    std::copy_n(live_.newest(count), count, out);
+  } else {
+    extract();
+    std::copy_n(colour_live_.data() + (size_ - count), count, out);
+  }
 }
 
 void PulseWindow::copy_unfiltered(std::size_t count, double* out) {
-  extract();
-  std::copy_n(pulse_.data() + (size_ - count), count, out);
+  std::copy_n(pulse() + (size_ - count), count, out);
 }
 
 void PulseWindow::copy_missing(std::size_t count, unsigned char* out) const {
-  for (std::size_t i = 0; i < count; ++i) out[i] = row(size_ - count + i).missing;
+  std::copy_n(missing_.newest(count), count, out);
 }
 
 void PulseWindow::filter(double* out) {
-  extract();
-  std::copy_n(pulse_.data(), size_, out);
-  zero_phase_.run(out, missing_.data(), size_, 1);
+  std::copy_n(pulse(), size_, out);
+  zero_phase_.run(out, missing_.newest(size_), size_, 1);
 }
 
 Reading PulseWindow::read() {
   const double end = start_ + static_cast<double>(total_) / options_.rate;
   const double begin = end - static_cast<double>(size_) / options_.rate;
-  const double coverage = static_cast<double>(seen_) / static_cast<double>(rows_.size());
+  const double coverage = static_cast<double>(seen_) / static_cast<double>(capacity());
   Reading reading{Status::low_signal, kNone, kNone,          kNone, begin, end,
                   coverage,           kNone, options_.method};
   if (!is_readable()) {
@@ -186,35 +195,35 @@ Reading PulseWindow::read() {
   return reading;
 }
 
+const double* PulseWindow::pulse() {
+  if (uses_network(options_.method)) return levels_.newest(size_);
+  extract();
+  return colour_pulse_.data();
+}
+
 void PulseWindow::extract() {
   if (extracted_ == total_) return;
   extracted_ = total_;
-  for (std::size_t i = 0; i < size_; ++i) missing_[i] = row(i).missing;
-  if (uses_network(options_.method)) {
-    for (std::size_t i = 0; i < size_; ++i) pulse_[i] = row(i).level;
-    return;
-  }
   if (size_ < 2) {  // one sample is no pulse yet
-    std::fill_n(pulse_.begin(), size_, 0.0);
+    std::fill_n(colour_pulse_.begin(), size_, 0.0);
+    std::fill_n(colour_live_.begin(), size_, 0.0);
     return;
   }
   for (int c = 0; c < kColours; ++c)
-    for (std::size_t i = 0; i < size_; ++i) colour_window_.colour(c)[i] = row(i).colour[c];
-  std::copy_n(missing_.data(), size_, colour_window_.missing());
+    std::copy_n(colours_[c].newest(size_), size_, colour_window_.colour(c));
+  std::copy_n(missing_.newest(size_), size_, colour_window_.missing());
   colour_window_.filter(size_);
-  colour_window_.extract(options_.method, size_, pulse_.data());
+  colour_window_.extract(options_.method, size_, colour_pulse_.data());
   band_pass_.reset();
-  for (std::size_t i = 0; i < size_; ++i) row(i).live = band_pass_.step(pulse_[i] - pulse_[0]);
+  for (std::size_t i = 0; i < size_; ++i)
+    colour_live_[i] = band_pass_.step(colour_pulse_[i] - colour_pulse_[0]);
 }
 
 int PulseWindow::find_places() {
   count_ = 0;
-  extract();
-  const auto range =
-      std::minmax_element(pulse_.begin(), pulse_.begin() + static_cast<std::ptrdiff_t>(size_));
-  const bool silent = !(*range.second - *range.first > kSilence);
+  const bool silent = is_silent(pulse(), size_);
   filter(filtered_.data());
-  witness_.look(filtered_.data(), size_);
+  witness_.look(filtered_.data(), spectrum_.hann(size_), size_);
   const Method own = options_.method == Method::fusion ? Method::student : options_.method;
   add_places(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks),
              own);
@@ -235,20 +244,21 @@ void PulseWindow::ask_colours() {
   // that they are the same whenever they are asked.
   const std::size_t coarse = second_.coarse();
   const std::size_t end = size_ - static_cast<std::size_t>(total_ % kRenewal);
-  const std::size_t count = std::min(end, rows_.size() - (kRenewal - 1)) / coarse;
+  const std::size_t count = std::min(end, capacity() - (kRenewal - 1)) / coarse;
   const std::size_t skip = end - count * coarse;
   ColourWindow& window = second_.window();
-  for (std::size_t i = 0; i < count; ++i) {
-    double sums[kColours] = {};
-    unsigned char missing = 0;
-    for (std::size_t k = 0; k < coarse; ++k) {
-      const Row& from = row(skip + i * coarse + k);
-      for (int c = 0; c < kColours; ++c) sums[c] += from.colour[c];
-      missing |= static_cast<unsigned char>(from.missing);
+  for (int c = 0; c < kColours; ++c) {
+    const double* from = colours_[c].newest(size_) + skip;
+    double* const to = window.colour(c);
+    for (std::size_t i = 0; i < count; ++i) {
+      double sum = 0;
+      for (std::size_t k = 0; k < coarse; ++k) sum += *from++;
+      to[i] = sum / static_cast<double>(coarse);
     }
-    for (int c = 0; c < kColours; ++c) window.colour(c)[i] = sums[c] / static_cast<double>(coarse);
-    window.missing()[i] = missing;
   }
+  const unsigned char* from = missing_.newest(size_) + skip;
+  for (std::size_t i = 0; i < count; ++i, from += coarse)
+    window.missing()[i] = std::any_of(from, from + coarse, [](unsigned char m) { return m != 0; });
   second_.analyse(count);
 }
 

@@ -7,6 +7,7 @@
 
 #include "band_pass.hpp"
 #include "colour_pulse.hpp"
+#include "latest.hpp"
 #include "pulse_spectrum.hpp"
 #include "reading.hpp"
 #include "witness.hpp"
@@ -46,7 +47,7 @@ class PulseWindow {
   const PulseOptions& options() const { return options_; }
   std::size_t size() const { return size_; }
   // Samples in a full window.
-  std::size_t capacity() const { return rows_.size(); }
+  std::size_t capacity() const { return missing_.rows(); }
   // Copies the newest `count` <= size() samples, oldest first: of the live waveform, which is
   // band-passed as it comes, of the pulse before the filter, or whether they are missing.
   void copy_live(std::size_t count, double* out);
@@ -64,11 +65,6 @@ class PulseWindow {
   }
 
  private:
-  struct Row {
-    double level, colour[kColours];
-    double live;  // the live waveform
-    bool missing;
-  };
   // Where a candidate is, before more is known of it.
   struct Place {
     Peak peak;  // of its source's spectrum
@@ -77,11 +73,10 @@ class PulseWindow {
   };
   static constexpr int kMostPlaces = 2 * kMostPeaks;
 
-  // The row of sample i of the window, the oldest first.
-  Row& row(std::size_t i);
-  const Row& row(std::size_t i) const { return const_cast<PulseWindow*>(this)->row(i); }
   bool is_readable() const { return seen_ >= needed_ && since_too_slow_ >= size_; }
-  // Makes the pulse of the window, before the filter.
+  // The pulse of the window, before the filter: size() samples.
+  const double* pulse();
+  // Makes the pulse and the live waveform of a window of a classical method.
   void extract();
   // Works out all spectra and where candidates are; returns how many there are.
   int find_places();
@@ -98,10 +93,12 @@ class PulseWindow {
 
   PulseOptions options_;
   std::size_t needed_;
-  std::vector<Row> rows_;
-  std::size_t head_ = 0, size_ = 0, seen_ = 0;
+  Latest<double> levels_, live_;  // live_: the live waveform of the network
+  Latest<double> colours_[kColours];
+  Latest<unsigned char> missing_;
+  std::size_t size_ = 0, seen_ = 0;
   std::size_t since_too_slow_ = 0;  // samples since the last one from frames that came too slowly
-  std::uint64_t total_ = 0, extracted_ = 0;  // extracted_: total_ when pulse_ was made,
+  std::uint64_t total_ = 0, extracted_ = 0;  // extracted_: total_ at `extract`,
   std::uint64_t asked_ = 0;                  // asked_: when second_ was, in renewals
   double start_ = 0;
   bool after_gap_ = false;
@@ -112,8 +109,8 @@ class PulseWindow {
   ColourWindow colour_window_;  // of a classical method
   ColourOpinion second_;
   Witness witness_;
-  std::vector<double> pulse_, filtered_;
-  std::vector<unsigned char> missing_;
+  std::vector<double> colour_pulse_, colour_live_;  // of a classical method
+  std::vector<double> filtered_;
   Place places_[kMostPlaces];
   int count_ = 0;
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "band_pass.hpp"
+#include "kernels/pairs.hpp"
 
 namespace rppg {
 namespace {
@@ -44,9 +45,11 @@ double PulseSpectrum::strongest(double low, double high) const {
   const auto bin = [&](double f) { return f / spectrum_.bin_hz(); };
   const auto first = static_cast<std::size_t>(std::ceil(std::max(0.0, bin(low))));
   const auto last = std::min(power.size() - 1, static_cast<std::size_t>(std::max(0.0, bin(high))));
-  double most = 0;
-  for (std::size_t k = first; k <= last; ++k) most = std::max(most, power[k] * undo_[k]);
-  return most;
+  Pair most{};
+  std::size_t k = first;
+  for (; k + 1 <= last; k += 2) most = greater(load(&power[k]) * load(&undo_[k]), most);
+  if (k == last) most[0] = std::max(most[0], power[k] * undo_[k]);
+  return greatest(most);
 }
 
 bool PulseSpectrum::is_echo(double frequency) const {

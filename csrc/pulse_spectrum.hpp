@@ -20,6 +20,8 @@ class PulseSpectrum {
   // returns how many there are. Allocates nothing.
   int analyse(const double* filtered, std::size_t count, int most);
   const Peak& peak(int i) const { return peaks_[i]; }
+  // The Hann window of `count` <= most_samples samples, until it is asked for another.
+  const double* hann(std::size_t count) { return spectrum_.hann(count); }
 
   // What is known of a frequency (Hz) that need be no peak.
   Peak examine(double frequency) const { return spectrum_.examine(frequency); }

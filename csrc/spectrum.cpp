@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "kernels/pairs.hpp"
+
 namespace rppg {
 namespace {
 
@@ -29,11 +31,20 @@ std::size_t padded_length(double rate, std::size_t samples, double bins_per_hz) 
 
 // In four sums, none of which waits for another.
 double total(const double* from, const double* to) {
-  double sums[4] = {};
+  Pair sums[2] = {};
   for (; to - from >= 4; from += 4)
-    for (int i = 0; i < 4; ++i) sums[i] += from[i];
-  for (; from < to; ++from) sums[0] += *from;
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    for (int i = 0; i < 2; ++i) sums[i] += load(from + 2 * i);
+  for (; from < to; ++from) sums[0][0] += *from;
+  return (sums[0][0] + sums[0][1]) + (sums[1][0] + sums[1][1]);
+}
+
+// The largest value, or 0; as `total`.
+double largest(const double* from, const double* to) {
+  Pair most[2] = {};
+  for (; to - from >= 4; from += 4)
+    for (int i = 0; i < 2; ++i) most[i] = greater(load(from + 2 * i), most[i]);
+  for (; from < to; ++from) most[0][0] = std::max(most[0][0], *from);
+  return greatest(greater(most[0], most[1]));
 }
 
 double ratio(double part, double whole) { return std::log10(part / whole + kLeastShare); }
@@ -83,27 +94,41 @@ void RealFft::power(const double* samples, std::size_t count, double* power, std
   int zeros = 0;  // bits of an index that no sample has
   while (given < pairs) given *= 2;
   while (given << zeros < half_) ++zeros;
-  for (std::size_t i = 0; i < given; ++i) {
+  for (std::size_t i = 0; i < count / 2; ++i) {
+    given_real_[reversed_[i] >> zeros] = samples[2 * i];
+    given_imaginary_[reversed_[i] >> zeros] = samples[2 * i + 1];
+  }
+  for (std::size_t i = count / 2; i < given; ++i) {
     given_real_[reversed_[i] >> zeros] = 2 * i < count ? samples[2 * i] : 0.0;
-    given_imaginary_[reversed_[i] >> zeros] = 2 * i + 1 < count ? samples[2 * i + 1] : 0.0;
+    given_imaginary_[reversed_[i] >> zeros] = 0.0;
   }
   kernels_.power({half_, pass_cosine_.data(), pass_sine_.data(), cosine_.data(), sine_.data()},
                  given, given_real_.data(), given_imaginary_.data(), work_.data(),
                  work_.data() + half_ + kApart, power, bins);
 }
 
+const double* Hann::of(std::size_t count) {
+  if (count != count_) {
+    for (std::size_t i = 0; i < count; ++i)
+      values_[i] = 0.5 - 0.5 * std::cos(2.0 * kPi * (static_cast<double>(i) + 0.5) /
+                                        static_cast<double>(count));
+    count_ = count;
+  }
+  return values_.data();
+}
+
 Spectrum::Spectrum(const Kernels& kernels, double rate, double low, double high,
                    std::size_t max_samples, double highest, double bins_per_hz)
     : length_((check_band(low, high, rate), padded_length(rate, max_samples, bins_per_hz))),
       max_samples_(max_samples),
-      fft_(kernels, length_) {
+      fft_(kernels, length_),
+      hann_(std::make_shared<Hann>(max_samples)) {
   if (max_samples < 2)
     throw std::invalid_argument("a spectrum needs at least 2 samples, not " +
                                 std::to_string(max_samples));
   bin_hz_ = rate / static_cast<double>(length_);
   first_ = std::max<std::size_t>(1, static_cast<std::size_t>(std::ceil(low / bin_hz_)));
   last_ = std::min(length_ / 2 - 1, static_cast<std::size_t>(std::floor(high / bin_hz_)));
-  hann_.resize(max_samples);
   buffer_.resize(max_samples);
   few_.resize(last_ < first_ ? 0 : last_ - first_ + 1);  // a copy has this room, too
   const double bins = std::ceil(std::max(highest, high) / bin_hz_) + 2.0;
@@ -115,20 +140,16 @@ void Spectrum::analyse(const double* samples, std::size_t count) {
   if (count < 2 || count > max_samples_)
     throw std::invalid_argument("a spectrum takes from 2 to " + std::to_string(max_samples_) +
                                 " samples, not " + std::to_string(count));
-  if (count != hann_count_) {
-    for (std::size_t i = 0; i < count; ++i)
-      hann_[i] = 0.5 - 0.5 * std::cos(2.0 * kPi * (static_cast<double>(i) + 0.5) /
-                                      static_cast<double>(count));
-    hann_count_ = count;
-  }
+  count_ = count;
+  const double* const hann = hann_->of(count);
   const double mean = total(samples, samples + count) / static_cast<double>(count);
-  double largest = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    buffer_[i] = (samples[i] - mean) * hann_[i];
-    largest = std::max(largest, std::abs(buffer_[i]));
-  }
+  double* const buffer = buffer_.data();
+  for (std::size_t i = 0; i < count; ++i) buffer[i] = (samples[i] - mean) * hann[i];
   // What is left of a constant is rounding errors: they have peaks, but mean nothing.
-  if (!(largest > kRounding * std::abs(mean))) std::fill_n(buffer_.data(), count, 0.0);
+  const double rounding = kRounding * std::abs(mean);
+  const bool moves =
+      std::any_of(buffer, buffer + count, [=](double x) { return std::abs(x) > rounding; });
+  if (!moves) std::fill_n(buffer, count, 0.0);
   fft_.power(buffer_.data(), count, power_.data(), power_.size());
 }
 
@@ -137,10 +158,14 @@ int Spectrum::find_peaks(Peak* peaks, int most) {
   most = std::min(most, kMostPeaks);
   int found = 0;
   median_ = most_ = 0;
+  const double* const power = power_.data();
+  bool rises = power[first_] > power[first_ - 1];
   for (std::size_t k = first_; k <= last_; ++k) {
-    if (!is_peak(k)) continue;
+    const bool rose = rises;
+    rises = power[k + 1] > power[k];
+    if (!rose || rises) continue;
     int place = found;
-    while (place > 0 && power_[k] > power_[highest[place - 1]]) --place;
+    while (place > 0 && power[k] > power[highest[place - 1]]) --place;
     if (place == most) continue;
     found = std::min(found + 1, most);
     std::copy_backward(highest + place, highest + found - 1, highest + found);
@@ -181,7 +206,7 @@ double Spectrum::peak_share() const {
 }
 
 double Spectrum::resolved() const {
-  return static_cast<double>(length_) / static_cast<double>(hann_count_);
+  return static_cast<double>(length_) / static_cast<double>(count_);
 }
 
 double Spectrum::typical() {
@@ -195,15 +220,14 @@ double Spectrum::typical() {
 
 double Spectrum::strongest_besides(double frequency) const {
   const double far = kRivalDistance * resolved();
+  const double* const power = power_.data();
   double most = 0;
   std::size_t k = first_;
   for (const double line : {frequency / bin_hz_, 2.0 * frequency / bin_hz_}) {
-    const std::size_t end = bound(std::ceil(line - far));
-    for (; k < end; ++k) most = std::max(most, power_[k]);
+    most = std::max(most, largest(power + k, power + bound(std::ceil(line - far))));
     k = std::max(k, bound(std::floor(line + far) + 1.0));
   }
-  for (; k <= last_; ++k) most = std::max(most, power_[k]);
-  return most;
+  return std::max(most, largest(power + k, power + last_ + 1));
 }
 
 double Spectrum::interpolate(std::size_t bin) const {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "kernels/kernels.hpp"
@@ -41,6 +42,19 @@ struct Peak {
   double height = 0, clearance = 0, rival = 0;
 };
 
+// The Hann window of as many samples as were asked for last.
+class Hann {
+ public:
+  explicit Hann(std::size_t most) : values_(most) {}
+  // Of `count` <= most samples.
+  const double* of(std::size_t count);
+
+ private:
+  std::vector<double> values_;
+  std::size_t count_ = 0;
+};
+
+// A copy has values of its own, but shares the Hann window: not for two threads at once.
 class Spectrum {
  public:
   // `rate` and the band in Hz. Throws std::invalid_argument unless 0 < low < high < rate / 2 and
@@ -53,6 +67,9 @@ class Spectrum {
   // The spectrum of the last `count` <= max_samples samples: mean removed, Hann window, transform.
   // Allocates nothing.
   void analyse(const double* samples, std::size_t count);
+
+  // The Hann window of `count` <= max_samples samples, until it is asked for another.
+  const double* hann(std::size_t count) { return hann_->of(count); }
 
   // Writes the highest local maxima inside the band, at most `most`, the highest first; returns how
   // many there are. The band's edge is none: it can be the flank of something outside.
@@ -88,8 +105,9 @@ class Spectrum {
   double bin_hz_;
   std::size_t length_, max_samples_, first_, last_;  // bins of the band, both inclusive
   RealFft fft_;
-  std::vector<double> hann_, buffer_, power_, few_;
-  std::size_t hann_count_ = 0;
+  std::shared_ptr<Hann> hann_;
+  std::vector<double> buffer_, power_, few_;
+  std::size_t count_ = 0;         // of samples that were analysed last
   double median_ = 0, most_ = 0;  // of the band's power, since find_peaks
 };
 

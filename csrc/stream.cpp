@@ -47,22 +47,29 @@ void Stream::advance(const float* previous, const double* observed) {
   for (int k = kColours; k < kObserved; ++k) levels_[1 + k] += observed[k] - observed_[k];
 }
 
-Reading Stream::push(const FrameView& frame, const Box& box, double time) {
+void Stream::see(const FrameView& frame, const Box& box, int turned) {
+  resize_.run(frame, box, appearance_[current_]);
+  turn_appearance(appearance_[current_], (360 - turned) % 360);
+}
+
+Reading Stream::push(const FrameView& frame, const Box& box, double time, int turned) {
   check_box(box, frame);
+  check_turned(turned);
   const Resampler::Step step = resampler_.classify(time);
   const float* previous = appearance_[current_];
   current_ = 1 - current_;
-  resize_.run(frame, box, appearance_[current_]);
+  see(frame, box, turned);
   double observed[kObserved];
   observe(appearance_[current_], observed);
   if (step == Resampler::Step::first || step == Resampler::Step::gap) {
     begin(observed);
     pulse_.restart(time, step == Resampler::Step::gap);
-  } else if (step == Resampler::Step::next && box == box_) {
+  } else if (step == Resampler::Step::next && box == box_ && turned == turned_) {
     // Over a hole, or from one box to another, no change can be trusted: the levels stay.
     advance(previous, observed);
   }
   box_ = box;
+  turned_ = turned;
   std::copy_n(observed, kObserved, observed_);
   resampler_.push(time, levels_, [&](const double* sample, bool missing) {
     pulse_.push(sample, missing, pulse_.is_too_slow(resampler_.value_rate()));
@@ -70,11 +77,13 @@ Reading Stream::push(const FrameView& frame, const Box& box, double time) {
   return pulse_.read();
 }
 
-void Stream::rebox(const FrameView& frame, const Box& box) {
+void Stream::rebox(const FrameView& frame, const Box& box, int turned) {
   check_box(box, frame);
-  resize_.run(frame, box, appearance_[current_]);
+  check_turned(turned);
+  see(frame, box, turned);
   observe(appearance_[current_], observed_);
   box_ = box;
+  turned_ = turned;
 }
 
 }  // namespace rppg

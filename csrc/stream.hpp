@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "frame.hpp"
 #include "pulse.hpp"
 #include "resampler.hpp"
+#include "resize.hpp"
 #include "student.hpp"
 
 namespace rppg {
@@ -16,16 +16,17 @@ class Stream {
   // A method that does not use the network needs the student for its kernels alone.
   Stream(std::shared_ptr<const Student> student, const PulseOptions& options);
 
-  // Takes the frame seen at `time` (s) with the face inside `box`, and reads the window that ends
-  // there. Throws std::invalid_argument, with nothing changed, for a box outside the frame, and
+  // Takes the frame seen at `time` (s) with the face inside `box`, turned clockwise by `turned`
+  // degrees, and reads the window that ends there. The network sees the face upright. Throws
+  // std::invalid_argument, with nothing changed, for a box outside the frame or no such turn, and
   // TimeError for a time that Clock refuses. Allocates nothing once it has seen the largest box.
-  Reading push(const FrameView& frame, const Box& box, double time);
+  Reading push(const FrameView& frame, const Box& box, double time, int turned = 0);
 
   // Measures another box from the next frame on. `frame` is the one that was pushed last: with the
   // old box its change was summed, and with the new one it is what the next frame is compared with,
   // so that nothing is lost and nothing jumps. Throws std::invalid_argument, with nothing changed,
-  // for a box outside the frame.
-  void rebox(const FrameView& frame, const Box& box);
+  // for a box outside the frame or no such turn.
+  void rebox(const FrameView& frame, const Box& box, int turned = 0);
 
   // As if new.
   void reset();
@@ -37,6 +38,8 @@ class Stream {
   const PulseWindow& pulse() const { return pulse_; }
 
  private:
+  // Makes the current appearance, of an upright face.
+  void see(const FrameView& frame, const Box& box, int turned);
   // Makes the levels of what was observed begin anew.
   void begin(const double* observed);
   // Moves the levels on by what changed since the last frame.
@@ -47,6 +50,7 @@ class Stream {
   Resampler resampler_;
   PulseWindow pulse_;
   Box box_{};
+  int turned_ = 0;
   // What the window takes. Levels go on where the box or the picture jumps: that of the pulse is
   // the sum of the predicted changes, those of brightness and colour are sums of differences, and
   // the mean colours are scaled, since a pulse is a relative change.

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "frame.hpp"
 #include "kernels/kernels.hpp"
 #include "pack.hpp"
+#include "resize.hpp"
 #include "safetensors.hpp"
 
 namespace rppg {

@@ -95,14 +95,16 @@ double line(Complex multiple, Complex at) {
 
 void add_pixels(const float* plane, double* sums) {
   constexpr int kBlocks = kSide / kBlockSide;
+  const auto inside = [](int block) { return block >= 1 && block <= 4; };
   for (int down = 0; down < kBlocks; ++down) {
     float columns[kSide] = {};
     for (int y = down * kBlockSide; y < (down + 1) * kBlockSide; ++y)
       for (int x = 0; x < kSide; ++x) columns[x] += plane[y * kSide + x];
-    for (int x = 0; x < kSide; ++x) {
-      const int across = x / kBlockSide;
-      const bool face = down >= 1 && down <= 4 && across >= 1 && across <= 4;
-      sums[face ? 4 * (down - 1) + across - 1 : kFaceBlocks] += static_cast<double>(columns[x]);
+    for (int across = 0; across < kBlocks; ++across) {
+      const bool face = inside(down) && inside(across);
+      double& sum = sums[face ? 4 * (down - 1) + across - 1 : kFaceBlocks];
+      for (int x = 0; x < kBlockSide; ++x)
+        sum += static_cast<double>(columns[across * kBlockSide + x]);
     }
   }
 }
@@ -139,9 +141,8 @@ void observe(const float* appearance, double* observed) {
 Witness::Witness(const Kernels& kernels, double rate, double low, double high, std::size_t samples)
     : kernels_(kernels),
       rate_(rate),
-      samples_(samples),
       coarse_(coarseness(rate, high, samples)),
-      rows_(samples * kWitnessRow),
+      rows_(samples, kWitnessRow),
       few_(samples / coarse_),
       face_spectrum_(kernels, rate / static_cast<double>(coarse_), low, high, samples / coarse_,
                      high, kCoarseBins),
@@ -150,41 +151,41 @@ Witness::Witness(const Kernels& kernels, double rate, double low, double high, s
     each->resize(samples + kFloats);
 }
 
-void Witness::restart() {
-  head_ = 0;
-  started_ = false;
-}
+void Witness::restart() { started_ = false; }
 
 void Witness::push(const double* witnesses) {
   if (!started_) std::copy_n(witnesses, kWitnesses, start_);
   started_ = true;
-  float* const row = &rows_[head_ * kWitnessRow];
+  float row[kWitnessRow] = {};
   float face = 0;
   for (int k = 0; k < kWitnesses; ++k) row[k] = static_cast<float>(witnesses[k] - start_[k]);
   for (int k = 0; k < kFaceBlocks; ++k) face += row[k];
   row[kFace] = face / kFaceBlocks;
-  head_ = (head_ + 1) % samples_;
+  rows_.push(row);
 }
 
-void Witness::look(const double* pulse, std::size_t count) {
-  if (count != count_) {
-    count_ = count;
+void Witness::look(const double* pulse, const double* hann, std::size_t count) {
+  seen_pulse_ = pulse;
+  seen_hann_ = hann;
+  count_ = count;
+  prepared_ = false;
+}
+
+void Witness::prepare() {
+  if (prepared_) return;
+  prepared_ = true;
+  const std::size_t count = count_;
+  if (count != hann_count_) {
+    hann_count_ = count;
     for (auto* each : {&hann_, &pulse_, &face_}) std::fill(each->begin(), each->end(), 0.0f);
-    for (std::size_t i = 0; i < count; ++i)
-      hann_[i] =
-          static_cast<float>(0.5 - 0.5 * std::cos(2.0 * kPi * (static_cast<double>(i) + 0.5) /
-                                                  static_cast<double>(count)));
+    for (std::size_t i = 0; i < count; ++i) hann_[i] = static_cast<float>(seen_hann_[i]);
   }
-  first_ = (head_ + samples_ - count) % samples_;
   Floats sums[kWitnessValues / kFloats] = {};
-  const float* row = &rows_[first_ * kWitnessRow];
-  const float* const end = rows_.data() + rows_.size();
-  for (std::size_t i = 0; i < count; ++i) {
+  const float* row = rows_.newest(count);
+  for (std::size_t i = 0; i < count; ++i, row += kWitnessRow) {
     for (int k = 0; k < kWitnessValues / kFloats; ++k) sums[k] += load(row + k * kFloats);
     face_[i] = row[kFace];
     rim_[i] = row[kFaceBlocks];
-    row += kWitnessRow;
-    if (row == end) row = rows_.data();
   }
   for (int k = 0; k < kWitnessValues / kFloats; ++k)
     store(sums[k] / static_cast<float>(count), means_ + k * kFloats);
@@ -202,11 +203,12 @@ void Witness::look(const double* pulse, std::size_t count) {
   analyse(rim_, rim_spectrum_);
   for (std::size_t i = 0; i < count; ++i) {
     face_[i] = hann_[i] * (face_[i] - means_[kFace]);
-    pulse_[i] = hann_[i] * static_cast<float>(pulse[i]);
+    pulse_[i] = hann_[i] * static_cast<float>(seen_pulse_[i]);
   }
 }
 
 Testimony Witness::testify(const Peak& peak) {
+  prepare();
   // The window's transform at the frequency: of the pulse and of the face's brightness, also at
   // multiples, which begin with half of it.
   const Complex step = std::polar(1.0, -kPi * peak.frequency / rate_);
@@ -232,13 +234,8 @@ Testimony Witness::testify(const Peak& peak) {
 
   // Of all witnesses, less what their mean gives.
   float sums[2][kWitnessRow] = {};
-  const std::size_t until_wrap = std::min(count_, samples_ - first_);
-  const auto add = [&](std::size_t row, std::size_t from, std::size_t count) {
-    kernels_.correlate(&rows_[row * kWitnessRow], static_cast<int>(count), &real_[from],
-                       &imaginary_[from], sums[0]);
-  };
-  add(first_, 0, until_wrap);
-  add(0, until_wrap, count_ - until_wrap);
+  kernels_.correlate(rows_.newest(count_), static_cast<int>(count_), real_.data(),
+                     imaginary_.data(), sums[0]);
   const double scale = 4.0 / static_cast<double>(count_);  // 2 over the sum of the Hann window
   const Complex turned = turns.sum();
   Complex z[kWitnesses];

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/kernels.hpp"
+#include "latest.hpp"
 #include "spectrum.hpp"
 
 namespace rppg {
@@ -85,9 +86,11 @@ class Witness {
   void push(const double* witnesses);
 
   // Looks at the newest `count` samples, as many as have been pushed or fewer, and at the pulse of
-  // the same time. Allocates nothing.
-  void look(const double* pulse, std::size_t count);
+  // the same time, which stays where it is until the next look; `hann` is the window of so many
+  // samples. What it takes is done with the first peak that is asked for.
+  void look(const double* pulse, const double* hann, std::size_t count);
   // What they say of a peak in the pulse's spectrum; from `coverage` on the items are left at 0.
+  // Allocates nothing.
   Testimony testify(const Peak& peak);
 
  private:
@@ -95,18 +98,24 @@ class Witness {
   static constexpr int kFace = kWitnesses;
   static_assert(kFace < kWitnessValues, "a row holds them");
 
+  // Works out what all peaks of a window share.
+  void prepare();
+
   const Kernels& kernels_;
   double rate_;
-  std::size_t samples_, coarse_, head_ = 0, first_ = 0, count_ = 0;
+  std::size_t coarse_, count_ = 0;
+  const double *seen_pulse_ = nullptr, *seen_hann_ = nullptr;
+  bool prepared_ = false;
   // The first witnesses since the restart, and what later ones differ from them, so that floats do.
   bool started_ = false;
   double start_[kWitnesses] = {};
-  std::vector<float> rows_;
+  Latest<float> rows_;
   float means_[kWitnessRow] = {};  // of what is looked at
   // Of the samples that are looked at, then zeros up to whole vectors: the window, what it leaves
   // of the pulse and of the face's brightness, and its product with the rhythm, in two parts. The
   // rim's brightness as it is.
   std::vector<float> hann_, pulse_, face_, real_, imaginary_, rim_;
+  std::size_t hann_count_ = 0;
   std::vector<double> few_;  // sums of `coarse_` samples each
   Spectrum face_spectrum_, rim_spectrum_;
 };

@@ -9,5 +9,5 @@
 #     | rppg-fast-stream --format nv12 ...
 set -e
 "${FFMPEG:-ffmpeg}" -nostdin -loglevel error -i "$1" -vf "scale=$(echo "$2" | tr x :),fps=$3" \
-  -f rawvideo -pix_fmt nv12 - |
-  rppg-fast-stream --format nv12 --size "$2" --fps "$3" ${4:+--box "$4"} --summary
+  -f yuv4mpegpipe -pix_fmt yuv420p - |
+  rppg-fast-stream --format y4m ${4:+--box "$4"} --summary

@@ -28,6 +28,7 @@ build() {
     "--config-settings=build-dir=$work/build-$processor" "$root"
   python -m zipfile -e "$work/raw/"*"$processor.whl" "$work/unpacked-$processor"
   check_glibc "$processor" "$work/unpacked-$processor"/rppg_fast/_core*.so
+  check_glibc "$processor" "$work/unpacked-$processor"/*.data/scripts/rppg-fast-stream
   auditwheel repair --wheel-dir "$out" "$work/raw/"*"$processor.whl" # as old a platform as will do
   auditwheel show "$out/"*"$tag"*"$processor.whl"
 }
@@ -41,7 +42,7 @@ smoke() {
 build aarch64
 build x86_64
 python3 -m venv "$work/clean"
-"$work/clean/bin/pip" install --quiet pytest hypothesis "$out/"*"$tag"*x86_64.whl
+"$work/clean/bin/pip" install --quiet pytest hypothesis opencv-python-headless "$out/"*"$tag"*x86_64.whl
 smoke "$work/clean/bin/python"
 
 if ! type qemu-aarch64 apt-get dpkg >/dev/null 2>&1; then
@@ -65,11 +66,10 @@ if [[ $("${emulated[@]}" -c 'import sys; print(f"cp{sys.version_info[0]}{sys.ver
   echo "the wheel for aarch64 was not tried out: Debian's Python is of another version"
   exit
 fi
-# OpenCV without windows: the emulated system has no libraries for them.
 pip install --quiet --no-deps --only-binary=:all: --target "$arm/site" \
   --python-version "${tag:2:1}.${tag:3}" --platform manylinux2014_aarch64 \
   --platform manylinux_2_27_aarch64 --platform manylinux_2_28_aarch64 --platform any \
-  numpy opencv-python-headless pytest pluggy iniconfig packaging pygments hypothesis \
+  numpy av opencv-python-headless pytest pluggy iniconfig packaging pygments hypothesis \
   sortedcontainers attrs
 python -m zipfile -e "$out/"*"$tag"*aarch64.whl "$arm/site"
 smoke "${emulated[@]}"

@@ -34,7 +34,8 @@ use_compilers() {
 # What CMake must be told of them.
 cmake_options() {
   echo -DCMAKE_SYSTEM_NAME=Linux "-DCMAKE_SYSTEM_PROCESSOR=$1" \
-    "-DCMAKE_AR=$work/zig-$1/ar" "-DCMAKE_RANLIB=$work/zig-$1/ranlib"
+    "-DCMAKE_AR=$work/zig-$1/ar" "-DCMAKE_RANLIB=$work/zig-$1/ranlib" \
+    -DRPPG_JPEG=OFF # whose library would have to come along
 }
 
 # Fails where a binary asks for a newer glibc than its target's.

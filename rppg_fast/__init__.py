@@ -9,7 +9,7 @@ The short way::
 Frame by frame::
 
     monitor = rf.HeartRateMonitor()
-    for frame, time in frames:  # uint8 (height, width, 3), seconds
+    for frame, time in frames:  # uint8 (height, width, 3) or YuvFrame, seconds
         reading = monitor.push(frame, time)
 """
 
@@ -35,8 +35,10 @@ from rppg_fast.measure import MeasurementInterrupted, measure, measure_frames
 from rppg_fast.monitor import HeartRateMonitor
 from rppg_fast.pulse import PulseSettings, Spectrum, spectrum
 from rppg_fast.reading import Box, Measurement, Reading, Status
+from rppg_fast.sources import Source, VideoError, open_source
 from rppg_fast.student import Student
-from rppg_fast.video import VideoError, VideoFile
+from rppg_fast.video import VideoFile
+from rppg_fast.yuv import YuvFrame
 
 del extend_path
 
@@ -53,12 +55,14 @@ __all__ = [
     "PulseSettings",
     "Reading",
     "Resampler",
+    "Source",
     "Spectrum",
     "Status",
     "Student",
     "TimeError",
     "VideoError",
     "VideoFile",
+    "YuvFrame",
     "__version__",
     "appearance",
     "backends",
@@ -67,5 +71,6 @@ __all__ = [
     "measure",
     "measure_frames",
     "motion",
+    "open_source",
     "spectrum",
 ]

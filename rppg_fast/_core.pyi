@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rppg_fast.reading import Reading
+from rppg_fast.yuv import AnyFrame, PlaneArray
 
 _Array = TypeVar("_Array")
 
@@ -15,13 +16,17 @@ flags: str
 """The flags it was given."""
 
 def backends() -> list[str]:
-    """Return the names of the kernel backends that this processor can run, the fastest first.
+    """Return the names of the kernel backends that this processor can run.
 
-    "amx", which computes in bf16 and never runs unless asked for, comes last.
+    Returns
+    -------
+    list of str
+        The fastest first. "amx" comes last: it computes in bf16, and it runs only where it is
+        asked for.
     """
 
 def appearance(
-    frame: NDArray[np.uint8],
+    frame: AnyFrame,
     box: Iterable[int] | None = None,
     color: str = "bgr",
     backend: str = "auto",
@@ -31,25 +36,50 @@ def appearance(
     Parameters
     ----------
     frame
-        uint8 of shape (height, width, 3); any strides.
+        uint8 of shape (height, width, 3), or of grey (height, width); any strides; or a
+        ``YuvFrame``, whose luma and chroma are averaged as they are.
     box
-        x0, y0, x1, y1 in pixels, x1 and y1 exclusive; the whole frame by default.
+        Four ints x0, y0, x1, y1 in pixels, x1 and y1 exclusive; the whole frame by default.
     color
-        Order of the frame's channels, "bgr" or "rgb".
+        Order of an array's channels, "bgr" or "rgb".
     backend
         "auto", or one of ``backends()``.
 
     Returns
     -------
-    float32 of shape (3, 36, 36): red, green and blue, values in [0, 1].
+    ndarray
+        float32 of shape (3, 36, 36): red, green and blue, values in [0, 1].
 
     Raises
     ------
     TypeError
-        If the frame is no array or the box is not four whole numbers.
+        If ``frame`` is neither an array nor a ``YuvFrame``, or the box is not four whole numbers.
     ValueError
         If the frame has another dtype or shape, the box is empty or leaves the frame, or the
         backend is not available.
+    """
+
+class Planes:
+    """What the engine reads of a ``YuvFrame``, whose arguments these are; it checks them."""
+
+    def __init__(
+        self,
+        y: PlaneArray,
+        u: PlaneArray | None,
+        v: PlaneArray | None,
+        bits: int,
+        shift: int,
+        full_range: bool,
+        matrix: str,
+        phase: tuple[int, int],
+    ) -> None: ...
+    def turned_phase(self, quarter_turns: int, mirrored: bool = False) -> tuple[int, int]:
+        """Return the ``phase`` of the frame turned counter-clockwise, and then mirrored."""
+
+def to_bgr(frame: AnyFrame, color: str = "bgr") -> NDArray[np.uint8]:
+    """Return a frame as uint8 (height, width, 3), blue-green-red; chroma is repeated.
+
+    ``color`` is the order of an array's channels. Errors are those of ``appearance``.
     """
 
 def motion(
@@ -58,54 +88,63 @@ def motion(
     kind: str = "normalized",
     backend: str = "auto",
 ) -> NDArray[np.float32]:
-    """Return the motion from appearance a to the next one, b: the network's input.
+    """Return the motion from appearance ``a`` to the next one, ``b``: the network's input.
 
     Parameters
     ----------
     a, b
         float32 of one shape, such as (3, 36, 36) or (N, 3, 36, 36), values in [0, 1].
     kind
-        "normalized": ``clamp((b - a) / (a + b + 0.3), -0.2, 0.2) * 50``, which hardly minds
-        exposure; "difference": ``b - a``, the paper's.
+        "normalized": ``clamp((b - a) / (a + b + 0.3), -0.2, 0.2) * 50``, which hardly depends on
+        the exposure. "difference": ``b - a``, as in the paper.
     backend
         "auto", or one of ``backends()``.
 
     Returns
     -------
-    float32 of the same shape.
+    ndarray
+        float32 of the same shape.
 
     Raises
     ------
     TypeError
-        If one of them is no array.
+        If ``a`` or ``b`` is not an array.
     ValueError
-        If they are not float32, differ in shape, or there is no such kind or backend.
+        If they are not float32, if their shapes differ, or if there is no such kind or backend.
     """
 
 OBSERVED: int
-"""How many values ``observe`` gives."""
+"""Number of values that ``observe`` returns."""
 SIGNALS: int
-"""How many signals a window takes of a frame: the level of the network's pulse, then those."""
+"""Number of signals of a frame in a window: the sum of the network's output, then ``observe``'s."""
 EVIDENCE: int
-"""How many things are known of a candidate; in the order of ``Testimony`` in csrc/witness.hpp."""
+"""Number of features of a candidate, in the order of ``Testimony`` in csrc/witness.hpp."""
 EVIDENCE_SNR: int
 EVIDENCE_HEIGHT: int
 EVIDENCE_COVERAGE: int
 EVIDENCE_CHROM_HEIGHT: int
 EVIDENCE_POS_HEIGHT: int
-"""Places of some of them: ``snr``, ``height``, and so on."""
+"""Index of the feature of that name."""
 
 def observe(appearance: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return what a window takes of an appearance besides the pulse, (``OBSERVED``,).
+    """Return the region signals of an appearance, which tell a pulse from light and movement.
 
-    The mean red, green and blue of its middle two thirds, in [0, 1]. Then brightness and colour,
-    logarithms of green and of green over red, of 16 blocks in the middle and of the rim: what a
-    reading looks at to tell a pulse from light and movement.
+    Parameters
+    ----------
+    appearance
+        float32 of shape (3, 36, 36), as the function ``appearance`` returns it.
+
+    Returns
+    -------
+    ndarray
+        float64 of shape (``OBSERVED``,). First the mean red, green and blue of the middle two
+        thirds, in [0, 1]. Then brightness and colour, the logarithms of green and of green over
+        red, of 16 blocks in the middle and of the rim.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not a float32 array of shape (3, 36, 36).
+        If ``appearance`` is not a float32 array of shape (3, 36, 36).
     """
 
 class Student:
@@ -119,22 +158,27 @@ class Student:
         Parameters
         ----------
         motion
-            float32 of shape (N, 3, 36, 36): a NumPy array or, with ``out``, on the student's CUDA
-            device, contiguous.
+            float32 of shape (N, 3, 36, 36): a NumPy array or, with ``out``, a contiguous array on
+            the student's CUDA device.
         threads
-            How many the processor spreads a NumPy array over.
+            Number of processor threads that share a NumPy array.
         out
             float32 of shape (N,) on the device.
         stream
-            Handle of the CUDA stream to work on, where there is ``out``; the default stream by
-            itself.
+            Handle of the CUDA stream to work on, with ``out``; the default stream if not given.
+
+        Returns
+        -------
+        ndarray
+            float32 of shape (N,), in standard deviations of the training label; ``out`` if it was
+            given.
 
         Raises
         ------
         TypeError
-            If an array is none.
+            If an argument is not an array.
         ValueError
-            If an array has another dtype or shape, lies elsewhere or must not be written.
+            If an array has another dtype or shape, is not on the device, or is read-only.
         RuntimeError
             If CUDA reports an error.
         """
@@ -148,10 +192,10 @@ class Student:
     def metadata(self) -> dict[str, str]: ...
 
 class TimeError(ValueError):
-    """A frame's time is no finite number, or not later than that of the frame before.
+    """The time of a frame is not finite, or not later than the time of the frame before.
 
-    One frame that is behind is refused so; when the next one goes on from there, the clock was set
-    back, and the stream starts anew.
+    Leave the frame out and go on. If the next frame continues from the refused time, the clock was
+    set back, and the stream starts a new window with that frame.
     """
 
 class Clock:
@@ -159,25 +203,36 @@ class Clock:
 
     def __init__(self, max_gap: float) -> None: ...
     def push(self, time: float) -> int:
-        """Return what a frame at a time (s) is: 0 the first, 1 a next one, 2 after a gap, 3 a hole.
+        """Take the time of the next frame, s.
 
-        A next one that comes after a hole follows the last one so late that what lies between the
-        two is missing.
+        Returns
+        -------
+        int
+            0: the first frame. 1: a next frame. 2: the first frame after a gap. 3: a next frame
+            after a hole; what lies between it and the frame before is missing.
+
+        Raises
+        ------
+        TimeError
+            If the time is not finite or not later than the last one.
         """
     def reset(self) -> None: ...
 
 def cuda_build() -> str:
-    """Return the CUDA toolkit and the architectures of this build, or "not built"."""
+    """Return the CUDA toolkit and the GPU architectures of this build, or "not built"."""
 
 def cuda_devices() -> str:
-    """Return the CUDA devices and the driver, or why there are none; empty if not built."""
+    """Return the names of the CUDA devices and the driver, or the reason why there are none.
+
+    An empty text means that the build has no CUDA.
+    """
 
 class FrameMotion:
-    """The frames of one face, one after the other, to the motion between them, on a CUDA device.
+    """Turns the frames of one face into the motion between them, on a CUDA device.
 
-    What ``appearance`` and ``motion`` make of a box, in one step: exact area averages of 36x36
-    pixels and their normalised difference. The appearances stay on the device. For one thread and
-    one stream at a time.
+    It does what ``appearance`` and ``motion`` do, in one step: exact area averages of 36x36 pixels
+    and their difference. The appearances stay on the device. An object belongs to one thread and
+    one CUDA stream at a time.
 
     Parameters
     ----------
@@ -187,7 +242,7 @@ class FrameMotion:
     Raises
     ------
     ValueError
-        If there is no such kind, no CUDA in this build, or no device.
+        If there is no such kind, if the build has no CUDA, or if there is no device.
     """
 
     def __init__(self, kind: str = "normalized") -> None: ...
@@ -199,29 +254,33 @@ class FrameMotion:
         color: str = "bgr",
         stream: int = 0,
     ) -> None:
-        """Write the motion since the last frame; zeros for the first and where the box changes.
+        """Write the motion since the last frame into ``out``.
+
+        The motion is zero for the first frame and where the box has changed.
 
         Parameters
         ----------
         frame
-            uint8 of shape (height, width, 3): on the device, with any strides, or a NumPy array,
-            of which the box is copied there; one in pinned memory must stay until that is done.
+            uint8 of shape (height, width, 3): an array on the device, with any strides, or a NumPy
+            array, whose box is copied to the device. An array in pinned memory must not change
+            until the copy is done.
         box
-            x0, y0, x1, y1 in pixels, x1 and y1 exclusive.
+            Four ints x0, y0, x1, y1 in pixels, x1 and y1 exclusive.
         out
             float32 of shape (3, 36, 36) or (1, 3, 36, 36), contiguous, on the device.
         color
             Order of the frame's channels, "bgr" or "rgb".
         stream
-            Handle of the CUDA stream to work on; by itself, the default stream.
+            Handle of the CUDA stream to work on; the default stream if not given.
 
         Raises
         ------
         TypeError
-            If an array is none, or the box is not four whole numbers.
+            If an argument is not an array, if the frame is a ``YuvFrame`` (give its ``to_bgr()``),
+            or if the box is not four whole numbers.
         ValueError
-            If an array has another dtype or shape, lies elsewhere or is read-only, or the box is
-            empty or leaves the frame.
+            If an array has another dtype or shape, is not on the device or is read-only, or if the
+            box is empty or leaves the frame.
         RuntimeError
             If CUDA reports an error.
         """
@@ -229,10 +288,10 @@ class FrameMotion:
         """Forget the last frame."""
 
 def green(rgb: ArrayLike) -> NDArray[np.float64]:
-    """Return minus the green channel, relative to its mean; ``rppg_fast.methods.green``."""
+    """Return minus the green channel, relative to its mean; see ``rppg_fast.methods.green``."""
 
 def pos(rgb: ArrayLike, fs: float) -> NDArray[np.float64]:
-    """Return the plane-orthogonal-to-skin pulse; ``rppg_fast.methods.pos``."""
+    """Return the plane-orthogonal-to-skin pulse; see ``rppg_fast.methods.pos``."""
 
 def chrom(rgb: ArrayLike, filtered: ArrayLike, fs: float) -> NDArray[np.float64]:
     """Return the chrominance pulse.
@@ -240,7 +299,7 @@ def chrom(rgb: ArrayLike, filtered: ArrayLike, fs: float) -> NDArray[np.float64]
     Parameters
     ----------
     rgb
-        Shape (samples, 3): the mean colour, red-green-blue, in any unit, not negative.
+        Shape (samples, 3): the mean colour of the face, red, green, blue, in any unit, at least 0.
     filtered
         The same samples in the same unit, band-passed.
     fs
@@ -248,12 +307,14 @@ def chrom(rgb: ArrayLike, filtered: ArrayLike, fs: float) -> NDArray[np.float64]
 
     Returns
     -------
-    float64 of shape (samples,); it rises where green falls.
+    ndarray
+        float64 of shape (samples,). It rises where green falls.
 
     Raises
     ------
     ValueError
-        If a shape is wrong, the shapes differ, or the rate is not positive and at most 100 kHz.
+        If a shape is wrong, if the shapes differ, or if the rate is not positive and at most
+        100 kHz.
     """
 
 def ica(
@@ -261,29 +322,39 @@ def ica(
 ) -> NDArray[np.float64]:
     """Return the independent component with the clearest peak between ``low`` and ``high`` (Hz).
 
-    Arguments, result and errors are those of ``chrom``, and ValueError if the band does not lie
-    between 0 and half the sampling rate or the backend is not available.
+    Arguments, result and errors are those of ``chrom``. It also raises ValueError if the band does
+    not lie between 0 and half the sampling rate, or if the backend is not available.
     """
 
-_FoundFace = tuple[float, float, float, float, float, tuple[tuple[float, float], ...]]
-"""x0, y0, x1, y1, probability and landmarks, pixels."""
+_FoundFace = tuple[float, float, float, float, float, tuple[tuple[float, float], ...], int]
+"""x0, y0, x1, y1, probability, landmarks, pixels, and how far it is turned clockwise, degrees."""
 
 class FaceNetworks:
-    """MTCNN's networks, from the bytes of a safetensors file; ``source`` is what messages call it.
+    """MTCNN's networks, from the bytes of a safetensors file.
+
+    Parameters
+    ----------
+    data
+        The bytes of the file.
+    source
+        Name of the file in error messages.
 
     Raises
     ------
     ValueError
-        If they are something else; the message says what is wrong.
+        If the bytes are not MTCNN's networks; the message says what is wrong.
     """
 
     def __init__(self, data: bytes, source: str) -> None: ...
-    def forward(
-        self, name: str, frame: NDArray[np.uint8], backend: str = "auto"
-    ) -> NDArray[np.float32]:
-        """Return what "pnet", "rnet" or "onet" says of a BGR frame, (rows, columns, outputs).
+    def forward(self, name: str, frame: AnyFrame, backend: str = "auto") -> NDArray[np.float32]:
+        """Return the output of "pnet", "rnet" or "onet" for a frame, blue-green-red.
 
-        R-Net and O-Net are shown it resized to 24x24 and 48x48 pixels.
+        The frame is resized to 24x24 pixels for R-Net and to 48x48 pixels for O-Net.
+
+        Returns
+        -------
+        ndarray
+            float32 of shape (rows, columns, outputs).
         """
 
 class FaceDetector:
@@ -295,16 +366,20 @@ class FaceDetector:
         factor: float = ...,
         backend: str = "auto",
     ) -> None: ...
-    def find(self, frame: NDArray[np.uint8]) -> list[_FoundFace]: ...
-    def locate(self, frame: NDArray[np.uint8], step: int = 1) -> list[_FoundFace]: ...
+    def find(self, frame: AnyFrame) -> list[_FoundFace]: ...
+    def locate(self, frame: AnyFrame, step: int = 1, turned: int = 0) -> list[_FoundFace]: ...
     def look_again(
-        self, frame: NDArray[np.uint8], box: tuple[float, float, float, float]
+        self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
     ) -> tuple[_FoundFace, bool] | None:
-        """Return the face, and whether the cascade has found it or O-Net alone."""
+        """Return the face, and whether the cascade found it (or O-Net alone)."""
     def check(
-        self, frame: NDArray[np.uint8], box: tuple[float, float, float, float]
+        self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
     ) -> tuple[_FoundFace, bool] | None:
-        """Do the same, the cascade first."""
+        """Do the same, but ask the whole cascade first."""
+    def compare(
+        self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
+    ) -> _FoundFace | None:
+        """Return the face, turned by ``turned`` degrees, that the cascade finds near a box."""
 
 def suppress(
     boxes: NDArray[np.float32],
@@ -323,11 +398,18 @@ def suppress(
     threshold
         Largest overlap that two kept boxes may have, in [0, 1].
     relative_to
-        What the shared area is divided by: "union", the area of both together, or "smaller".
+        What the shared area is divided by: "union", the area of both boxes together, or "smaller",
+        the area of the smaller box.
 
     Returns
     -------
-    Indices of the kept boxes, highest score first.
+    list of int
+        Indices of the kept boxes, highest score first.
+
+    Raises
+    ------
+    ValueError
+        If a shape is wrong or ``relative_to`` is something else.
     """
 
 def face_box(
@@ -337,34 +419,40 @@ def nearest_face(
     faces: list[tuple[float, float, float, float]], face: tuple[float, float, float, float]
 ) -> int: ...
 
-_ProbableFace = tuple[float, float, float, float, float]
+# Edges, probability, and how far it is turned clockwise, degrees.
+_ProbableFace = tuple[tuple[float, float, float, float], float, int]
+# Without landmarks.
+_TrackedFace = tuple[float, float, float, float, float, tuple[()], int]
 
 LOOK_INTERVAL: float
 """Time from one look at a face to the next, s."""
 DEAD_ZONE: float
-"""How far from its box, relative to its size, a face may move before the box sets out after it."""
+"""How far a face may move, relative to its size, before the box follows it."""
 
 class FaceTracker:
     """Decides when to look and when to search; ``csrc/face/tracker.hpp``."""
 
-    def __init__(self, box_scale: float, most: int, follow: bool) -> None: ...
+    def __init__(self, box_scale: float, most: int, follow: bool, all_ways: bool) -> None: ...
     def reset(self) -> None: ...
     def restart(self, time: float) -> None: ...
     def begin(self, width: int, height: int, time: float) -> int:
-        """Return what to do: 0 nothing, 1 look at ``sought``, 2 check it, 3 search."""
+        """Return what to do: 0 nothing, 1 look at ``sought``, 2 check it, 3 search, 4 compare."""
     def looked(self, face: _ProbableFace | None, by_cascade: bool) -> None: ...
+    def compared(self, face: _ProbableFace | None) -> None: ...
     def searched(self, faces: list[_ProbableFace]) -> None: ...
     def pass_over(self, name: int) -> None: ...
     @property
-    def sought(self) -> _ProbableFace: ...
+    def sought(self) -> _TrackedFace: ...
     @property
     def tracks(
         self,
-    ) -> list[tuple[int, tuple[int, int, int, int], _ProbableFace, _ProbableFace, float, bool]]: ...
+    ) -> list[tuple[int, tuple[int, int, int, int], _TrackedFace, _TrackedFace, float, bool]]: ...
     @property
     def due(self) -> float: ...
     @property
     def search_step(self) -> int: ...
+    @property
+    def search_turned(self) -> int: ...
 
 class PulseOptions:
     def __init__(
@@ -403,10 +491,11 @@ class PulseOptions:
     def method(self) -> str: ...
 
 class BandPass:
-    """A Butterworth band-pass in second-order sections, streaming or forwards and backwards.
+    """A Butterworth band-pass in second-order sections: streaming, or forwards and backwards.
 
-    Equal to ``scipy.signal.sosfilt`` with ``scipy.signal.butter(order, (low, high), "bandpass")``;
-    its state carries over from call to call, so that chunks give what the whole gives.
+    A call filters the next samples of a stream. The state is kept from call to call, so that pieces
+    of a signal give the same as the whole. The result equals ``scipy.signal.sosfilt`` with
+    ``scipy.signal.butter(order, (low, high), "bandpass")``.
 
     Parameters
     ----------
@@ -415,7 +504,7 @@ class BandPass:
     fs
         Sampling rate, Hz.
     order
-        Order of the prototype, 1 to 8; the filter has twice as many poles.
+        Order of the Butterworth prototype, 1 to 8. The filter has twice as many poles.
 
     Raises
     ------
@@ -425,34 +514,62 @@ class BandPass:
 
     def __init__(self, low: float, high: float, fs: float, order: int = 2) -> None: ...
     def __call__(self, samples: ArrayLike) -> NDArray[np.float64]:
-        """Filter the next samples, shape (samples,), to float64 of the same shape."""
-    def reset(self) -> None:
-        """Return to rest."""
-    def zero_phase(self, samples: ArrayLike) -> NDArray[np.float64]:
-        """Filter samples forwards, then backwards, so that nothing is delayed; keeps no state.
-
-        Equal to ``scipy.signal.sosfiltfilt``, the samples continued at both ends by their mirror
-        image of one period of the lower band edge, or as much of it as there is.
+        """Filter the next samples of the stream.
 
         Parameters
         ----------
         samples
-            Shape (samples,).
+            Real numbers, shape (samples,).
 
         Returns
         -------
-        float64 of the same shape; 0 where there are fewer than two samples.
+        ndarray
+            float64 of shape (samples,).
+
+        Raises
+        ------
+        TypeError
+            If the samples are not real numbers.
+        ValueError
+            If they do not have one dimension.
+        """
+    def reset(self) -> None:
+        """Forget all samples."""
+    def zero_phase(self, samples: ArrayLike) -> NDArray[np.float64]:
+        """Filter samples forwards and then backwards, so that there is no delay.
+
+        The state of the stream is not used and not changed. The result equals
+        ``scipy.signal.sosfiltfilt``; the samples are continued at both ends by their mirror image,
+        one period of the lower band edge long, or as long as they are.
+
+        Parameters
+        ----------
+        samples
+            Real numbers, shape (samples,).
+
+        Returns
+        -------
+        ndarray
+            float64 of the same shape; zeros if there are fewer than two samples.
+
+        Raises
+        ------
+        TypeError
+            If the samples are not real numbers.
+        ValueError
+            If they do not have one dimension.
         """
     @property
     def sections(self) -> NDArray[np.float64]:
-        """Second-order sections as SciPy has them, float64 of shape (sections, 6)."""
+        """Second-order sections in SciPy's layout, float64 of shape (sections, 6)."""
 
 class Resampler:
-    """Averages signals given at any times over the cells of a uniform grid.
+    """Resamples signals from any times to a uniform grid.
 
-    Between two times a signal is taken as a straight line. Cell n begins n / rate seconds after the
-    first time; a pause longer than ``max_gap`` starts a new grid. One of over half a second is a
-    hole: its cells come, but count as missing.
+    Between two times a signal is a straight line; a sample of the grid is the mean of this line
+    over a cell. Cell n begins n / ``rate`` seconds after the first time. A pause longer than
+    ``max_gap`` starts a new grid. A shorter pause of more than half a second is a hole: its samples
+    are returned, but they are missing.
 
     Parameters
     ----------
@@ -461,62 +578,69 @@ class Resampler:
     channels
         Number of signals that share their times.
     max_gap
-        Longest step between two times that is bridged, s.
+        Longest pause between two times that does not start a new grid, s.
 
     Raises
     ------
     ValueError
-        If one of them is not positive, or a gap holds more than a million cells.
+        If an argument is not positive, or if a gap holds more than a million samples.
     """
 
     def __init__(self, rate: float, channels: int = 1, max_gap: float = ...) -> None: ...
     def push(self, time: float, values: ArrayLike) -> tuple[int, NDArray[np.float64]]:
-        """Take values of shape (channels,) at a time (s).
+        """Take the next values of the signals.
+
+        Parameters
+        ----------
+        time
+            When the values were seen, s.
+        values
+            Real numbers, shape (channels,).
 
         Returns
         -------
-        step
-            0 for a first value, 1 for a next one, 2 for the first one after a gap, 3 for a next
-            one after a hole: all samples that come with it are missing.
-        samples
-            float64 of shape (cells, channels): averages of the cells that are now complete.
+        step : int
+            0: the first values. 1: next values. 2: the first values after a gap. 3: next values
+            after a hole; all samples that come with them are missing.
+        samples : ndarray
+            float64 of shape (cells, channels): the samples of the grid that are now complete.
 
         Raises
         ------
         TimeError
-            If the time is not finite or not later than the last one. When the next one goes on
-            from there, the clock was set back: that one is the first after a gap.
+            If the time is not finite or not later than the last one. If the next time continues
+            from the refused one, the clock was set back, and a new grid starts.
         ValueError
             If the shape is wrong.
         """
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget all values."""
     @property
     def value_rate(self) -> float:
-        """Values per second, Hz, by a mean that begins at infinity and forgets over some 16.
+        """Recent mean rate of the values, Hz; infinity at first.
 
-        Holes do not count.
+        A running mean over about 16 steps. Holes do not count.
         """
 
 Candidate = tuple[float, float, str, bool, float, NDArray[np.float64]]
-"""A peak that a reading chooses from.
+"""A spectral peak that a reading may choose.
 
-Frequency (Hz), SNR (dB), the method whose peak it is, whether it is the highest of its spectrum,
-confidence (0 to 1), and what is known of it, (``EVIDENCE``,).
+Frequency (Hz), SNR (dB), the method that the peak comes from, whether it is the highest of its
+spectrum, confidence (0 to 1), and its features, float64 of shape (``EVIDENCE``,).
 """
 
 class PulseWindow:
-    """The window of the last seconds, and the heart rate that it shows; ``csrc/pulse.hpp``.
+    """The window of the last seconds, and the heart rate in it; see ``csrc/pulse.hpp``.
 
     Raises
     ------
     ValueError
-        If the options make no sense together, or there is no such backend.
+        If the options contradict each other, or there is no such backend.
     """
 
     def __init__(self, options: PulseOptions, backend: str = "auto") -> None: ...
     def restart(self, start: float, after_gap: bool) -> None:
-        """Forget everything; the next sample's cell begins at ``start`` (s)."""
+        """Forget all samples; the cell of the next sample begins at ``start`` (s)."""
     def push(self, samples: ArrayLike, missing: bool = False, too_slow: bool = False) -> None:
         """Take samples of the grid.
 
@@ -525,10 +649,10 @@ class PulseWindow:
         samples
             Shape (samples, ``SIGNALS``).
         missing
-            Whether no frame shows them.
+            Whether no frame shows them: they lie in a hole.
         too_slow
-            Whether they come from frames that are too slow for the band: as long as one of them is
-            in the window, there is no reading.
+            Whether the frame rate is too low for the band. There is no reading as long as one such
+            sample is in the window.
 
         Raises
         ------
@@ -536,20 +660,29 @@ class PulseWindow:
             If the shape is wrong.
         """
     def is_too_slow(self, frame_rate: float) -> bool:
-        """Whether frames at this rate (Hz) would show the fastest heart as a slower one."""
+        """Whether this frame rate (Hz) is too low for the band: less than twice ``high``."""
     def read(self, time: float) -> Reading:
-        """Return the reading of the window that ends with the newest sample, at a frame's time."""
-    def candidates(self) -> list[Candidate]:
-        """Return the peaks that a reading chooses from; none while there is too little to read."""
-    def filtered(self) -> NDArray[np.float64]:
-        """Return the pulse of the window, filtered forwards and backwards, 0 where it is missing.
+        """Return the reading of the window that ends with the newest sample.
 
-        Oldest first, (``size``,).
+        ``time`` is that of the newest frame, s.
+        """
+    def candidates(self) -> list[Candidate]:
+        """Return the peaks that a reading may choose; none if there is too little to read."""
+    def filtered(self) -> NDArray[np.float64]:
+        """Return the pulse of the window, filtered forwards and backwards.
+
+        Returns
+        -------
+        ndarray
+            float64 of shape (``size``,), oldest first; 0 where samples are missing.
         """
     def newest(self, count: int, filtered: bool = True) -> NDArray[np.float64]:
         """Return the newest samples of the live waveform, or of the pulse before the filter.
 
-        Oldest first, (``count``,).
+        Returns
+        -------
+        ndarray
+            float64 of shape (``count``,), oldest first.
 
         Raises
         ------
@@ -557,7 +690,12 @@ class PulseWindow:
             If the window holds fewer.
         """
     def missing(self, count: int) -> NDArray[np.bool_]:
-        """Return which of the newest samples are missing, (``count``,).
+        """Return which of the newest samples are missing.
+
+        Returns
+        -------
+        ndarray
+            bool of shape (``count``,), oldest first.
 
         Raises
         ------
@@ -578,13 +716,20 @@ class PulseWindow:
         """When the grid began, s."""
 
 class Stream:
-    """One face over time; its window is told of as a ``PulseWindow`` tells of itself."""
+    """One face over time. The methods that ``PulseWindow`` has, too, are those of its window."""
 
     def __init__(self, student: Student, options: PulseOptions) -> None: ...
     def push(
-        self, frame: NDArray[np.uint8], box: Iterable[int], time: float, color: str = "bgr"
+        self,
+        frame: AnyFrame,
+        box: Iterable[int],
+        time: float,
+        color: str = "bgr",
+        turned: int = 0,
     ) -> Reading: ...
-    def rebox(self, frame: NDArray[np.uint8], box: Iterable[int], color: str = "bgr") -> None: ...
+    def rebox(
+        self, frame: AnyFrame, box: Iterable[int], color: str = "bgr", turned: int = 0
+    ) -> None: ...
     def reset(self) -> None: ...
     def candidates(self) -> list[Candidate]: ...
     def filtered(self) -> NDArray[np.float64]: ...
@@ -592,7 +737,7 @@ class Stream:
     def missing(self, count: int) -> NDArray[np.bool_]: ...
     @property
     def signals(self) -> NDArray[np.float64]:
-        """What the window took of the newest frame, (``SIGNALS``,)."""
+        """Signals of the newest frame, float64 of shape (``SIGNALS``,)."""
     @property
     def size(self) -> int: ...
     @property
@@ -601,7 +746,7 @@ class Stream:
     def start(self) -> float: ...
 
 class Recording:
-    """Which readings of a stream count, and what they say together; ``csrc/recording.hpp``."""
+    """Which readings of a stream count, and their common heart rate; see ``csrc/recording.hpp``."""
 
     def __init__(self, step: float, max_gap: float, min_confidence: float) -> None: ...
     def take(
@@ -615,26 +760,26 @@ class Recording:
         coverage: float,
         candidate: float,
     ) -> bool:
-        """Take the reading of the next frame; NaN stands for nothing. Return whether it counts."""
+        """Take the reading of the next frame; NaN stands for None. Return whether it counts."""
     def evidence(self) -> tuple[float, NDArray[np.float64]]:
-        """Return the mean rate of the track, bpm, and what is known of it; NaN without one.
+        """Return the mean rate of the track (bpm) and its features; NaN if there is no track.
 
-        In the order of ``TrackEvidence`` in ``csrc/confidence.hpp``.
+        The order is that of ``TrackEvidence`` in ``csrc/confidence.hpp``.
         """
     def summary(self) -> tuple[int, float, float, float, float, float, int, float, float]:
         """Return status, heart rate, SNR, confidence, coverage, spread, frames, duration and rate.
 
-        In bpm, dB, s and Hz; NaN stands for nothing.
+        Units are bpm, dB, s and Hz; NaN stands for None.
         """
 
 class Patience:
-    """Tells when a face has had its chance; ``csrc/patience.hpp``."""
+    """Tells when a face without a pulse makes room for another; see ``csrc/patience.hpp``."""
 
     def __init__(self, window: float) -> None: ...
     def restart(self) -> None:
-        """Begin with another face."""
+        """Start with another face."""
     def is_over(self, time: float, status: int, confidence: float) -> bool:
-        """Take the reading of a frame; NaN stands for nothing.
+        """Take the reading of a frame; NaN stands for None.
 
         Return whether the face has shown no sign of a pulse for a full window.
         """

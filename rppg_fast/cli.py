@@ -7,13 +7,13 @@ import importlib.util
 import math
 import os
 import platform
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from rppg_fast import _core
@@ -30,8 +30,8 @@ from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import Measurement, Status
 from rppg_fast.reference import Reference
 from rppg_fast.results import naming, open_results
+from rppg_fast.sources import Source, open_source
 from rppg_fast.student import BUNDLED_WEIGHTS, Student
-from rppg_fast.video import VideoFile
 
 #: Exit codes: every video gave a heart rate; bad input; one gave none.
 OK, BAD_INPUT, NO_HEART_RATE = 0, 2, 3
@@ -54,7 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: every video gave a heart rate. 2: bad input, named on standard error. 3: a video gave none,
     which is a valid answer and carries its status.
     """
-    _silence_opencv()
     options = _parser().parse_args(arguments)
     try:
         code = int(options.run(options))
@@ -71,13 +70,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error)
 
 
-def _silence_opencv() -> None:
-    """Keep OpenCV's own messages from burying the one line that says what is wrong."""
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    home = getattr(cv2.utils, "logging", cv2)  # where OpenCV 5 has it, and where OpenCV 4 had it
-    home.setLogLevel(0)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rppg-fast", description="Heart rate from a face video. Not a medical device."
@@ -88,11 +80,17 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "measure",
-        help="measure the heart rate in video files",
-        description="Measure the heart rate in video files. Exit code 0: each gave one; "
-        "3: one gave none, for the reason shown; 2: bad input.",
+        help="measure the heart rate in videos, of cameras and streams",
+        description="Measure the heart rate in videos, of cameras and streams. Exit code 0: each "
+        "gave one; 3: one gave none, for the reason shown; 2: bad input.",
     )
-    command.add_argument("videos", nargs="+", metavar="VIDEO", help="a video file")
+    command.add_argument(
+        "videos",
+        nargs="+",
+        metavar="VIDEO",
+        help="a video file; a folder of pictures or a pattern such as f_%%04d.png, with --fps; a "
+        "camera's number or device; an address such as rtsp://HOST/PATH; - for standard input",
+    )
     command.add_argument("--json", metavar="FILE", help="write the results there; - for stdout")
     command.add_argument("--plot", metavar="FILE", help="draw pulse and spectrum (one video only)")
     command.add_argument(
@@ -125,7 +123,14 @@ def _parser() -> argparse.ArgumentParser:
         default="one",
         help="measure the largest face, or each (default: one)",
     )
-    command.add_argument("--fps", type=float, help="frame rate, in place of the file's own times")
+    command.add_argument(
+        "--fps",
+        type=_rate,
+        help="frame rate, as 25 or 30000/1001, in place of the video's own times",
+    )
+    command.add_argument(
+        "--duration", type=float, metavar="S", help="stop after so many seconds of each video"
+    )
     for name, unit, text in (
         ("window", "S", "seconds of video that a heart rate is read from"),
         ("min-window", "S", "seconds of it that must have been seen before there is one"),
@@ -159,6 +164,16 @@ def _box(text: str) -> tuple[int, ...]:
     if len(sides) != 4:
         raise argparse.ArgumentTypeError(f"{text!r} is not four whole numbers X0,Y0,X1,Y1")
     return sides
+
+
+def _rate(text: str) -> float:
+    above, slash, below = text.partition("/")
+    try:
+        return float(above) / float(below) if slash else float(text)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a frame rate: give a number, as 29.97, or a fraction, as 30000/1001"
+        ) from None
 
 
 def _complain(error: Exception) -> int:
@@ -226,10 +241,16 @@ def _measure_file(
 ) -> tuple[list[Measurement] | None, int]:
     """Measure one file and say what is wrong with it; return its results and its exit code."""
     try:
-        video = VideoFile(name, options.fps)
-        with _ProgressBar(video) as bar, _warnings_in_one_line(name):
+        source = open_source(name, fps=options.fps)
+        with (
+            source,
+            _ProgressBar(source) as bar,
+            _warnings_in_one_line(name),
+            _until_ctrl_c(source),
+        ):
             found = measure(
-                video,
+                source,
+                duration=options.duration,
                 faces=options.faces,
                 step=options.step,
                 progress=bar,
@@ -245,11 +266,11 @@ def _measure_file(
     except (ValueError, TypeError, OSError) as error:
         return None, _complain(error)
     results = _as_list(found)
-    if video.missing(bar.frames):
-        print(
-            f"rppg-fast: {name}: only {bar.frames} of {video.frame_count} frames could be decoded",
-            file=sys.stderr,
-        )
+    said = list(source.warnings)
+    if source.damaged and not said:
+        said = [f"{source.damaged} of {bar.frames} frames are damaged"]
+    for line in said:
+        print(f"rppg-fast: {name}: {line}", file=sys.stderr)
     right = any(result.status is Status.OK for result in results)
     return results, OK if right else NO_HEART_RATE
 
@@ -262,6 +283,19 @@ def _warnings_in_one_line(name: str) -> Iterator[None]:
         yield
     for warning in caught:
         print(f"rppg-fast: {name}: {warning.message}", file=sys.stderr)
+
+
+@contextmanager
+def _until_ctrl_c(source: Source) -> Iterator[None]:
+    """Let Ctrl-C end a camera or a stream, not the program: what was measured is the result."""
+    if not source.live:
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: source.stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _as_list(found: Measurement | list[Measurement]) -> list[Measurement]:
@@ -305,7 +339,7 @@ def _reason(result: Measurement, settings: PulseSettings) -> str:
     """Say why there is no heart rate, and what could be done."""
     least = min(settings.min_window, settings.window)
     if result.status is Status.NO_FACE:
-        return "no face was found: it must be upright, and give --box where it is not found"
+        return "no face was found: give --box where there is one all the same"
     if result.status is Status.WARMING_UP:
         return (
             f"a face must be seen for {least:g} s, of {result.duration:.1f} s of video; "
@@ -333,7 +367,7 @@ def _reason(result: Measurement, settings: PulseSettings) -> str:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    video = VideoFile(_DEMO_VIDEO)
+    video = open_source(_DEMO_VIDEO)
     print("A synthetic clip: a still portrait, gently moved, with a known pulse put into the skin.")
     with _ProgressBar(video) as bar:
         result = measure(video, progress=bar)
@@ -348,6 +382,13 @@ def _demo(options: argparse.Namespace) -> int:
     return OK
 
 
+def _libraries() -> str:
+    import av  # which takes its time
+
+    numbers = {name: ".".join(map(str, parts)) for name, parts in av.library_versions.items()}
+    return f"NumPy {np.__version__}, av {av.__version__} (libavcodec {numbers['libavcodec']})"
+
+
 def _info(options: argparse.Namespace) -> int:
     student = Student.load()
     for name, value in (
@@ -359,7 +400,7 @@ def _info(options: argparse.Namespace) -> int:
         ("weights", f"{BUNDLED_WEIGHTS.name} sha256 {student.sha256}"),
         ("trained on", student.metadata.get("training_data", "unknown")),
         ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
-        ("NumPy, OpenCV", f"{np.__version__}, {cv2.__version__}"),
+        ("libraries", _libraries()),
     ):
         print(f"{name + ':':15}{value}")
     return OK
@@ -368,9 +409,9 @@ def _info(options: argparse.Namespace) -> int:
 class _ProgressBar:
     """A bar on standard error, only where a person looks on; gone when done."""
 
-    def __init__(self, video: VideoFile) -> None:
-        self._name = os.path.basename(video.path)
-        self._total = video.frame_count
+    def __init__(self, source: Source) -> None:
+        self._name = os.path.basename(source.name)
+        self._total = source.frame_count
         self._shown = -1
         self.frames = 0
         self._visible = sys.stderr.isatty()
@@ -382,14 +423,19 @@ class _ProgressBar:
         self.frames = frames
         if not self._visible:
             return
-        total = max(self._total, frames)  # the container may not know, or be wrong
-        percent = 100 * frames // total if self._total else frames // 100
-        if percent == self._shown:
+        if not self._total:  # a camera, or a container that does not know
+            if frames % _PROGRESS_WIDTH == 0:
+                self._write(f"{frames} frames")
             return
-        self._shown = percent
-        filled = _PROGRESS_WIDTH * frames // total if self._total else 0
-        bar = "#" * filled + "." * (_PROGRESS_WIDTH - filled)
-        sys.stderr.write(f"\r{self._name} [{bar}] {frames} frames")
+        total = max(self._total, frames)  # the container may be wrong
+        percent = 100 * frames // total
+        if percent != self._shown:
+            self._shown = percent
+            filled = _PROGRESS_WIDTH * frames // total
+            self._write(f"[{'#' * filled}{'.' * (_PROGRESS_WIDTH - filled)}] {frames} frames")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(f"\r{self._name} {text}")
         sys.stderr.flush()
 
     def __exit__(self, *exception: object) -> None:

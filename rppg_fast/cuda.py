@@ -1,7 +1,7 @@
-"""The network's input on a CUDA device, and what there is of CUDA here.
+"""The network's input, made on a CUDA device, and information about CUDA.
 
-The student itself runs there by ``rppg_fast.Student.load(backend="cuda")``. A frame that is on the
-device stays there all the way::
+``rppg_fast.Student.load(backend="cuda")`` gives a student that runs on the device. A frame that is
+on the device is not copied to the processor::
 
     student = rf.Student.load(backend="cuda")
     frame_motion = rf.cuda.FrameMotion()
@@ -12,11 +12,11 @@ device stays there all the way::
         frame_motion.push(frame, box, out=motion, stream=stream)
         student(motion, out=change, stream=stream)
 
-An array on the device is any object with ``__dlpack__`` or ``__cuda_array_interface__``, such as
-those of PyTorch and CuPy; nothing is copied. ``stream`` is the handle of the CUDA stream that the
-work is put on, the default stream by itself: give the one that the arrays are used on. The arrays
-must live until it has done the work. A CUDA graph of the student must not run beside other graphs
-captured on the same stream, nor beside calls on that stream: they share memory.
+An array on the device is any object with ``__dlpack__`` or ``__cuda_array_interface__``, such as an
+array of PyTorch or CuPy; nothing is copied. ``stream`` is the handle of the CUDA stream that does
+the work: give the stream that the arrays are used on. Without it the default stream is used. The
+arrays must live until the stream has done the work. A CUDA graph of the student must not run beside
+other graphs captured on the same stream, nor beside calls on that stream: they share memory.
 """
 
 from rppg_fast._core import FrameMotion

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from rppg_fast import _core
 from rppg_fast.reading import Box
+from rppg_fast.yuv import AnyFrame, YuvFrame
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -34,10 +35,14 @@ class Face:
     x0, y0, x1, y1
         Left, top, right and bottom edge; may lie outside the frame.
     probability
-        The detector's own, in [0, 1].
+        How sure the detector is, in [0, 1].
     landmarks
-        Points (x, y), where the detector has them. MTCNN: the eye on the left of the picture, the
-        eye on the right, the nose, the left and the right corner of the mouth.
+        Points (x, y), if the detector finds them. MTCNN finds the eye on the left of the picture in
+        which the face is upright, the eye on the right, the nose, the left and the right corner of
+        the mouth.
+    turned
+        How far the face is turned clockwise from upright, degrees: 0, 90, 180 or 270. A detector of
+        your own can set it; the network sees the face upright.
     """
 
     x0: float
@@ -46,6 +51,7 @@ class Face:
     y1: float
     probability: float
     landmarks: tuple[tuple[float, float], ...] = ()
+    turned: int = 0
 
     @property
     def edges(self) -> tuple[float, float, float, float]:
@@ -68,7 +74,7 @@ class Face:
         return max(self.x1 - self.x0, self.y1 - self.y0)
 
     def scaled(self, scale: float, left: float = 0.0, top: float = 0.0) -> Face:
-        """Return the face in a frame that is ``scale`` times as large and begins further out."""
+        """Return the face in a frame ``scale`` times as large, moved by ``left`` and ``top``."""
         return Face(
             left + scale * self.x0,
             top + scale * self.y0,
@@ -76,37 +82,42 @@ class Face:
             top + scale * self.y1,
             self.probability,
             tuple((left + scale * x, top + scale * y) for x, y in self.landmarks),
+            self.turned,
         )
 
 
 class FaceDetector(Protocol):
-    """Anything that maps an (H, W, 3) uint8 BGR frame to the faces in it."""
+    """A function that finds the faces in a frame, uint8 of shape (H, W, 3), blue-green-red.
+
+    MTCNN is called once for each direction in which faces may be turned. Any other detector is
+    called once for all of them, and sets ``turned`` of each face.
+    """
 
     def __call__(self, frame: NDArray[np.uint8], /) -> Sequence[Face]:
-        """Return the faces in the frame, none if there are none."""
+        """Return the faces in the frame; an empty sequence if there are none."""
         ...
 
 
 def largest_face(faces: Iterable[Face], min_probability: float = 0.9) -> Face | None:
-    """Return the largest of the faces that the detector is sure of.
+    """Return the largest face that is probable enough.
 
     Parameters
     ----------
     faces
-        What a detector returned.
+        The faces that a detector has found.
     min_probability
-        Faces with a lower probability do not count.
+        Faces with a lower probability are ignored.
 
     Returns
     -------
     Face or None
-        None where no face is that probable.
+        None if no face is probable enough.
     """
     return max(sure_faces(faces, min_probability), key=lambda face: face.area, default=None)
 
 
 def sure_faces(faces: Iterable[Face], min_probability: float = 0.9) -> list[Face]:
-    """Return the faces that the detector is sure of, in their order."""
+    """Return the faces that are probable enough, in their order."""
     return [face for face in faces if face.probability >= min_probability]
 
 
@@ -118,13 +129,13 @@ def nearest_face(faces: Iterable[Face], face: Face) -> Face | None:
     faces
         The faces to choose from.
     face
-        The one seen before.
+        The face seen before.
 
     Returns
     -------
     Face or None
-        The nearest of those that are less than a face away and at most twice as large or small;
-        None where there is none.
+        The nearest face that is less than the size of a face away, at most twice as large, and at
+        least half as large; None if there is none.
     """
     known = list(faces)
     index = _core.nearest_face([one.edges for one in known], face.edges)
@@ -134,8 +145,8 @@ def nearest_face(faces: Iterable[Face], face: Face) -> Face | None:
 def face_box(face: Face, width: int, height: int, scale: float = 1.6) -> Box:
     """Enlarge a face's box about its centre and clip it to the frame.
 
-    Each edge goes to the nearest whole pixel (halves to the right and down), then into the frame,
-    so that a box that reaches beyond it loses what is outside and keeps its other edges.
+    Each edge is rounded to a whole pixel (halves to the right and down) and then clipped to the
+    frame. A box that reaches out of the frame loses the part outside; its other edges stay.
 
     Parameters
     ----------
@@ -154,8 +165,8 @@ def face_box(face: Face, width: int, height: int, scale: float = 1.6) -> Box:
     Raises
     ------
     ValueError
-        If ``scale`` is not a positive number, the frame has no pixels, or no pixel of the frame is
-        in the box.
+        If ``scale`` is not a positive number, if the frame has no pixels, or if no pixel of the
+        frame is in the box.
     """
     return Box(*_core.face_box(face.edges, width, height, scale))
 
@@ -168,17 +179,17 @@ def _networks(path: Path) -> _core.FaceNetworks:
 class MTCNN:
     """MTCNN face detector with facenet-pytorch's weights.
 
-    Called with a frame, it returns the faces that facenet-pytorch's cascade finds with the same
-    parameters, most probable first. Equal frames give equal bits.
+    A call with a frame returns the faces that facenet-pytorch finds with the same parameters, most
+    probable first. Equal frames give equal bits.
 
-    The networks are loaded at the first call. An instance keeps its working memory, so it belongs
-    to one thread at a time; give every thread its own.
+    The networks are loaded at the first call. An object keeps its working memory, so it belongs to
+    one thread at a time; give every thread its own.
 
     Parameters
     ----------
     min_face_size
-        Side of the smallest face looked for, in pixels, at least 12. Half the size takes about
-        three times as long. None: a twelfth of the frame's shorter side, at least 20 pixels.
+        Side of the smallest face that is searched for, pixels, at least 12. Half the size takes
+        about three times as long. None: a twelfth of the frame's shorter side, at least 20 pixels.
     thresholds
         Smallest probability that passes P-Net, R-Net and O-Net.
     factor
@@ -207,13 +218,14 @@ class MTCNN:
         self.factor = factor
         self._native: _core.FaceDetector | None = None
 
-    def __call__(self, frame: NDArray[np.uint8], /) -> list[Face]:
+    def __call__(self, frame: AnyFrame, /) -> list[Face]:
         """Find the faces in a frame.
 
         Parameters
         ----------
         frame
-            (H, W, 3) uint8, BGR. A frame under 12 pixels high or wide has no faces.
+            (H, W, 3) uint8, BGR; of grey (H, W); or a ``YuvFrame``. A frame under 12 pixels high or
+            wide has no faces.
 
         Returns
         -------
@@ -223,25 +235,27 @@ class MTCNN:
         Raises
         ------
         TypeError
-            If the frame is not an array.
+            If the frame is neither an array nor a ``YuvFrame``.
         ValueError
-            If it is not uint8 of shape (H, W, 3), or is empty.
+            If it is not uint8 of shape (H, W, 3) or (H, W), or is empty.
         """
         check_frame(frame)
         return [Face(*found) for found in self._detector().find(frame)]
 
-    def locate(self, frame: NDArray[np.uint8], step: int = 1) -> list[Face]:
-        """Find the faces in a frame, those that its border cuts with the boxes of whole ones.
+    def locate(self, frame: AnyFrame, step: int = 1, turned: int = 0) -> list[Face]:
+        """Find the faces in a frame; a face that the border cuts gets the box of a whole face.
 
-        The cascade stretches what is left of a face at the border, and so places it too far out;
-        O-Net is shown such a face once more, with grey in place of what is missing.
+        The cascade stretches the visible part of a face at the border, so its box is too far out.
+        O-Net looks at such a face once more, with grey in place of the missing part.
 
         Parameters
         ----------
         frame
-            (H, W, 3) uint8, BGR, any strides.
+            (H, W, 3) uint8, BGR; of grey (H, W); any strides; or a ``YuvFrame``.
         step
-            Every so many pixels, across and down, are enough for the search, at least 1.
+            The search uses every ``step``-th pixel of every ``step``-th row, at least 1.
+        turned
+            The search is for faces that are turned clockwise by so many degrees: 0, 90, 180 or 270.
 
         Returns
         -------
@@ -251,68 +265,92 @@ class MTCNN:
         Raises
         ------
         TypeError, ValueError
-            As for a search.
+            The errors of a call; ValueError also for a ``step`` or ``turned`` that is out of range.
         """
         check_frame(frame)
         if step < 1:
             raise ValueError(f"step must be at least 1, got {step}")
-        return [Face(*found) for found in self._detector().locate(frame, step)]
+        return [Face(*found) for found in self._detector().locate(frame, step, turned)]
 
-    def look_again(self, frame: NDArray[np.uint8], face: Face) -> Face | None:
-        """Look for a face where it was a moment ago, at a fraction of a search's cost.
+    def look_again(self, frame: AnyFrame, face: Face) -> Face | None:
+        """Look for a face where it was a moment ago, at a fraction of the cost of a search.
 
-        O-Net alone is shown the old box and then, where it says that the face lies elsewhere, the
-        box that it points to: that follows a face over some four tenths of its width. Only where
-        this fails are the surroundings searched. What lies outside the frame is grey to it.
+        O-Net looks at the old box. If it says that the face has moved, it looks at the box that it
+        points to. This follows a face over about four tenths of its width. If this fails, the
+        surroundings are searched. Pixels outside the frame are grey.
 
         Parameters
         ----------
         frame
-            (H, W, 3) uint8, BGR, any strides.
+            (H, W, 3) uint8, BGR; of grey (H, W); any strides; or a ``YuvFrame``.
         face
-            Where the face was in an earlier frame of the same size.
+            The face in an earlier frame of the same size. It must still be turned in the same
+            direction.
 
         Returns
         -------
         Face or None
-            None where there is no face nearby.
+            None if there is no face nearby.
 
         Raises
         ------
         TypeError, ValueError
-            As for a search.
+            The errors of a call.
         """
         sight = self.sight(frame, face)
         return None if sight is None else sight[0]
 
-    def sight(
-        self, frame: NDArray[np.uint8], face: Face, check: bool = False
-    ) -> tuple[Face, bool] | None:
-        """Look again, and say who has found the face.
+    def sight(self, frame: AnyFrame, face: Face, check: bool = False) -> tuple[Face, bool] | None:
+        """Look again, and tell whether the cascade found the face.
 
         Parameters
         ----------
         frame, face
-            As for ``look_again``.
+            The arguments of ``look_again``.
         check
-            Whether the whole cascade searches the surroundings first, at several times the cost,
-            and O-Net alone decides only where that finds nothing.
+            Whether the whole cascade searches the surroundings first, at several times the cost.
+            O-Net alone then decides only if the cascade finds nothing.
 
         Returns
         -------
         tuple of Face and bool, or None
-            The face, and whether the cascade has found it or O-Net alone. None where there is no
-            face nearby.
+            The face, and whether the cascade found it (or O-Net alone). None if there is no face
+            nearby.
 
         Raises
         ------
         TypeError, ValueError
-            As for a search.
+            The errors of a call.
         """
         check_frame(frame)
         native = self._detector()
-        sight = (native.check if check else native.look_again)(frame, face.edges)
+        sight = (native.check if check else native.look_again)(frame, face.edges, face.turned)
         return None if sight is None else (Face(*sight[0]), sight[1])
+
+    def compare(self, frame: AnyFrame, face: Face) -> Face | None:
+        """Find a face with the whole cascade, near another face and turned in the same direction.
+
+        The cascade also finds faces that are turned in another direction, but it is less sure of
+        them. The direction with the highest probability of the four is the right one.
+
+        Parameters
+        ----------
+        frame, face
+            The arguments of ``look_again``.
+
+        Returns
+        -------
+        Face or None
+            The face, with the cascade's probability; None if there is no face nearby.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The errors of a call.
+        """
+        check_frame(frame)
+        found = self._detector().compare(frame, face.edges, face.turned)
+        return None if found is None else Face(*found)
 
     def _detector(self) -> _core.FaceDetector:
         if self._native is None:
@@ -328,13 +366,18 @@ class MTCNN:
         return {**vars(self), "_native": None}  # made anew where it is needed
 
 
-def check_frame(frame: NDArray[np.uint8]) -> None:
-    """Raise TypeError or ValueError unless a frame is uint8 of shape (H, W, 3) and not empty."""
+def check_frame(frame: AnyFrame) -> None:
+    """Raise TypeError or ValueError unless a frame is a ``YuvFrame`` or an array of pixels.
+
+    An array is uint8 of shape (H, W, 3), or of grey (H, W), and not empty.
+    """
+    if isinstance(frame, YuvFrame):  # which has checked itself
+        return
     if not isinstance(frame, np.ndarray):
-        raise TypeError(f"frame must be a NumPy array, got {type(frame).__name__}")
+        raise TypeError(f"frame must be a NumPy array (or a YuvFrame), got {type(frame).__name__}")
     if frame.dtype != np.uint8:
         raise ValueError(f"frame must be uint8, got {frame.dtype}")
-    if frame.ndim != 3 or frame.shape[2] != 3:
-        raise ValueError(f"frame must have the shape (H, W, 3), got {frame.shape}")
+    if frame.ndim != 2 and (frame.ndim != 3 or frame.shape[2] != 3):
+        raise ValueError(f"frame must have the shape (H, W, 3) or (H, W), got {frame.shape}")
     if frame.size == 0:
         raise ValueError(f"frame is empty: its shape is {frame.shape}")

@@ -4,55 +4,55 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rppg_fast import _core
 from rppg_fast.face import MTCNN, FaceDetector, check_frame
 from rppg_fast.monitor import BOX_SCALE, GAP, NETWORK_METHODS, HeartRateMonitor
 from rppg_fast.reading import Box, Reading
 from rppg_fast.student import Student
 from rppg_fast.tracking import FaceTracker
+from rppg_fast.yuv import AnyFrame, in_bgr_order
 
 #: The most faces that are measured at once by default.
 MOST_FACES = 8
 
 
 class FacesMonitor:
-    """Takes frames of people with their times and says the heart rate of each.
+    """Measures the heart rates of several people, frame by frame.
 
-    Every face is followed as ``HeartRateMonitor`` follows the one, and has a window of its own and
-    a number: 1 for the first one found. A face that comes back within five seconds, near the place
-    where it was lost, has its old number, and its window if it comes back within ``max_gap``; any
-    other one a new number, whoever it is.
+    Every face is followed in the same way as by ``HeartRateMonitor``. It has its own window and a
+    number; the first face found has number 1. A face that comes back within five seconds near the
+    place where it was lost has its old number. If it comes back within ``max_gap``, its window goes
+    on, too. Any other face gets a new number. Nobody is recognised. Faces may be turned in
+    different directions; one that is turned in another direction than the first is found within six
+    seconds.
 
     Parameters
     ----------
     most
-        The most faces that are measured at once. The largest ones are taken first; one that is
-        there keeps its place.
+        The largest number of faces that are measured at once. The largest faces are taken first. A
+        face that is measured keeps its place.
     detector
         Maps a blue-green-red frame to faces; MTCNN by default.
     box_scale
-        How much larger than a detected face its box is; 1.4 by default.
+        Side of the measured box over the side of the face; 1.4 by default.
     color
-        Order of the frames' channels: "bgr", as OpenCV gives them, or "rgb".
+        Order of the channels of frames that are arrays: "bgr", as OpenCV gives them, or "rgb".
     **options
-        What ``HeartRateMonitor`` takes besides: ``method``, ``student``, ``settings``, ...
+        Further options of ``HeartRateMonitor``: ``method``, ``student``, ``settings``, ...
 
     Attributes
     ----------
     monitors
-        The ``HeartRateMonitor`` of each face that is there, by number: its box and its pulse.
+        The ``HeartRateMonitor`` of each face that is there, by number, with its box and its pulse.
     method
-        As given.
+        The method that measures.
     settings
-        Of the pulse, of every face.
+        The settings of the pulse, for every face.
 
     Raises
     ------
-    ValueError
-        If an argument makes no sense; the message names it.
+    ValueError, TypeError
+        If an argument has a wrong value or type; the message names it.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class FacesMonitor:
         raise TypeError("a FacesMonitor is a running stream: it can be neither copied nor pickled")
 
     def reset(self) -> None:
-        """Forget faces, pulses and time, as if no frame had been pushed yet."""
+        """Forget all faces, pulses and times."""
         self._tracker.reset()
         self._clock.reset()
         self.monitors: dict[int, HeartRateMonitor] = {}
@@ -92,54 +92,62 @@ class FacesMonitor:
         self._time = 0.0
         self._size: tuple[int, ...] | None = None
 
-    def push(self, frame: NDArray[np.uint8], time: float) -> dict[int, Reading]:
-        """Take the frame that was seen at ``time`` and read the windows that end there.
+    def push(self, frame: AnyFrame, time: float) -> dict[int, Reading]:
+        """Take a frame with its time, and read the windows that end there.
 
         Parameters
         ----------
         frame
-            uint8 of shape (height, width, 3); any strides.
+            uint8 of shape (height, width, 3), or of grey (height, width); any strides; or a
+            ``YuvFrame``.
         time
-            Seconds, on any clock that goes forward.
+            When the frame was seen, in seconds on any clock that goes forward.
 
         Returns
         -------
         dict of int to Reading
-            The reading of each face that is there, by number. One that has left is missing, within
-            a second.
+            The reading of each face that is there, by number. A face that has left is missing
+            within a second.
 
         Raises
         ------
         TypeError, ValueError
-            If the frame is not such an array. Nothing is changed then.
+            If the frame is something else. Nothing has changed then.
         TimeError
-            As ``HeartRateMonitor.push``. After a clock was set back every window begins anew.
+            If the time is not later than the last one; see ``HeartRateMonitor.push``. If the clock
+            was set back, every window starts again.
         """
         check_frame(frame)
         if self._clock.push(time) == GAP and time <= self._time:
             self._tracker.restart(time)
             self._away.clear()
             for name, monitor in self.monitors.items():
-                self.monitors[name] = HeartRateMonitor(box=monitor.box, **self._options)
+                self.monitors[name] = self._measured(monitor.box, monitor.turned)
         if frame.shape[:2] != self._size:
             self.monitors.clear()
             self._away.clear()
         self._time, self._size = time, frame.shape[:2]
         readings = {name: monitor.push(frame, time) for name, monitor in self.monitors.items()}
-        self._tracker.update(frame[..., ::-1] if self._options["color"] == "rgb" else frame, time)
-        boxes = {track.name: track.box for track in self._tracker.tracks}
-        for name in self.monitors.keys() - boxes.keys():
+        self._tracker.update(in_bgr_order(frame, self._options["color"]), time)
+        tracks = {track.name: track for track in self._tracker.tracks}
+        for name in self.monitors.keys() - tracks.keys():
             self._away[name] = self.monitors.pop(name)
             del readings[name]
-        for name, box in boxes.items():
+        for name, track in tracks.items():
+            box, turned = track.box, track.face.turned
             if name not in self.monitors:
-                self.monitors[name] = self._returned(name, box, time)
+                self.monitors[name] = self._returned(name, box, turned, time)
                 readings[name] = self.monitors[name].push(frame, time)
-            elif self.monitors[name].box != box:
-                self.monitors[name].rebox(frame, box)
+            elif (self.monitors[name].box, self.monitors[name].turned) != (box, turned):
+                self.monitors[name].rebox(frame, box, turned)
         return dict(sorted(readings.items()))
 
-    def _returned(self, name: int, box: Box, time: float) -> HeartRateMonitor:
+    def _measured(self, box: Box | None, turned: int) -> HeartRateMonitor:
+        monitor = HeartRateMonitor(box=box, **self._options)
+        monitor.turned = turned
+        return monitor
+
+    def _returned(self, name: int, box: Box, turned: int, time: float) -> HeartRateMonitor:
         """Give the monitor of a face that was away for a moment, or a new one."""
         max_gap = self.settings.max_gap
         self._away = {
@@ -149,6 +157,6 @@ class FacesMonitor:
         }
         monitor = self._away.pop(name, None)
         if monitor is None:
-            return HeartRateMonitor(box=box, **self._options)
-        monitor.box = box
+            return self._measured(box, turned)
+        monitor.box, monitor.turned = box, turned
         return monitor

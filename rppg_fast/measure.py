@@ -1,10 +1,10 @@
-"""A whole recording through the monitor."""
+"""Measures a whole recording with a monitor."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Callable, Literal, overload
 
@@ -17,7 +17,9 @@ from rppg_fast.faces import FacesMonitor
 from rppg_fast.monitor import HeartRateMonitor
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import STATUSES, Box, Measurement, Reading, none_if_nan
-from rppg_fast.video import Frame, VideoFile
+from rppg_fast.sources import Openable, Source, open_source
+from rppg_fast.video import VideoFile
+from rppg_fast.yuv import AnyFrame
 
 Floats = NDArray[np.float64]
 
@@ -26,13 +28,13 @@ Progress = Callable[[int], None]
 
 
 class MeasurementInterrupted(RuntimeError):
-    """A recording that failed on the way: its source raised, or gave what is no frame.
+    """The source of frames failed after the first frame: it raised, or gave a wrong frame.
 
     Attributes
     ----------
     measurement
-        What had been measured until then, of one face or of all. What went wrong is the
-        exception's ``__cause__``.
+        What was measured until then: a Measurement, or a list of them for all faces. The
+        exception's ``__cause__`` is the error.
     """
 
     def __init__(self, reason: str, measurement: Measurement | list[Measurement]) -> None:
@@ -45,10 +47,11 @@ class MeasurementInterrupted(RuntimeError):
 
 @overload
 def measure(
-    video: str | os.PathLike[str] | VideoFile,
+    video: Openable | VideoFile,
     *,
     faces: Literal["one"] = "one",
     fps: float | None = None,
+    duration: float | None = None,
     step: float = 1.0,
     progress: Progress | None = None,
     **options: Any,
@@ -57,10 +60,11 @@ def measure(
 
 @overload
 def measure(
-    video: str | os.PathLike[str] | VideoFile,
+    video: Openable | VideoFile,
     *,
     faces: Literal["all"],
     fps: float | None = None,
+    duration: float | None = None,
     step: float = 1.0,
     progress: Progress | None = None,
     **options: Any,
@@ -68,70 +72,87 @@ def measure(
 
 
 def measure(
-    video: str | os.PathLike[str] | VideoFile,
+    video: Openable | VideoFile,
     *,
     faces: str = "one",
     fps: float | None = None,
+    duration: float | None = None,
     step: float = 1.0,
     progress: Progress | None = None,
     **options: Any,
 ) -> Measurement | list[Measurement]:
-    """Measure the heart rate in a video file.
+    """Measure the heart rate in a video file, or in anything else that ``open_source`` takes.
 
-    The file is read frame by frame and pushed through a ``HeartRateMonitor``: the result is the
-    same, to the last bit, as pushing its frames one by one.
+    Every frame is pushed into a ``HeartRateMonitor``. The result is the same, to the last bit, as
+    pushing the frames of ``open_source`` yourself.
 
     Parameters
     ----------
     video
-        A path, or an opened ``VideoFile``.
+        A path, an opened ``VideoFile`` or ``Source``, or what ``open_source`` takes.
     faces
         "one", the largest face, or "all": then the frames go through a ``FacesMonitor``.
     fps
-        Frame rate, Hz, that overrides what the container says of time.
+        Frame rate, Hz, in place of the video's own times.
+    duration
+        Stop after so many seconds of video. A camera does not end by itself.
     step
         Time from one reported window to the next, s.
     progress
         Called at every frame with the number of frames so far.
     **options
-        What ``HeartRateMonitor`` or ``FacesMonitor`` takes: ``method``, ``box``, ``window``, ...
+        Options of ``HeartRateMonitor`` or ``FacesMonitor``: ``method``, ``box``, ``window``, ...
 
     Returns
     -------
     Measurement or list of Measurement
-        Of all faces a list with one for each, by number; it is empty where no face was found.
+        For all faces a list with one Measurement for each, ordered by number. It is empty if no
+        face was found.
 
     Raises
     ------
     FileNotFoundError, VideoError
-        If the file cannot be read as a video.
+        If it cannot be read as a video.
+    MeasurementInterrupted
+        If it fails after the first frame; it holds what was measured until then.
     ValueError
-        If an option makes no sense.
+        If an option has a wrong value.
+    TypeError
+        If an option has a wrong type.
     """
     if faces not in ("one", "all"):
         raise ValueError(f"faces must be 'one' or 'all', got {faces!r}")
+    if duration is not None and not duration > 0:
+        raise ValueError(f"duration must be a positive number of seconds, got {duration}")
     if isinstance(video, VideoFile) and fps is not None:
         raise ValueError("fps belongs to the VideoFile that is already open")
     monitor = FacesMonitor(**options) if faces == "all" else HeartRateMonitor(**options)
-    file = video if isinstance(video, VideoFile) else VideoFile(video, fps)
-    read = 0
-
-    def count(frames: int) -> None:
-        nonlocal read
-        read = frames
-        if progress is not None:
-            progress(frames)
-
-    found = measure_frames(file, monitor, name=file.path, step=step, progress=count)
-    missing = file.missing(read)
+    given = video.source if isinstance(video, VideoFile) else video
+    with ExitStack() as opened:
+        source = open_source(given, fps=fps)
+        if source is not given:
+            opened.enter_context(source)
+        pairs = source if duration is None else _first(source, duration)
+        found = measure_frames(pairs, monitor, name=source.name, step=step, progress=progress)
     if isinstance(found, Measurement):
-        return replace(found, missing=missing)
-    return [replace(face, missing=missing) for face in found]
+        return replace(found, damaged=source.damaged)
+    return [replace(face, damaged=source.damaged) for face in found]
+
+
+def _first(source: Source, duration: float) -> Iterator[tuple[AnyFrame, float]]:
+    """Yield the frames of a source's first seconds."""
+    start: float | None = None
+    for picture, time in source:
+        start = time if start is None else start
+        if time - start >= duration:
+            source.stop()
+            return
+        yield picture, time
 
 
 @overload
 def measure_frames(
-    frames: Iterable[tuple[Frame, float]],
+    frames: Iterable[tuple[AnyFrame, float]],
     monitor: HeartRateMonitor,
     *,
     name: str = "frames",
@@ -142,7 +163,7 @@ def measure_frames(
 
 @overload
 def measure_frames(
-    frames: Iterable[tuple[Frame, float]],
+    frames: Iterable[tuple[AnyFrame, float]],
     monitor: FacesMonitor,
     *,
     name: str = "frames",
@@ -153,7 +174,7 @@ def measure_frames(
 
 @overload
 def measure_frames(
-    frames: Iterable[tuple[Frame, float]],
+    frames: Iterable[tuple[AnyFrame, float]],
     monitor: HeartRateMonitor | FacesMonitor,
     *,
     name: str = "frames",
@@ -163,7 +184,7 @@ def measure_frames(
 
 
 def measure_frames(
-    frames: Iterable[tuple[Frame, float]],
+    frames: Iterable[tuple[AnyFrame, float]],
     monitor: HeartRateMonitor | FacesMonitor,
     *,
     name: str = "frames",
@@ -172,16 +193,16 @@ def measure_frames(
 ) -> Measurement | list[Measurement]:
     """Measure the heart rate in a sequence of (frame, time).
 
-    Frames that ``push`` refuses for their time are left out and counted.
+    Frames whose time is not later than the time before are left out and counted.
 
     Parameters
     ----------
     frames
-        uint8 frames of shape (height, width, 3) with their times, s.
+        What a monitor's ``push`` takes: frames with their times, s.
     monitor
-        A fresh monitor, of one face or of all; it is left as the last frame leaves it.
+        A new monitor, for one face or for all. Afterwards it is in the state of the last frame.
     name
-        What the result calls the recording.
+        Name of the recording in the result.
     step
         Time from one reported window to the next, s.
     progress
@@ -190,15 +211,15 @@ def measure_frames(
     Returns
     -------
     Measurement or list of Measurement
-        As ``measure``: a list where the monitor is one of all faces.
+        A list if ``monitor`` is a ``FacesMonitor``.
 
     Raises
     ------
     MeasurementInterrupted
-        If, after the first frame, ``frames`` raises or gives something else; holds what was
-        measured until then.
+        If ``frames`` raises or gives a wrong frame after the first one; it holds what was measured
+        until then.
     TypeError, ValueError
-        If ``step`` is not positive or the first frame is not such an array.
+        If ``step`` is not positive or the first frame is none that ``push`` takes.
     """
     if not (math.isfinite(step) and step > 0):
         raise ValueError(f"step must be a positive number of seconds, got {step}")
@@ -242,13 +263,15 @@ class _Record:
         self._settings = settings
         self._recording = _core.Recording(step, settings.max_gap, settings.min_confidence)
         self._box: Box | None = None
+        self._turned = 0
         self._windows: list[Reading] = []
         self._pieces: list[tuple[Floats, Floats, NDArray[np.bool_]]] = []
 
     def take(self, reading: Reading, monitor: HeartRateMonitor) -> None:
         """Take the newest reading, and from its monitor the pulse that came with it."""
         self._pieces.append(monitor.fetch_unfiltered())
-        self._box = monitor.box or self._box
+        if monitor.box is not None:
+            self._box, self._turned = monitor.box, monitor.turned
         if self._recording.take(*reading.to_native()):
             self._windows.append(reading)
 
@@ -272,6 +295,7 @@ class _Record:
             duration=duration,
             fps=fps,
             box=self._box,
+            turned=self._turned,
             windows=tuple(self._windows),
             times=times,
             pulse=pulse,

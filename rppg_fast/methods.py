@@ -1,12 +1,12 @@
-"""The classical methods GREEN, ICA, CHROM and POS, to compare with.
+"""The classical methods GREEN, ICA, CHROM and POS.
 
-Each one turns a window of the face's mean colour into a pulse:
-``method(rgb, fs)`` takes float64 of shape (samples, 3), red-green-blue, at the sampling rate ``fs``
-in Hz, and returns float64 of shape (samples,). The pulse rises where the blood volume does, that
-is, where green falls. The engine computes them (``csrc/classical.hpp``, ``csrc/ica.hpp``).
+Each function turns a window of the face's mean colour into a pulse. ``method(rgb, fs)`` takes
+float64 of shape (samples, 3), red-green-blue, in any unit, and the sampling rate ``fs`` in Hz. It
+returns float64 of shape (samples,). The pulse rises with the blood volume, that is, where green
+falls. The engine does the computing (``csrc/classical.hpp``, ``csrc/ica.hpp``).
 
-``ValueError`` says what is wrong with colours of another shape, fewer than two samples, or a
-sampling rate that is not positive or, for ICA and CHROM, too low for the heart's band.
+The functions raise ``ValueError`` if the colours have another shape or fewer than two samples, if
+the sampling rate is not positive, or if it is too low for the band (ICA and CHROM).
 """
 
 from __future__ import annotations

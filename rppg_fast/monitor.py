@@ -17,6 +17,7 @@ from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import STATUSES, Box, Reading, Status
 from rppg_fast.student import Student
 from rppg_fast.tracking import FaceTracker
+from rppg_fast.yuv import AnyFrame, YuvFrame, in_bgr_order
 
 #: How much larger than the detected face the measured box is: by measurement on real video, see
 #: training/RESULTS.md; and the paper's value.
@@ -42,50 +43,59 @@ _SUSPICIOUS_GAPS = 10
 
 
 class HeartRateMonitor:
-    """Takes frames of a face with their times and says its heart rate.
+    """Measures the heart rate of one person, frame by frame.
 
-    The largest face is searched for until one is found. Then its box is measured, and moved after
-    the face once that has left its middle. Nobody else takes its place while it is there, unless it
-    shows no sign of a pulse for a full window, as a picture does: then it makes room for another
-    face, where there is one. When it has gone, which shows within a second, the search begins anew;
-    its window goes on if it comes back within ``max_gap``. A monitor is not for two threads at
-    once; separate ones run in parallel.
+    The monitor searches for the largest face. It measures a box around this face, and moves the box
+    when the face has left its middle. No other face takes its place while it is there, with one
+    exception: a face that shows no sign of a pulse for a full window, such as a picture, makes room
+    for another face, if there is one. When the face has left, which is noticed within a second, the
+    search starts again. If the face comes back within ``max_gap``, its window goes on. A face that
+    lies on its side or upside down, for example because the phone was held sideways, is found about
+    a second later than an upright one.
+
+    A monitor belongs to one thread at a time; separate monitors run in parallel.
 
     Parameters
     ----------
     method
-        "student", the paper's network alone; "fusion", the network with the colour methods POS and
-        CHROM as second opinions; or a classical method: "pos", "chrom", "green", "ica".
+        "fusion", the network with the colour methods POS and CHROM as second opinions; "student",
+        the paper's network alone; or a classical method: "pos", "chrom", "green", "ica".
     student
-        The network with its weights; the bundled ones by default. For the methods that use it.
+        The network with its weights, for "fusion" and "student"; the bundled weights by default.
     box
-        Pixels to measure, four ints x0, y0, x1, y1, in place of a face detector.
+        Pixels to measure, four ints x0, y0, x1, y1. Then no face is searched for.
     detector
-        Maps a blue-green-red frame to faces; MTCNN by default. Any other one is given a whole frame
-        four times a second to follow a face.
+        A function that maps a blue-green-red frame to a list of ``Face``; MTCNN by default. To
+        follow a face, another detector gets a whole frame four times a second.
     box_scale
-        How much larger than the detected face the measured box is; 1.4 by default, and 1.6, the
-        paper's value, with ``tracking="paper"``.
+        Side of the measured box over the side of the face; 1.4 by default. With
+        ``tracking="paper"`` it is 1.6, as in the paper.
     tracking
-        "follow", as said above, or "paper": the first box found is measured for ever.
+        "follow" moves the box with the face; "paper" measures the first box to the end.
     color
-        Order of the frames' channels: "bgr", as OpenCV gives them, or "rgb".
+        Order of the channels of frames that are arrays: "bgr", as OpenCV gives them, or "rgb".
     settings
-        Filter, window and threshold of the pulse; single values can be given by name, too:
-        ``window`` and ``min_window`` (s), ``low`` and ``high`` (Hz), ``min_confidence`` (0 to 1),
-        ``peaks`` (1 is the paper's plain estimate), ``max_gap`` (s).
+        Filter, window and threshold of the pulse. Single values can also be given by name:
+        ``window``, ``min_window`` and ``max_gap`` (s), ``low`` and ``high`` (Hz),
+        ``min_confidence`` (0 to 1), ``peaks`` (1 to 8; 1 is the paper's estimate). They replace
+        those in ``settings``; ``PulseSettings`` describes them.
 
     Attributes
     ----------
     box
-        The pixels that are measured; None while there is no face.
+        The pixels that are measured, in the frame as it was pushed; None if there is no face.
+    turned
+        How far the face in the box is turned clockwise from upright, degrees: 0, 90, 180 or 270.
+        The network sees the face upright. 0 if there is no face, or if the ``box`` was given.
     method
-        As given.
+        The method that measures.
+    settings
+        The settings of the pulse.
 
     Raises
     ------
-    ValueError
-        If an argument makes no sense; the message names it.
+    ValueError, TypeError
+        If an argument has a wrong value or type; the message names it.
     """
 
     def __init__(
@@ -151,12 +161,13 @@ class HeartRateMonitor:
         )
 
     def reset(self) -> None:
-        """Forget face, pulse and time, as if no frame had been pushed yet."""
+        """Forget the face, the pulse and the time."""
         self._stream.reset()
         self._clock.reset()
         if self._tracker is not None:
             self._tracker.reset()
         self.box = self._fixed_box
+        self.turned = 0
         self._patience.restart()
         self._face = 0  # the number of the face that the window is of
         self._time = self._seen = -math.inf
@@ -164,29 +175,35 @@ class HeartRateMonitor:
         self._fetched = (0.0, 0)
         self._far_apart = 0
 
-    def push(self, frame: NDArray[np.uint8], time: float) -> Reading:
-        """Take the frame that was seen at ``time`` and read the window that ends there.
+    def push(self, frame: AnyFrame, time: float) -> Reading:
+        """Take a frame with its time, and read the window that ends there.
 
         Parameters
         ----------
         frame
-            uint8 of shape (height, width, 3); any strides. Where the size is another than before, a
-            monitor that follows searches for the face anew.
+            uint8 of shape (height, width, 3), or (height, width) for grey, with any strides; or a
+            ``YuvFrame``. If its size has changed, a monitor that follows the face searches for it
+            again.
         time
-            Seconds, on any clock that goes forward.
+            When the frame was seen, in seconds on any clock that goes forward.
+
+        Returns
+        -------
+        Reading
+            The result for this frame.
 
         Raises
         ------
         TypeError, ValueError
-            If the frame is not such an array, the box leaves it, or its size has changed and the
-            monitor does not follow. Nothing is changed then.
+            If the frame is something else, if the box leaves it, or if its size has changed and the
+            monitor does not follow the face. Nothing has changed then.
         TimeError
-            If the time is not later than the last one: leave the frame out. When the next one goes
-            on from there, the clock was set back, and that one is taken as the first after a gap.
+            If the time is not later than the last one: leave the frame out. If the next frame
+            continues from the refused time, the clock was set back, and a new window starts.
         """
         if type(time) is not float:  # to ask costs less than to convert
             time = _number(time, "time")
-        shape = frame.shape if isinstance(frame, np.ndarray) else None
+        shape = frame.shape if isinstance(frame, (np.ndarray, YuvFrame)) else None
         if self.box is None or shape != self._shape:
             check_frame(frame)
             if self.box is None or self._shape is not None:
@@ -232,7 +249,7 @@ class HeartRateMonitor:
                 stacklevel=3,
             )
 
-    def _search_anew(self, frame: NDArray[np.uint8], time: float) -> None:
+    def _search_anew(self, frame: AnyFrame, time: float) -> None:
         """Prepare the search for a face in a frame that no stream takes."""
         if self.box is not None and not self._follows:
             before = (self._shape or ())[:2]
@@ -245,15 +262,15 @@ class HeartRateMonitor:
         if self._clock.push(time) == GAP and self._tracker is not None:
             self._tracker.restart(time)
 
-    def _measure(self, frame: NDArray[np.uint8], box: Box, time: float) -> Reading:
+    def _measure(self, frame: AnyFrame, box: Box, time: float) -> Reading:
         sides = (box.x0, box.y0, box.x1, box.y1)
-        return self._stream.push(frame, sides, time, self._color)
+        return self._stream.push(frame, sides, time, self._color, self.turned)
 
-    def _track(self, frame: NDArray[np.uint8], time: float) -> None:
+    def _track(self, frame: AnyFrame, time: float) -> None:
         """Let the tracker look at the frame, and bring box and stream in line with it."""
         if self._tracker is None or (self.box is not None and time < self._tracker.due):
             return
-        self._tracker.update(frame[..., ::-1] if self._color == "rgb" else frame, time)
+        self._tracker.update(in_bgr_order(frame, self._color), time)
         track = next(iter(self._tracker.tracks), None)
         if track is None:
             if self.box is not None:
@@ -265,73 +282,90 @@ class HeartRateMonitor:
             self._stream.reset()
             self._patience.restart()
             self._fetched = (0.0, 0)
-            self.box = track.box
-        elif self.box is None:
-            self.box = track.box
-        elif track.box != self.box:
-            self.rebox(frame, track.box)
+        elif self.box is not None and (track.box, track.face.turned) != (self.box, self.turned):
+            self.rebox(frame, track.box, track.face.turned)
+        self.box, self.turned = track.box, track.face.turned
         self._face = track.name
 
     def _lose(self) -> None:
         """Take note that the face is gone; its window waits for it."""
         self._clock.reset()
         self._clock.push(self._time)
-        self.box = None
+        self.box, self.turned = None, 0
 
-    def rebox(self, frame: NDArray[np.uint8], box: Box) -> None:
+    def rebox(self, frame: AnyFrame, box: Box, turned: int = 0) -> None:
         """Measure another box from the next frame on, without a jump in the pulse.
 
         Parameters
         ----------
         frame
-            The last one pushed.
+            The frame that was pushed last.
         box
-            Pixels to measure; a monitor that follows a face moves them on.
+            Pixels to measure. A monitor that follows a face may move them again.
+        turned
+            How far the face in them is turned clockwise from upright, degrees: 0, 90, 180 or 270.
 
         Raises
         ------
         TypeError, ValueError
-            If the frame is not such an array or the box leaves it. Nothing is changed then.
+            If the frame is something else, if the box leaves it, or if ``turned`` has another
+            value. Nothing has changed then.
         """
-        self._stream.rebox(frame, box, self._color)
-        self.box = box
+        self._stream.rebox(frame, box, self._color, turned)
+        self.box, self.turned = box, turned
 
     @property
     def last_time(self) -> float:
-        """Time of the last frame, s; minus infinity before the first one."""
+        """Time of the last frame, s; minus infinity before the first frame."""
         return self._time
 
     @property
     def pulse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Times (s) and values of the live waveform in the window, float64, (samples,)."""
+        """Times (s) and values of the live waveform in the window, float64, shape (samples,)."""
         count = self._stream.size
         return self._times(count), self._stream.newest(count)
 
     def fetch_pulse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return times (s) and values of the live waveform that came since the last call.
+        """Return the part of the live waveform that is new since the last call.
 
-        It is band-passed as it comes. Called after every frame it gives the whole waveform, piece
-        by piece; called more rarely than once a window, what has left the window is lost.
+        The waveform is band-passed forwards. If this is called after every frame, the pieces are
+        the whole waveform. If it is called less than once in a window, older samples are lost.
+
+        Returns
+        -------
+        times : ndarray
+            float64 of shape (samples,), s.
+        values : ndarray
+            float64 of shape (samples,).
         """
         count = self._fresh()
         return self._times(count), self._stream.newest(count)
 
     @property
     def signals(self) -> NDArray[np.float64]:
-        """What the window took of the last frame with a face, (``_core.SIGNALS``,)."""
+        """Signals of the last frame with a face, float64 of shape (``_core.SIGNALS``,)."""
         return self._stream.signals
 
     @property
     def face(self) -> int:
-        """Number of the face that the window is of; 0 before any was found."""
+        """Number of the face whose window this is; 0 before a face was found."""
         return self._face
 
     def fetch_unfiltered(
         self,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-        """Return times (s) and values of the pulse before the filter, and which are missing.
+        """Return the part of the pulse, before the filter, that is new since the last call.
 
-        Of the samples that came since the last call of this or of ``fetch_pulse``.
+        Calls of ``fetch_pulse`` count, too.
+
+        Returns
+        -------
+        times : ndarray
+            float64 of shape (samples,), s.
+        values : ndarray
+            float64 of shape (samples,).
+        missing : ndarray
+            bool of shape (samples,): which samples lie in a hole.
         """
         count = self._fresh()
         values = self._stream.newest(count, filtered=False)

@@ -1,4 +1,4 @@
-"""Pictures of a measurement; needs matplotlib (the ``plot`` extra)."""
+"""Plots of a measurement; they need matplotlib (the extra ``plot``)."""
 
 from __future__ import annotations
 
@@ -30,23 +30,24 @@ def plot_measurement(
 ) -> None:
     """Draw pulse and power spectrum of the clearest window, and the heart rate over time.
 
-    The paper's figures 5 and 6, with a third row where there is more than one window.
+    The first row is like the paper's figures 5 and 6. The second row is drawn if there is more than
+    one window.
 
     Parameters
     ----------
     measurement
         What ``rppg_fast.measure`` returned.
     path
-        Where to write the picture; its ending chooses the format.
+        File to write; its ending chooses the format, such as ``.png``.
     reference
-        A finger's PPG to draw beside it.
+        A finger's PPG to draw beside the pulse.
     settings
-        Those that the measurement was made with.
+        The settings of the measurement; the defaults if not given.
 
     Raises
     ------
     ValueError
-        If the measurement has no window, or the ending names no format.
+        If the measurement has no window, or if matplotlib does not know the ending.
     ImportError
         If matplotlib is not installed.
     OSError

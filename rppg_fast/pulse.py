@@ -15,36 +15,38 @@ _DEFAULTS = _core.PulseOptions()
 
 @dataclass(frozen=True)
 class PulseSettings:
-    """How a pulse is filtered and read; the defaults are the paper's where it names a value.
+    """How a pulse is filtered and read.
+
+    The defaults of ``window``, ``low`` and ``high`` are the paper's.
 
     Attributes
     ----------
     window
-        Length of the window that a heart rate is read from, s.
+        Length of the window from which a heart rate is read, s.
     low, high
-        The band that a heart rate may lie in, Hz; also the band-pass's edges.
+        Lowest and highest heart rate, Hz; also the edges of the band-pass.
     order
-        Order of the Butterworth prototype (the band-pass has twice as many poles). A window is
-        filtered forwards and backwards, the live waveform forwards alone.
+        Order of the Butterworth prototype, 1 to 8; the band-pass has twice as many poles. A window
+        is filtered forwards and backwards, the live waveform forwards only.
     rate
         Sampling rate of the uniform grid on which the pulse is filtered, Hz.
     min_confidence
-        A spectral peak below this confidence, 0 to 1, is no heart rate.
+        Confidence, 0 to 1, that a spectral peak needs to be a heart rate.
     peaks
-        How many peaks of the spectrum are tried, the highest first, until one reaches
-        ``min_confidence``; 1 to 8. With 1 the highest is the heart's or none, as in the paper.
+        Number of peaks of the spectrum that are tried, 1 to 8, the highest first, until one reaches
+        ``min_confidence``. With 1 only the highest peak can be the heart rate, as in the paper.
     max_gap
-        A longer pause between two frames starts the window anew, s. A shorter one, over half a
-        second, is a hole in it.
+        A pause between two frames that is longer starts a new window, s. A shorter pause of more
+        than half a second is a hole in the window.
     min_window
-        Time that must have been seen in a window before it is read, s: readings begin after that
-        time, and grow surer until the window is full. At least two beats at ``low`` are needed.
+        Time that must have been seen before a window is read, s. Readings begin after that time and
+        become more certain until the window is full. It must hold at least two beats at ``low``.
 
     Raises
     ------
     TypeError
-        If one of them is no number. Whether they make sense together is checked where they are
-        used.
+        If a value is not a number. A monitor checks whether the values fit together, and raises
+        ValueError if not.
     """
 
     window: float = _DEFAULTS.window
@@ -66,7 +68,7 @@ class PulseSettings:
                 raise TypeError(f"{field.name} must be {kind}, got {value!r}")
 
     def to_native(self, method: str = _DEFAULTS.method) -> _core.PulseOptions:
-        """Return the native form for a method, which is checked where it is used."""
+        """Return the native form for a method; the stream that takes it checks the values."""
         return _core.PulseOptions(
             rate=self.rate,
             low=self.low,
@@ -90,10 +92,10 @@ class Spectrum:
     frequencies, power
         float64, shape (bins,): Hz, and the squared magnitude of the transform.
     heart_rate
-        The interpolated peak inside the band, bpm; NaN where the band holds no peak.
+        The interpolated peak inside the band, bpm; NaN if there is no peak in the band.
     snr_db
-        Power within 0.1 Hz of the peak and of its first harmonic against the rest of the band, dB;
-        NaN where the band holds no peak.
+        Power within 0.1 Hz of the peak and of its first harmonic over the power of the rest of the
+        band, dB; NaN if there is no peak in the band.
     """
 
     frequencies: NDArray[np.float64]
@@ -111,8 +113,8 @@ def spectrum(
 ) -> Spectrum:
     """Return the power spectrum of a pulse, with its peak between ``low`` and ``high``.
 
-    The mean is removed, a Hann window applied, and zeros are added until a bin is finer than
-    0.5 bpm. A peak is a local maximum: the flank of something outside the band is none.
+    The mean is removed, a Hann window is applied, and zeros are added until a bin is finer than
+    0.5 bpm. A peak is a local maximum; the edge of a peak outside the band does not count.
 
     Parameters
     ----------
@@ -123,13 +125,20 @@ def spectrum(
     low, high
         The band, Hz.
     backend
-        One of ``backends()``, or ``"auto"``.
+        One of ``backends()``, or "auto".
+
+    Returns
+    -------
+    Spectrum
+        The power at all frequencies, and the peak inside the band.
 
     Raises
     ------
+    TypeError
+        If the pulse is not real numbers.
     ValueError
-        If there is no such backend, the band does not lie between 0 and half the sampling rate, or
-        the pulse is too short or has not one dimension.
+        If there is no such backend, if the band does not lie between 0 and half the sampling rate,
+        or if the pulse is too short or does not have one dimension.
     """
     bin_hz, power, _, frequency, snr_db = _core.spectrum(pulse, fs, low, high, backend)
     frequencies = np.arange(power.size, dtype=np.float64) * bin_hz

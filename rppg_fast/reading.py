@@ -1,4 +1,4 @@
-"""What a stream reports: plain frozen records."""
+"""The results: statuses, readings, measurements."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Box:
 
     @classmethod
     def of(cls, sides: Iterable[int]) -> Box:
-        """Build from any four whole numbers x0, y0, x1, y1; raises as the constructor does."""
+        """Build from four whole numbers x0, y0, x1, y1; raises the constructor's errors."""
         wanted = "box must be four whole numbers x0, y0, x1, y1, got"
         try:
             given = tuple(map(operator.index, sides))
@@ -70,29 +70,44 @@ class Box:
 
 
 class Status(str, enum.Enum):
-    """Whether there is a heart rate, and if not, why."""
+    """Whether there is a heart rate, and if not, why.
 
-    WARMING_UP = "warming_up"  #: the window holds too little yet, since a face came
-    OK = "ok"  #: there is a face and a pulse
-    NO_FACE = "no_face"  #: no face has been found, or the one that was measured has left
-    LOW_SIGNAL = "low_signal"  #: the window can be read, but shows no pulse that can be trusted
-    GAP = "gap"  #: too many frames are missing from the window, or they come too slowly
+    Attributes
+    ----------
+    WARMING_UP
+        "warming_up": a face is there, but the window holds less than ``min_window`` seconds of it.
+    OK
+        "ok": there is a face and a pulse. Only then there is a heart rate.
+    NO_FACE
+        "no_face": no face has been found, or the measured face has left.
+    LOW_SIGNAL
+        "low_signal": the window can be read, but it shows no pulse that can be trusted.
+    GAP
+        "gap": too many frames are missing from the window, or the frame rate is too low for the
+        band.
+    """
+
+    WARMING_UP = "warming_up"
+    OK = "ok"
+    NO_FACE = "no_face"
+    LOW_SIGNAL = "low_signal"
+    GAP = "gap"
 
     def __str__(self) -> str:
         return self.value
 
 
-#: The order in which the native module, which makes the readings, numbers them.
+#: The native module numbers the statuses in this order.
 STATUSES = tuple(Status)
 
 
 def none_if_nan(value: float) -> float | None:
-    """Return the number, or None for NaN, which stands for nothing in the native module."""
+    """Return the number, or None for NaN; the native module has NaN in place of None."""
     return None if math.isnan(value) else value
 
 
 class Reading(NamedTuple):
-    """What is known at one frame, from the window of pulse that ends there.
+    """The result for one frame, from the window of pulse that ends with it.
 
     Attributes
     ----------
@@ -101,24 +116,23 @@ class Reading(NamedTuple):
     status
         Whether there is a heart rate, and if not, why.
     heart_rate
-        bpm; None unless ``status`` is ``Status.OK``.
+        Heart rate, bpm; None unless ``status`` is ``Status.OK``.
     snr_db
-        Power at the spectral peak and its first harmonic against the rest of the band, dB.
-        None while there is no peak to speak of.
+        Signal-to-noise ratio, dB: power at the spectral peak and its first harmonic over the power
+        of the rest of the band. None if there is no peak.
     confidence
-        How likely that peak is the heart's, 0 to 1, by what was seen of light and movement at its
-        frequency; None while there is no peak.
+        Probability, 0 to 1, that the peak is the heart's and not due to light or movement. None if
+        there is no peak.
     start, end
-        The window that was read, s; both equal ``time`` while there is no face.
+        The window that was read, s; both equal ``time`` if there is no face.
     coverage
-        Share of a full window that was seen, 0 to 1: less than 1 while the window grows, and where
-        frames are missing from it.
+        Share of a full window that was seen, 0 to 1. It is less than 1 while the window grows, and
+        if frames are missing from the window.
     candidate
-        Rate of the peak that ``snr_db`` and ``confidence`` are about, bpm, whether it can be
-        trusted or not: it is no heart rate unless ``status`` is ``Status.OK``. None while there is
-        no peak.
+        Rate of the peak that ``snr_db`` and ``confidence`` describe, bpm, trusted or not. It is not
+        a heart rate unless ``status`` is ``Status.OK``. None if there is no peak.
     source
-        The method whose peak it is; None while there is none.
+        The method that the peak comes from; None if there is no peak.
     """
 
     time: float
@@ -133,7 +147,7 @@ class Reading(NamedTuple):
     source: str | None = None
 
     def to_native(self) -> tuple[float, int, float, float, float, float, float, float]:
-        """Return what ``_core.Recording.take`` takes, where NaN stands for nothing."""
+        """Return the arguments of ``_core.Recording.take``; NaN stands for None."""
         snr_db, confidence, candidate = (
             math.nan if value is None else value
             for value in (self.snr_db, self.confidence, self.candidate)
@@ -153,7 +167,7 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a whole recording showed.
+    """The result of a whole recording.
 
     Attributes
     ----------
@@ -162,38 +176,42 @@ class Measurement:
     method
         The method that measured it: "fusion", "student", "pos", "chrom", "green" or "ica".
     status
-        ``Status.OK`` where the windows together show a rate that can be trusted; else what kept it
-        back.
+        ``Status.OK`` if the common rate of the windows can be trusted; else the reason why there is
+        no heart rate.
     heart_rate
-        Mean over the windows that agree, weighed by their confidence, bpm; None unless ``status``
+        Mean over the windows that agree, weighted by their confidence, bpm; None unless ``status``
         is ``Status.OK``.
     snr_db
-        Median over the same windows, dB.
+        Median of the signal-to-noise ratio over these windows, dB; None if there are none.
     confidence
-        That their common rate is the heart's, 0 to 1. Windows that agree are more together than
-        each of them alone; None where no window had a peak.
+        Probability, 0 to 1, that their common rate is the heart rate. It can be higher than the
+        confidence of each window. None if no window has a peak.
     coverage
         Share of the windows that agree, 0 to 1.
     spread
         Standard deviation of the rate over them, bpm; None unless ``status`` is ``Status.OK``.
     frames, skipped
-        Frames measured, and frames left out because their time was not later than the last one's.
+        Number of frames that were measured, and of frames that were left out because their time was
+        not later than the time before.
     duration, fps
-        Time from first to last frame without the gaps, s, and the mean frame rate over it, Hz.
+        Time from the first to the last frame without the gaps, s, and the mean frame rate in this
+        time, Hz.
     box
-        The pixels that were measured last; None where no face was found.
+        The pixels that were measured last; None if no face was found.
     windows
         One reading for every step, oldest first.
     times, pulse
-        float64, shape (samples,): the pulse and its times, s, on a uniform grid that starts anew
-        after each gap; missing samples are left out. Band-passed forwards and backwards: nothing is
-        delayed. In units of the training label's standard deviation, of a classical method relative
-        to the colour.
+        float64, shape (samples,): the times, s, and the values of the pulse on a uniform grid. The
+        grid starts again after each gap; missing samples are left out. The pulse is band-passed
+        forwards and backwards, so it has no delay. Its unit is the standard deviation of the
+        training label; for a classical method it is relative to the colour.
     face
-        Number of the face, 1 or more, where all faces were measured; else None.
-    missing
-        Frames that the video file promises but does not hold, or that cannot be decoded, where
-        they are more than a tenth: the file is damaged; else 0.
+        Number of the face, from 1 on, if all faces were measured; else None.
+    turned
+        How far the face in the box is turned clockwise from upright, degrees: 0, 90, 180 or 270.
+    damaged
+        Number of frames that could not be decoded, or that the decoder says are damaged. A file
+        that is cut off counts as one more.
     """
 
     video: str
@@ -213,7 +231,8 @@ class Measurement:
     times: NDArray[np.float64]
     pulse: NDArray[np.float64]
     face: int | None = None
-    missing: int = 0
+    damaged: int = 0
+    turned: int = 0
 
     def to_json(self) -> dict[str, object]:
         """Return what ``rppg-fast measure --json`` writes for one video, or for one face in it."""
@@ -228,10 +247,11 @@ class Measurement:
             "spread_bpm": self.spread,
             "frames": self.frames,
             "skipped_frames": self.skipped,
-            "missing_frames": self.missing,
+            "damaged_frames": self.damaged,
             "duration_s": self.duration,
             "fps": self.fps,
             "box": None if self.box is None else list(self.box),
+            "turned": self.turned,
             "method": self.method,
             "windows": [
                 {

@@ -1,4 +1,4 @@
-"""A reference trace recorded beside a video, in UBFC-rPPG's three-row layout."""
+"""A finger's PPG that was recorded together with a video, in the layout of UBFC-rPPG."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Reference:
     Attributes
     ----------
     ppg
-        float64 of shape (samples,): the sensor's own units.
+        float64 of shape (samples,), in the unit of the sensor.
     heart_rate
-        float64 of shape (samples,): what the sensor says, bpm.
+        float64 of shape (samples,): the heart rate that the sensor reports, bpm.
     times
-        float64 of shape (samples,): seconds on the video's clock, never going back.
+        float64 of shape (samples,): seconds on the clock of the video; they never go back.
     """
 
     ppg: NDArray[np.float64]
@@ -33,14 +33,25 @@ class Reference:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Reference:
-        """Read a ``ground_truth.txt``: a row of PPG, one of heart rate (bpm), one of time (s).
+        """Read a ``ground_truth.txt``: one row of PPG, one of heart rate (bpm), one of time (s).
+
+        Parameters
+        ----------
+        path
+            The file.
+
+        Returns
+        -------
+        Reference
+            The trace.
 
         Raises
         ------
         OSError
             If the file cannot be read.
         ValueError
-            If it is not three rows of equally many finite numbers with times that never go back.
+            If the file does not hold three rows of equal length with finite numbers, or if its
+            times go back.
         """
         name = os.fspath(path)
         try:
@@ -67,7 +78,7 @@ class Reference:
         Raises
         ------
         ValueError
-            If the trace holds no sample there.
+            If the trace has no sample in this time.
         """
         inside = (self.times >= start) & (self.times <= end)
         if not inside.any():
@@ -77,9 +88,19 @@ class Reference:
     def pulse(
         self, settings: PulseSettings | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return times (s) and values of the PPG on the uniform grid, (samples,).
+        """Return the PPG on the uniform grid, band-passed in the same way as a measured pulse.
 
-        Band-passed forwards and backwards, as a measured pulse is.
+        Parameters
+        ----------
+        settings
+            Sampling rate, band and order; the defaults if not given.
+
+        Returns
+        -------
+        times : ndarray
+            float64 of shape (samples,), s.
+        values : ndarray
+            float64 of shape (samples,), in the unit of the sensor.
         """
         settings = settings or PulseSettings()
         resampler = _core.Resampler(settings.rate, max_gap=float(np.ptp(self.times)) + 1.0)

@@ -1,4 +1,4 @@
-"""Results of the command line as JSON, written so that nothing measured is lost."""
+"""Results of the command line as JSON. A full disk or a killed program loses no earlier result."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rppg_fast.reading import Measurement
 
 
 class ResultsFile:
-    """A JSON list in a file that is whole at every moment, however the program ends.
+    """A JSON list in a file that is complete at every moment, however the program ends.
 
     Parameters
     ----------
     path
-        The file; what it held is replaced with the first result.
+        The file. The first result replaces its old content.
     """
 
     def __init__(self, path: str) -> None:
@@ -27,12 +27,12 @@ class ResultsFile:
         self._entries: list[str] = []
 
     def add(self, *results: Measurement) -> None:
-        """Write the file anew with more results; raises OSError, naming it."""
+        """Write the file again with more results; an OSError names the file."""
         self._entries += map(_entry, results)
         self._write()
 
     def finish(self) -> None:
-        """Write an empty list where there is no result."""
+        """Write an empty list if there was no result."""
         if not self._entries:
             self._write()
 
@@ -53,14 +53,14 @@ class ResultsFile:
 
 
 class ResultsStream:
-    """A JSON list written entry by entry to what cannot be rewritten: a pipe, a terminal.
+    """A JSON list that is written entry by entry to a pipe or a terminal.
 
     Parameters
     ----------
     stream
         An open text file.
     name
-        What errors call it.
+        Its name in error messages.
     """
 
     def __init__(self, stream: TextIO, name: str) -> None:
@@ -69,7 +69,7 @@ class ResultsStream:
         self._before = "["
 
     def add(self, *results: Measurement) -> None:
-        """Write more results; raises OSError, naming the stream."""
+        """Write more results; an OSError names the stream."""
         for result in results:
             self._print(self._before + _entry(result))
             self._before = ","
@@ -87,7 +87,13 @@ class ResultsStream:
 
 
 def open_results(target: str) -> ResultsFile | ResultsStream:
-    """Return where results go: "-" is standard output; raises OSError if it cannot be."""
+    """Open the file that results are written to; "-" is standard output.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    """
     if target == "-":
         if sys.stdout is None:
             raise OSError("standard output is closed")
@@ -104,7 +110,7 @@ def _entry(result: Measurement) -> str:
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Let an OSError from within name a file, as it comes without one where a disk is full."""
+    """Add a file's name to every OSError from within; a full disk raises one without a name."""
     try:
         yield
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -13,26 +12,26 @@ BUNDLED_WEIGHTS = Path(__file__).parent / "assets" / "student.safetensors"
 
 
 class Student(_core.Student):
-    """The paper's student network, run natively; any number of threads may share one.
+    """The paper's student network with its weights; any number of threads may share one object.
 
-    Calling it takes motion, float32 of shape (N, 3, 36, 36) as ``rppg_fast.motion`` makes it, and
-    returns the predicted change of the pulse over each of the N frame steps, float32 of shape
-    (N,), in standard deviations of the training label. It runs in the caller's thread, unless
-    ``threads`` asks for more; the bits are the same. It can be copied and pickled.
+    A call takes motion, float32 of shape (N, 3, 36, 36) as ``rppg_fast.motion`` returns it. It
+    returns the predicted change of the pulse over each of the N frame steps, float32 of shape (N,),
+    in standard deviations of the training label. The call runs in the caller's thread; ``threads``
+    spreads it over more, with the same bits. A student can be copied and pickled.
 
-    A student on a CUDA device takes NumPy arrays all the same, with one copy each way. Of motion
-    that is on the device already it writes the changes into ``out`` and returns that; ``stream`` is
-    the handle of the CUDA stream to do it on: see ``rppg_fast.cuda``. It rounds a batch otherwise
-    than a few frames, within the same tolerance.
+    A student on a CUDA device takes NumPy arrays, too, and copies them to the device and back. If
+    the motion is on the device already, give ``out``: the changes are written there, on the CUDA
+    stream whose handle is ``stream``; see ``rppg_fast.cuda``. Large batches are rounded in another
+    way than single frames, within the same tolerance.
 
     Attributes
     ----------
     backend
-        The kernels that run it, or "cuda".
+        Name of the kernels that run it, or "cuda".
     metadata
-        What the weights say of themselves: format, input, training data, config.
+        What the weights file says: format, input, training data, config.
     source
-        Where the weights came from.
+        Name of the weights file.
     sha256
         Hash of the weights file, hexadecimal.
     """
@@ -44,30 +43,37 @@ class Student(_core.Student):
         super().__init__(data, source, backend)
         self._arguments = data, source, backend
         self.source = source
-        self.sha256 = hashlib.sha256(data).hexdigest()
+        from hashlib import sha256  # which takes its time
+
+        self.sha256 = sha256(data).hexdigest()
 
     def __reduce__(self) -> tuple[type[Student], tuple[bytes, str, str]]:
         return type(self), self._arguments
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] = BUNDLED_WEIGHTS, backend: str = "auto") -> Student:
-        """Load weights from a safetensors file; without a path, those that ship with the package.
+        """Load weights from a safetensors file; the bundled weights without a path.
 
         Parameters
         ----------
         path
-            A file written by ``training/export.py``.
+            A file written by ``python -m training.export``.
         backend
-            One of ``rppg_fast.backends()``, or "auto": the one that the environment variable
-            ``RPPG_BACKEND`` names when it is first needed, else the fastest in float32. "amx", in
-            bf16, is less exact: within 2e-3 of the others on a face. "cuda" is the CUDA device that
-            is current; nothing but its name chooses it.
+            One of ``rppg_fast.backends()``, "cuda" or "auto". "auto" is the backend that the
+            environment variable ``RPPG_BACKEND`` names when it is first needed, else the fastest
+            one in float32. "amx" computes in bf16 and is less exact: its output is within 2e-3 of
+            the others on a face. "cuda" is the current CUDA device.
+
+        Returns
+        -------
+        Student
+            The network, ready to be called.
 
         Raises
         ------
         OSError
             If the file cannot be read.
         ValueError
-            If it is not exactly the student's weights, or the backend is not available.
+            If it does not hold exactly the student's weights, or the backend is not available.
         """
         return cls(Path(os.fsdecode(path)).read_bytes(), os.fsdecode(path), backend)

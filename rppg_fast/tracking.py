@@ -1,8 +1,8 @@
-"""Where the faces are, frame after frame: the detector is asked when ``csrc/face/tracker`` says so.
+"""Tracking: calls the detector when ``csrc/face/tracker`` asks for it, and keeps the boxes.
 
 A face is measured inside a box that stays where it is, to the bit, as long as the face hardly
-moves. Some times a second the face is looked at again; once it has left the middle of its box, the
-box glides after it until it has caught up.
+moves. The detector looks at the face several times a second. When the face has left the middle of
+its box, the box glides after it.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rppg_fast import _core
 from rppg_fast.face import MTCNN, Face, FaceDetector, nearest_face, sure_faces
 from rppg_fast.reading import Box
+from rppg_fast.yuv import AnyFrame, to_bgr
 
 # What the tracker asks for.
-_LOOK, _CHECK, _SEARCH = 1, 2, 3
+_LOOK, _CHECK, _SEARCH, _COMPARE = 1, 2, 3, 4
 
 
 class Track(NamedTuple):
@@ -33,7 +31,7 @@ class Track(NamedTuple):
     aim
         The face that the box is for.
     face, seen
-        Where the face was when it was last seen, and when that was, s.
+        Where the face was when it was last seen, how it was ``turned``, and when that was, s.
     glides
         Whether the box is on its way.
     """
@@ -50,13 +48,16 @@ class FaceTracker:
     """Finds faces and follows them.
 
     A face is lost when neither a look nor a search of the frame has found it for more than half a
-    second. At most one look or one search is spent on a frame.
+    second. A face may lie: between the searches for upright faces the frame is searched for faces
+    that are turned, and a face that is found is followed as it lies. Which way it is turned is
+    found out when it is met, and again when a look is in doubt. At most one look or one search is
+    spent on a frame.
 
     Parameters
     ----------
     detector
         Maps a blue-green-red frame to faces. MTCNN looks again at a face it knows at a fraction of
-        a search's cost; any other detector gets the whole frame each time.
+        a search's cost, and for faces that lie; any other detector gets the whole frame each time.
     box_scale
         How much larger than the face its box is.
     most
@@ -69,7 +70,7 @@ class FaceTracker:
         self, detector: FaceDetector, box_scale: float, most: int = 1, follow: bool = True
     ) -> None:
         self._detector = detector
-        self._tracker = _core.FaceTracker(box_scale, most, follow)
+        self._tracker = _core.FaceTracker(box_scale, most, follow, isinstance(detector, MTCNN))
 
     @property
     def tracks(self) -> list[Track]:
@@ -106,13 +107,14 @@ class FaceTracker:
         """
         self._tracker.pass_over(name)
 
-    def update(self, frame: NDArray[np.uint8], time: float) -> None:
+    def update(self, frame: AnyFrame, time: float) -> None:
         """Look at a frame, where a look is due: ``tracks`` may be others then.
 
         Parameters
         ----------
         frame
-            (H, W, 3) uint8, BGR; any strides. In one of another size all faces are new.
+            (H, W, 3) uint8, BGR; of grey (H, W); any strides; or a ``YuvFrame``. In one of another
+            size all faces are new.
         time
             Its time, s, later than those before.
         """
@@ -120,21 +122,27 @@ class FaceTracker:
         if task in (_LOOK, _CHECK):
             sight = self._look_again(frame, Face(*self._tracker.sought), task == _CHECK)
             face, by_cascade = sight or (None, False)
-            told = None if face is None else (*face.edges, face.probability)
-            self._tracker.looked(told, by_cascade)
+            self._tracker.looked(None if face is None else _told(face), by_cascade)
+        elif task == _COMPARE and isinstance(self._detector, MTCNN):
+            found = self._detector.compare(frame, Face(*self._tracker.sought))
+            self._tracker.compared(None if found is None else _told(found))
         elif task == _SEARCH:
             faces = self._search(frame)
-            self._tracker.searched([(*face.edges, face.probability) for face in faces])
+            self._tracker.searched([_told(face) for face in faces])
 
-    def _search(self, frame: NDArray[np.uint8]) -> Sequence[Face]:
+    def _search(self, frame: AnyFrame) -> Sequence[Face]:
         if isinstance(self._detector, MTCNN):
-            return self._detector.locate(frame, self._tracker.search_step)
-        return self._detector(np.ascontiguousarray(frame))
+            tracker = self._tracker
+            return self._detector.locate(frame, tracker.search_step, tracker.search_turned)
+        return self._detector(to_bgr(frame))
 
-    def _look_again(
-        self, frame: NDArray[np.uint8], face: Face, check: bool
-    ) -> tuple[Face, bool] | None:
+    def _look_again(self, frame: AnyFrame, face: Face, check: bool) -> tuple[Face, bool] | None:
         if isinstance(self._detector, MTCNN):
             return self._detector.sight(frame, face, check)
         found = nearest_face(sure_faces(self._search(frame)), face)
         return None if found is None else (found, True)
+
+
+def _told(face: Face) -> tuple[tuple[float, float, float, float], float, int]:
+    """Return a face as the native tracker takes it."""
+    return face.edges, face.probability, face.turned

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-import cv2
+import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
+
+from rppg_fast.sources.pixels import ONE_THREAD
 
 Frame = NDArray[np.uint8]
 
@@ -50,20 +55,28 @@ def skin(
         yield np.clip(np.round(picture), 0, 255).astype(np.uint8), time
 
 
-def write_video(path: Path, frames: Iterator[tuple[Frame, float]], fps: float) -> Path:
-    """Write frames to a lossless file (FFV1) that OpenCV can read back."""
-    writer = cv2.VideoWriter()
-    for frame, _ in frames:
-        if not writer.isOpened():
-            size = frame.shape[1], frame.shape[0]
-            assert writer.open(str(path), cv2.VideoWriter.fourcc(*"FFV1"), fps, size)
-        writer.write(frame)
-    writer.release()
+def write_video(path: Path, frames: Iterable[tuple[Frame, float]], fps: float) -> Path:
+    """Write frames to a lossless file (FFV1) of a constant rate."""
+    with av.open(str(path), "w") as container:
+        stream: Any = None
+        for index, (frame, _) in enumerate(frames):
+            if stream is None:
+                stream = container.add_stream("ffv1", Fraction(fps).limit_denominator(1001))
+                stream.height, stream.width = frame.shape[:2]
+                stream.pix_fmt = "bgr0"
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "bgr24")
+            picture = VideoReformatter().reformat(picture, format="bgr0", **ONE_THREAD)
+            picture.pts = index
+            container.mux(stream.encode(picture))
+        if stream is not None:
+            container.mux(stream.encode(None))
     return path
 
 
 def to_nv12(frame: Frame) -> Frame:
     """Luma, then U and V for every 2x2 pixels: (height * 3 / 2, width); both sides are even."""
+    import cv2
+
     height, width = frame.shape[:2]
     i420 = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_I420), np.uint8).reshape(-1)
     luma, chroma = i420[: width * height], i420[width * height :].reshape(2, -1)
@@ -72,5 +85,7 @@ def to_nv12(frame: Frame) -> Frame:
 
 def to_yuyv(frame: Frame) -> Frame:
     """Y, U, Y, V for every two pixels of a row: (height, 2 * width)."""
+    import cv2
+
     yuyv = cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_YUY2)
     return np.asarray(yuyv, np.uint8).reshape(len(frame), -1)

@@ -43,6 +43,9 @@ class Frame(c.Structure):
         ("stride", c.c_ssize_t),
         ("chroma", c.c_void_p),
         ("chroma_stride", c.c_ssize_t),
+        ("chroma_v", c.c_void_p),
+        ("range", c.c_int32),
+        ("matrix", c.c_int32),
     ]
 
 
@@ -111,6 +114,7 @@ class Summary(c.Structure):
 _TYPES = {
     "int": c.c_int,
     "double": c.c_double,
+    "int32_t": c.c_int32,
     "size_t": c.c_size_t,
     "const char*": c.c_char_p,
     "void": None,

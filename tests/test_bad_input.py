@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import rppg_fast as rf
 from rppg_fast import _core
@@ -28,7 +27,6 @@ BAD_FRAMES: dict[str, Any] = {
     "floats": GOOD / 255.0,
     "no numbers": np.full(GOOD.shape, np.nan),
     "objects": GOOD.astype(object),
-    "grey": GOOD[..., 0],
     "one channel": GOOD[..., :1],
     "RGBA": np.dstack([GOOD, GOOD[..., :1]]),
     "no rows": GOOD[:0],
@@ -39,7 +37,9 @@ BAD_FRAMES: dict[str, Any] = {
     "a list": GOOD.tolist(),
     "bytes": GOOD.tobytes(),
 }
-ODD_FRAMES: dict[str, NDArray[np.uint8]] = {
+ODD_FRAMES: dict[str, Any] = {
+    "grey": GOOD[..., 0],
+    "planes": rf.YuvFrame(GOOD[..., 0], GOOD[::2, ::2, 1], GOOD[::2, ::2, 2]),
     "one pixel": GOOD[:1, :1],
     "one row": GOOD[:1],
     "one column": GOOD[:, :1],
@@ -84,7 +84,7 @@ def test_a_bad_frame_between_two_searches_is_named_and_takes_no_time() -> None:
     monitor = rf.HeartRateMonitor(detector=lambda frame: [])
     assert monitor.push(GOOD, 0.0).status is rf.Status.NO_FACE
     with pytest.raises(ValueError, match="frame must"):
-        monitor.push(GOOD[..., 0], 0.1)
+        monitor.push(GOOD[..., :1], 0.1)
     assert monitor.push(GOOD, 0.1).status is rf.Status.NO_FACE
 
 
@@ -254,6 +254,7 @@ def public_objects() -> dict[str, object]:
         "TimeError": rf.TimeError("late"),
         "VideoError": rf.VideoError("text"),
         "VideoFile": rf.VideoFile("rppg_fast/assets/demo.mp4"),
+        "YuvFrame": rf.YuvFrame(GOOD[..., 0]),
         "BandPass": rf.BandPass(0.7, 4.0, 30.0),
         "FacesMonitor": rf.FacesMonitor(),
         "HeartRateMonitor": rf.HeartRateMonitor(box=BOX),
@@ -267,7 +268,7 @@ RUNNING = (
     "HeartRateMonitor",
     "Resampler",
 )  # their state is not for sharing
-ABSTRACT = ("FaceDetector",)
+ABSTRACT = ("FaceDetector", "Source")
 
 
 def test_every_public_class_is_listed() -> None:

@@ -15,6 +15,7 @@ import rppg_fast as rf
 from rppg_fast.face import ASSETS
 from rppg_fast.tracking import FaceTracker
 from tests.clips import Frame
+from tests.turning import lying, lying_edges
 
 WIDTH, HEIGHT = 640, 480
 SECONDS = 60.0
@@ -30,6 +31,8 @@ INSIDE = 0.62
 # shared area over area of both. The boxes of the cascade scatter by a tenth (AGAIN_TOLERANCE of
 # tests/test_face.py); two fifths of the face have to be guessed.
 APART, SHARED = 0.25, 0.5
+# A face that lies is found by then, s: tests/test_turned.py.
+FOUND_WITHIN = 2.0
 # Clips whose first face has room around it in the picture.
 CLIPS = ["face05.mp4", "face11.mp4", "face34.mp4"]
 
@@ -96,12 +99,16 @@ def shared_area(a: Edges, b: Edges) -> float:
     return across * down / (areas - across * down)
 
 
-def follow_all_along(path: Path, size: float) -> None:
+def follow_all_along(path: Path, size: float, turned: int = 0) -> None:
     tracker = FaceTracker(rf.MTCNN(), 1.6)
-    for frame, time, truth in filmed(path, size):
-        tracker.update(frame, time)
+    for frame, time, upright in filmed(path, size):
+        truth = lying_edges(upright, turned, WIDTH, HEIGHT)
+        tracker.update(lying(frame, turned), time)
+        if turned and time < FOUND_WITHIN:
+            continue
         (track,) = tracker.tracks  # never none
         assert track.name == 1, time
+        assert track.face.turned == turned
         if track.seen < time:
             continue
         side = max(truth[2] - truth[0], truth[3] - truth[1])
@@ -113,6 +120,12 @@ def follow_all_along(path: Path, size: float) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_a_face_at_every_border_is_never_lost(size: float) -> None:
     follow_all_along(ASSETS / "demo.mp4", size)
+
+
+@pytest.mark.parametrize("turned", [90, 180, 270])
+@pytest.mark.parametrize("size", SIZES[1::2])
+def test_a_face_that_lies_is_not_lost_at_any_border_either(size: float, turned: int) -> None:
+    follow_all_along(ASSETS / "demo.mp4", size, turned)
 
 
 @pytest.mark.parametrize("size", SIZES[1::2])

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 import rppg_fast as rf
 from rppg_fast.cli import BAD_INPUT, INTERRUPTED, NO_HEART_RATE, OK, main
 from rppg_fast.results import ResultsFile, ResultsStream, open_results
-from tests.clips import BOX, Frame, frame_times, skin, write_video
+from rppg_fast.yuv import AnyFrame
+from tests.clips import BOX, frame_times, skin, write_video
 
 BOX_TEXT = ",".join(map(str, BOX))
 
@@ -77,7 +78,7 @@ def test_a_good_video_gives_a_line_and_zero(folder: Path) -> None:
             "no heart rate, low_signal: no pulse that",
         ),
         ("empty.mp4", [], BAD_INPUT, "empty.mp4: the file is empty"),
-        ("text.mp4", [], BAD_INPUT, "text.mp4: not a video that OpenCV can read"),
+        ("text.mp4", [], BAD_INPUT, "text.mp4: not a video that FFmpeg can read"),
         ("cut.avi", [], BAD_INPUT, "cut.avi: not"),
         ("none.mp4", [], BAD_INPUT, "none.mp4: no such file"),
         ("skin.avi", ["--box", "0,0,500,500"], BAD_INPUT, "box (0, 0, 500, 500) leaves the frame"),
@@ -267,7 +268,7 @@ def test_demo_prints_the_measured_and_the_true_rate(capsys: pytest.CaptureFixtur
 def test_info_tells_what_is_running(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info"]) == OK
     printed = capsys.readouterr().out
-    for expected in (rf.__version__, "portable", rf.Student.load().sha256, "-O3", "OpenCV"):
+    for expected in (rf.__version__, "portable", rf.Student.load().sha256, "-O3", "libavcodec"):
         assert expected in printed
 
 
@@ -342,7 +343,7 @@ def test_results_are_whole_after_every_video_and_replace_old_ones_at_once(
     target.write_text("what was there")
     seen: list[str] = []
 
-    def watched(video: rf.VideoFile, **options: object) -> rf.Measurement:
+    def watched(video: rf.Source, **options: object) -> rf.Measurement:
         seen.append(target.read_text())
         if len(seen) == 3:
             raise KeyboardInterrupt
@@ -409,15 +410,15 @@ def test_a_video_that_ends_in_an_error_keeps_what_was_measured(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    whole = rf.VideoFile.__iter__
+    whole = rf.Source.__iter__
 
-    def broken(self: rf.VideoFile) -> Iterator[tuple[Frame, float]]:
+    def broken(self: rf.Source) -> Iterator[tuple[AnyFrame, float]]:
         for index, pair in enumerate(whole(self)):
             if index == 340:
                 raise rf.VideoError("the disk is gone")
             yield pair
 
-    monkeypatch.setattr(rf.VideoFile, "__iter__", broken)
+    monkeypatch.setattr(rf.Source, "__iter__", broken)
     target = tmp_path / "out.json"
     arguments = ["measure", str(folder / "skin.avi"), "--box", BOX_TEXT, "--json", str(target)]
     assert main(arguments) == BAD_INPUT

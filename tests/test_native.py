@@ -169,9 +169,10 @@ def test_every_processor_finds_the_same_faces(engine: Engine, tmp_path: Path) ->
     printed = engine.run("run_face", mtcnn.WEIGHTS, tmp_path / "frame", width, height)
     for line in printed.splitlines():
         backend, *numbers = line.split()
-        found, again = np.array(numbers, float).reshape(2, 5)
+        found, again, *lying = np.array(numbers, float).reshape(5, 5)
         assert found == pytest.approx([*expected.edges, expected.probability], abs=SAME_FACE)
-        assert again == pytest.approx(found, abs=SAME_FACE_AGAIN * expected.side), backend
+        for other in (again, *lying):
+            assert other == pytest.approx(found, abs=SAME_FACE_AGAIN * expected.side), backend
 
 
 def heart_rates(change: NDArray[np.float64]) -> list[float]:

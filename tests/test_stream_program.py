@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -12,25 +13,33 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 import rppg_fast as rf
 from bench.engine import ARM, ARM_COMPILER, COMPILER, run
+from rppg_fast.face import ASSETS
 from rppg_fast.measure import measure_frames
 from rppg_fast.monitor import METHODS
-from tests.clips import SIZE, Frame, frame_times, skin, to_nv12, to_yuyv
+from tests import yuv_reference as reference
+from tests.clips import SIZE, Frame, frame_times, skin
+from tests.raw_frames import FORMATS, pack, to_samples
 
 EMULATOR = ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "-cpu", "cortex-a57")
 ARM_TOOLS = ["cmake", ARM_COMPILER, EMULATOR[0]]
 
 # Conversion to 8-bit colours rounds what the program averages unrounded.
 SAME_RATE = 0.1  # bpm
+SAME_SNR = 0.5  # dB
+# And where the box is the detector's, it may lie a pixel further on.
+LYING_RATE = 0.5  # bpm
 # Other processors round sums in another order.
 EMULATED_RATE = 0.01  # bpm
 MEMORY = 8 << 20  # bytes
 
 BOX = (2, 3, SIZE - 4, SIZE - 1)
+DEMO = ASSETS / "demo.mp4"
 FPS = 30.0
 
 pytestmark = pytest.mark.skipif(shutil.which("cmake") is None, reason="there is no cmake")
@@ -78,6 +87,18 @@ def lines_of(
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+BOXED = ["--box", ",".join(map(str, BOX))]
+RAW = ["--size", f"{SIZE}x{SIZE}", *BOXED]
+
+
+def heard(program: Path, data: bytes, *options: object) -> tuple[dict[str, Any], str]:
+    """Return the summary, and what stands on standard error."""
+    command = [str(program), *map(str, options), "--summary"]
+    done = subprocess.run(command, input=data, capture_output=True, timeout=300)
+    assert done.returncode in (0, 3), done.stderr.decode()
+    return json.loads(done.stdout.splitlines()[-1]), done.stderr.decode()
+
+
 def raw(frames: Sequence[Frame]) -> bytes:
     return b"".join(frame.tobytes() for frame in frames)
 
@@ -97,7 +118,7 @@ def check_same(lines: list[dict[str, Any]], expected: dict[str, Any]) -> None:
     windows = [r for r in readings if r["status"] in ("ok", "low_signal")]
     assert [{name: r[name] for name in names} for r in windows] == expected["windows"]
     assert summary == {name: expected[name] for name in summary}
-    assert set(summary) == set(expected) - {"video", "windows", "missing_frames"}
+    assert set(summary) == set(expected) - {"video", "windows", "damaged_frames"}
 
 
 @pytest.mark.parametrize("color", ["bgr", "rgb"])
@@ -162,8 +183,21 @@ def test_the_program_finds_the_face_and_reads_what_measure_reads(
     program: Path, tmp_path: Path
 ) -> None:
     """To the bit: frames, detector and tracker are the same."""
-    expected = rf.measure(Path(rf.__file__).parent / "assets" / "demo.mp4").to_json()
+    expected = rf.measure(demo()).to_json()
     check_same(demo_lines(program, tmp_path, demo()), expected)
+
+
+@pytest.mark.parametrize("turned", [90, 180, 270])
+def test_so_it_does_where_the_camera_lies(program: Path, tmp_path: Path, turned: int) -> None:
+    clip = [
+        (np.ascontiguousarray(np.rot90(frame, -turned // 90)), time)
+        for frame, time in demo()
+        if time < 7
+    ]
+    expected = measure_frames(clip, rf.HeartRateMonitor()).to_json()
+    assert expected["turned"] == turned
+    assert expected["heart_rate_bpm"] is not None
+    check_same(demo_lines(program, tmp_path, clip), expected)
 
 
 @pytest.mark.slow
@@ -192,34 +226,224 @@ def test_a_face_that_leaves_is_missed_within_a_second(program: Path) -> None:
     assert nobody[-1]["box"] is None
 
 
-CONVERSIONS = {"nv12": to_nv12, "yuyv": to_yuyv}
-
-
-@pytest.mark.parametrize("layout", ["nv12", "yuyv"])
-def test_luma_and_chroma_read_the_same_heart(
-    program: Path, frames: list[Frame], layout: str
-) -> None:
-    data = raw([CONVERSIONS[layout](frame) for frame in frames])
-    found = stream(program, data, "--format", layout, "--fps", FPS, "--summary")[-1]
-    expected = measured(frames, [i / FPS for i in range(len(frames))])
+@pytest.mark.parametrize("layout", [*FORMATS, "bgrx", "rgbx"])
+def test_every_format_reads_the_same_heart(program: Path, frames: list[Frame], layout: str) -> None:
+    """With no warning that the format looks wrong."""
+    name = layout.replace("x", "a")
+    packed = b"".join(pack(frame, name) for frame in frames)
+    found, said = heard(program, packed, *RAW, "--format", layout, "--fps", FPS)
+    assert said == ""
+    shown = frames
+    if name == "grey":
+        luma = [reference.to_rgb(to_samples(frame, name)) for frame in frames]
+        shown = [np.round(255 * picture).astype(np.uint8) for picture in luma]
+    expected = measured(shown, [i / FPS for i in range(len(frames))])
     assert found["heart_rate_bpm"] == pytest.approx(expected["heart_rate_bpm"], abs=SAME_RATE)
 
 
+@pytest.mark.parametrize(("given", "matrix"), [("full", "bt709"), ("limited", "bt2020")])
+def test_range_and_matrix_are_taken(
+    program: Path, frames: list[Frame], given: str, matrix: str
+) -> None:
+    packed = b"".join(pack(frame, "i444", given == "full", matrix) for frame in frames)
+    options = ["--format", "i444", "--fps", FPS, "--range", given, "--matrix", matrix]
+    found, _ = heard(program, packed, *RAW, *options, "--method", "pos")
+    expected = measured(frames, [i / FPS for i in range(len(frames))], method="pos")
+    assert found["heart_rate_bpm"] == pytest.approx(expected["heart_rate_bpm"], abs=SAME_RATE)
+    assert found["snr_db"] == pytest.approx(expected["snr_db"], abs=SAME_SNR)
+
+
+def y4m(frames: Sequence[Frame], name: str, tags: str) -> bytes:
+    """Write a YUV4MPEG2 stream."""
+    header = f"YUV4MPEG2 W{SIZE} H{SIZE} {tags}\n".encode()
+    return header + b"".join(b"FRAME\n" + pack(frame, name) for frame in frames)
+
+
+@pytest.mark.parametrize("option", ["y4m", "auto"])
+@pytest.mark.parametrize(
+    ("name", "colour"),
+    [
+        ("i420", ""),
+        ("i420", " C420jpeg"),
+        ("i420", " C420mpeg2 XYSCSS=420MPEG2"),
+        ("i422", " C422"),
+        ("i444", " C444"),
+        ("grey", " Cmono XCOLORRANGE=FULL"),
+        ("i010", " C420p10 XYSCSS=420P10 XCOLORRANGE=LIMITED"),
+    ],
+)
+def test_a_header_says_size_rate_and_format(
+    program: Path, frames: list[Frame], option: str, name: str, colour: str
+) -> None:
+    raw_frames = b"".join(pack(frame, name) for frame in frames)
+    expected, _ = heard(program, raw_frames, *RAW, "--format", name, "--fps", "30000/1001")
+    stream = y4m(frames, name, f"F30000:1001 Ip A1:1{colour}")
+    found, said = heard(program, stream, *BOXED, "--format", option)
+    assert (found, said) == (expected, "")
+    assert found["fps"] == pytest.approx(30000 / 1001)
+
+
+def test_ffmpegs_streams_are_read(program: Path, frames: list[Frame], tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "clip.y4m"), "w", format="yuv4mpegpipe") as container:
+        out = container.add_stream("wrapped_avframe", rate=30)
+        out.width = out.height = SIZE
+        out.pix_fmt = "yuv420p"
+        for frame in frames:
+            picture = av.VideoFrame.from_ndarray(frame, "bgr24").reformat(format="yuv420p")
+            container.mux(out.encode(picture))
+        container.mux(out.encode(None))
+    data = (tmp_path / "clip.y4m").read_bytes()
+    found, said = heard(program, data, *BOXED, "--format", "auto")
+    assert said == ""
+    expected = measured(frames, [i / 30 for i in range(len(frames))])
+    assert found["frames"] == len(frames)
+    assert found["heart_rate_bpm"] == pytest.approx(expected["heart_rate_bpm"], abs=SAME_RATE)
+
+
+def test_interlaced_frames_are_named(program: Path, frames: list[Frame]) -> None:
+    stream = y4m(frames[:200], "i420", "F30:1 It")
+    _, said = heard(program, stream, *BOXED, "--format", "y4m")
+    assert said.count("\n") == 1
+    assert "interlaced, the upper rows first" in said
+    assert "yadif" in said
+
+
+def jpegs(frames: Sequence[Frame]) -> list[bytes]:
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 98]
+    return [cv2.imencode(".jpg", frame, quality)[1].tobytes() for frame in frames]
+
+
+@pytest.fixture(scope="module")
+def jpeg_program(program: Path) -> Path:
+    """The program, where its build has found libjpeg."""
+    done = subprocess.run(
+        [program, "--format", "mjpg", "--fps", "30"], input=b"", capture_output=True, timeout=60
+    )
+    if b"no decoder" in done.stderr:
+        pytest.skip("this build has no libjpeg")
+    return program
+
+
+@pytest.mark.parametrize("option", ["mjpg", "auto"])
+def test_jpeg_pictures_are_read(jpeg_program: Path, frames: list[Frame], option: str) -> None:
+    """With whatever lies between two pictures."""
+    pictures = jpegs(frames)
+    data = pictures[0] + b"".join(b"\0\xff" + picture for picture in pictures[1:])
+    found, said = heard(jpeg_program, data, *BOXED, "--format", option, "--fps", FPS)
+    assert said == ""
+    decoded = [cv2.imdecode(np.frombuffer(p, np.uint8), cv2.IMREAD_COLOR) for p in pictures]
+    shown = [np.asarray(frame, np.uint8) for frame in decoded]
+    expected = measured(shown, [i / FPS for i in range(len(frames))])
+    assert found["frames"] == len(frames)
+    assert found["heart_rate_bpm"] == pytest.approx(expected["heart_rate_bpm"], abs=SAME_RATE)
+
+
+def test_damaged_pictures_are_left_out_and_their_time_passes(
+    jpeg_program: Path, frames: list[Frame]
+) -> None:
+    pictures = jpegs(frames)
+    for index in (0, 50, 51):  # they end too soon, and a marker says so
+        pictures[index] = pictures[index][: len(pictures[index]) // 2] + b"\xff\xd9"
+    data = b"".join(pictures)
+    found, said = heard(jpeg_program, data, *BOXED, "--format", "mjpg", "--fps", FPS)
+    assert found["frames"] == len(frames) - 3
+    assert found["duration_s"] == pytest.approx((len(frames) - 2) / FPS)
+    assert found["heart_rate_bpm"] == pytest.approx(78.0, abs=1.0)
+    assert said.count("\n") == 1
+    assert "JPEG picture 1 is damaged and left out" in said
+
+
+def test_without_libjpeg_there_is_a_way(built: Callable[..., Path]) -> None:
+    folder = built(COMPILER, ("-DRPPG_JPEG=OFF",))
+    command = [str(folder / "rppg-fast-stream"), "--format", "mjpg", "--fps", "30"]
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=60)
+    assert done.returncode == 2
+    for words in (b"no decoder", b"ffmpeg -f mjpeg", b"--format yuyv", b"libjpeg-dev"):
+        assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("true", "said", "likely"),
+    [
+        ("i420", "nv12", "--format i420"),
+        ("nv12", "i420", "--format nv12 or nv21"),
+        ("i420", "nv21", "--format i420"),
+        ("nv12", "bgr24", "--format nv12 or nv21"),
+        ("bgr24", "nv12", "--format bgr24 or rgb24"),
+        ("rgb24", "bgra", "--format bgr24 or rgb24"),
+        ("bgra", "bgr24", "--format bgra or rgba"),
+        ("yuyv", "uyvy", "--format yuyv"),
+        ("uyvy", "yuyv", "--format uyvy"),
+        ("yuyv", "nv12", "--format yuyv"),
+        ("i420", "yuyv", "--format i420"),
+    ],
+)
+def test_a_wrong_format_is_named_with_the_right_one(
+    program: Path, true: str, said: str, likely: str
+) -> None:
+    frames = [frame for frame, _ in itertools.islice(rf.VideoFile(DEMO), 24)]
+    height, width = frames[0].shape[:2]
+    data = b"".join(pack(frame, true) for frame in frames)
+    count = len(data) // len(pack(frames[0], said))
+    data = data[: count * len(pack(frames[0], said))]
+    options = ["--size", f"{width}x{height}", "--box", "10,10,90,90", "--fps", 30]
+    _, warned = heard(program, data, *options, "--format", said)
+    assert warned.count("\n") == 1
+    assert warned.endswith(f"do not look like {said} of width {width}: try {likely}\n")
+    _, right = heard(program, b"".join(pack(f, true) for f in frames), *options, "--format", true)
+    assert right == ""
+
+
+@pytest.mark.parametrize("layout", ["nv12", "bgr24", "yuyv", "grey"])
+def test_a_wrong_width_is_named_with_the_right_one(program: Path, layout: str) -> None:
+    frame = next(iter(rf.VideoFile(DEMO)))[0]
+    frame = np.asarray(cv2.resize(frame, (640, 480), interpolation=cv2.INTER_AREA), np.uint8)
+    options = ["--size", "480x640", "--box", "10,10,90,90", "--fps", 30, "--format", layout]
+    _, warned = heard(program, 3 * pack(frame, layout), *options)
+    assert warned.endswith("try --size 640xHEIGHT\n")
+
+
+@pytest.mark.parametrize("turned", [90, 180])
 @pytest.mark.parametrize("layout", ["nv12", "yuyv"])
+def test_a_face_that_lies_is_found_in_luma_and_chroma(
+    program: Path, tmp_path: Path, layout: str, turned: int
+) -> None:
+    clip = [
+        (np.ascontiguousarray(np.rot90(frame, -turned // 90)), time)
+        for frame, time in demo()
+        if time < 8
+    ]
+    expected = demo_lines(program, tmp_path, clip)[-1]
+    height, width = clip[0][0].shape[:2]
+    data = b"".join(pack(frame, layout) for frame, _ in clip)
+    options = ("--size", f"{width}x{height}", "--times", tmp_path / "times", "--summary")
+    found = lines_of(program, data, "--format", layout, *options)[-1]
+    assert found["turned"] == expected["turned"] == turned
+    np.testing.assert_allclose(found["box"], expected["box"], atol=0.03 * width)
+    assert found["heart_rate_bpm"] == pytest.approx(expected["heart_rate_bpm"], abs=LYING_RATE)
+
+
+@pytest.mark.parametrize("layout", ["nv12", "yuyv", "uyvy", "i420", "bgr24", "mjpg"])
 def test_a_camera_is_read_by_its_own_times(
-    program: Path, frames: list[Frame], layout: str, tmp_path: Path
+    program: Path, frames: list[Frame], layout: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Against a made-up driver; no real camera was at hand."""
     if shutil.which("cc") is None:
         pytest.skip("there is no cc")
+    if layout == "mjpg":
+        request.getfixturevalue("jpeg_program")
     source = Path(__file__).parent / "native" / "fake_camera.c"
     run("cc", "-Wall", "-Werror", "-shared", "-fPIC", source, "-o", tmp_path / "fake.so", "-ldl")
-    data = raw([CONVERSIONS[layout](frame) for frame in frames])
-    (tmp_path / "frames").write_bytes(data)
+    pictures = jpegs(frames) if layout == "mjpg" else [pack(frame, layout) for frame in frames]
+    room = max(map(len, pictures))  # a picture ends before its buffer
+    (tmp_path / "frames").write_bytes(b"".join(p.ljust(room, b"\0") for p in pictures))
+    codes = {"i420": "YU12", "bgr24": "BGR3", "mjpg": "MJPG"}
     fake = {
         "LD_PRELOAD": str(tmp_path / "fake.so"),
         "FAKE_FRAMES": str(tmp_path / "frames"),
-        "FAKE_FORMAT": "YUYV" if layout == "yuyv" else "NV12",
+        "FAKE_FORMAT": codes.get(layout, layout.upper()),
+        "FAKE_BYTES": str(room),
     }
     options = ("--format", layout, "--summary")
     # It is unplugged in the end, which is an error, yet the summary still comes.
@@ -227,10 +451,11 @@ def test_a_camera_is_read_by_its_own_times(
     (tmp_path / "times").write_text(
         "".join(f"{5 + (i * 1000000 + 15) // 30 / 1e6!r}\n" for i in range(len(frames)))
     )
+    data = b"".join(pictures)
     expected = stream(program, data, *options, "--times", tmp_path / "times")[-1]
     assert found[-1]["frames"] == len(frames)
     assert found[-1]["heart_rate_bpm"] == pytest.approx(expected["heart_rate_bpm"], abs=1e-6)
-    fake["FAKE_FORMAT"] = "MJPG"
+    fake["FAKE_FORMAT"] = "H264"
     assert stream(program, b"", *options, "--camera", "/dev/fake", code=2, **fake) == []
 
 
@@ -246,6 +471,15 @@ def test_a_camera_is_read_by_its_own_times(
         ("--size 72x72 --box 0,0,9,9 --fps 30 --arrival", "--fps, --times and --arrival"),
         ("--size 72x72 --box 0,0,9,9 --fps -1", "--fps must be positive"),
         ("--size 72x72 --box 0,0,9,9 --fps fast", "'fast' is not a number"),
+        ("--size 72x72 --box 0,0,9,9 --fps 30000/0", "--fps must be positive"),
+        ("--size 72x72 --box 0,0,9,9 --fps 30000/1001/2", "'1001/2' is not a number"),
+        ("--size 72x72 --box 0,0,9,9 --fps 30 --range full", "of luma and chroma"),
+        ("--size 72x72 --box 0,0,9,9 --fps 30 --format nv12 --range tv", "limited or full"),
+        ("--size 72x72 --fps 30 --format nv12 --matrix bt470", "bt601, bt709 or bt2020"),
+        ("--size 71x72 --box 0,0,9,9 --fps 30 --format uyvy", "the width of uyvy must be even"),
+        ("--format auto", "say what its frames are by --format and --size"),
+        ("--format y4m", "does not begin with a YUV4MPEG2 header"),
+        ("--size 72x72 --format y4m --camera /dev/null", "not of a camera"),
         ("--size 72x72 --box 0,0,9,9 --fps 30 --format h264", "--format must be"),
         ("--size 72x72 --box 0,0,9,9 --fps 30 --low 9", "band"),
         ("--size 72x72 --box 0,0,9,9 --fps 30 --step 0", "--step must be positive"),

@@ -196,7 +196,7 @@ class Tasks:
     """A tracker of frames of 400x100 pixels, told what looks, checks and searches find."""
 
     def __init__(self, most: int = 1, follow: bool = True) -> None:
-        self.tracker = _core.FaceTracker(1.6, most, follow)
+        self.tracker = _core.FaceTracker(1.6, most, follow, False)
         self.log: list[tuple[int, float]] = []
         self.seen: rf.Face | None = None  # by O-Net
         self.checked: rf.Face | None = None  # by the cascade near the face
@@ -209,11 +209,11 @@ class Tasks:
             task = self.tracker.begin(400, 100, time)
             self.log += [(task, time)] if task else []
             if task == CHECK and self.checked:
-                self.tracker.looked((*self.checked.edges, 0.99), True)
+                self.tracker.looked((self.checked.edges, 0.99, 0), True)
             elif task in (LOOK, CHECK):
-                self.tracker.looked((*self.seen.edges, 0.99) if self.seen else None, False)
+                self.tracker.looked((self.seen.edges, 0.99, 0) if self.seen else None, False)
             elif task == SEARCH:
-                self.tracker.searched([(*face.edges, face.probability) for face in self.found])
+                self.tracker.searched([(face.edges, face.probability, 0) for face in self.found])
             names.append([track[0] for track in self.tracker.tracks])
         return names
 
@@ -283,7 +283,7 @@ def test_a_box_never_grows_without_the_cascade() -> None:
 
 
 def face_side(tasks: Tasks) -> float:
-    x0, y0, x1, y1, _ = tasks.tracker.tracks[0][3]
+    x0, y0, x1, y1 = tasks.tracker.tracks[0][3][:4]
     return max(x1 - x0, y1 - y0)
 
 

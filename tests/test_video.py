@@ -5,12 +5,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import pytest
 
 import rppg_fast as rf
 from tests.clips import SIZE, frame_times, skin, write_video
+from tests.zoo import Kind, write
 
 
 def variable_rate_file(path: Path, times: list[float]) -> Path:
@@ -59,35 +59,18 @@ def test_a_given_rate_overrides_the_containers_times(tmp_path: Path) -> None:
     assert [t for _, t in rf.VideoFile(path, fps=12.5)] == [k / 12.5 for k in range(31)]
 
 
-class NoStamps:
-    """A capture like those of OpenCV backends that know no time: every stamp is 0."""
-
-    def __init__(self, fps: float) -> None:
-        self.fps, self.left = fps, 5
-
-    def isOpened(self) -> bool:
-        return True
-
-    def get(self, what: int) -> float:
-        return self.fps if what == cv2.CAP_PROP_FPS else 0.0
-
-    def read(self) -> tuple[bool, object]:
-        self.left -= 1
-        return self.left >= 0, np.zeros((4, 4, 3), np.uint8)
-
-    def release(self) -> None:
-        pass
-
-
-def test_without_stamps_the_containers_rate_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "v").write_bytes(b"something")
-    monkeypatch.setattr(cv2, "VideoCapture", lambda path: NoStamps(25.0))
-    assert [t for _, t in rf.VideoFile(tmp_path / "v")] == [0.0, 0.04, 0.08, 0.12, 0.16]
-    monkeypatch.setattr(cv2, "VideoCapture", lambda path: NoStamps(0.0))
-    with pytest.raises(rf.VideoError, match="neither time stamps nor a frame rate"):
-        list(rf.VideoFile(tmp_path / "v"))
+def test_a_stream_without_times_is_refused_and_a_rate_is_the_remedy(tmp_path: Path) -> None:
+    """FFmpeg makes up 25 frames a second for a bare H.264 stream of 30."""
+    path = tmp_path / "clip.h264"
+    with av.open(str(path), "w", format="h264") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width = stream.height = SIZE
+        for frame, _ in skin(frame_times(30.0, 1.0), 72.0):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "bgr24")))
+        container.mux(stream.encode(None))
+    with pytest.raises(rf.VideoError, match=r"a bare h264 stream has no times: .* \(--fps"):
+        rf.VideoFile(path)
+    assert [t for _, t in rf.VideoFile(path, fps=30.0)] == [k / 30.0 for k in range(31)]
 
 
 def test_one_frame_is_a_video(tmp_path: Path) -> None:
@@ -100,8 +83,8 @@ def test_one_frame_is_a_video(tmp_path: Path) -> None:
     ("name", "content", "named"),
     [
         ("empty.mp4", b"", "the file is empty"),
-        ("text.mp4", b"This is no video.\n" * 50, "not a video that OpenCV can read"),
-        ("noise.avi", bytes(range(256)) * 40, "not a video that OpenCV can read"),
+        ("text.mp4", b"This is no video.\n" * 50, "not a video that FFmpeg can read"),
+        ("noise.avi", bytes(range(256)) * 40, "not a video that FFmpeg can read"),
     ],
 )
 def test_what_is_no_video_is_named(tmp_path: Path, name: str, content: bytes, named: str) -> None:
@@ -126,18 +109,16 @@ def test_bad_rates_are_named(tmp_path: Path, fps: float) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads memory use from /proc")
 def test_a_long_video_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "long.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30.0, (640, 480))
-    for index in range(400):
-        writer.write(np.full((480, 640, 3), index % 256, np.uint8))
-    writer.release()
+    frames = ((np.full((480, 640, 3), k % 256, np.uint8), k / 30.0) for k in range(400))
+    write(path, Kind("avi", "mjpeg", "yuvj420p", size=(480, 640), full_range=True), frames)
 
     def resident_mb() -> float:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         return pages * 4096 / 2**20
 
-    before, most, frames = resident_mb(), 0.0, 0
+    before, most, count = resident_mb(), 0.0, 0
     for _ in rf.VideoFile(path):
-        frames += 1
+        count += 1
         most = max(most, resident_mb() - before)
-    assert frames == 400
+    assert count == 400
     assert most < 120.0  # all frames at once would be 350 MB

@@ -64,8 +64,8 @@ int main(int, char** arguments) {
   } else {
     constexpr int kHeight = 480, kWidth = 640;
     std::vector<std::uint8_t> pixels(kHeight * kWidth * 3, 120);
-    const rppg::FrameView frame{pixels.data(),         kHeight, kWidth, kWidth * 3, 3, 1,
-                                rppg::ColourOrder::bgr};
+    const rppg::FrameView frame =
+        rppg::view_rgb(pixels.data(), kHeight, kWidth, kWidth * 3, 3, 1, rppg::ColourOrder::bgr);
     const auto stream = std::make_unique<rppg::Stream>(student, rppg::PulseOptions{});
     for (int i = 0; i < times; ++i)
       sum += stream->push(frame, {150, 20, 490, 460}, i / 30.0).snr_db;

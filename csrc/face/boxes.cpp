@@ -5,13 +5,34 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace rppg {
 
 Face Face::scaled(double scale, double left, double top) const {
-  Face out{left + scale * x0, top + scale * y0, left + scale * x1,
-           top + scale * y1,  probability,      landmarks};
+  Face out{left + scale * x0,
+           top + scale * y0,
+           left + scale * x1,
+           top + scale * y1,
+           probability,
+           landmarks,
+           turned};
   for (Point& point : out.landmarks) point = {left + scale * point.x, top + scale * point.y};
+  return out;
+}
+
+Face Face::rotated(int degrees, int width, int height) const {
+  Face out = *this;
+  for (int turn = 0; turn < degrees; turn += 90) {
+    const Face before = out;
+    out.x0 = height - before.y1;
+    out.y0 = before.x0;
+    out.x1 = height - before.y0;
+    out.y1 = before.x1;
+    for (Point& point : out.landmarks) point = {height - point.y, point.x};
+    out.turned = (before.turned + 90) % 360;
+    std::swap(width, height);
+  }
   return out;
 }
 

@@ -16,9 +16,11 @@ struct Point {
 struct Face {
   double x0, y0, x1, y1;
   double probability;  // the detector's own
-  // The eye on the left of the picture, the one on the right, the nose, the left and the right
-  // corner of the mouth.
+  // The eye on the left of the picture in which the face is upright, the one on the right, the
+  // nose, the left and the right corner of the mouth.
   std::array<Point, 5> landmarks{};
+  // How far it is turned clockwise from upright, degrees: 0, 90, 180 or 270.
+  int turned = 0;
 
   double width() const { return x1 - x0; }
   double height() const { return y1 - y0; }
@@ -27,6 +29,8 @@ struct Face {
   Point centre() const { return {(x0 + x1) / 2, (y0 + y1) / 2}; }
   // In a frame that is `scale` times as large and begins further out.
   Face scaled(double scale, double left, double top) const;
+  // In the frame, of that size, turned clockwise by `degrees`, a multiple of 90.
+  Face rotated(int degrees, int width, int height) const;
 };
 
 // A face that was looked at again, and whether the whole cascade has found it or O-Net alone.

@@ -20,6 +20,9 @@ constexpr int kShifts = 4, kPoints = 10;
 // a face about two metres from a usual webcam), but not below the 20 pixels usual for MTCNN.
 constexpr double kFacesPerSide = 12, kSmallestFace = 20;
 
+// How much larger the smallest face is that is looked for where faces are not upright.
+constexpr double kLyingLarger = 1.25;
+
 // Looking again at a face: how often at most O-Net is asked, and the shift, relative to the box,
 // after which what it says of the place is no longer to be improved.
 constexpr int kLooks = 3;
@@ -40,6 +43,19 @@ constexpr double kNobody = -std::numeric_limits<double>::infinity();
 
 // tanh cannot overflow.
 float sigmoid(float logit) { return 0.5f + 0.5f * std::tanh(0.5f * logit); }
+
+// A frame seen so that faces turned clockwise by `turned` degrees are upright.
+struct Upright {
+  Upright(const FrameView& seen, int degrees)
+      : turned(degrees), back((360 - degrees) % 360), frame(seen), view(seen.turned(turned / 90)) {}
+
+  Face in(const Face& face) const { return face.rotated(back, frame.width, frame.height); }
+  Face out(const Face& face) const { return face.rotated(turned, view.width, view.height); }
+
+  const int turned, back;
+  const FrameView& frame;
+  const FrameView view;
+};
 
 // Moves the edges by shifts in units of the box's size, which counts `extra` pixels more.
 Edges shifted(const Edges& box, const float* shifts, float extra) {
@@ -173,21 +189,29 @@ FaceDetector::FaceDetector(std::shared_ptr<const FaceNetworks> networks,
 }
 
 std::vector<Face> FaceDetector::find(const FrameView& frame, int step) {
+  return find_from(frame, step, 1.0);
+}
+
+// Finds faces from `larger` times the smallest size on.
+std::vector<Face> FaceDetector::find_from(const FrameView& frame, int step, double larger) {
   const Part part{{0, 0, frame.width, frame.height}, step};
   const int side = std::min(part.width(), part.height());
   if (side < kWindow) return {};
   picture_.fill(frame, part);
   const double least = options_.min_face_size;
-  std::vector<Face> faces = search(least != 0 ? std::max<double>(kWindow, least / step)
-                                              : std::max(kSmallestFace, side / kFacesPerSide));
+  std::vector<Face> faces =
+      search(larger * (least != 0 ? std::max<double>(kWindow, least / step)
+                                  : std::max(kSmallestFace, side / kFacesPerSide)));
   if (step > 1)
     for (Face& face : faces) face = outward(face, part);
   return faces;
 }
 
-std::vector<Face> FaceDetector::locate(const FrameView& frame, int step) {
-  std::vector<Face> faces = find(frame, step);
+std::vector<Face> FaceDetector::locate(const FrameView& frame, int step, int turned) {
+  const Upright upright(frame, turned);
+  std::vector<Face> faces = find_from(upright.view, step, turned == 0 ? 1.0 : kLyingLarger);
   for (Face& face : faces) {
+    face = upright.out(face);
     const Edges seen = squared(edges_of(face));
     if (seen[0] >= 0 && seen[1] >= 0 && seen[2] <= static_cast<float>(frame.width) &&
         seen[3] <= static_cast<float>(frame.height))
@@ -276,13 +300,34 @@ FaceDetector::Candidates FaceDetector::look(FaceForward& network, const Candidat
 }
 
 std::optional<Sight> FaceDetector::look_again(const FrameView& frame, const Face& face) {
+  const Upright upright(frame, face.turned);
+  std::optional<Sight> sight = look_upright(upright.view, upright.in(face));
+  if (sight) sight->face = upright.out(sight->face);
+  return sight;
+}
+
+std::optional<Sight> FaceDetector::check(const FrameView& frame, const Face& face) {
+  const Upright upright(frame, face.turned);
+  std::optional<Sight> sight = check_upright(upright.view, upright.in(face));
+  if (sight) sight->face = upright.out(sight->face);
+  return sight;
+}
+
+std::optional<Face> FaceDetector::compare(const FrameView& frame, const Face& face) {
+  const Upright upright(frame, face.turned);
+  std::optional<Face> found = search_near(upright.view, upright.in(face), kChecked);
+  if (found) found = upright.out(*found);
+  return found;
+}
+
+std::optional<Sight> FaceDetector::look_upright(const FrameView& frame, const Face& face) {
   if (const std::optional<Face> found = follow(frame, face)) return Sight{*found, false};
   if (const std::optional<Face> found = search_near(frame, face, kNeighbourhood))
     return Sight{*found, true};
   return {};
 }
 
-std::optional<Sight> FaceDetector::check(const FrameView& frame, const Face& face) {
+std::optional<Sight> FaceDetector::check_upright(const FrameView& frame, const Face& face) {
   const std::optional<Face> found = search_near(frame, face, kChecked);
   const std::optional<Face> followed = follow(frame, found ? *found : face);
   if (!found && followed) return Sight{*followed, false};

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "colour.hpp"
+
 namespace rppg {
 namespace {
 
@@ -22,41 +24,35 @@ int count_before(int begin, int end, int step, int count) {
   return begin < end ? std::min((end - begin + step - 1) / step, count) : 0;
 }
 
-// Every `step`-th pixel from `first` to before `end` of one row of luma and chroma (BT.601, luma
-// from 16 to 235) as bytes of red, green and blue.
-void convert_row(const FrameView& frame, int y, int first, int end, int step, std::uint8_t* out) {
-  const std::uint8_t* const luma = frame.data + y * frame.row_stride;
-  const bool planes = frame.order == ColourOrder::nv12;
-  const std::uint8_t* const chroma = planes ? frame.chroma + y / 2 * frame.chroma_stride : luma;
-  const auto byte = [](int value) {  // from 1 / 65536
-    return static_cast<std::uint8_t>(std::min(std::max((value + 32768) >> 16, 0), 255));
-  };
-  for (int x = first; x < end; x += step, out += 3) {
-    const std::uint8_t* const pair = chroma + x / 2 * (planes ? 2 : 4);
-    const int light = 76309 * (luma[planes ? x : 2 * x] - 16);
-    const int u = pair[planes ? 0 : 1] - 128, v = pair[planes ? 1 : 3] - 128;
-    out[0] = byte(light + 104597 * v);
-    out[1] = byte(light - 25675 * u - 53279 * v);
-    out[2] = byte(light + 132201 * u);
-  }
-}
-
 using Colour = std::array<std::uint32_t, 3>;
 
-// Goes on with a row from the sum of its pixels so far: `count` pixels, `pixel` bytes from one to
-// the next, are added to it and to the sums above. Returns the sum then.
-Colour add_pixels(const std::uint8_t* first, std::ptrdiff_t pixel, std::ptrdiff_t green,
-                  std::ptrdiff_t blue, int count, Colour sum, const std::uint32_t* above,
+// Bytes of red, green and blue, `pixel` bytes from one pixel to the next.
+struct Row {
+  const std::uint8_t *red, *green, *blue;
+  std::ptrdiff_t pixel;
+};
+
+// Goes on with a row from the sum of its pixels so far: `count` pixels are added to it and to the
+// sums above. Returns the sum then.
+Colour add_pixels(const Row& row, int count, Colour sum, const std::uint32_t* above,
                   std::uint32_t* out) {
   std::uint32_t r = sum[0], g = sum[1], b = sum[2];
-  for (int x = 0; x < count; ++x, first += pixel) {
+  const std::uint8_t *red = row.red, *green = row.green, *blue = row.blue;
+  for (int x = 0; x < count; ++x, red += row.pixel, green += row.pixel, blue += row.pixel) {
     above += 3;
     out += 3;
-    out[0] = above[0] + (r += first[0]);
-    out[1] = above[1] + (g += first[green]);
-    out[2] = above[2] + (b += first[blue]);
+    out[0] = above[0] + (r += *red);
+    out[1] = above[1] + (g += *green);
+    out[2] = above[2] + (b += *blue);
   }
   return {r, g, b};
+}
+
+// Whether rows of a frame can be read as they are.
+bool is_plain(const FrameView& frame) {
+  const std::ptrdiff_t pixel = frame.planes[0].pixel;
+  return frame.colours == Colours::rgb && !frame.words() && frame.planes[1].pixel == pixel &&
+         frame.planes[2].pixel == pixel;
 }
 
 }  // namespace
@@ -70,11 +66,9 @@ void Picture::fill(const FrameView& frame, const Part& part) {
                                 std::to_string(height_));
   sums_.resize(stride() * (static_cast<std::size_t>(height_) + 1));
   std::fill_n(sums_.begin(), stride(), 0u);
-  const bool yuv = frame.order == ColourOrder::nv12 || frame.order == ColourOrder::yuyv;
-  if (yuv) row_.resize(3 * static_cast<std::size_t>(width_));
-  const bool bgr = frame.order == ColourOrder::bgr;
-  const std::ptrdiff_t red = bgr ? 2 * frame.channel_stride : 0;
-  const std::ptrdiff_t channel = bgr ? -frame.channel_stride : frame.channel_stride;
+  const bool plain = is_plain(frame);
+  const PixelConverter converter(frame);
+  if (!plain) row_.resize(3 * static_cast<std::size_t>(width_));
   const int left = count_before(part.box.x0, 0, part.step, width_);
   const int right = count_before(part.box.x0, frame.width, part.step, width_);
   const int first_x = part.box.x0 + left * part.step;
@@ -83,23 +77,22 @@ void Picture::fill(const FrameView& frame, const Part& part) {
     std::uint32_t* out = sums_.data() + stride() * (static_cast<std::size_t>(i) + 1);
     Colour sum{};
     std::copy(sum.begin(), sum.end(), out);
-    const auto add = [&](const std::uint8_t* first, std::ptrdiff_t pixel, std::ptrdiff_t green,
-                         std::ptrdiff_t blue, int count) {
-      sum = add_pixels(first, pixel, green, blue, count, sum, out - stride(), out);
+    const auto add = [&](const Row& row, int count) {
+      sum = add_pixels(row, count, sum, out - stride(), out);
       out += 3 * count;
     };
-    const auto pad = [&](int count) { add(&kOutside, 0, 0, 0, count); };
+    const auto pad = [&](int count) { add({&kOutside, &kOutside, &kOutside, 0}, count); };
     if (y < 0 || y >= frame.height || left >= right) {
       pad(width_);
       continue;
     }
     pad(left);
-    if (yuv) {
-      convert_row(frame, y, first_x, std::min(part.box.x1, frame.width), part.step, row_.data());
-      add(row_.data(), 3, 1, 2, right - left);
+    if (plain) {
+      const auto row = [&](int c) { return frame.planes[c].at(y, first_x); };
+      add({row(0), row(1), row(2), part.step * frame.planes[0].pixel}, right - left);
     } else {
-      add(frame.data + y * frame.row_stride + first_x * frame.pixel_stride + red,
-          part.step * frame.pixel_stride, channel, 2 * channel, right - left);
+      converter.row(y, first_x, std::min(part.box.x1, frame.width), part.step, row_.data());
+      add({row_.data(), row_.data() + 1, row_.data() + 2, 3}, right - left);
     }
     pad(width_ - right);
   }

@@ -27,12 +27,20 @@ double apart(const Face& face, const Face& aim) {
 Face Glide::at(double time) const {
   const double share = std::min(1.0, (time - begin) / (end - begin));
   const auto between = [share](double from, double to) { return from + share * (to - from); };
-  return {between(start.x0, goal.x0), between(start.y0, goal.y0), between(start.x1, goal.x1),
-          between(start.y1, goal.y1), goal.probability,           {}};
+  return {between(start.x0, goal.x0),
+          between(start.y0, goal.y0),
+          between(start.x1, goal.x1),
+          between(start.y1, goal.y1),
+          goal.probability,
+          {},
+          goal.turned};
 }
 
-FaceTracker::FaceTracker(double box_scale, int most, bool follow)
-    : box_scale_(box_scale), most_(static_cast<std::size_t>(std::max(most, 0))), follow_(follow) {}
+FaceTracker::FaceTracker(double box_scale, int most, bool follow, bool all_ways)
+    : box_scale_(box_scale),
+      most_(static_cast<std::size_t>(std::max(most, 0))),
+      follow_(follow),
+      all_ways_(all_ways) {}
 
 void FaceTracker::reset() {
   names_ = 0;
@@ -44,7 +52,9 @@ void FaceTracker::forget() {
   tracks_.clear();
   lost_.clear();
   passed_.clear();
-  next_search_ = due_ = -kForever;
+  usual_turned_ = 0;
+  ways_ = 0;
+  next_search_ = next_turned_search_ = due_ = -kForever;
 }
 
 void FaceTracker::restart(double time) {
@@ -54,9 +64,11 @@ void FaceTracker::restart(double time) {
     track.missed = track.searched = track.wanted = false;
     track.pace = {};
     track.glide.reset();
+    track.comparison.reset();
+    track.compare = time;
   }
   lost_.clear();
-  next_search_ = due_ = time;
+  next_search_ = next_turned_search_ = due_ = time;
 }
 
 FaceTracker::Task FaceTracker::begin(int width, int height, double time) {
@@ -71,18 +83,32 @@ FaceTracker::Task FaceTracker::begin(int width, int height, double time) {
   }
   const auto first = std::min_element(tracks_.begin(), tracks_.end(),
                                       [](const Track& a, const Track& b) { return a.due < b.due; });
+  const auto in_doubt = std::find_if(tracks_.begin(), tracks_.end(),
+                                     [](const Track& track) { return track.comparison; });
   if (first != tracks_.end() && first->due <= std::min(time, search_due())) {
     sought_ = static_cast<std::size_t>(first - tracks_.begin());
-    return first->check <= time ? Task::check : Task::look;
+    task_ = first->check <= time ? Task::check : Task::look;
+  } else if (search_due() <= time) {
+    search_turned_ = wanted_turned();
+    task_ = Task::search;
+  } else if (in_doubt != tracks_.end()) {
+    sought_ = static_cast<std::size_t>(in_doubt - tracks_.begin());
+    task_ = Task::compare;
+  } else if (turned_search_due() <= time) {
+    search_turned_ = next_turned();
+    task_ = Task::search;
+  } else {
+    task_ = Task::nothing;
+    settle();
   }
-  if (search_due() <= time) return Task::search;
-  settle();
-  return Task::nothing;
+  return task_;
 }
 
 void FaceTracker::settle() {
-  due_ = search_due();
-  for (const Track& track : tracks_) due_ = std::min(due_, track.glide ? time_ : track.due);
+  if (!tracks_.empty()) usual_turned_ = tracks_.front().face.turned;
+  due_ = std::min(search_due(), turned_search_due());
+  for (const Track& track : tracks_)
+    due_ = std::min(due_, track.glide || track.comparison ? time_ : track.due);
 }
 
 double FaceTracker::search_due() const {
@@ -91,6 +117,44 @@ double FaceTracker::search_due() const {
                           tracks_.begin(), tracks_.end(),
                           [](const Track& track) { return track.wanted || track.yields; });
   return wanted ? next_search_ : kForever;
+}
+
+double FaceTracker::turned_search_due() const {
+  return all_ways_ && tracks_.size() < most_ ? next_turned_search_ : kForever;
+}
+
+// How a face is turned that a search is to look for: one that is missed, or another one in the
+// place of one that yields, turned as that and then upright.
+int FaceTracker::wanted_turned() const {
+  for (const Track& track : tracks_)
+    if (track.wanted) return track.face.turned;
+  for (const Track& track : tracks_)
+    if (track.yields) return yields_to(track);
+  return usual_turned_;
+}
+
+// How the faces are turned that may take the place of one that yields.
+int FaceTracker::yields_to(const Track& track) const {
+  return track.yields > 1 ? track.face.turned : 0;
+}
+
+// The other ways in which faces may be turned, one after the other: upright first, upside down
+// last.
+int FaceTracker::next_turned() {
+  constexpr int kWays[] = {0, 90, 270, 180};
+  int others[3], count = 0;
+  for (const int turned : kWays)
+    if (turned != usual_turned_) others[count++] = turned;
+  return others[ways_++ % 3];
+}
+
+// Whether the last search would have found a face.
+bool FaceTracker::is_searched(const Track& track) const {
+  return !all_ways_ || track.face.turned == search_turned_;
+}
+
+bool FaceTracker::is_sure(const Face& face) const {
+  return face.probability >= (all_ways_ && face.turned != 0 ? kSureTurned : kSure);
 }
 
 int FaceTracker::search_step() const {
@@ -106,13 +170,45 @@ void FaceTracker::looked(const std::optional<Sight>& sight) {
   if (checked) track.check = time_ + kCheckInterval;
   if (sight && is_inside(sight->face) && nearest_track(sight->face) == sought_) {
     track.wanted = checked && !sight->by_cascade;
+    if (sight->face.probability < kDoubtful) doubt(track, kCertain);
     see(track, agree(track, *sight), step);
   } else {
     track.missed = track.wanted = true;
+    doubt(track, kCertain);
     // A search that comes in time finds in one frame that it has left and who else is there.
-    if (has_left(track) && next_search_ > track.seen + kMissedWithin) {
-      drop(track);
-      tracks_.erase(tracks_.begin() + static_cast<std::ptrdiff_t>(sought_));
+    if (has_left(track) && next_search_ > track.seen + kMissedWithin) lose(sought_);
+  }
+  settle();
+}
+
+// Begins to find out how a face is turned; another way must be as probable as `least`.
+void FaceTracker::doubt(Track& track, double least) {
+  if (!all_ways_ || track.comparison || time_ < track.compare) return;
+  track.comparison = Comparison{least, 0, std::nullopt};
+  track.compare = time_ + kCompareInterval;
+}
+
+void FaceTracker::compared(const std::optional<Face>& face) {
+  Track& track = tracks_[sought_];
+  Comparison& comparison = *track.comparison;
+  const bool is_own = comparison.next == 0;
+  const bool is_there = face && is_inside(*face) && nearest_track(*face) == sought_;
+  if (is_there && face->probability >= (is_own ? 0 : comparison.least) &&
+      (!comparison.best || face->probability > comparison.best->probability))
+    comparison.best = face;
+  comparison.next += 90;
+  if ((is_own && is_there && face->probability >= kCertain) || comparison.next == 360) {
+    const std::optional<Face> best = comparison.best;
+    track.comparison.reset();
+    if (best && best->turned != track.face.turned) {
+      track.side = best->side();
+      track.agreed = time_;
+      see(track, *best, kLookInterval);
+      track.pace = {};
+      // The box was for a face that the cascade saw lying, and so in a wrong place.
+      track.glide.reset();
+      track.aim = *best;
+      track.box = box(*best);
     }
   }
   settle();
@@ -120,7 +216,9 @@ void FaceTracker::looked(const std::optional<Sight>& sight) {
 
 Face FaceTracker::sought() const {
   const Track& track = tracks_[sought_];
-  return track.missed ? track.face : expected(track);
+  Face face = track.missed ? track.face : expected(track);
+  if (task_ == Task::compare) face.turned = (face.turned + track.comparison->next) % 360;
+  return face;
 }
 
 // Where the face is if it goes on as it moved between the last two sights.
@@ -136,6 +234,7 @@ void FaceTracker::see(Track& track, const Face& face, double step) {
   if (between > 0) track.pace = {(now.x - before.x) / between, (now.y - before.y) / between};
   track.seen = time_;
   track.face = face;
+  track.aim.turned = face.turned;
   track.missed = track.searched = false;
   if (apart(face, track.aim) > (track.glide ? kCaughtUp : kDeadZone))
     track.glide = Glide{track.aim, face, time_, time_ + step};
@@ -162,7 +261,12 @@ Face FaceTracker::agree(Track& track, const Sight& sight) {
 }
 
 void FaceTracker::searched(std::vector<Face> faces) {
-  next_search_ = time_ + kSearchInterval;
+  if (search_due() <= time_) {
+    next_search_ = time_ + kSearchInterval;
+    next_turned_search_ = std::max(next_turned_search_, time_ + kSearchInterval / 2);
+  } else {
+    next_turned_search_ = time_ + (tracks_.empty() ? kSearchInterval : kTurnedInterval);
+  }
   lost_.erase(
       std::remove_if(lost_.begin(), lost_.end(),
                      [this](const Track& track) { return !(time_ - track.seen < kRemembered); }),
@@ -183,7 +287,10 @@ void FaceTracker::searched(std::vector<Face> faces) {
       *old = next;
     }
   }
-  for (Track& track : tracks_) track.wanted = track.yields = false;
+  for (Track& track : tracks_) {
+    if (is_searched(track)) track.wanted = false;
+    if (track.yields && (!all_ways_ || yields_to(track) == search_turned_)) --track.yields;
+  }
   settle();
 }
 
@@ -191,6 +298,7 @@ void FaceTracker::searched(std::vector<Face> faces) {
 void FaceTracker::recognise(const std::vector<Face>& faces) {
   for (std::size_t i = tracks_.size(); follow_ && i-- > 0;) {
     Track& track = tracks_[i];
+    if (!is_searched(track)) continue;
     const int there = nearest_face(faces, expected(track));
     const int nearest = there >= 0 ? there : nearest_face(faces, track.face);
     if (nearest >= 0) {
@@ -205,10 +313,7 @@ void FaceTracker::recognise(const std::vector<Face>& faces) {
       }
     }
     track.searched = track.missed;
-    if (has_left(track)) {
-      drop(track);
-      tracks_.erase(tracks_.begin() + static_cast<std::ptrdiff_t>(i));
-    }
+    if (has_left(track)) lose(i);
   }
 }
 
@@ -216,7 +321,7 @@ void FaceTracker::recognise(const std::vector<Face>& faces) {
 std::vector<Face> FaceTracker::strangers(const std::vector<Face>& faces) const {
   std::vector<Face> others;
   std::copy_if(faces.begin(), faces.end(), std::back_inserter(others),
-               [this](const Face& face) { return !is_followed(face); });
+               [this](const Face& face) { return is_sure(face) && !is_followed(face); });
   std::stable_sort(others.begin(), others.end(), [this](const Face& a, const Face& b) {
     const std::int64_t first = turn(a), second = turn(b);
     return first != second ? first < second : a.area() > b.area();
@@ -244,18 +349,29 @@ Track FaceTracker::meet(const Face& face) {
                                  return face_distance(face, other.face) < kOneFace;
                                }),
                 passed_.end());
-  return {name(face),
-          pixels,
-          face,
-          face,
-          time_,
-          {},
-          follow_ ? time_ + kLookInterval : kForever,
-          time_ + kCheckInterval,
-          time_,
-          face.side(),
-          passed,
-          std::nullopt};
+  Track track{name(face),
+              pixels,
+              face,
+              face,
+              time_,
+              {},
+              follow_ ? time_ + kLookInterval : kForever,
+              time_ + kCheckInterval,
+              time_,
+              face.side(),
+              passed,
+              std::nullopt};
+  if (face.probability < kCertain) doubt(track, kSureTurned);
+  return track;
+}
+
+// Follows a face no longer: it has left. It may be there, but turned.
+void FaceTracker::lose(std::size_t index) {
+  drop(tracks_[index]);
+  tracks_.erase(tracks_.begin() + static_cast<std::ptrdiff_t>(index));
+  if (!tracks_.empty()) return;
+  ways_ = 0;
+  next_turned_search_ = time_;
 }
 
 // Remembers a face that is followed no longer.
@@ -273,7 +389,7 @@ void FaceTracker::pass_over(std::int64_t name) {
   for (Track& track : tracks_) {
     if (track.name != name) continue;
     track.turn = ++turns_;
-    track.yields = true;
+    track.yields = all_ways_ && track.face.turned != 0 ? 2 : 1;
   }
   settle();
 }

@@ -41,7 +41,7 @@ extern "C" {
 #endif
 
 #define RPPG_ABI_MAJOR 0
-#define RPPG_ABI_MINOR 3
+#define RPPG_ABI_MINOR 5
 
 #define RPPG_API __attribute__((visibility("default")))
 
@@ -77,12 +77,40 @@ typedef enum rppg_status {
                                  slowly for the band */
 } rppg_status;
 
+/* Of rows without a gap, in this order: luma first, then U, then V. Where the sides are odd, the
+ * last sample of chroma belongs to fewer pixels. */
 typedef enum rppg_format {
   RPPG_FORMAT_BGR24 = 0, /* blue, green, red; a byte each */
   RPPG_FORMAT_RGB24 = 1, /* red, green, blue; a byte each */
   RPPG_FORMAT_NV12 = 2,  /* a plane of luma, then one of chroma, U and V for every 2x2 pixels */
-  RPPG_FORMAT_YUYV = 3   /* Y, U, Y, V for every two pixels of a row; the width is even */
-} rppg_format;           /* of the last two: BT.601, luma from 16 to 235, as cameras give them */
+  RPPG_FORMAT_YUYV = 3,  /* Y, U, Y, V for every two pixels of a row; the width is even */
+  RPPG_FORMAT_I420 = 4,  /* planes of Y, U and V, the last two of a sample for every 2x2 pixels */
+  RPPG_FORMAT_BGRA = 5,  /* blue, green, red and a byte that does not count: BGRx, too */
+  RPPG_FORMAT_RGBA = 6,  /* red, green, blue and a byte that does not count: RGBx, too */
+  RPPG_FORMAT_UYVY = 7,  /* U, Y, V, Y for every two pixels of a row; the width is even */
+  RPPG_FORMAT_GREY = 8,  /* Y alone; from 0 to 255 unless another range is said */
+  RPPG_FORMAT_NV21 = 9,  /* as NV12, but V and U */
+  RPPG_FORMAT_P010 = 10, /* as NV12 in 16-bit words, little-endian, of which the upper 10 count */
+  RPPG_FORMAT_I422 = 11, /* planes; chroma of a sample for every two pixels of a row */
+  RPPG_FORMAT_I444 = 12, /* planes; chroma of a sample for every pixel */
+  RPPG_FORMAT_I010 = 13, /* as I420 in 16-bit words, little-endian, of which the lower 10 count: */
+  RPPG_FORMAT_I210 = 14, /* yuv420p10le; likewise yuv422p10le */
+  RPPG_FORMAT_I410 = 15  /* and yuv444p10le */
+} rppg_format;
+
+/* What luma spans. */
+typedef enum rppg_range {
+  RPPG_RANGE_DEFAULT = 0, /* full of GREY, else limited, as cameras and video files have it */
+  RPPG_RANGE_LIMITED = 1, /* 16 to 235 of 255, chroma 16 to 240 */
+  RPPG_RANGE_FULL = 2     /* 0 to 255, as in JPEG */
+} rppg_range;
+
+/* How luma is made of red, green and blue. */
+typedef enum rppg_matrix {
+  RPPG_MATRIX_BT601 = 0,
+  RPPG_MATRIX_BT709 = 1,
+  RPPG_MATRIX_BT2020 = 2
+} rppg_matrix;
 
 /* How a pulse is filtered and read. */
 typedef struct rppg_stream_options {
@@ -112,8 +140,13 @@ typedef struct rppg_frame {
   int32_t width, height;   /* pixels, 1 to 65536 */
   const uint8_t* data;     /* the first row */
   ptrdiff_t stride;        /* bytes from one row to the next, may be negative; rows without a gap */
-  const uint8_t* chroma;   /* NV12: the first row of U and V; NULL: follows the luma */
-  ptrdiff_t chroma_stride; /* NV12: of the rows of U and V; that of the luma */
+  const uint8_t* chroma;   /* the first row of chroma, of U where U and V are planes of their own;
+                              NULL: follows the luma */
+  ptrdiff_t chroma_stride; /* bytes between rows of chroma; that of the luma, or of planes of U and
+                              V the part of it that a row of them takes */
+  const uint8_t* chroma_v; /* where U and V are planes: the first row of V; NULL: follows U */
+  int32_t range;           /* an rppg_range, of luma and chroma */
+  int32_t matrix;          /* an rppg_matrix, likewise */
 } rppg_frame;
 
 /* A rectangle of pixels; x1 and y1 are one past the last. It never grows. */
@@ -180,6 +213,21 @@ RPPG_API const char* const* rppg_backends(void);
 
 /* "warming_up", "ok", "no_face", "low_signal" or "gap"; "unknown" for any other number. */
 RPPG_API const char* rppg_status_name(int status);
+
+/* --- Formats ---------------------------------------------------------------------------------- */
+
+/* The name of a format in small letters, such as "nv12"; NULL where there is no such format. */
+RPPG_API const char* rppg_format_name(int format);
+
+/* Bytes of a frame whose rows have no gap; 0 where there is no such format or size. */
+RPPG_API size_t rppg_format_bytes(int format, int32_t width, int32_t height);
+
+/* Whether a frame looks like what was said: 1 where another format or width is far more likely,
+ * which `likely_format` and `likely_width` become; else 0, also where the frame shows too little to
+ * tell, or there is no such format or size. `data` has rows without a gap. Nothing is told of the
+ * order of red and blue, or of U and V. One frame may mislead: ask of several. */
+RPPG_API int rppg_format_guess(int format, int32_t width, int32_t height, const uint8_t* data,
+                               int* likely_format, int32_t* likely_width);
 
 /* --- Model ------------------------------------------------------------------------------------ */
 
@@ -319,7 +367,7 @@ RPPG_API int rppg_face_detector_create(const rppg_face_model* model,
                                        const rppg_face_options* options,
                                        rppg_face_detector** detector);
 
-/* Finds the faces in a frame, the most probable first. `count` is how many there are, of which the
+/* Finds the upright faces in a frame, the most probable first. `count` is how many there are, of which the
  * first `capacity` are copied. One of less than 0.9 may well be none. Takes milliseconds; memory of
  * 12 bytes a pixel stays with the detector. RPPG_ERROR_ARGUMENT. */
 RPPG_API int rppg_face_detector_find(rppg_face_detector* detector, const rppg_frame* frame,
@@ -348,14 +396,19 @@ RPPG_API int rppg_monitor_create(const rppg_model* model, const rppg_stream_opti
 
 /* Takes the frame that was seen at `time_s`, finds the largest face or follows it, and reads the
  * window that ends there; the status is RPPG_STATUS_NO_FACE from less than a second after the face
- * has left until it or another one is back, which begins a window. `box`, where not NULL, becomes
- * what is measured, zeros where that is nothing. While the face hardly moves the box stays; after
- * one that moves it glides. At most one look at the face, four times a second, or one search of the
- * frame, twice a second while there is none, is spent on a frame: these take longer than the
- * others. In frames of another size the face is searched anew. RPPG_ERROR_ARGUMENT,
- * RPPG_ERROR_TIME: as in rppg_stream_push. */
+ * has left until it or another one is back, which begins a window. The face may be turned by any
+ * quarter turns, as where the camera lies on its side. `box`, where not NULL, becomes what is
+ * measured, in the frame as it was given, zeros where that is nothing. While the face hardly moves
+ * the box stays; after one that moves it glides. At most one look at the face, four times a second,
+ * or one search of the frame, four times a second while there is none, every other one for faces
+ * that are turned, is spent on a frame: these take longer than the others. In frames of another size
+ * the face is searched anew. RPPG_ERROR_ARGUMENT, RPPG_ERROR_TIME: as in rppg_stream_push. */
 RPPG_API int rppg_monitor_push(rppg_monitor* monitor, const rppg_frame* frame, double time_s,
                                rppg_reading* reading, rppg_box* box);
+
+/* How far the face in the box is turned clockwise from upright, degrees: 0, 90, 180 or 270; 0 while
+ * there is none. The network sees it upright. */
+RPPG_API int rppg_monitor_turned(const rppg_monitor* monitor);
 
 /* Forgets all frames. */
 RPPG_API void rppg_monitor_reset(rppg_monitor* monitor);

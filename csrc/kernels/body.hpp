@@ -44,7 +44,8 @@ struct Body {
                              float* sum) {
     using Words = typename V::Words;
     constexpr int kStep = kInWords * kWidth;
-    constexpr int kMost = 257;  // whole rows whose sum fits 16 bits
+    constexpr int kCacheLine = 64;  // bytes, of most processors
+    constexpr int kMost = 257;      // whole rows whose sum fits 16 bits
     const int rows = cover.last - cover.first;
     V total[kCount][kInWords], more[kInWords];
     Words words[kCount];
@@ -53,7 +54,9 @@ struct Body {
       const std::uint8_t* from = first + begin * stride;
       for (Words& each : words) each = Words::zero();
       for (int row = begin; row < end; ++row, from += stride) {
-        __builtin_prefetch(from + rows * stride);  // what the next output row sums
+        // What the next output row sums, into the second cache: the first has no room for it.
+        for (int i = 0; i < kCount * kStep; i += kCacheLine)
+          __builtin_prefetch(from + rows * stride + i, 0, 2);
         for (int i = 0; i < kCount; ++i) words[i].add(from + i * kStep);
       }
     };

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "jpeg.hpp"
 #include "source.hpp"
 
 namespace {
@@ -18,16 +19,32 @@ namespace {
 constexpr unsigned kBuffers = 4;
 constexpr int kPatience = 5000;  // ms without a frame
 
-std::uint32_t pixel_format(int format) {
-  switch (format) {
+std::uint32_t pixel_format(const Options& options) {
+  if (options.intake == Intake::mjpg) return V4L2_PIX_FMT_MJPEG;
+  switch (options.format) {
+    case RPPG_FORMAT_BGR24:
+      return V4L2_PIX_FMT_BGR24;
     case RPPG_FORMAT_RGB24:
       return V4L2_PIX_FMT_RGB24;
+    case RPPG_FORMAT_BGRA:
+      return V4L2_PIX_FMT_XBGR32;
     case RPPG_FORMAT_NV12:
       return V4L2_PIX_FMT_NV12;
+    case RPPG_FORMAT_NV21:
+      return V4L2_PIX_FMT_NV21;
     case RPPG_FORMAT_YUYV:
       return V4L2_PIX_FMT_YUYV;
+    case RPPG_FORMAT_UYVY:
+      return V4L2_PIX_FMT_UYVY;
+    case RPPG_FORMAT_I420:
+      return V4L2_PIX_FMT_YUV420;
+    case RPPG_FORMAT_I422:
+      return V4L2_PIX_FMT_YUV422P;
+    case RPPG_FORMAT_GREY:
+      return V4L2_PIX_FMT_GREY;
     default:
-      return V4L2_PIX_FMT_BGR24;
+      throw UsageError(std::string("--format ") + rppg_format_name(options.format) +
+                       " is of standard input, not of a camera");
   }
 }
 
@@ -73,6 +90,7 @@ class Camera : public Source {
  public:
   explicit Camera(const Options& options)
       : name_(options.camera), device_(open(name_.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)) {
+    if (options.intake == Intake::mjpg) decoder_ = std::make_unique<JpegDecoder>();
     if (device_.number() < 0) throw InputError(system_message(name_, errno));
     check_kind();
     choose_format(options);
@@ -102,8 +120,17 @@ class Camera : public Source {
         continue;
       }
       shown_ = static_cast<int>(buffer.index);
-      frame = frame_;
-      frame.data = buffers_[buffer.index]->data();
+      const std::uint8_t* const data = buffers_[buffer.index]->data();
+      if (decoder_ && !decoder_->decode(data, buffer.bytesused, frame)) {
+        decoder_->complain(static_cast<long>(buffer.sequence) + 1);
+        shown_ = -1;
+        queue(buffer.index);
+        continue;
+      }
+      if (!decoder_) {
+        frame = frame_;
+        frame.data = data;
+      }
       time = static_cast<double>(buffer.timestamp.tv_sec) +
              1e-6 * static_cast<double>(buffer.timestamp.tv_usec);
       return true;
@@ -135,7 +162,7 @@ class Camera : public Source {
     v4l2_pix_format& wanted = format.fmt.pix;
     wanted.width = static_cast<std::uint32_t>(options.width);
     wanted.height = static_cast<std::uint32_t>(options.height);
-    wanted.pixelformat = pixel_format(options.format);
+    wanted.pixelformat = pixel_format(options);
     wanted.field = V4L2_FIELD_NONE;
     const v4l2_pix_format asked = wanted;
     require(VIDIOC_S_FMT, &format, "refuses the format");
@@ -145,10 +172,7 @@ class Camera : public Source {
                        std::to_string(wanted.width) + "x" + std::to_string(wanted.height) +
                        ", not " + four_letters(asked.pixelformat) + " of " +
                        std::to_string(asked.width) + "x" + std::to_string(asked.height));
-    frame_.struct_size = sizeof frame_;
-    frame_.format = options.format;
-    frame_.width = options.width;
-    frame_.height = options.height;
+    frame_ = frame_of(options, options.format, options.width, options.height);
     frame_.stride = static_cast<std::ptrdiff_t>(wanted.bytesperline);
     needed_ = wanted.sizeimage;
   }
@@ -199,6 +223,7 @@ class Camera : public Source {
   Descriptor device_;
   std::vector<std::unique_ptr<Mapping>> buffers_;
   rppg_frame frame_{};
+  std::unique_ptr<JpegDecoder> decoder_;
   std::uint32_t needed_ = 0;  // bytes of a frame
   int shown_ = -1;            // the buffer that the caller reads
 };

@@ -111,15 +111,21 @@ class Meter {
       check(code, stream_);
     else
       check(code, monitor_);
-    if (found_.x0 != found_.x1) box_ = found_;
+    if (found_.x0 != found_.x1) {
+      box_ = found_;
+      turned_ = rppg_monitor_turned(monitor_.get());
+    }
     return true;
   }
 
   // What was measured last; empty where nothing was.
   const rppg_box& box() const { return box_; }
+  // How far the face in it was turned clockwise, degrees.
+  int turned() const { return turned_; }
 
  private:
   rppg_box box_, found_{};
+  int turned_ = 0;
   Owned<rppg_stream> stream_;
   Owned<rppg_monitor> monitor_;
 };
@@ -173,7 +179,7 @@ void print_reading(const rppg_reading& reading) {
              ", \"source\": " + json(reading.source));
 }
 
-int print_summary(const Owned<rppg_recording>& recording, long skipped, const rppg_box& box,
+int print_summary(const Owned<rppg_recording>& recording, long skipped, const Meter& meter,
                   const Options& options) {
   rppg_summary summary{};
   summary.struct_size = sizeof summary;
@@ -182,7 +188,8 @@ int print_summary(const Owned<rppg_recording>& recording, long skipped, const rp
              ", \"frames\": " + std::to_string(summary.frames) +
              ", \"skipped_frames\": " + std::to_string(skipped) +
              ", \"duration_s\": " + json(summary.duration_s) + ", \"fps\": " + json(summary.fps) +
-             ", \"box\": " + json(box) + ", \"method\": " + json(options.stream.method));
+             ", \"box\": " + json(meter.box()) + ", \"turned\": " + std::to_string(meter.turned()) +
+             ", \"method\": " + json(options.stream.method));
   return summary.status == RPPG_STATUS_OK ? 0 : kNoHeartRate;
 }
 
@@ -233,7 +240,7 @@ int run(const Options& options) {
   if (broken.empty() && frames + skipped == 0 && !stopped)
     broken = "standard input: holds not one frame";
   const int code =
-      options.summary && frames > 0 ? print_summary(recording, skipped, meter.box(), options) : 0;
+      options.summary && frames > 0 ? print_summary(recording, skipped, meter, options) : 0;
   if (!broken.empty()) throw InputError(broken);
   return code;
 }

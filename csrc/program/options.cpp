@@ -7,16 +7,24 @@
 
 const char kHelp[] =
     R"(usage: rppg-fast-stream --size WxH (--fps FPS | --times FILE | --arrival) [options] < FRAMES
+       rppg-fast-stream --format y4m [options] < STREAM
        rppg-fast-stream --size WxH --camera DEVICE [--fps FPS] [options]
 
-Heart rate from raw frames on standard input or from a V4L2 camera: one line of JSON for every
-reading on standard output. Not a medical device.
+Heart rate from frames on standard input or from a V4L2 camera: one line of JSON for every reading
+on standard output. Not a medical device.
 
-  --size WxH           frame size in pixels
-  --format FORMAT      bgr24 (default), rgb24, nv12 or yuyv, rows without a gap
+  --size WxH           frame size in pixels; not of y4m and mjpg, which say it themselves
+  --format FORMAT      raw frames, rows without a gap: bgr24 (default), rgb24, bgra, bgrx, rgba,
+                       rgbx, grey, nv12, nv21, i420, i422, i444, yuyv, uyvy, of 10 bits p010, i010
+                       (yuv420p10le), i210, i410. With a header: y4m (YUV4MPEG2, also of 10 bits),
+                       mjpg (JPEG pictures, where this build has libjpeg), or auto, either of both
+  --range RANGE        of luma: limited (16 to 235) or full (0 to 255); of grey full, else limited
+                       unless a header says something else
+  --matrix MATRIX      of luma and chroma: bt601 (default), bt709 or bt2020
   --box X0,Y0,X1,Y1    pixels to measure: a face, enlarged 1.4 times about its middle. Without it,
                        the largest face is found and followed
-  --fps FPS            frames per second; asked of a camera, whose own times count all the same
+  --fps FPS            frames per second, such as 30 or 30000/1001; asked of a camera, whose own
+                       times count all the same
   --times FILE         file or pipe with the time of each frame in seconds, one a line
   --arrival            a frame's time is when it comes: for live pipes that may drop frames
   --camera DEVICE      such as /dev/video0
@@ -53,6 +61,16 @@ int whole(const char* name, const char* text) {
   return static_cast<int>(value);
 }
 
+// Frames per second: a number, or two as containers have it, 30000/1001.
+double rate(const char* name, const char* text) {
+  const char* const slash = std::strchr(text, '/');
+  const double over = number(name, slash ? std::string(text, slash).c_str() : text);
+  const double fps = slash ? over / number(name, slash + 1) : over;
+  if (!(fps > 0) || !std::isfinite(fps))
+    throw UsageError(std::string(name) + " must be positive, is " + text);
+  return fps;
+}
+
 double positive(const char* name, const char* text) {
   const double value = number(name, text);
   if (!(value > 0)) throw UsageError(std::string(name) + " must be positive, is " + text);
@@ -83,19 +101,52 @@ void parse_box(const char* text, Options& options) {
   options.has_box = true;
 }
 
-int parse_format(const char* text) {
-  const char* const names[] = {"bgr24", "rgb24", "nv12", "yuyv"};
-  const int formats[] = {RPPG_FORMAT_BGR24, RPPG_FORMAT_RGB24, RPPG_FORMAT_NV12, RPPG_FORMAT_YUYV};
-  for (int i = 0; i < 4; ++i)
-    if (std::strcmp(text, names[i]) == 0) return formats[i];
-  throw UsageError(std::string("--format must be bgr24, rgb24, nv12 or yuyv, is '") + text + "'");
+// The number of the name in a list of names that nullptr ends; another name is a UsageError.
+int choose(const char* name, const char* text, const char* const* names) {
+  std::string all;
+  for (int i = 0; names[i]; ++i) {
+    if (std::strcmp(text, names[i]) == 0) return i;
+    all += (i == 0 ? "" : names[i + 1] ? ", " : " or ") + std::string(names[i]);
+  }
+  throw UsageError(std::string(name) + " must be " + all + ", is '" + text + "'");
+}
+
+void parse_format(const char* text, Options& options) {
+  const std::string given = text;
+  options.intake = given == "y4m"    ? Intake::y4m
+                   : given == "mjpg" ? Intake::mjpg
+                   : given == "auto" ? Intake::automatic
+                                     : Intake::raw;
+  if (options.intake != Intake::raw) return;
+  // The fourth byte of a pixel does not count, whatever it is.
+  const std::string known = given == "bgrx" ? "bgra" : given == "rgbx" ? "rgba" : given;
+  std::string all;
+  for (options.format = 0; rppg_format_name(options.format); ++options.format) {
+    if (known == rppg_format_name(options.format)) return;
+    all += rppg_format_name(options.format) + std::string(", ");
+  }
+  throw UsageError("--format must be " + all + "bgrx, rgbx, y4m, mjpg or auto, is '" + given + "'");
+}
+
+bool is_rgb(const Options& options) {
+  return options.intake == Intake::mjpg ||
+         (options.intake == Intake::raw &&
+          (options.format == RPPG_FORMAT_BGR24 || options.format == RPPG_FORMAT_RGB24 ||
+           options.format == RPPG_FORMAT_BGRA || options.format == RPPG_FORMAT_RGBA));
 }
 
 void check(const Options& options) {
-  if (!options.width) throw UsageError("--size WxH is missing");
+  const bool camera = !options.camera.empty();
+  const bool header = options.intake == Intake::y4m || options.intake == Intake::automatic;
+  if (camera && header)
+    throw UsageError("--format y4m and auto are of standard input, not of a camera");
+  if (!options.width && (camera || options.intake == Intake::raw))
+    throw UsageError("--size WxH is missing");
   const int clocks = (options.fps > 0) + !options.times.empty() + options.arrival;
-  if (options.camera.empty() && clocks != 1)
+  if (!camera && (clocks > 1 || (clocks == 0 && !header)))
     throw UsageError("give one of --fps, --times and --arrival: frames have times");
+  if (is_rgb(options) && (options.range != RPPG_RANGE_DEFAULT || options.matrix != kNoMatrix))
+    throw UsageError("--range and --matrix are of formats of luma and chroma");
   if (!options.camera.empty() && (!options.times.empty() || options.arrival))
     throw UsageError("a camera has its own times: --times and --arrival are for standard input");
 }
@@ -128,14 +179,20 @@ Options parse_options(int count, char** arguments) {
       if (i + 1 == count) throw UsageError(std::string(name) + " needs a value");
       return arguments[++i];
     };
+    const char* const ranges[] = {"limited", "full", nullptr};
+    const char* const matrices[] = {"bt601", "bt709", "bt2020", nullptr};
     if (is("--size"))
       parse_size(value(), options);
     else if (is("--format"))
-      options.format = parse_format(value());
+      parse_format(value(), options);
+    else if (is("--range"))
+      options.range = RPPG_RANGE_LIMITED + choose(name, value(), ranges);
+    else if (is("--matrix"))
+      options.matrix = choose(name, value(), matrices);
     else if (is("--box"))
       parse_box(value(), options);
     else if (is("--fps"))
-      options.fps = positive(name, value());
+      options.fps = rate(name, value());
     else if (is("--times"))
       options.times = value();
     else if (is("--camera"))

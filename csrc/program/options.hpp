@@ -11,9 +11,19 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// How frames come: without a header, one after the other; as YUV4MPEG2, with one; as JPEG pictures;
+// or as the first bytes say.
+enum class Intake { raw, y4m, mjpg, automatic };
+
+// Where the options say no matrix.
+inline constexpr int kNoMatrix = -1;
+
 struct Options {
-  int width = 0, height = 0;
-  int format = RPPG_FORMAT_BGR24;
+  int width = 0, height = 0;  // 0: the header says them
+  Intake intake = Intake::raw;
+  int format = RPPG_FORMAT_BGR24;  // of raw frames
+  int range = RPPG_RANGE_DEFAULT;
+  int matrix = kNoMatrix;
   double fps = 0;        // Hz; 0: not given
   std::string times;     // file of one time a line, s
   bool arrival = false;  // a frame's time is when it comes

@@ -1,92 +1,183 @@
-// Raw frames on standard input, with times from the frame rate, a file beside it, or the clock.
-#include <unistd.h>
-
-#include <cerrno>
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
+// Frames on standard input: raw, as YUV4MPEG2, or as JPEG pictures.
+#include <cstring>
 #include <system_error>
 #include <vector>
 
+#include "format_check.hpp"
+#include "jpeg.hpp"
+#include "pipe_input.hpp"
 #include "source.hpp"
+#include "y4m.hpp"
 
 namespace {
 
-std::size_t frame_bytes(const Options& options) {
-  const std::size_t width = static_cast<std::size_t>(options.width);
-  const std::size_t height = static_cast<std::size_t>(options.height);
-  if (options.format == RPPG_FORMAT_NV12)
-    return width * height + (width + 1) / 2 * 2 * ((height + 1) / 2);
-  return width * height * (options.format == RPPG_FORMAT_YUYV ? 2 : 3);
+constexpr std::size_t kLongestLine = 1024;  // of a header, bytes
+
+void require_clock(const Options& options, double rate, const char* what) {
+  if (options.fps == 0 && options.times.empty() && !options.arrival && rate == 0)
+    throw InputError(std::string("standard input: ") + what +
+                     " has no frame rate: give one of --fps, --times and --arrival");
 }
 
-class Pipe : public Source {
+bool begins_with(const std::vector<std::uint8_t>& bytes, const char* magic) {
+  const std::size_t length = std::strlen(magic);
+  return bytes.size() >= length && std::memcmp(bytes.data(), magic, length) == 0;
+}
+
+// Reads one frame after the other into memory of its own.
+class Frames {
  public:
-  explicit Pipe(const Options& options)
-      : fps_(options.fps), bytes_(frame_bytes(options)), times_name_(options.times) {
-    frame_.struct_size = sizeof frame_;
-    frame_.format = options.format;
-    frame_.width = options.width;
-    frame_.height = options.height;
+  explicit Frames(const rppg_frame& frame)
+      : frame_(frame), bytes_(rppg_format_bytes(frame.format, frame.width, frame.height)) {
     frame_.data = bytes_.data();
-    if (times_name_.empty()) return;
-    times_.reset(std::fopen(times_name_.c_str(), "r"));
-    if (!times_) throw InputError(system_message(times_name_, errno));
   }
 
-  bool next(rppg_frame& frame, double& time) override {
-    if (!fill()) return false;
-    frame = frame_;
-    time = times_ ? next_time() : fps_ > 0 ? static_cast<double>(index_) / fps_ : now();
-    ++index_;
-    return true;
-  }
+  const rppg_frame& frame() const { return frame_; }
 
- private:
-  bool fill() {
-    std::size_t filled = 0;
-    while (filled < bytes_.size()) {
-      const ssize_t count = read(STDIN_FILENO, bytes_.data() + filled, bytes_.size() - filled);
-      if (count < 0 && errno == EINTR) return false;
-      if (count < 0) throw InputError(system_message("standard input", errno));
-      if (count == 0) break;
-      filled += static_cast<std::size_t>(count);
-    }
+  // False at the end, and after a signal.
+  bool fill(PipeInput& input, long index) {
+    const std::size_t filled = input.read(bytes_.data(), bytes_.size());
     if (filled == bytes_.size()) return true;
-    if (filled == 0) return false;
-    throw InputError("standard input: it ends inside frame " + std::to_string(index_ + 1) +
+    if (filled == 0 || input.interrupted()) return false;
+    throw InputError("standard input: it ends inside frame " + std::to_string(index + 1) +
                      ", after " + std::to_string(filled) + " of its " +
                      std::to_string(bytes_.size()) + " bytes");
   }
 
-  double next_time() {
-    char line[64];
-    if (!std::fgets(line, sizeof line, times_.get()))
-      throw InputError(times_name_ + ": has only " + std::to_string(index_) +
-                       " times, fewer than there are frames");
-    char* end = nullptr;
-    const double time = std::strtod(line, &end);
-    if (end == line || (*end != '\n' && *end != '\r' && *end != '\0'))
-      throw InputError(times_name_ + ": line " + std::to_string(index_ + 1) + " is not a time");
-    return time;
-  }
-
-  static double now() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-  }
-
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-
-  double fps_;
+ private:
+  rppg_frame frame_;
   std::vector<std::uint8_t> bytes_;
-  std::string times_name_;
-  std::unique_ptr<std::FILE, Close> times_;
-  rppg_frame frame_{};
-  long index_ = 0;
 };
+
+class RawPipe : public Source {
+ public:
+  RawPipe(const Options& options, PipeInput input)
+      : input_(std::move(input)),
+        times_(options, 0),
+        frames_(frame_of(options, options.format, options.width, options.height)) {}
+
+  bool next(rppg_frame& frame, double& time) override {
+    if (!frames_.fill(input_, times_.count())) return false;
+    time = times_.next();  // before anything else takes its time
+    frame = frames_.frame();
+    check_.see(frame);
+    return true;
+  }
+
+ private:
+  PipeInput input_;
+  FrameTimes times_;
+  Frames frames_;
+  FormatCheck check_;
+};
+
+class Y4mPipe : public Source {
+ public:
+  Y4mPipe(const Options& options, PipeInput input)
+      : input_(std::move(input)),
+        header_(read_header(options)),
+        times_(options, header_.fps),
+        frames_(described(options)) {}
+
+  bool next(rppg_frame& frame, double& time) override {
+    std::string line;
+    if (!input_.read_line(line, kLongestLine)) return false;
+    if (line.compare(0, 5, "FRAME") != 0)
+      throw InputError("standard input: before frame " + std::to_string(times_.count() + 1) +
+                       " there is no line FRAME");
+    if (!frames_.fill(input_, times_.count())) {
+      if (input_.interrupted()) return false;
+      throw InputError("standard input: it ends before frame " +
+                       std::to_string(times_.count() + 1));
+    }
+    frame = frames_.frame();
+    time = times_.next();
+    return true;
+  }
+
+ private:
+  Y4mHeader read_header(const Options& options) {
+    if (!begins_with(input_.peek(std::strlen(kY4mMagic)), kY4mMagic))
+      throw InputError(
+          "standard input: does not begin with a YUV4MPEG2 header; ffmpeg's -f "
+          "yuv4mpegpipe writes one");
+    std::string line;
+    input_.read_line(line, kLongestLine);
+    const Y4mHeader header = parse_y4m(line);
+    if (options.width && (options.width != header.width || options.height != header.height))
+      throw InputError("standard input: its YUV4MPEG2 header says " + std::to_string(header.width) +
+                       "x" + std::to_string(header.height) +
+                       ", --size something else; leave that out");
+    if (!header.interlaced.empty())
+      warn("standard input: its frames are interlaced, " + header.interlaced +
+           ": a reading is surer without that; ffmpeg's -vf yadif takes it out");
+    require_clock(options, header.fps, "its YUV4MPEG2 header");
+    return header;
+  }
+
+  rppg_frame described(const Options& options) const {
+    rppg_frame frame = frame_of(options, header_.format, header_.width, header_.height);
+    if (options.range == RPPG_RANGE_DEFAULT) frame.range = header_.range;
+    return frame;
+  }
+
+  PipeInput input_;
+  Y4mHeader header_;
+  FrameTimes times_;
+  Frames frames_;
+};
+
+// JPEG pictures, one after the other.
+class JpegPipe : public Source {
+ public:
+  JpegPipe(const Options& options, PipeInput input) : input_(std::move(input)), times_(options, 0) {
+    require_clock(options, 0, "a stream of JPEG pictures");
+  }
+
+  bool next(rppg_frame& frame, double& time) override {
+    for (std::size_t length = 0;;) {
+      if (!find_picture(length)) return false;
+      time = times_.next();  // that of a damaged one passes, too
+      const bool good = decoder_.decode(bytes_.data() + begin_, length, frame);
+      begin_ += length;
+      if (good) return true;
+      decoder_.complain(times_.count());
+    }
+  }
+
+ private:
+  // A whole picture from begin_ on; its length, bytes.
+  bool find_picture(std::size_t& length) {
+    bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(begin_));
+    begin_ = 0;
+    JpegScanner scanner;
+    for (;;) {
+      if (scanner.scan(bytes_, begin_, length)) return true;
+      if (!input_.read_some(bytes_)) break;
+    }
+    if (begin_ == bytes_.size() || input_.interrupted()) return false;
+    throw InputError("standard input: it ends inside JPEG picture " +
+                     std::to_string(times_.count() + 1));
+  }
+
+  PipeInput input_;
+  FrameTimes times_;
+  JpegDecoder decoder_;
+  std::vector<std::uint8_t> bytes_;
+  std::size_t begin_ = 0;
+};
+
+Intake recognise(PipeInput& input) {
+  const std::vector<std::uint8_t>& first = input.peek(std::strlen(kY4mMagic));
+  if (begins_with(first, kY4mMagic)) return Intake::y4m;
+  if (first.size() >= 3 && first[0] == 0xFF && first[1] == 0xD8 && first[2] == 0xFF)
+    return Intake::mjpg;
+  if (first.empty()) throw InputError("standard input: holds not one frame");
+  throw InputError(
+      "standard input: begins neither with a YUV4MPEG2 header nor with a JPEG picture: say what "
+      "its "
+      "frames are by --format and --size");
+}
 
 }  // namespace
 
@@ -94,6 +185,29 @@ std::string system_message(const std::string& what, int error) {
   return what + ": " + std::generic_category().message(error);
 }
 
+void warn(const std::string& message) {
+  std::fprintf(stderr, "rppg-fast-stream: warning: %s\n", message.c_str());
+}
+
+rppg_frame frame_of(const Options& options, int format, int width, int height) {
+  rppg_frame frame{};
+  frame.struct_size = sizeof frame;
+  frame.format = format;
+  frame.width = width;
+  frame.height = height;
+  frame.range = options.range;
+  frame.matrix = options.matrix == kNoMatrix ? RPPG_MATRIX_BT601 : options.matrix;
+  return frame;
+}
+
 std::unique_ptr<Source> open_pipe(const Options& options) {
-  return std::make_unique<Pipe>(options);
+  PipeInput input;
+  switch (options.intake == Intake::automatic ? recognise(input) : options.intake) {
+    case Intake::y4m:
+      return std::make_unique<Y4mPipe>(options, std::move(input));
+    case Intake::mjpg:
+      return std::make_unique<JpegPipe>(options, std::move(input));
+    default:
+      return std::make_unique<RawPipe>(options, std::move(input));
+  }
 }

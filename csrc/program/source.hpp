@@ -26,5 +26,11 @@ class Source {
 std::unique_ptr<Source> open_pipe(const Options& options);
 std::unique_ptr<Source> open_camera(const Options& options);
 
+// A frame of a format and size, its range and matrix as the options say.
+rppg_frame frame_of(const Options& options, int format, int width, int height);
+
+// One line on standard error of what is suspicious.
+void warn(const std::string& message);
+
 // `what: why`, for the system's error number.
 std::string system_message(const std::string& what, int error);

@@ -10,6 +10,7 @@
 #include <new>
 #include <vector>
 
+#include "formats.hpp"
 #include "ica.hpp"
 #include "stream.hpp"
 
@@ -56,18 +57,25 @@ int main(int, char** arguments) {
   std::printf("creation %ld\n", allocations.exchange(0));
 
   int beats = 0;
-  const auto push = [&](int index, rppg::ColourOrder order) {
+  // A frame whose pixels are packed, one whose are not, one of luma and chroma, and one of words
+  // that is turned.
+  const auto frame_of = [&](int index) {
+    const std::uint8_t* const data = pixels.data();
+    if (index % 4 == 0)
+      return rppg::view_rgb(data, kHeight, kWidth, kWidth * 3, 3, 1, rppg::ColourOrder::bgr);
+    if (index % 4 == 1)
+      return rppg::view_rgb(data, kHeight, 70, kWidth * 3, 6, 1, rppg::ColourOrder::rgb);
+    const bool bytes = index % 4 == 2;
+    const rppg::FrameView view =
+        rppg::find_format(bytes ? "nv12" : "i010")->view(kWidth, kHeight, data);
+    return bytes ? view : view.turned(1);
+  };
+  const auto push = [&](int index) {
     for (std::size_t i = 0; i < pixels.size(); ++i)
       pixels[i] = static_cast<std::uint8_t>(100 + (index * index + static_cast<int>(i)) % 13);
-    // A hole or a gap now and then; a frame whose pixels are not packed; a box that shrinks.
+    // A hole or a gap now and then; a box that shrinks.
     const double time = index / 30.0 + 0.8 * (index / 200) + 3.0 * (index / 700);
-    const rppg::FrameView frame{pixels.data(),
-                                kHeight,
-                                order == rppg::ColourOrder::bgr ? kWidth : 70,
-                                kWidth * 3,
-                                order == rppg::ColourOrder::bgr ? 3 : 6,
-                                1,
-                                order};
+    const rppg::FrameView frame = frame_of(index);
     const rppg::Box box = index % 700 < 350 ? rppg::Box{3, 4, 70, 110} : rppg::Box{9, 9, 60, 100};
     for (const auto& stream : streams) {
       beats += stream->push(frame, box, time).status == rppg::Status::ok;
@@ -86,11 +94,10 @@ int main(int, char** arguments) {
     classical.chrom(colour, colour, count, pulse.data());
     ica.pulse(colour, colour, count, pulse.data());
   };
-  push(0, rppg::ColourOrder::bgr);
-  push(1, rppg::ColourOrder::rgb);
+  for (int index = 0; index < 4; ++index) push(index);
   std::printf("warm-up %ld\n", allocations.exchange(0));
-  for (int index = 2; index < 1500; ++index) {
-    push(index, index % 3 ? rppg::ColourOrder::bgr : rppg::ColourOrder::rgb);
+  for (int index = 4; index < 1500; ++index) {
+    push(index);
     extract(static_cast<std::size_t>(index));
   }
   std::printf("afterwards %ld\n", allocations.exchange(0));

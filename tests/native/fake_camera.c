@@ -1,6 +1,6 @@
-/* A camera for LD_PRELOAD: /dev/fake gives the raw frames of the file FAKE_FRAMES, 30 a second by
- * its own clock, as the pixel format FAKE_FORMAT, every tenth time a damaged one besides, and is
- * unplugged after the last. Buffers that are not queued are not given. */
+/* A camera for LD_PRELOAD: /dev/fake gives the frames of the file FAKE_FRAMES, of FAKE_BYTES each,
+ * 30 a second by its own clock, as the pixel format FAKE_FORMAT, every tenth time a damaged one
+ * besides, and is unplugged after the last. Buffers that are not queued are not given. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -53,6 +53,7 @@ static int give(struct v4l2_buffer* buffer) {
   if (fread(pixels, 1, bytes, frames) != bytes) return errno = ENODEV, -1;
   if (pwrite(camera, pixels, bytes, (off_t)index * room) != (ssize_t)bytes) abort();
   const long microseconds = (shown * 1000000L + 15) / 30;
+  buffer->bytesused = bytes;
   buffer->timestamp.tv_sec = 5 + microseconds / 1000000;
   buffer->timestamp.tv_usec = microseconds % 1000000;
   ++shown;
@@ -74,10 +75,11 @@ int ioctl(int descriptor, unsigned long request, ...) {
     case VIDIOC_S_FMT: {
       struct v4l2_pix_format* pixels = &((struct v4l2_format*)argument)->fmt.pix;
       memcpy(&pixels->pixelformat, getenv("FAKE_FORMAT"), 4);
-      const int yuyv = pixels->pixelformat == V4L2_PIX_FMT_YUYV;
-      pixels->bytesperline = pixels->width * (yuyv ? 2 : 1);
-      bytes = pixels->bytesperline * pixels->height;
-      if (!yuyv) bytes += bytes / 2;
+      const unsigned format = pixels->pixelformat;
+      const int pairs = format == V4L2_PIX_FMT_YUYV || format == V4L2_PIX_FMT_UYVY;
+      const unsigned across = format == V4L2_PIX_FMT_BGR24 ? 3 : pairs ? 2 : 1;
+      pixels->bytesperline = format == V4L2_PIX_FMT_MJPEG ? 0 : pixels->width * across;
+      bytes = (unsigned)atoi(getenv("FAKE_BYTES"));
       pixels->sizeimage = bytes;
       room = (bytes + 4095) / 4096 * 4096;
       return ftruncate(camera, (off_t)kBuffers * room);

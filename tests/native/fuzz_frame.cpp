@@ -1,26 +1,112 @@
-// Frames of any size, with any strides and any box, in memory that ends where they end.
+// Frames of any kind and size, with any strides and any box, in memory that ends where they end.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <vector>
 
-#include "frame.hpp"
+#include "colour.hpp"
+#include "face/picture.hpp"
+#include "format_guess.hpp"
+#include "formats.hpp"
+#include "resize.hpp"
 
 namespace {
 
 constexpr int kLongest = 90;         // pixels: more than two to an output pixel
 constexpr float kTolerance = 1e-5f;  // float32 sums of some ten 8-bit values
 
-// Bytes from the first pixel to the lowest and to the highest address.
-struct Extent {
-  std::ptrdiff_t low = 0, high = 0;
-  void add(std::ptrdiff_t stride, int count) { (stride < 0 ? low : high) += stride * (count - 1); }
+struct Given {
+  std::unique_ptr<std::uint8_t[]> memory;
+  rppg::FrameView frame;
 };
+
+void fill(FuzzedDataProvider& given, std::uint8_t* memory, std::size_t bytes) {
+  std::fill_n(memory, bytes, given.ConsumeIntegral<std::uint8_t>());
+  given.ConsumeData(memory, bytes);
+}
+
+// A format of the table, seen turned and mirrored.
+Given of_table(FuzzedDataProvider& given, int height, int width) {
+  const rppg::Format& format =
+      rppg::kFormats[given.ConsumeIntegralInRange(0, rppg::kFormatCount - 1)];
+  const std::size_t bytes = format.bytes(width, height);
+  Given out{std::make_unique<std::uint8_t[]>(bytes), {}};
+  out.frame =
+      format.view(width, height, out.memory.get()).turned(given.ConsumeIntegralInRange(-4, 4));
+  if (given.ConsumeBool()) out.frame = out.frame.mirrored();
+  out.frame.full_range = given.ConsumeBool();
+  out.frame.matrix = static_cast<rppg::Matrix>(given.ConsumeIntegralInRange(0, 2));
+  fill(given, out.memory.get(), bytes);
+  rppg::guess_format(format, width, height, out.memory.get());
+  return out;
+}
+
+// Channels with strides of their own in one piece of memory, which may lie among one another.
+Given of_strides(FuzzedDataProvider& given, int height, int width) {
+  Given out{nullptr, {}};
+  rppg::FrameView& frame = out.frame;
+  frame.height = height;
+  frame.width = width;
+  frame.colours = static_cast<rppg::Colours>(given.ConsumeIntegralInRange(0, 2));
+  frame.bits = given.ConsumeBool() ? 8 : given.ConsumeIntegralInRange(9, 16);
+  if (frame.words()) frame.shift = given.ConsumeIntegralInRange(0, 16 - frame.bits);
+  frame.full_range = given.ConsumeBool();
+  if (frame.colours == rppg::Colours::yuv)
+    for (rppg::Sampling* const sampling : {&frame.across, &frame.down}) {
+      sampling->shift = given.ConsumeIntegralInRange(0, 2);
+      sampling->phase = given.ConsumeIntegralInRange(0, sampling->step() - 1);
+    }
+  // Bytes from the lowest to the highest address, from the first sample of the first channel.
+  std::ptrdiff_t low = 0, high = 0, begin[3] = {};
+  for (int c = 0; c < frame.channels(); ++c) {
+    rppg::Plane& plane = frame.planes[c];
+    begin[c] = c == 0 ? 0 : given.ConsumeIntegralInRange(-9, 9);
+    const bool alike = c > 0 && given.ConsumeBool();
+    plane.row = alike ? frame.planes[0].row : given.ConsumeIntegralInRange(-300, 300);
+    plane.pixel = alike ? frame.planes[0].pixel : given.ConsumeIntegralInRange(-9, 9);
+    const std::ptrdiff_t down = plane.row * (frame.down_of(c).count(height) - 1);
+    const std::ptrdiff_t across = plane.pixel * (frame.across_of(c).count(width) - 1);
+    constexpr std::ptrdiff_t kNone = 0;
+    low = std::min(low, begin[c] + std::min(down, kNone) + std::min(across, kNone));
+    high = std::max(high, begin[c] + std::max(down, kNone) + std::max(across, kNone));
+  }
+  const auto bytes = static_cast<std::size_t>(high - low + (frame.words() ? 2 : 1));
+  out.memory = std::make_unique<std::uint8_t[]>(bytes);
+  for (int c = 0; c < frame.channels(); ++c)
+    frame.planes[c].data = out.memory.get() - low + begin[c];
+  fill(given, out.memory.get(), bytes);
+  return out;
+}
+
+rppg::Box box_of(FuzzedDataProvider& given, const rppg::FrameView& frame) {
+  if (given.ConsumeBool())
+    return {given.ConsumeIntegral<int>(), given.ConsumeIntegral<int>(),
+            given.ConsumeIntegral<int>(), given.ConsumeIntegral<int>()};
+  const int x0 = given.ConsumeIntegralInRange(0, frame.width - 1);
+  const int y0 = given.ConsumeIntegralInRange(0, frame.height - 1);
+  return {x0, y0, given.ConsumeIntegralInRange(x0 + 1, frame.width),
+          given.ConsumeIntegralInRange(y0 + 1, frame.height)};
+}
+
+// The least and the largest byte of the pixels of a box, converted one by one.
+std::pair<int, int> range_of(const rppg::FrameView& frame, const rppg::Box& box) {
+  const rppg::PixelConverter converter(frame);
+  std::vector<std::uint8_t> row(3 * static_cast<std::size_t>(box.width()));
+  int least = 255, most = 0;
+  for (int y = box.y0; y < box.y1; ++y) {
+    converter.row(y, box.x0, box.x1, 1, row.data());
+    const auto [low, high] = std::minmax_element(row.begin(), row.end());
+    least = std::min<int>(least, *low);
+    most = std::max<int>(most, *high);
+  }
+  return {least, most};
+}
 
 }  // namespace
 
@@ -28,49 +114,34 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FuzzedDataProvider given(data, size);
   const int height = given.ConsumeIntegralInRange(1, kLongest);
   const int width = given.ConsumeIntegralInRange(1, kLongest);
-  const bool packed = given.ConsumeBool();
-  const std::ptrdiff_t channel = packed ? 1 : given.ConsumeIntegralInRange(-4, 4);
-  const std::ptrdiff_t pixel = packed ? rppg::kColours : given.ConsumeIntegralInRange(-9, 9);
-  const std::ptrdiff_t row = given.ConsumeIntegralInRange(-300, 300);
-  Extent extent;
-  extent.add(row, height);
-  extent.add(pixel, width);
-  extent.add(channel, rppg::kColours);
-  const auto bytes = static_cast<std::size_t>(extent.high - extent.low + 1);
-  const auto order = given.ConsumeBool() ? rppg::ColourOrder::rgb : rppg::ColourOrder::bgr;
-
-  rppg::Box box{};
-  if (given.ConsumeBool()) {
-    box = {given.ConsumeIntegral<int>(), given.ConsumeIntegral<int>(), given.ConsumeIntegral<int>(),
-           given.ConsumeIntegral<int>()};
-  } else {
-    box.x0 = given.ConsumeIntegralInRange(0, width - 1);
-    box.y0 = given.ConsumeIntegralInRange(0, height - 1);
-    box.x1 = given.ConsumeIntegralInRange(box.x0 + 1, width);
-    box.y1 = given.ConsumeIntegralInRange(box.y0 + 1, height);
-  }
-  const auto memory = std::make_unique<std::uint8_t[]>(bytes);
-  const std::uint8_t fill = given.ConsumeIntegral<std::uint8_t>();
-  std::fill_n(memory.get(), bytes, fill);
-  given.ConsumeData(memory.get(), bytes);
-  const rppg::FrameView frame{memory.get() - extent.low, height, width, row, pixel, channel, order};
+  const Given made =
+      given.ConsumeBool() ? of_table(given, height, width) : of_strides(given, height, width);
+  const rppg::FrameView& frame = made.frame;
+  const rppg::Box box = box_of(given, frame);
   try {
     rppg::check_box(box, frame);
   } catch (const std::invalid_argument&) {
     return 0;
   }
 
-  const auto [least, most] = std::minmax_element(memory.get(), memory.get() + bytes);
+  // Of linear conversions the mean lies among the pixels; where they are clamped it may not.
+  const bool linear = frame.colours == rppg::Colours::rgb;
+  const auto [least, most] = linear ? range_of(frame, box) : std::pair<int, int>{0, 255};
+  const float rounding = linear && frame.words() ? 0.5f / 255.0f : 0.0f;
   std::vector<std::vector<float>> found;
   for (const char* const* name = rppg::available_backends(); *name != nullptr; ++name) {
     found.emplace_back(rppg::kPixels);
     rppg::AreaResize(rppg::select_kernels(*name)).run(frame, box, found.back().data());
     for (std::size_t i = 0; i < rppg::kPixels; ++i) {
-      const float value = found.back()[i];
-      const bool inside = value >= *least / 255.0f - kTolerance &&
-                          value <= *most / 255.0f + kTolerance;  // false for NaN, too
+      const float value = found.back()[i], margin = kTolerance + rounding;
+      const bool inside = value >= static_cast<float>(least) / 255.0f - margin &&
+                          value <= static_cast<float>(most) / 255.0f + margin;  // false for NaN
       if (!inside || std::abs(value - found.front()[i]) > kTolerance) std::abort();
     }
   }
+  rppg::Picture picture;
+  const int step = given.ConsumeIntegralInRange(1, 5),
+            beyond = given.ConsumeIntegralInRange(-20, 20);
+  picture.fill(frame, {{box.x0 - beyond, box.y0 - beyond, box.x0 + 40, box.y0 + 40}, step});
   return 0;
 }

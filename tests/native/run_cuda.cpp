@@ -79,8 +79,8 @@ void run_frame(char** arguments) {
       appearance[i].resize(kPixels);
       const auto* const frame =
           reinterpret_cast<const std::uint8_t*>(bytes.data()) + i * row * height;
-      const Crop crop = crop_of({frame, height, width, row, kColours, 1,
-                                 blue_first ? ColourOrder::bgr : ColourOrder::rgb},
+      const Crop crop = crop_of(view_rgb(frame, height, width, row, kColours, 1,
+                                         blue_first ? ColourOrder::bgr : ColourOrder::rgb),
                                 box);
       for (const int index : order_of(Frame::kBlocks, order)) {
         Block<Frame> block(order);

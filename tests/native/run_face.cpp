@@ -1,5 +1,6 @@
 // The faces that every available backend finds in a frame, one line each: its name, then edges and
-// probabilities; then where it finds the first one again from half way across.
+// probabilities; then where it finds the first one again from half way across; then where it finds
+// them while they lie, turned back.
 // Usage: run_face WEIGHTS FRAME WIDTH HEIGHT, the second packed bytes of blue, green and red.
 #include <cstdio>
 #include <cstdlib>
@@ -25,13 +26,9 @@ void print(const rppg::Face& face) {
 int main(int, char** arguments) {
   const std::vector<char> weights = read(arguments[1]), pixels = read(arguments[2]);
   const int width = std::atoi(arguments[3]), height = std::atoi(arguments[4]);
-  const rppg::FrameView frame{reinterpret_cast<const std::uint8_t*>(pixels.data()),
-                              height,
-                              width,
-                              std::ptrdiff_t{3} * width,
-                              3,
-                              1,
-                              rppg::ColourOrder::bgr};
+  const rppg::FrameView frame =
+      rppg::view_rgb(reinterpret_cast<const std::uint8_t*>(pixels.data()), height, width,
+                     std::ptrdiff_t{3} * width, 3, 1, rppg::ColourOrder::bgr);
   const auto networks = rppg::read_face_networks(weights.data(), weights.size(), arguments[1]);
   for (const char* const* name = rppg::available_backends(); *name; ++name) {
     rppg::FaceDetector detector(networks, {}, rppg::select_kernels(*name));
@@ -42,6 +39,12 @@ int main(int, char** arguments) {
       if (const auto again = detector.look_again(
               frame, faces[0].scaled(1, 0.3 * faces[0].side(), 0.5 * faces[0].side())))
         print(again->face);
+    for (const int turned : {90, 180, 270}) {
+      const rppg::FrameView lying = frame.turned(-turned / 90);
+      for (const rppg::Face& face : detector.locate(lying, 1, turned))
+        if (const auto compared = detector.compare(lying, face))
+          print(compared->rotated(360 - turned, lying.width, lying.height));
+    }
     std::printf("\n");
   }
 }

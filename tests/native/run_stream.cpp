@@ -36,7 +36,8 @@ class Camera {
       const double value = kSkin[colour] * (alive ? 1 + kPulse[colour] * beat : kWall);
       pixels_[i] = static_cast<std::uint8_t>(value + dither());
     }
-    return {pixels_.data(), kHeight, kWidth, kWidth * 3, 3, 1, rppg::ColourOrder::bgr};
+    return rppg::view_rgb(pixels_.data(), kHeight, kWidth, kWidth * 3, 3, 1,
+                          rppg::ColourOrder::bgr);
   }
 
  private:

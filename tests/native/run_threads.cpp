@@ -33,8 +33,9 @@ rppg::Reading watch(std::shared_ptr<const rppg::Student> student, std::uint32_t 
       pixel = static_cast<std::uint8_t>(level + (state >> 29));
     }
     const bool strided = i % 5 == 4;
-    const rppg::FrameView frame{pixels.data(),   kHeight, strided ? kWidth / 2 : kWidth, kWidth * 3,
-                                strided ? 6 : 3, 1,       rppg::ColourOrder::bgr};
+    const rppg::FrameView frame =
+        rppg::view_rgb(pixels.data(), kHeight, strided ? kWidth / 2 : kWidth, kWidth * 3,
+                       strided ? 6 : 3, 1, rppg::ColourOrder::bgr);
     const rppg::Box box = strided ? rppg::Box{1, 2, 20, 39} : rppg::Box{3, 1, 48, 40};
     try {
       last = stream->push(frame, box, i % 50 == 49 ? 0.0 : i / kFps);

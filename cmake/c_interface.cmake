@@ -1,0 +1,23 @@
+# The C interface over the engine, with the weights compiled in, as a static library.
+if(NOT RPPG_PYTHON) # whose module is linked with the system's
+  set(alone ON)
+endif()
+option(RPPG_STATIC_RUNTIME "Link the compiler's own libraries in: only libc is needed then" ${alone})
+set(runtime $<$<BOOL:${RPPG_STATIC_RUNTIME}>:-static-libstdc++$<SEMICOLON>-static-libgcc>)
+
+set(bundled ${CMAKE_CURRENT_BINARY_DIR}/bundled.cpp)
+set(weights ${CMAKE_CURRENT_SOURCE_DIR}/rppg_fast/assets/student.safetensors)
+set(face_weights ${CMAKE_CURRENT_SOURCE_DIR}/rppg_fast/assets/mtcnn.safetensors)
+set(embed ${CMAKE_CURRENT_SOURCE_DIR}/cmake/embed.cmake)
+add_custom_command(OUTPUT ${bundled} DEPENDS ${weights} ${embed} VERBATIM
+  COMMAND ${CMAKE_COMMAND} -DINPUT=${weights} -DOUTPUT=${bundled} -P ${embed})
+
+add_library(rppg_capi OBJECT csrc/capi.cpp csrc/capi_face.cpp ${bundled})
+target_include_directories(rppg_capi PUBLIC csrc csrc/include)
+target_compile_options(rppg_capi PRIVATE ${warnings})
+set_source_files_properties(csrc/capi.cpp PROPERTIES
+  COMPILE_DEFINITIONS RPPG_VERSION="${PROJECT_VERSION}")
+
+add_library(rppg_fast_static STATIC $<TARGET_OBJECTS:rppg_core> $<TARGET_OBJECTS:rppg_capi>)
+set_target_properties(rppg_fast_static PROPERTIES OUTPUT_NAME rppg_fast EXPORT_NAME static)
+target_link_libraries(rppg_fast_static PUBLIC Threads::Threads)

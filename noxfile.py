@@ -1,0 +1,54 @@
+"""Sessions for nox: ``nox -s lint``, ``tests``, ``slow``, ``bench``, ``docs``."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["lint", "tests", "docs"]
+
+PINS = ("-c", "constraints.txt")
+PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+CXX_FILES = ("*.c", "*.h", "*.cpp", "*.hpp", "*.cu")
+EXTRAS = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check Python with ruff and mypy, C++ with clang-format."""
+    session.install(*PINS, ".[test,bench]", "clang-format", "mypy", "nox", "ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    listed = session.run("git", "ls-files", *CXX_FILES, external=True, silent=True)
+    session.run("clang-format", "--dry-run", "-Werror", *str(listed).split())
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests that take minutes; arguments after ``--`` go to pytest."""
+    session.install(*PINS, ".[test]")
+    session.run("python", "-m", "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the slow tests: other processors, sanitizers, fuzzers, trainings, real clips."""
+    session.install(*PINS, ".[test]")
+    workers = ("-n", "auto", "--dist", "loadfile")
+    session.run("python", "-m", "pytest", *workers, "-m", "slow", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Check that the benchmarks give right answers, without timing them."""
+    session.install(*PINS, ".[bench]", "openvino", "ncnn")
+    session.run("python", "-m", "pytest", "bench", "--benchmark-disable", "-q", *session.posargs)
+    session.run("python", "-m", "bench.faces")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation in build/site; every warning is an error."""
+    session.install(*PINS, *EXTRAS["docs"])
+    session.run("mkdocs", "build", "--strict", *session.posargs)

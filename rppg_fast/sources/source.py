@@ -1,0 +1,100 @@
+"""The interface of all sources of frames."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from types import TracebackType
+
+from rppg_fast.yuv import AnyFrame
+
+#: What a source yields: a frame as it has it, planes or blue-green-red, and its time, s.
+Pictures = Generator[tuple[AnyFrame, float], None, None]
+
+
+class VideoError(ValueError):
+    """A source holds no video that can be read; the message names it and the reason."""
+
+
+class Source(ABC):
+    """An iterable of (frame, time); times are in seconds. As a context manager it closes itself.
+
+    A frame is a ``YuvFrame``, or a uint8 array of shape (height, width, 3), blue-green-red.
+
+    Attributes
+    ----------
+    name
+        Name of the source in messages and results.
+    frame_count
+        Expected number of frames, for progress only; 0 if it is not known.
+    live
+        Whether the source goes on until it is stopped, as a camera does.
+    damaged
+        Number of frames in the last reading that could not be decoded, or that the decoder says are
+        damaged.
+    warnings
+        Lines about the last reading that a user should know.
+
+    Raises
+    ------
+    VideoError
+        While it is read, if it gives no frame, or no time for its frames.
+    """
+
+    def __init__(self, name: str, *, live: bool = False) -> None:
+        self.name = name
+        self.live = live
+        self.frame_count = 0
+        self.damaged = 0
+        self.warnings: list[str] = []
+        self._stopped = False
+
+    def __iter__(self) -> Iterator[tuple[AnyFrame, float]]:
+        self._stopped = False
+        self.damaged = 0
+        self.warnings = []
+        with closing(self._pictures()) as pictures:
+            for picture, time in pictures:
+                yield picture, time
+                if self._stopped:
+                    return
+
+    @abstractmethod
+    def _pictures(self) -> Pictures:
+        """Yield the frames."""
+
+    def stop(self) -> None:
+        """End the reading after the current frame; a signal handler may call this."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """Stop the reading and close what was opened."""
+        self.stop()
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def checked_rate(fps: float | None) -> float | None:
+    """Return a frame rate as a float, or None.
+
+    Raises
+    ------
+    ValueError
+        If it is not a positive number.
+    """
+    if fps is None:
+        return None
+    if not 0 < fps < math.inf:
+        raise ValueError(f"fps must be a positive number of frames per second, got {fps}")
+    return float(fps)
