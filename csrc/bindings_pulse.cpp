@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "arrays.hpp"
@@ -223,7 +224,15 @@ Doubles zero_phase(const BandPass& filter, const py::object& object) {
 }
 
 void bind_signal(py::module_& module) {
-  module.attr("EVIDENCE") = py::int_(static_cast<int>(Testimony::kCount));
+  const std::pair<const char*, Testimony::Item> items[] = {
+      {"EVIDENCE", Testimony::kCount},
+      {"EVIDENCE_SNR", Testimony::snr},
+      {"EVIDENCE_HEIGHT", Testimony::height},
+      {"EVIDENCE_COVERAGE", Testimony::coverage},
+      {"EVIDENCE_CHROM_HEIGHT", Testimony::chrom_height},
+      {"EVIDENCE_POS_HEIGHT", Testimony::pos_height},
+  };
+  for (const auto& [name, item] : items) module.attr(name) = py::int_(static_cast<int>(item));
   py::register_exception<TimeError>(module, "TimeError", PyExc_ValueError);
 
   py::class_<Clock>(module, "Clock")

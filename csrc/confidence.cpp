@@ -50,6 +50,9 @@ TrackEvidence track_evidence(const std::vector<double>& confidences, double shar
   constexpr double kLeastOdds = 1e-3;
   // Windows of 10 s that begin so far apart, s, share half of what they show.
   constexpr double kApart = 5.0;
+  // More of them prove no more: no recording without a pulse in the fit has more, and a rhythm that
+  // is not the heart's lasts, too.
+  constexpr double kMostApart = 2.0;
   double sum = 0;
   for (const double each : confidences) {
     const double bounded = std::clamp(each, kLeastOdds, 1 - kLeastOdds);
@@ -59,7 +62,8 @@ TrackEvidence track_evidence(const std::vector<double>& confidences, double shar
   TrackEvidence out{};
   out.items[TrackEvidence::mean_log_odds] = sum / count;
   out.items[TrackEvidence::coverage] = share;
-  out.items[TrackEvidence::length] = std::log1p((count - 1) * std::min(step, kApart) / kApart);
+  const double apart = (count - 1) * std::min(step, kApart) / kApart;
+  out.items[TrackEvidence::length] = std::log1p(std::min(apart, kMostApart));
   return out;
 }
 

@@ -19,7 +19,7 @@ struct TrackEvidence {
   enum Item {
     mean_log_odds,  // of the windows that it passes through, natural logarithm
     coverage,       // share of all windows that these are
-    length,         // log of how many windows they make up that do not overlap, and one
+    length,         // log of how many windows, three at most, they make up that do not overlap
     kCount
   };
   std::array<double, kCount> items;

@@ -119,6 +119,12 @@ SIGNALS: int
 """Number of signals of a frame in a window: the sum of the network's output, then ``observe``'s."""
 EVIDENCE: int
 """Number of features of a candidate, in the order of ``Testimony`` in csrc/witness.hpp."""
+EVIDENCE_SNR: int
+EVIDENCE_HEIGHT: int
+EVIDENCE_COVERAGE: int
+EVIDENCE_CHROM_HEIGHT: int
+EVIDENCE_POS_HEIGHT: int
+"""Index of the feature of that name."""
 
 def observe(appearance: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the region signals of an appearance, which tell a pulse from light and movement.

@@ -12,17 +12,10 @@ pytest.importorskip("torch", reason="training needs PyTorch")
 
 from rppg_fast import PulseSettings, Status, _core
 from training.candidates import Candidates
-from training.confidence import Examples as Sets
-from training.confidence import (
-    Model,
-    TrackModel,
-    as_header,
-    chosen_peak,
-    fit,
-    fit_tracks,
-    summed_up,
-    tracks,
-)
+from training.confidence import as_header
+from training.confidence_fit import Model, TrackModel, fit, fit_tracks
+from training.confidence_sets import Examples as Sets
+from training.tracks import chosen_peak, summed_up, tracks
 from training.trust import by_kind, curve, recordings, reliability, summary
 
 LIMIT = PulseSettings().min_confidence

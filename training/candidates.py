@@ -35,9 +35,6 @@ OWN = 4.0
 OWN_SECONDS = 5.0
 """if their windows end so near to each other, s."""
 
-HEIGHT, CHROM_HEIGHT, POS_HEIGHT = 1, 30, 32
-"""Places of heights among what is known of a peak; ``Testimony`` in csrc/witness.hpp."""
-
 _TOP = -0.01  # log10 of a height: the highest peak, or its flank
 
 VARIANTS = ("plain", "holes", "grey", "exposure")
@@ -329,8 +326,9 @@ def own_rates(carrier: Path, scale: float, cache: Path) -> list[tuple[float, flo
     taken = Signals.cached(cache, carrier, "plain", scale)
     for reading, peaks in _windows(taken, "fusion", STEP):
         for frequency, _, _, _, _, said in peaks:
-            network = said[HEIGHT] > _TOP
-            if network and max(said[CHROM_HEIGHT], said[POS_HEIGHT]) > _TOP:
+            network = said[_core.EVIDENCE_HEIGHT] > _TOP
+            colour = max(said[_core.EVIDENCE_CHROM_HEIGHT], said[_core.EVIDENCE_POS_HEIGHT])
+            if network and colour > _TOP:
                 found.append((reading.end, 60.0 * frequency))
     return found
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rppg_fast import _core
 from rppg_fast.monitor import BOX_SCALE, DEFAULT_METHOD, METHODS, NETWORK_METHODS
 from rppg_fast.reading import Status
 from rppg_fast.student import BUNDLED_WEIGHTS
@@ -31,13 +32,14 @@ from training.candidates import (
     filmed_truths,
 )
 from training.command import command
-from training.confidence import CLOSE, FAR, summed_up
+from training.confidence_sets import CLOSE, FAR
 from training.data.clips import Clips
 from training.data.decoys import kinds
 from training.files import as_json, replace_file
 from training.metrics import PULSE, mae, mean, rmse
 from training.readout import Floats
 from training.sources import open_network, open_source
+from training.tracks import summed_up
 
 GROSS = 10.0
 """An error beyond it is a gross one, bpm."""
@@ -62,7 +64,7 @@ def summary(seen: Candidates) -> dict[str, float]:
         that is chosen.
     """
     ok, chosen = seen.ok, np.abs(seen.chosen - seen.true)
-    by_snr = seen.said[:, 0, 0] >= OLD_SNR_DB
+    by_snr = seen.said[:, 0, _core.EVIDENCE_SNR] >= OLD_SNR_DB
     out = {"windows": float(len(ok)), "ok": mean(ok), "ok_by_snr": mean(by_snr)}
     if not seen.has_pulse.all():
         return out
@@ -149,7 +151,9 @@ def draw(sets: Sequence[Candidates], out: Path) -> None:
     left, middle = figure.subplots(1, 2)
     scores = {
         "confidence": np.concatenate([seen.confidence.max(axis=1) for seen in sets]),
-        "SNR alone": np.nan_to_num(np.concatenate([seen.said[:, 0, 0] for seen in sets]), nan=-99),
+        "SNR alone": np.nan_to_num(
+            np.concatenate([seen.said[:, 0, _core.EVIDENCE_SNR] for seen in sets]), nan=-99
+        ),
     }
     for name, score in scores.items():
         left.plot(*curve(score, ~has_pulse, right), label=name)

@@ -27,7 +27,7 @@ from training.command import command
 from training.data.camera import Frame, Look, NoisyCamera
 from training.data.clips import Clip, ClipWriter, Frames, as_stored
 from training.data.codec import transcode
-from training.data.ingredients import between, choice, one_of, sample, stream
+from training.data.ingredients import Law, between, choice, one_of, sample, stream
 from training.data.paint import Field
 from training.data.render import Box, Placement, place_in_crop, render
 from training.data.scene import Camera, Scene, sample_scene
@@ -37,6 +37,10 @@ from training.data.synthetic import clip_times, fill_cache
 from training.data.trajectories import Times, Wander
 
 VERSION = 2
+
+Ranges = Mapping[str, Law]
+
+NO_RANGES: Ranges = {}
 
 _FINER = 2  # the picture is painted so much finer than it is seen: real edges fall anywhere
 
@@ -107,9 +111,9 @@ def kinds(scene: Mapping[str, Any]) -> list[str]:
     return [_PICTURES[shown["picture"]], *(moves or ["held still"]), *others]
 
 
-def decoy(seed: int, index: int) -> tuple[Decoy, Scene]:
+def decoy(seed: int, index: int, ranges: Ranges = NO_RANGES) -> tuple[Decoy, Scene]:
     """Draw a decoy and the scene that gives its picture, its camera and its box."""
-    shown = sample(Decoy, "decoy", {}, seed, index)
+    shown = sample(Decoy, "decoy", ranges, seed, index)
     scene = sample_scene(seed, index)
     return shown, replace(scene, camera=replace(scene.camera, codec=shown.codec))
 
@@ -213,9 +217,9 @@ def _shifted(picture: Field, dx: float, dy: float, placement: Placement) -> Fiel
     return np.asarray(cv2.resize(moved, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def make_decoy(seed: int, seconds: float, index: int) -> Frames:
+def make_decoy(seed: int, seconds: float, ranges: Ranges, index: int) -> Frames:
     """Render one decoy."""
-    shown, scene = decoy(seed, index)
+    shown, scene = decoy(seed, index, ranges)
     times = clip_times(scene, seconds)
     frames, box = film(shown, scene, times)
     seen = np.stack([rf.appearance(frame, box) for frame in frames])
@@ -223,12 +227,38 @@ def make_decoy(seed: int, seconds: float, index: int) -> Frames:
     return Frames(as_stored(seen), none, times, np.full(len(times), np.nan, np.float32))
 
 
-def make_decoys(folder: Path, clips: int, seed: int, seconds: float, workers: int = 1) -> None:
-    """Make a cache of decoys, or finish one; raises what ``fill_cache`` does."""
+def make_decoys(
+    folder: Path,
+    clips: int,
+    seed: int,
+    seconds: float,
+    workers: int = 1,
+    ranges: Ranges = NO_RANGES,
+) -> None:
+    """Make a cache of decoys, or finish one.
+
+    Parameters
+    ----------
+    folder
+        Where it goes.
+    clips, seed
+        How many, and of the random numbers.
+    seconds
+        Length of each.
+    workers
+        Processes that make them.
+    ranges
+        Laws of parameters, ``decoy.flicker`` for example, in place of their own.
+
+    Raises
+    ------
+    OSError, ValueError
+        As ``fill_cache`` does.
+    """
     plan = []
     start = 0
     for index in range(clips):
-        shown, scene = decoy(seed, index)
+        shown, scene = decoy(seed, index, ranges)
         stop = start + len(clip_times(scene, seconds))
         name = f"decoy-{seed}-{index}"
         about = {"decoy": asdict(shown), **scene.to_json()}
@@ -237,8 +267,12 @@ def make_decoys(folder: Path, clips: int, seed: int, seconds: float, workers: in
         plan.append(Clip(name, name, start, stop, scene.camera.fps, None, shown.picture, about))
         start = stop
     title = f"decoys, version {VERSION}, seed {seed}, {clips} clips of {seconds:g} s"
-    about = {"description": title, "decoys": VERSION, "seed": seed, "seconds": seconds}
-    fill_cache(ClipWriter(folder, about, plan), partial(make_decoy, seed, seconds), workers)
+    about: dict[str, Any] = {"description": title, "decoys": VERSION, "seed": seed}
+    about["seconds"] = seconds
+    if ranges:
+        about["ranges"] = {name: str(law) for name, law in ranges.items()}
+    make = partial(make_decoy, seed, seconds, ranges)
+    fill_cache(ClipWriter(folder, about, plan), make, workers)
 
 
 @command

@@ -22,12 +22,13 @@ from training.data.synthetic import Recipe, Stratum, make_cache
 
 @dataclass(frozen=True)
 class Trial:
-    """A set of clips; without ranges, of decoys."""
+    """A set of clips: of faces, or of decoys."""
 
     clips: int
     seed: int
     seconds: float = 15.0
-    ranges: Mapping[str, Law] | None = field(default_factory=dict)
+    ranges: Mapping[str, Law] = field(default_factory=dict)
+    decoys: bool = False
 
 
 # Faces that are alive but for their pulse, often under a rhythm of light or movement.
@@ -36,6 +37,16 @@ _SILENT: Mapping[str, Law] = {
     "pulse.amplitude": OFF,
     "light.rhythm": Between(0.0005, 0.03, log=True, share=0.35),
     "motion.rhythm": Between(0.003, 0.08, log=True, share=0.35),
+}
+# The hardest of both: a rhythm of light in most of them.
+_RHYTHM: Mapping[str, Law] = {
+    **_SILENT,
+    "light.rhythm": Between(0.0005, 0.03, log=True, share=0.9),
+    "motion.rhythm": Between(0.003, 0.08, log=True, share=0.2),
+}
+_FLICKER: Mapping[str, Law] = {
+    "decoy.flicker": Between(0.0005, 0.04, log=True, share=0.85),
+    "decoy.picture": Choice({"face": 0.5, "screen": 0.15, "cartoon": 0.15, "wall": 0.2}),
 }
 _TIGHT: Mapping[str, Law] = {"framing.box_scale": Between(0.4, 1.1)}
 # Nothing but skin in the box, and any heart rate that the band holds.
@@ -66,11 +77,13 @@ SETS: Mapping[str, Trial] = {
     "fit/pulse/clear": Trial(160, 96, 13.0, _CLEAR),
     "fit/pulse/skin": Trial(160, 75, 13.0, _SKIN),
     "fit/pulse/tight": Trial(120, 68, 13.0, {**BROAD, **_TIGHT}),
-    "fit/none/decoys": Trial(500, 64, ranges=None),
+    "fit/none/decoys": Trial(500, 64, decoys=True),
     "fit/none/silent": Trial(240, 63, ranges=_SILENT),
+    "fit/none/flicker": Trial(240, 301, 11.5, _FLICKER, decoys=True),
+    "fit/none/rhythm": Trial(160, 302, 11.5, _RHYTHM),
     "test/pulse/broad": Trial(240, 131, ranges=BROAD),
     "test/pulse/default": Trial(120, 132),
-    "test/none/decoys": Trial(400, 134, ranges=None),
+    "test/none/decoys": Trial(400, 134, decoys=True),
     "test/none/silent": Trial(240, 133, ranges=_SILENT),
 }
 
@@ -78,8 +91,8 @@ SETS: Mapping[str, Trial] = {
 def make(name: str, folder: Path, workers: int = 1) -> None:
     """Make one of ``SETS``, or finish it; raises what ``make_cache`` does."""
     trial = SETS[name]
-    if trial.ranges is None:
-        make_decoys(folder, trial.clips, trial.seed, trial.seconds, workers)
+    if trial.decoys:
+        make_decoys(folder, trial.clips, trial.seed, trial.seconds, workers, trial.ranges)
         return
     stratum = Stratum("", trial.clips, trial.ranges)
     make_cache(Recipe("synthetic clips", trial.seed, trial.seconds, (stratum,)), folder, workers)
