@@ -91,10 +91,11 @@ PixelConverter::PixelConverter(const FrameView& frame)
 template <class Sample, class Number>
 void PixelConverter::convert(int y, int first, int end, int step, std::uint8_t* out) const {
   const FrameView& f = frame_;
-  const Number half = Number{1} << (fraction_ - 1);
-  const auto byte = [&](Number value) {
+  const int fraction = fraction_;
+  const Number half = Number{1} << (fraction - 1);
+  const auto byte = [fraction, half](Number value) {
     return static_cast<std::uint8_t>(
-        std::min<Number>(std::max<Number>((value + half) >> fraction_, 0), 255));
+        std::min<Number>(std::max<Number>((value + half) >> fraction, 0), 255));
   };
   const std::uint8_t* rows[3];
   for (int c = 0; c < f.channels(); ++c) rows[c] = f.planes[c].at(f.down_of(c).index(y), 0);
@@ -103,13 +104,25 @@ void PixelConverter::convert(int y, int first, int end, int step, std::uint8_t* 
                                f.shift);
   };
   if (f.colours == Colours::yuv) {
+    // Copies: bytes that are written may be anything of ours to a compiler, which would read the
+    // members again for every pixel.
+    const auto across = f.across;
+    const std::uint8_t *const y_row = rows[0], *const u_row = rows[1], *const v_row = rows[2];
+    const std::ptrdiff_t y_pixel = f.planes[0].pixel, u_pixel = f.planes[1].pixel,
+                         v_pixel = f.planes[2].pixel;
+    const int shift = f.shift;
+    const Number luma = luma_, red_v = red_v_, green_u = green_u_, green_v = green_v_,
+                 blue_u = blue_u_, black = black_, middle = middle_;
+    const auto at = [shift](const std::uint8_t* from) {
+      return static_cast<Number>(sample_at<Sample>(from) >> shift);
+    };
     for (int x = first; x < end; x += step, out += 3) {
-      const int pair = f.across.index(x);
-      const Number light = luma_ * (value(0, x) - black_);
-      const Number u = value(1, pair) - middle_, v = value(2, pair) - middle_;
-      out[0] = byte(light + red_v_ * v);
-      out[1] = byte(light - green_u_ * u - green_v_ * v);
-      out[2] = byte(light + blue_u_ * u);
+      const int pair = across.index(x);
+      const Number light = luma * (at(y_row + x * y_pixel) - black);
+      const Number u = at(u_row + pair * u_pixel) - middle, v = at(v_row + pair * v_pixel) - middle;
+      out[0] = byte(light + red_v * v);
+      out[1] = byte(light - green_u * u - green_v * v);
+      out[2] = byte(light + blue_u * u);
     }
     return;
   }
