@@ -267,12 +267,12 @@ def make_decoys(
         plan.append(Clip(name, name, start, stop, scene.camera.fps, None, shown.picture, about))
         start = stop
     title = f"decoys, version {VERSION}, seed {seed}, {clips} clips of {seconds:g} s"
-    about: dict[str, Any] = {"description": title, "decoys": VERSION, "seed": seed}
-    about["seconds"] = seconds
+    of_all: dict[str, Any] = {"description": title, "decoys": VERSION, "seed": seed}
+    of_all["seconds"] = seconds
     if ranges:
-        about["ranges"] = {name: str(law) for name, law in ranges.items()}
+        of_all["ranges"] = {name: str(law) for name, law in ranges.items()}
     make = partial(make_decoy, seed, seconds, ranges)
-    fill_cache(ClipWriter(folder, about, plan), make, workers)
+    fill_cache(ClipWriter(folder, of_all, plan), make, workers)
 
 
 @command
