@@ -33,7 +33,9 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[st
     program = tmp_path_factory.mktemp("cuda") / "run_cuda"
     flags = ["-std=c++17", "-O2", f"-I{ROOT / 'csrc'}"]
     watch = ["-fsanitize=address,bounds,alignment", "-fno-sanitize-recover=all"]
-    sources = [ROOT / "csrc" / f"{name}.cpp" for name in ("weights", "safetensors", "pack")]
+    sources = [
+        ROOT / "csrc" / f"{name}.cpp" for name in ("frame", "weights", "safetensors", "pack")
+    ]
     shim = ROOT / "tests" / "native" / "run_cuda.cpp"
     run(COMPILER, *flags, *watch, shim, *sources, "-o", program)
 
@@ -183,8 +185,8 @@ def test_the_hosts_side_of_cuda_against_a_stand_in_for_its_runtime(tmp_path: Pat
         objects.append(tmp_path / f"{source.stem}.o")
         compiler = resources.compilers()[0]
         run(compiler, *flags, *host, defined, "-c", source, "-o", objects[-1])
-    names = ("pack", "frame", "student", "kernels/dispatch", "kernels/portable")
-    sources = [ROOT / "csrc" / f"{name}.cpp" for name in names]
+    names = ("pack", "frame", "resize", "colour", "student", "kernels/dispatch")
+    sources = [ROOT / "csrc" / f"{name}.cpp" for name in (*names, "kernels/portable")]
     program = tmp_path / "run_cuda_host"
     link = ["-fsanitize=address", "-pthread", "-DRPPG_PORTABLE"]
     run(COMPILER, *flags, *link, *objects, *sources, "-o", program)
