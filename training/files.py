@@ -31,14 +31,14 @@ def as_json(values: Any) -> bytes:
     """Write values as JSON for people to read and to compare: one line for each row of a table.
 
     A list or an object is one line where nothing in it is nested more than once; a larger one has a
-    line for each of its members.
+    line for each of its members. What is not a number is NaN, which Python reads back.
     """
     return (_lines(values, "") + "\n").encode()
 
 
 def _lines(values: Any, indent: str) -> str:
     if _depth(values) <= 2:
-        return json.dumps(values, allow_nan=False)
+        return json.dumps(values)
     inner = indent + " "
     if isinstance(values, dict):
         members = [f"{json.dumps(str(k))}: {_lines(v, inner)}" for k, v in values.items()]
