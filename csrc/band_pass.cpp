@@ -115,7 +115,8 @@ void pass(const Section& s, const double* in, std::size_t count, double* out) {
              (forward[2] * in[i - 2 * kStep] + forward[3] * in[i - 3 * kStep]) +
              forward[4] * in[i - 4 * kStep];
   if (last <= kStart) return;
-  // Two samples before, and the two before these: in registers, lest a load wait for a store.
+  // The last two outputs and the two before them. They stay in registers: a load of a value that
+  // was stored a moment ago would wait for that store.
   Pair older[kChannels], newer[kChannels];
   for (int k = 0; k < kChannels; ++k) {
     older[k] = load(out + 2 * k);

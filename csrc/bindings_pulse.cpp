@@ -224,6 +224,7 @@ Doubles zero_phase(const BandPass& filter, const py::object& object) {
 }
 
 void bind_signal(py::module_& module) {
+  // The number of items that are known of a peak, and the places of those that Python names.
   const std::pair<const char*, Testimony::Item> items[] = {
       {"EVIDENCE", Testimony::kCount},
       {"EVIDENCE_SNR", Testimony::snr},

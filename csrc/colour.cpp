@@ -90,45 +90,42 @@ PixelConverter::PixelConverter(const FrameView& frame)
 
 template <class Sample, class Number>
 void PixelConverter::convert(int y, int first, int end, int step, std::uint8_t* out) const {
+  // Members that pixels need are copied: `out` may point to them, as bytes may point to anything,
+  // and so the compiler would read them again for every pixel.
   const FrameView& f = frame_;
-  const int fraction = fraction_;
-  const Number half = Number{1} << (fraction - 1);
+  const int fraction = fraction_, shift = f.shift;
+  const Number luma = luma_, black = black_, half = Number{1} << (fraction - 1);
   const auto byte = [fraction, half](Number value) {
     return static_cast<std::uint8_t>(
         std::min<Number>(std::max<Number>((value + half) >> fraction, 0), 255));
   };
-  const std::uint8_t* rows[3];
-  for (int c = 0; c < f.channels(); ++c) rows[c] = f.planes[c].at(f.down_of(c).index(y), 0);
-  const auto value = [&](int channel, int index) {
-    return static_cast<Number>(sample_at<Sample>(rows[channel] + index * f.planes[channel].pixel) >>
-                               f.shift);
+  const auto sample = [shift](const std::uint8_t* from) {
+    return static_cast<Number>(sample_at<Sample>(from) >> shift);
   };
-  if (f.colours == Colours::yuv) {
-    // Copies: bytes that are written may be anything of ours to a compiler, which would read the
-    // members again for every pixel.
-    const auto across = f.across;
-    const std::uint8_t *const y_row = rows[0], *const u_row = rows[1], *const v_row = rows[2];
-    const std::ptrdiff_t y_pixel = f.planes[0].pixel, u_pixel = f.planes[1].pixel,
-                         v_pixel = f.planes[2].pixel;
-    const int shift = f.shift;
-    const Number luma = luma_, red_v = red_v_, green_u = green_u_, green_v = green_v_,
-                 blue_u = blue_u_, black = black_, middle = middle_;
-    const auto at = [shift](const std::uint8_t* from) {
-      return static_cast<Number>(sample_at<Sample>(from) >> shift);
-    };
-    for (int x = first; x < end; x += step, out += 3) {
-      const int pair = across.index(x);
-      const Number light = luma * (at(y_row + x * y_pixel) - black);
-      const Number u = at(u_row + pair * u_pixel) - middle, v = at(v_row + pair * v_pixel) - middle;
-      out[0] = byte(light + red_v * v);
-      out[1] = byte(light - green_u * u - green_v * v);
-      out[2] = byte(light + blue_u * u);
-    }
+  const std::uint8_t* rows[3];
+  std::ptrdiff_t pixels[3];
+  for (int c = 0; c < 3; ++c) {
+    const int channel = std::min(c, f.channels() - 1);  // of grey, the one that it has
+    rows[c] = f.planes[channel].at(f.down_of(channel).index(y), 0);
+    pixels[c] = f.planes[channel].pixel;
+  }
+  if (f.colours != Colours::yuv) {
+    for (int x = first; x < end; x += step, out += 3)
+      for (int c = 0; c < 3; ++c) out[c] = byte(luma * (sample(rows[c] + x * pixels[c]) - black));
     return;
   }
-  const int last = f.channels() - 1;
-  for (int x = first; x < end; x += step, out += 3)
-    for (int c = 0; c < 3; ++c) out[c] = byte(luma_ * (value(std::min(c, last), x) - black_));
+  const Sampling across = f.across;
+  const Number red_v = red_v_, green_u = green_u_, green_v = green_v_, blue_u = blue_u_,
+               middle = middle_;
+  for (int x = first; x < end; x += step, out += 3) {
+    const int pair = across.index(x);
+    const Number light = luma * (sample(rows[0] + x * pixels[0]) - black);
+    const Number u = sample(rows[1] + pair * pixels[1]) - middle;
+    const Number v = sample(rows[2] + pair * pixels[2]) - middle;
+    out[0] = byte(light + red_v * v);
+    out[1] = byte(light - green_u * u - green_v * v);
+    out[2] = byte(light + blue_u * u);
+  }
 }
 
 void PixelConverter::row(int y, int first, int end, int step, std::uint8_t* out) const {

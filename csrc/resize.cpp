@@ -281,18 +281,11 @@ void AreaResize::sum_samples(const std::uint8_t* first, const Plane& plane, cons
 }
 
 void turn_appearance(float* appearance, int degrees) {
-  float before[kPlane];
-  for (int c = 0; c < kColours && degrees != 0; ++c, appearance += kPlane) {
-    std::copy_n(appearance, kPlane, before);
-    for (int y = 0; y < kSide; ++y)
-      for (int x = 0; x < kSide; ++x) {
-        const int right = kSide - 1 - x, below = kSide - 1 - y;
-        const int from = degrees == 90    ? right * kSide + y
-                         : degrees == 180 ? below * kSide + right
-                                          : x * kSide + below;
-        appearance[y * kSide + x] = before[from];
-      }
-  }
+  for (int c = 0; c < kColours; ++c)
+    for (int turn = 0; turn < degrees; turn += 90) {
+      transpose(appearance + c * kPlane);
+      mirror(appearance + c * kPlane);
+    }
 }
 
 void compute_motion(const Kernels& kernels, MotionKind kind, const float* a, const float* b,

@@ -143,6 +143,7 @@ class YuvFrame:
 
 
 def _turn(plane: PlaneArray | None, quarter_turns: int) -> Any:
+    """Turn a plane as ``numpy.rot90`` does, which takes too long for every frame of a video."""
     quarter_turns %= 4
     if plane is None or quarter_turns == 0:
         return plane

@@ -410,3 +410,8 @@ def filmed_truths(folder: Path, carriers: Path | None = None) -> list[FilmedTrut
     if not found:
         raise FileNotFoundError(f"{folder}: holds no clip made by training.data.inject")
     return found
+
+
+def variants_of(videos: Sequence[FilmedTruth]) -> tuple[str, ...]:
+    """Return what is to be done to the frames of a folder's videos; of silent ones, nothing."""
+    return VARIANTS[:1] if all(video.truth is None for video in videos) else VARIANTS

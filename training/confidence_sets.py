@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.candidates import (
-    VARIANTS,
     Candidates,
     candidates_in_clips,
     candidates_in_videos,
     filmed_truths,
+    variants_of,
 )
 from training.data.clips import Clips
 from training.readout import Floats
@@ -101,8 +101,7 @@ def gather(
     for method in FAMILIES[family]:
         for folder in videos:
             truths = filmed_truths(folder, carriers)
-            silent = all(video.truth is None for video in truths)
-            for variant in VARIANTS[:1] if silent else VARIANTS:
+            for variant in variants_of(truths):
                 names.append(f"{folder.name} {variant} {method}")
                 sets.append(candidates_in_videos(truths, method, variant, scale, cache))
                 real.append(True)

@@ -25,11 +25,11 @@ from rppg_fast.monitor import BOX_SCALE, DEFAULT_METHOD, METHODS, NETWORK_METHOD
 from rppg_fast.reading import Status
 from rppg_fast.student import BUNDLED_WEIGHTS
 from training.candidates import (
-    VARIANTS,
     Candidates,
     candidates_in_clips,
     candidates_in_videos,
     filmed_truths,
+    variants_of,
 )
 from training.command import command
 from training.confidence_sets import CLOSE, FAR
@@ -235,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for folder in given.videos:
         truths = filmed_truths(folder)
         silent = all(video.truth is None for video in truths)
-        for variant in VARIANTS[:1] if silent else VARIANTS:
+        for variant in variants_of(truths):
             name = "real, no pulse added" if silent else f"real, {variant}"
             sets[name] = candidates_in_videos(
                 truths, given.method, variant, given.box_scale, given.cache

@@ -16,13 +16,6 @@ struct JpegDecoder::Codec {
   char message[JMSG_LENGTH_MAX] = "";
 };
 
-namespace {
-
-// From the longest picture that counts in the engine.
-constexpr unsigned kLongestSide = 1 << 16;
-
-}  // namespace
-
 JpegDecoder::JpegDecoder() : codec_(std::make_unique<Codec>()) {
   codec_->state.err = jpeg_std_error(&codec_->errors);
   codec_->state.client_data = codec_.get();
@@ -55,7 +48,8 @@ bool JpegDecoder::decode(const std::uint8_t* data, std::size_t length, rppg_fram
   jpeg_read_header(&state, TRUE);
   state.out_color_space = JCS_RGB;
   jpeg_start_decompress(&state);
-  if (state.output_width > kLongestSide || state.output_height > kLongestSide) {
+  constexpr JDIMENSION kMost = kLongestSide;
+  if (state.output_width > kMost || state.output_height > kMost) {
     jpeg_abort_decompress(&state);
     damage_ = "it is too large";
     return false;

@@ -7,8 +7,7 @@ struct JpegDecoder::Codec {};
 JpegDecoder::JpegDecoder() {
   throw InputError(
       "JPEG pictures: this build of the program has no decoder for them. Let ffmpeg decode and "
-      "take "
-      "--format y4m (ffmpeg -f mjpeg -framerate FPS -i - -f yuv4mpegpipe -), ask a camera for "
+      "take --format y4m (ffmpeg -f mjpeg -framerate FPS -i - -f yuv4mpegpipe -), ask a camera for "
       "--format yuyv, or build with libjpeg (Debian: libjpeg-dev)");
 }
 

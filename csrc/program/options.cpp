@@ -88,7 +88,8 @@ void parse_size(const char* text, Options& options) {
   int used = 0;
   const int found = std::sscanf(text, "%6dx%6d%n", &options.width, &options.height, &used);
   require_match("--size", text, found, 2, used, "WIDTHxHEIGHT");
-  if (options.width < 1 || options.height < 1 || options.width > 65536 || options.height > 65536)
+  if (options.width < 1 || options.height < 1 || options.width > kLongestSide ||
+      options.height > kLongestSide)
     throw UsageError(std::string("--size: '") + text + "' is out of range");
 }
 

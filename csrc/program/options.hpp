@@ -15,6 +15,9 @@ struct UsageError : std::runtime_error {
 // or as the first bytes say.
 enum class Intake { raw, y4m, mjpg, automatic };
 
+// Longest side of a frame that the library takes, pixels.
+inline constexpr int kLongestSide = 65536;
+
 // Where the options say no matrix.
 inline constexpr int kNoMatrix = -1;
 

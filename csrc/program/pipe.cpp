@@ -175,8 +175,7 @@ Intake recognise(PipeInput& input) {
   if (first.empty()) throw InputError("standard input: holds not one frame");
   throw InputError(
       "standard input: begins neither with a YUV4MPEG2 header nor with a JPEG picture: say what "
-      "its "
-      "frames are by --format and --size");
+      "its frames are by --format and --size");
 }
 
 }  // namespace

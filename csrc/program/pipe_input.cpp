@@ -18,16 +18,19 @@ constexpr std::size_t kPiece = 1 << 16;
 std::size_t PipeInput::read_directly(std::uint8_t* to, std::size_t count) {
   std::size_t filled = 0;
   while (filled < count && !interrupted_) {
-    const ssize_t got = ::read(STDIN_FILENO, to + filled, count - filled);
-    if (got < 0 && errno == EINTR) {
-      interrupted_ = true;
-      break;
-    }
-    if (got < 0) throw InputError(system_message("standard input", errno));
+    const std::size_t got = read_once(to + filled, count - filled);
     if (got == 0) break;
-    filled += static_cast<std::size_t>(got);
+    filled += got;
   }
   return filled;
+}
+
+std::size_t PipeInput::read_once(std::uint8_t* to, std::size_t count) {
+  const ssize_t got = ::read(STDIN_FILENO, to, count);
+  if (got >= 0) return static_cast<std::size_t>(got);
+  if (errno != EINTR) throw InputError(system_message("standard input", errno));
+  interrupted_ = true;
+  return 0;
 }
 
 const std::vector<std::uint8_t>& PipeInput::peek(std::size_t count) {
@@ -54,13 +57,8 @@ bool PipeInput::read_some(std::vector<std::uint8_t>& to) {
   }
   const std::size_t before = to.size();
   to.resize(before + kPiece);
-  ssize_t got = ::read(STDIN_FILENO, to.data() + before, kPiece);
-  if (got < 0 && errno == EINTR) {
-    interrupted_ = true;
-    got = 0;
-  }
-  if (got < 0) throw InputError(system_message("standard input", errno));
-  to.resize(before + static_cast<std::size_t>(got));
+  const std::size_t got = read_once(to.data() + before, kPiece);
+  to.resize(before + got);
   return got > 0;
 }
 

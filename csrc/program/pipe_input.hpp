@@ -24,7 +24,10 @@ class PipeInput {
   bool interrupted() const { return interrupted_; }
 
  private:
+  // Past what was read ahead: bytes until there are so many, or what one call gives; fewer, or
+  // none, at the end and after a signal.
   std::size_t read_directly(std::uint8_t* to, std::size_t count);
+  std::size_t read_once(std::uint8_t* to, std::size_t count);
 
   std::vector<std::uint8_t> ahead_;
   bool interrupted_ = false;

@@ -36,7 +36,7 @@ int layout_named(const std::string& name) {
 int side(const std::string& text) {
   int value = 0, used = 0;
   if (std::sscanf(text.c_str(), "%6d%n", &value, &used) != 1 || text[used] != '\0' || value < 1 ||
-      value > 65536)
+      value > kLongestSide)
     fail("says '" + text + "' where width or height should be");
   return value;
 }

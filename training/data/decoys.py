@@ -267,8 +267,12 @@ def make_decoys(
         plan.append(Clip(name, name, start, stop, scene.camera.fps, None, shown.picture, about))
         start = stop
     title = f"decoys, version {VERSION}, seed {seed}, {clips} clips of {seconds:g} s"
-    of_all: dict[str, Any] = {"description": title, "decoys": VERSION, "seed": seed}
-    of_all["seconds"] = seconds
+    of_all: dict[str, Any] = {
+        "description": title,
+        "decoys": VERSION,
+        "seed": seed,
+        "seconds": seconds,
+    }
     if ranges:
         of_all["ranges"] = {name: str(law) for name, law in ranges.items()}
     make = partial(make_decoy, seed, seconds, ranges)
