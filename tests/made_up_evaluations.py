@@ -18,6 +18,7 @@ from training.sources import NetworkSource
 Floats = NDArray[np.float32]
 
 PERFECT_BPM = 0.05  # 16 bits of appearance
+HARMONIC = 0.3  # of a beat, over its first: a lamp may be a sine, a heart is not
 PULSE = np.array([-0.002, -0.006, -0.004])  # of red, green and blue, of 0.5
 
 
@@ -43,10 +44,11 @@ def seen_pulse(
     noise: bool = False,
     pause: float = 0.0,
 ) -> tuple[Clip, Frames]:
-    """Make a clip whose face has a pulse that is a sine, of the true pulse's rate or another."""
+    """Make a clip whose face has a pulse, of the true pulse's rate or another."""
     times = np.arange(round(30 * seconds)) / 30.0 + 2.0
     times[len(times) // 2 :] += pause
-    level = np.sin(2 * np.pi * seen_bpm / 60 * times)
+    phase = 2 * np.pi * seen_bpm / 60 * times
+    level = np.sin(phase) + HARMONIC * np.sin(2 * phase)
     if noise:
         level = np.random.default_rng(len(name)).normal(size=times.size)
     # In the middle, where the face is, green falls more than red as the blood comes.

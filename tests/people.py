@@ -17,6 +17,7 @@ Floats = NDArray[np.float32]
 
 WIDTH, HEIGHT = 440, 260
 AMPLITUDE = 0.012
+HARMONIC = 0.3  # of the beat, over its first
 NOISE = 1.0  # grey levels
 
 # The head in the portrait: columns and rows from, to; and the middle of the face in that cut.
@@ -63,7 +64,8 @@ def filmed(
 
 def _paste(picture: Floats, person: Person, place: tuple[float, float], time: float) -> None:
     head, pulse, cover = _head()
-    volume = np.sin(2 * np.pi * person.bpm / 60 * time) if person.bpm else 0.0
+    phase = 2 * np.pi * person.bpm / 60 * time
+    volume = np.sin(phase) + HARMONIC * np.sin(2 * phase) if person.bpm else 0.0
     shown = head - np.float32(AMPLITUDE * volume) * pulse
     corner = [at - person.size * middle for at, middle in zip(place, _MIDDLE)]
     size = [int(person.size * side) + 2 for side in head.shape[1::-1]]

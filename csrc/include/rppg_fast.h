@@ -367,9 +367,9 @@ RPPG_API int rppg_face_detector_create(const rppg_face_model* model,
                                        const rppg_face_options* options,
                                        rppg_face_detector** detector);
 
-/* Finds the upright faces in a frame, the most probable first. `count` is how many there are, of which the
- * first `capacity` are copied. One of less than 0.9 may well be none. Takes milliseconds; memory of
- * 12 bytes a pixel stays with the detector. RPPG_ERROR_ARGUMENT. */
+/* Finds the upright faces in a frame, the most probable first. `count` is how many there are, of
+ * which the first `capacity` are copied. One of less than 0.9 may well be none. Takes milliseconds;
+ * memory of 12 bytes a pixel stays with the detector. RPPG_ERROR_ARGUMENT. */
 RPPG_API int rppg_face_detector_find(rppg_face_detector* detector, const rppg_frame* frame,
                                      rppg_face* faces, size_t capacity, size_t* count);
 
@@ -401,8 +401,8 @@ RPPG_API int rppg_monitor_create(const rppg_model* model, const rppg_stream_opti
  * measured, in the frame as it was given, zeros where that is nothing. While the face hardly moves
  * the box stays; after one that moves it glides. At most one look at the face, four times a second,
  * or one search of the frame, four times a second while there is none, every other one for faces
- * that are turned, is spent on a frame: these take longer than the others. In frames of another size
- * the face is searched anew. RPPG_ERROR_ARGUMENT, RPPG_ERROR_TIME: as in rppg_stream_push. */
+ * that are turned, is spent on a frame: these take longer than the others. In frames of another
+ * size the face is searched anew. RPPG_ERROR_ARGUMENT, RPPG_ERROR_TIME: as in rppg_stream_push. */
 RPPG_API int rppg_monitor_push(rppg_monitor* monitor, const rppg_frame* frame, double time_s,
                                rppg_reading* reading, rppg_box* box);
 
