@@ -193,6 +193,23 @@ def test_a_bare_stream_in_a_pipe_needs_a_rate(folder: Path) -> None:
     check(rf.measure(Pipe(content), box=BOX, fps=30.0))
 
 
+def test_an_mp4_whose_index_is_at_its_end_says_why_a_pipe_cannot_give_it(
+    folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.mp4"
+    with av.open(str(folder / "clip.ts")) as old, av.open(str(path), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                new.mux(packet)
+    content = path.read_bytes()
+    assert content.index(b"mdat") < content.index(b"moov")
+    check(rf.measure(content, box=BOX))
+    with pytest.raises(rf.VideoError, match=r"its index is at its end.* or give a file's name"):
+        list(rf.open_source(Pipe(content)))
+
+
 @pytest.mark.parametrize("content", [b"", b"no video at all " * 100])
 def test_a_pipe_without_a_video_says_what_to_send(content: bytes) -> None:
     with pytest.raises(rf.VideoError, match=r"stream: not a video .* in one go: send MPEG-TS"):

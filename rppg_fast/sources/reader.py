@@ -14,7 +14,7 @@ from av.container import InputContainer
 from rppg_fast.sources.deinterlace import Deinterlacer
 from rppg_fast.sources.orientation import UPRIGHT, orientation_of
 from rppg_fast.sources.pixels import Converter
-from rppg_fast.sources.source import Pictures, VideoError
+from rppg_fast.sources.source import NoFrameError, Pictures, VideoError
 from rppg_fast.sources.streams import best_stream, frame_count, video_streams
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Reader:
                     f"{self._name}: began to be read before a fork; begin anew after it"
                 )
         if index == 0:
-            raise VideoError(f"{self._name}: not one frame can be decoded")
+            raise NoFrameError(f"{self._name}: not one frame can be decoded")
 
     def _no_times(self) -> VideoError:
         return VideoError(

@@ -18,6 +18,10 @@ class VideoError(ValueError):
     """A source holds no video that can be read; the message names it and the reason."""
 
 
+class NoFrameError(VideoError):
+    """A video of which not one frame can be decoded."""
+
+
 class Source(ABC):
     """An iterable of (frame, time); times are in seconds. As a context manager it closes itself.
 

@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rppg_fast.sources.container import ContainerSource, open_container
-from rppg_fast.sources.source import VideoError
+from rppg_fast.sources.source import NoFrameError, VideoError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+
+#: What can be read without going back.
+_FORWARDS = "send MPEG-TS, Matroska, Y4M or a fragmented MP4, or give a file's name"
 
 
 class Readable(Protocol):
@@ -54,12 +57,17 @@ class StreamSource(ContainerSource):
         except VideoError as error:
             if self._seekable:
                 raise
-            raise VideoError(
-                f"{error}, in one go: send MPEG-TS, Matroska, Y4M or a fragmented MP4, or give "
-                "a file's name"
-            ) from error
+            raise VideoError(f"{error}, in one go: {_FORWARDS}") from error
         with container:
-            yield container
+            try:
+                yield container
+            except NoFrameError as error:
+                if self._seekable:
+                    raise
+                raise NoFrameError(
+                    f"{error}, perhaps because its index is at its end, as in many MP4 files: "
+                    f"{_FORWARDS}"
+                ) from error
 
     def close(self) -> None:
         """Stop, and close the file if it was opened for this."""
