@@ -117,7 +117,7 @@ void PulseWindow::restart(double start, bool after_gap) {
   band_pass_.reset();
   witness_.restart();
   size_ = seen_ = since_too_slow_ = 0;
-  total_ = extracted_ = asked_ = 0;
+  total_ = extracted_ = asked_ = read_ = 0;
   start_ = start;
   after_gap_ = after_gap;
 }
@@ -161,7 +161,15 @@ void PulseWindow::filter(double* out) {
   zero_phase_.run(out, missing_.newest(size_), size_, 1);
 }
 
-Reading PulseWindow::read() {
+const Reading& PulseWindow::read() {
+  if (read_ != total_ + 1) {
+    reading_ = make_reading();
+    read_ = total_ + 1;
+  }
+  return reading_;
+}
+
+Reading PulseWindow::make_reading() {
   const double end = start_ + static_cast<double>(total_) / options_.rate;
   const double begin = end - static_cast<double>(size_) / options_.rate;
   const double coverage = static_cast<double>(seen_) / static_cast<double>(capacity());

@@ -29,8 +29,9 @@ class PulseWindow {
   // A sample of `kSignals` signals. `missing`: no frame shows it. `too_slow`: it comes from frames
   // that are; as long as it is in the window, that is a gap.
   void push(const double* signals, bool missing, bool too_slow);
-  // The reading of the window that ends with the newest sample. Allocates nothing.
-  Reading read();
+  // The reading of the window that ends with the newest sample; it is made once for each sample.
+  // Allocates nothing.
+  const Reading& read();
 
   // A peak that a reading chooses from, and what is known of it: to fit `confidence`.
   struct Candidate {
@@ -78,6 +79,7 @@ class PulseWindow {
   const double* pulse();
   // Makes the pulse and the live waveform of a window of a classical method.
   void extract();
+  Reading make_reading();
   // Works out all spectra and where candidates are; returns how many there are.
   int find_places();
   void add_places(const PulseSpectrum& spectrum, int found, Method source);
@@ -100,6 +102,7 @@ class PulseWindow {
   std::size_t since_too_slow_ = 0;  // samples since the last one from frames that came too slowly
   std::uint64_t total_ = 0, extracted_ = 0;  // extracted_: total_ at `extract`,
   std::uint64_t asked_ = 0;                  // asked_: when second_ was, in renewals
+  std::uint64_t read_ = 0;                   // total_ + 1 when reading_ was made
   double start_ = 0;
   bool after_gap_ = false;
 
@@ -113,6 +116,7 @@ class PulseWindow {
   std::vector<double> filtered_;
   Place places_[kMostPlaces];
   int count_ = 0;
+  Reading reading_{};
 };
 
 }  // namespace rppg

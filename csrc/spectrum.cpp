@@ -12,8 +12,8 @@ namespace rppg {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-// Values between the real and the imaginary ones, lest both fall into the same lines of the cache.
-constexpr std::size_t kApart = 40;
+// Rows between the real and the imaginary ones, lest both fall into the same lines of the cache.
+constexpr std::size_t kApart = 5;
 constexpr double kRounding = 1e-13;       // of a mean over a window, relative
 constexpr double kFastest = 1e5;          // Hz; keeps lengths within reason
 constexpr double kSignalHalfWidth = 0.1;  // Hz around the peak and its harmonic
@@ -24,7 +24,7 @@ constexpr double kLeastShare = 1e-4;  // of power; below it nothing is told apar
 
 std::size_t padded_length(double rate, std::size_t samples, double bins_per_hz) {
   const double wanted = std::max(rate * bins_per_hz + 1.0, static_cast<double>(samples));
-  std::size_t length = 4;
+  std::size_t length = 2 * kFftLanes;
   while (static_cast<double>(length) < wanted) length *= 2;
   return length;
 }
@@ -65,46 +65,39 @@ void check_band(double low, double high, double rate) {
                                 std::to_string(rate) + " Hz");
 }
 
-RealFft::RealFft(const Kernels& kernels, std::size_t length)
-    : kernels_(kernels), half_(length / 2) {
-  if (length < 4 || (length & (length - 1)) != 0)
-    throw std::invalid_argument("the transform's length must be a power of two from 4, is " +
+RealFft::RealFft(const Kernels& kernels, std::size_t length, std::size_t most)
+    : kernels_(kernels), half_(length / 2), reversed_(half_ / kFftLanes) {
+  if (length < 2 * kFftLanes || (length & (length - 1)) != 0)
+    throw std::invalid_argument("the transform's length must be a power of two from 16, is " +
                                 std::to_string(length));
-  const auto add_factor = [](std::size_t k, std::size_t of, std::vector<double>& cosine,
-                             std::vector<double>& sine) {
-    const double angle = -2.0 * kPi * static_cast<double>(k) / static_cast<double>(of);
-    cosine.push_back(std::cos(angle));
-    sine.push_back(std::sin(angle));
+  const auto angle = [](std::size_t k, std::size_t of) {
+    return -2.0 * kPi * static_cast<double>(k) / static_cast<double>(of);
   };
-  // The factors of the pass of a span begin at index span - 1.
-  for (std::size_t span = 1; span < half_; span *= 2)
-    for (std::size_t k = 0; k < span; ++k) add_factor(k, 2 * span, pass_cosine_, pass_sine_);
-  for (std::size_t k = 0; k <= half_; ++k) add_factor(k, length, cosine_, sine_);
-  reversed_.resize(half_);
-  for (std::size_t i = 1; i < half_; ++i)
-    reversed_[i] = reversed_[i / 2] / 2 + (i % 2 ? half_ / 2 : 0);
-  given_real_.resize(half_);
-  given_imaginary_.resize(half_);
-  work_.resize(2 * half_ + kApart);
+  const auto add_factor = [&](std::size_t k, std::size_t of, std::vector<double>& cosine,
+                              std::vector<double>& sine) {
+    cosine.push_back(std::cos(angle(k, of)));
+    sine.push_back(std::sin(angle(k, of)));
+  };
+  const std::size_t points = reversed_.size();
+  for (std::size_t k = 0; k < points; ++k) add_factor(k, points, cosine_, sine_);
+  for (std::size_t k = 0; k <= half_; ++k) add_factor(k, length, untangle_cosine_, untangle_sine_);
+  lane_cosine_.resize((most + 1) / 2);
+  lane_sine_.resize((most + 1) / 2);
+  for (std::size_t n = 0; n < lane_sine_.size(); ++n)
+    for (std::size_t r = 0; r < kFftLanes; ++r) {
+      lane_cosine_[n].values[r] = std::cos(angle(n * r % half_, half_));
+      lane_sine_[n].values[r] = std::sin(angle(n * r % half_, half_));
+    }
+  for (std::size_t i = 1; i < points; ++i)
+    reversed_[i] = reversed_[i / 2] / 2 + (i % 2 ? points / 2 : 0);
+  work_.resize(2 * points + kApart);
 }
 
-void RealFft::power(const double* samples, std::size_t count, double* power, std::size_t bins) {
-  const std::size_t pairs = (count + 1) / 2;
-  std::size_t given = 2;
-  int zeros = 0;  // bits of an index that no sample has
-  while (given < pairs) given *= 2;
-  while (given << zeros < half_) ++zeros;
-  for (std::size_t i = 0; i < count / 2; ++i) {
-    given_real_[reversed_[i] >> zeros] = samples[2 * i];
-    given_imaginary_[reversed_[i] >> zeros] = samples[2 * i + 1];
-  }
-  for (std::size_t i = count / 2; i < given; ++i) {
-    given_real_[reversed_[i] >> zeros] = 2 * i < count ? samples[2 * i] : 0.0;
-    given_imaginary_[reversed_[i] >> zeros] = 0.0;
-  }
-  kernels_.power({half_, pass_cosine_.data(), pass_sine_.data(), cosine_.data(), sine_.data()},
-                 given, given_real_.data(), given_imaginary_.data(), work_.data(),
-                 work_.data() + half_ + kApart, power, bins);
+void RealFft::power(const double* samples, std::size_t pairs, double* power, std::size_t bins) {
+  const std::size_t points = reversed_.size();
+  kernels_.power({points, reversed_.data(), cosine_.data(), sine_.data(), lane_cosine_.data(),
+                  lane_sine_.data(), untangle_cosine_.data(), untangle_sine_.data()},
+                 samples, pairs, work_.data(), work_.data() + points + kApart, power, bins);
 }
 
 const double* Hann::of(std::size_t count) {
@@ -121,7 +114,7 @@ Spectrum::Spectrum(const Kernels& kernels, double rate, double low, double high,
                    std::size_t max_samples, double highest, double bins_per_hz)
     : length_((check_band(low, high, rate), padded_length(rate, max_samples, bins_per_hz))),
       max_samples_(max_samples),
-      fft_(kernels, length_),
+      fft_(kernels, length_, max_samples),
       hann_(std::make_shared<Hann>(max_samples)) {
   if (max_samples < 2)
     throw std::invalid_argument("a spectrum needs at least 2 samples, not " +
@@ -129,7 +122,7 @@ Spectrum::Spectrum(const Kernels& kernels, double rate, double low, double high,
   bin_hz_ = rate / static_cast<double>(length_);
   first_ = std::max<std::size_t>(1, static_cast<std::size_t>(std::ceil(low / bin_hz_)));
   last_ = std::min(length_ / 2 - 1, static_cast<std::size_t>(std::floor(high / bin_hz_)));
-  buffer_.resize(max_samples);
+  buffer_.resize(max_samples + 1);                       // the last pair may be half empty
   few_.resize(last_ < first_ ? 0 : last_ - first_ + 1);  // a copy has this room, too
   const double bins = std::ceil(std::max(highest, high) / bin_hz_) + 2.0;
   power_.resize(bins < static_cast<double>(length_ / 2 + 1) ? static_cast<std::size_t>(bins)
@@ -150,7 +143,8 @@ void Spectrum::analyse(const double* samples, std::size_t count) {
   const bool moves =
       std::any_of(buffer, buffer + count, [=](double x) { return std::abs(x) > rounding; });
   if (!moves) std::fill_n(buffer, count, 0.0);
-  fft_.power(buffer_.data(), count, power_.data(), power_.size());
+  buffer[count] = 0.0;
+  fft_.power(buffer, (count + 1) / 2, power_.data(), power_.size());
 }
 
 int Spectrum::find_peaks(Peak* peaks, int most) {

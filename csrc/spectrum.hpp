@@ -10,24 +10,24 @@
 
 namespace rppg {
 
-// Power of the discrete Fourier transform of real samples; the length is a power of two >= 4.
+// Power of the discrete Fourier transform of real samples; the length is a power of two >= 16.
 class RealFft {
  public:
-  RealFft(const Kernels& kernels, std::size_t length);
+  // For up to `most` samples, none beyond the length.
+  RealFft(const Kernels& kernels, std::size_t length, std::size_t most);
 
-  // Writes the first `bins` of the length / 2 + 1 values of |X|^2 of `count` <= length samples,
-  // continued with zeros. Allocates nothing.
-  void power(const double* samples, std::size_t count, double* power, std::size_t bins);
+  // Writes the first `bins` of the length / 2 + 1 values of |X|^2 of 2 * `pairs` samples, continued
+  // with zeros. Allocates nothing.
+  void power(const double* samples, std::size_t pairs, double* power, std::size_t bins);
 
  private:
   // Even samples as real and odd ones as imaginary parts: one complex transform of half the length.
-  // Real and imaginary parts lie apart, and each pass has its own factors, so that loops vectorise.
+  // Real and imaginary parts lie apart.
   const Kernels& kernels_;
   std::size_t half_;
-  std::vector<std::size_t> reversed_;            // bit reversal
-  std::vector<double> pass_cosine_, pass_sine_;  // of each pass in turn: 1, 2, 4, ... factors
-  std::vector<double> cosine_, sine_;            // exp(-2 pi i k / length) to untangle the two
-  std::vector<double> given_real_, given_imaginary_, work_;
+  std::vector<std::size_t> reversed_;
+  std::vector<double> cosine_, sine_, untangle_cosine_, untangle_sine_;
+  std::vector<FftRow> lane_cosine_, lane_sine_, work_;
 };
 
 constexpr int kMostPeaks = 8;

@@ -143,6 +143,25 @@ def test_readings_begin_after_the_least_window(bpm: float, min_window: float) ->
             assert reading.candidate == pytest.approx(bpm, abs=tolerance)
 
 
+def test_what_was_read_before_changes_no_reading() -> None:
+    times = frames(12.0)
+    levels = beat(72.0, times)
+    often, once = Path(), Path()
+    for time, level in zip(times, levels):
+        reading = often.push(float(time), float(level))
+        assert often.window.read(float(time)) == reading  # no sample has come since
+        step, samples = once.resampler.push(float(time), [float(level)])
+        if step == FIRST:
+            once.window.restart(float(time), False)
+        rows = np.zeros((len(samples), _core.SIGNALS))
+        rows[:, :1] = samples
+        once.window.push(rows)
+    assert once.window.read(float(times[-1])) == reading
+    assert reading.status == rf.Status.OK
+    often.window.restart(12.0, False)
+    assert often.window.read(12.0).status == rf.Status.WARMING_UP
+
+
 def test_a_reading_has_a_candidate_where_there_is_a_peak_and_a_heart_rate_where_it_is_ok() -> None:
     times = frames(11.0)
     for reading in read(times, beat(72.0, times), min_confidence=1.0):

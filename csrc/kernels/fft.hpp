@@ -1,13 +1,18 @@
-// The passes of a fast Fourier transform, as plain loops: every backend's file is compiled for its
-// own processors, and the compiler makes vectors of them. `V` is the backend's vector, which is
-// only here for its name: see body.hpp.
+// A fast Fourier transform of samples that are continued with many zeros, on vectors of doubles.
+// `V` is the backend's vector, for its width and its name: see body.hpp.
+//
+// Of kFftLanes * points complex values z,
+//   Z[kFftLanes m + r] = sum over n of (z[n] exp(-2 pi i r n / half)) exp(-2 pi i m n / points),
+// which is, for each lane r, a transform of `points` values: what lies beyond them is added to the
+// first ones. All lanes are alike but for the factors at the beginning, and the result is in order.
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 
 #include "kernels.hpp"
 
-// The neighbours of one pass: the loops below go over blocks that never overlap.
+// The neighbours of one pass: the loop below writes what it does not read.
 #if defined(__clang__)
 #define RPPG_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
@@ -16,118 +21,147 @@
 
 namespace rppg {
 
+// A vector of so many doubles. (gcc takes no size that depends on a template's argument.)
+template <std::size_t kCount>
+struct DoublesOf;
+template <>
+struct DoublesOf<2> {
+  using Type = double __attribute__((vector_size(16)));
+};
+template <>
+struct DoublesOf<4> {
+  using Type = double __attribute__((vector_size(32)));
+};
+template <>
+struct DoublesOf<8> {
+  using Type = double __attribute__((vector_size(64)));
+};
+
 template <class V>
 struct Fft {
-  // What a pass finds in its blocks, of which the first lies at `real` and `imaginary`.
-  struct Blocks {
-    const double *real, *imaginary;
-    std::size_t span;
-    double re(std::size_t block, std::size_t k) const { return real[block * span + k]; }
-    double im(std::size_t block, std::size_t k) const { return imaginary[block * span + k]; }
-  };
-  // As it is before the first pass that does more than to repeat what is followed by zeros.
-  struct Repeated {
-    double real[4], imaginary[4];
-    double re(std::size_t block, std::size_t) const { return real[block]; }
-    double im(std::size_t block, std::size_t) const { return imaginary[block]; }
+  static constexpr std::size_t kDoubles = V::kWidth / 2;
+  static_assert(kFftLanes % kDoubles == 0, "lanes are whole vectors");
+  using Doubles = typename DoublesOf<kDoubles>::Type;
+
+  struct Complexes {
+    Doubles re, im;
+    friend Complexes operator+(Complexes a, Complexes b) { return {a.re + b.re, a.im + b.im}; }
+    friend Complexes operator-(Complexes a, Complexes b) { return {a.re - b.re, a.im - b.im}; }
   };
 
-  // One pair of blocks of a pass: (a, b) -> (a + w b, a - w b).
-  template <class In>
-  static void butterflies(std::size_t span, const double* cosine, const double* sine, In in,
-                          double* real, double* imaginary) {
-    RPPG_INDEPENDENT
-    for (std::size_t k = 0; k < span; ++k) {
-      const double re = cosine[k] * in.re(1, k) - sine[k] * in.im(1, k);
-      const double im = cosine[k] * in.im(1, k) + sine[k] * in.re(1, k);
-      const double first_re = in.re(0, k), first_im = in.im(0, k);
-      real[k + span] = first_re - re;
-      imaginary[k + span] = first_im - im;
-      real[k] = first_re + re;
-      imaginary[k] = first_im + im;
-    }
+  static Doubles load(const double* from) {
+    Doubles out;
+    std::memcpy(&out, from, sizeof out);
+    return out;
+  }
+  static Complexes load(const double* real, const double* imaginary, std::size_t at) {
+    return {load(real + at), load(imaginary + at)};
+  }
+  static void store(Complexes value, double* real, double* imaginary, std::size_t at) {
+    std::memcpy(real + at, &value.re, sizeof value.re);
+    std::memcpy(imaginary + at, &value.im, sizeof value.im);
   }
 
-  // The passes of `span` and 2 * span on four blocks at once: half the trips to memory. Factors of
-  // the second pass's upper half are those of the lower half, turned by a quarter.
-  template <class In>
-  static void double_butterflies(std::size_t span, const double* cosine, const double* sine, In in,
-                                 double* real, double* imaginary) {
-    const double *const cosine2 = cosine + span, *const sine2 = sine + span;  // of the second pass
-    double *const real1 = real + span, *const real2 = real1 + span, *const real3 = real2 + span;
-    double* const imaginary1 = imaginary + span;
-    double* const imaginary2 = imaginary1 + span;
-    double* const imaginary3 = imaginary2 + span;
-    RPPG_INDEPENDENT
-    for (std::size_t k = 0; k < span; ++k) {
-      const double re1 = cosine[k] * in.re(1, k) - sine[k] * in.im(1, k);
-      const double im1 = cosine[k] * in.im(1, k) + sine[k] * in.re(1, k);
-      const double re3 = cosine[k] * in.re(3, k) - sine[k] * in.im(3, k);
-      const double im3 = cosine[k] * in.im(3, k) + sine[k] * in.re(3, k);
-      const double sum_re = in.re(0, k) + re1, sum_im = in.im(0, k) + im1;
-      const double difference_re = in.re(0, k) - re1, difference_im = in.im(0, k) - im1;
-      const double even_re = in.re(2, k) + re3, even_im = in.im(2, k) + im3;
-      const double odd_re = in.re(2, k) - re3, odd_im = in.im(2, k) - im3;
-      const double low_re = cosine2[k] * even_re - sine2[k] * even_im;
-      const double low_im = cosine2[k] * even_im + sine2[k] * even_re;
-      const double high_re = cosine2[k] * odd_im + sine2[k] * odd_re;
-      const double high_im = sine2[k] * odd_im - cosine2[k] * odd_re;
-      real[k] = sum_re + low_re;
-      imaginary[k] = sum_im + low_im;
-      real2[k] = sum_re - low_re;
-      imaginary2[k] = sum_im - low_im;
-      real1[k] = difference_re + high_re;
-      imaginary1[k] = difference_im + high_im;
-      real3[k] = difference_re - high_re;
-      imaginary3[k] = difference_im - high_im;
+  struct Task {
+    const FftTables& tables;
+    const double* samples;
+    std::size_t pairs;
+  };
+
+  // A value of the transforms of the lanes from `lane` on, before their first pass.
+  static Complexes given(const Task& task, std::size_t n, std::size_t lane) {
+    Complexes sum{};
+    for (; n < task.pairs; n += task.tables.points) {
+      const double re = task.samples[2 * n], im = task.samples[2 * n + 1];
+      const Doubles cosine = load(task.tables.lane_cosine[n].values + lane);
+      const Doubles sine = load(task.tables.lane_sine[n].values + lane);
+      sum = sum + Complexes{re * cosine - im * sine, re * sine + im * cosine};
     }
+    return sum;
   }
 
-  // All passes on `size` values, of which each one that is given stands for `span`. A block is done
-  // with before the next one begins, lest it leave the cache in between.
-  static void transform(const FftTables& tables, const double* given_real,
-                        const double* given_imaginary, std::size_t span, std::size_t size,
-                        double* real, double* imaginary) {
-    constexpr std::size_t kPowersOfFour = 0x55555555;
-    const std::size_t blocks = size / span & kPowersOfFour ? 4 : 2, part = size / blocks;
-    const auto pass = [&](auto in) {
-      const double *cosine = tables.pass_cosine + part - 1, *sine = tables.pass_sine + part - 1;
-      if (blocks == 4)
-        double_butterflies(part, cosine, sine, in, real, imaginary);
-      else
-        butterflies(part, cosine, sine, in, real, imaginary);
-    };
-    if (part == span) {
-      Repeated in{};
-      for (std::size_t i = 0; i < blocks; ++i) {
-        in.real[i] = given_real[i];
-        in.imaginary[i] = given_imaginary[i];
+  static Complexes times(Complexes value, double cosine, double sine) {
+    return {cosine * value.re - sine * value.im, cosine * value.im + sine * value.re};
+  }
+
+  // The rest of two passes, on four values that have their factors: a and b of the first pass, the
+  // sum and the difference of the other two of both.
+  static void join(Complexes a, Complexes b, Complexes even, Complexes odd, Complexes (&out)[4]) {
+    const Complexes sum = a + b, difference = a - b, turned{odd.im, -odd.re};
+    out[0] = sum + even;
+    out[1] = difference + turned;
+    out[2] = sum - even;
+    out[3] = difference - turned;
+  }
+
+  // The first passes, on 1, 2 or 4 values, whose indices are given.
+  static void begin(const Task& task, const std::size_t* indices, std::size_t size, double* real,
+                    double* imaginary) {
+    for (std::size_t lane = 0; lane < kFftLanes; lane += kDoubles) {
+      const auto value = [&](std::size_t i) { return given(task, indices[i], lane); };
+      const auto put = [&](Complexes each, std::size_t i) {
+        store(each, real, imaginary, i * kFftLanes + lane);
+      };
+      const Complexes a = value(0);
+      if (size == 1) {
+        put(a, 0);
+        continue;
       }
-      return pass(in);
+      const Complexes b = value(1);
+      if (size == 2) {
+        put(a + b, 0);
+        put(a - b, 1);
+        continue;
+      }
+      const Complexes c = value(2), d = value(3);
+      Complexes out[4];
+      join(a, b, c + d, c - d, out);
+      for (std::size_t i = 0; i < 4; ++i) put(out[i], i);
     }
-    for (std::size_t at = 0; at < size; at += part)
-      transform(tables, given_real + at / span, given_imaginary + at / span, span, part, real + at,
-                imaginary + at);
-    pass(Blocks{real, imaginary, part});
   }
 
-  static void power(const FftTables& tables, std::size_t given, const double* given_real,
-                    const double* given_imaginary, double* real, double* imaginary, double* power,
-                    std::size_t bins) {
-    transform(tables, given_real, given_imaginary, tables.half / given, tables.half, real,
-              imaginary);
-    untangle(tables, real, imaginary, power, bins);
+  // All passes on `size` values. A quarter is done with before the next one begins, lest it leave
+  // the cache in between.
+  static void transform(const Task& task, const std::size_t* indices, std::size_t size,
+                        double* real, double* imaginary) {
+    if (size <= 4) return begin(task, indices, size, real, imaginary);
+    const std::size_t span = size / 4, part = span * kFftLanes;
+    for (std::size_t i = 0; i < 4; ++i)
+      transform(task, indices + i * span, span, real + i * part, imaginary + i * part);
+    const std::size_t step = task.tables.points / size;
+    const double *const cosines = task.tables.cosine, *const sines = task.tables.sine;
+    for (std::size_t k = 0; k < span; ++k) {
+      const double cosine = cosines[2 * k * step], sine = sines[2 * k * step];
+      const double cosine2 = cosines[k * step], sine2 = sines[k * step];
+      for (std::size_t lane = 0; lane < kFftLanes; lane += kDoubles) {
+        const std::size_t at = k * kFftLanes + lane;
+        const Complexes a = load(real, imaginary, at);
+        const Complexes b = times(load(real, imaginary, at + part), cosine, sine);
+        const Complexes c = load(real, imaginary, at + 2 * part);
+        const Complexes d = times(load(real, imaginary, at + 3 * part), cosine, sine);
+        Complexes out[4];
+        join(a, b, times(c + d, cosine2, sine2), times(c - d, cosine2, sine2), out);
+        for (std::size_t i = 0; i < 4; ++i) store(out[i], real, imaginary, at + i * part);
+      }
+    }
+  }
+
+  static void power(const FftTables& tables, const double* samples, std::size_t pairs, FftRow* real,
+                    FftRow* imaginary, double* power, std::size_t bins) {
+    transform({tables, samples, pairs}, tables.reversed, tables.points, real->values,
+              imaginary->values);
+    untangle(tables, real->values, imaginary->values, power, bins);
   }
 
   // Two transforms of half the length, in one, -> the transform of the whole.
   static void untangle(const FftTables& tables, const double* real, const double* imaginary,
                        double* power, std::size_t bins) {
-    const std::size_t half = tables.half;
+    const std::size_t half = kFftLanes * tables.points;
     const double sum = real[0] + imaginary[0], difference = real[0] - imaginary[0];
     power[0] = sum * sum;
     if (bins > half) power[half] = difference * difference;
     const double *mirror_real = real + half, *mirror_imaginary = imaginary + half;
-    const double *cosine = tables.cosine, *sine = tables.sine;
+    const double *cosine = tables.untangle_cosine, *sine = tables.untangle_sine;
     const auto end = static_cast<std::ptrdiff_t>(bins < half ? bins : half);
     RPPG_INDEPENDENT
     for (std::ptrdiff_t k = 1; k < end; ++k) {

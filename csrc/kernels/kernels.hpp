@@ -96,11 +96,18 @@ struct alignas(kAlignment) StudentScratch {
 };
 static_assert(2 * kPairPixels * kMaps2 <= kTiles * kTileStride, "two pairs of rows fit");
 
-// Of a transform of 2 * half real samples, as one of `half` complex ones: the factors of all passes
-// in turn, 1, 2, 4, ... of them, and those that take the halves apart.
+// Of a transform of real samples in pairs, each one complex value, see fft.hpp. Lanes are as many
+// as the widest vector's doubles.
+inline constexpr std::size_t kFftLanes = 8;
+struct alignas(kAlignment) FftRow {
+  double values[kFftLanes];
+};
 struct FftTables {
-  std::size_t half;
-  const double *pass_cosine, *pass_sine, *cosine, *sine;
+  std::size_t points;                             // complex values of each lane, a power of two
+  const std::size_t* reversed;                    // their indices with their bits reversed
+  const double *cosine, *sine;                    // exp(-2 pi i k / points), k < points
+  const FftRow *lane_cosine, *lane_sine;          // [n][r], exp(-2 pi i n r / (kFftLanes * points))
+  const double *untangle_cosine, *untangle_sine;  // exp(-pi i k / (kFftLanes * points))
 };
 
 // A convolution over maps of float32, [y][x][channel], with stride 1 and no border, and the PReLU
@@ -147,12 +154,10 @@ struct Kernels {
   void (*correlate)(const float* rows, int count, const float* real, const float* imaginary,
                     float* sums);
 
-  // Power of the first `bins` <= half + 1 lines of the spectrum of `given` complex values, 2, 4,
-  // ... or half of them, in the order of reversed bits, continued with zeros. The other two buffers
-  // are to work in, for `half` values. None need be aligned.
-  void (*power)(const FftTables& tables, std::size_t given, const double* given_real,
-                const double* given_imaginary, double* real, double* imaginary, double* power,
-                std::size_t bins);
+  // Power of the first `bins` <= kFftLanes * points + 1 lines of the spectrum of `pairs` pairs of
+  // samples, continued with zeros. The other two buffers are to work in, `points` rows each.
+  void (*power)(const FftTables& tables, const double* samples, std::size_t pairs, FftRow* real,
+                FftRow* imaginary, double* power, std::size_t bins);
 
   // A row of `width` output pixels from `layer.size` rows of input. Rows need not be aligned.
   void (*convolve)(const Convolution& layer, const float* const* rows, int width, float* out);
