@@ -37,5 +37,5 @@ def test_what_readings_are_worth_stands_in_the_text() -> None:
     assert trust_as_markdown(found["table"]) in text
     assert trust_as_markdown(found["kinds"]) in text
     assert found["min_confidence"] == rf.PulseSettings().min_confidence
-    header = (ROOT / "csrc" / "confidence_weights.hpp").read_text(encoding="utf-8")
+    header = (ROOT / "csrc" / "reading" / "confidence_weights.hpp").read_text(encoding="utf-8")
     assert found["source"]["sha256"][:12] in header

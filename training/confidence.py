@@ -1,11 +1,11 @@
 r"""Fit the confidence of a reading.
 
     python -m training.confidence --videos FOLDERS... --pulse CLIPS... --none CLIPS... \
-        --out csrc/confidence_weights.hpp
+        --out csrc/reading/confidence_weights.hpp
 
 takes the peaks, right and wrong, in windows of real videos with a pulse put into the skin and
 without one (``training.data.inject``), and of synthetic clips with a pulse and without one
-(``training.data.trials``), and writes the small networks that ``csrc/confidence.cpp`` runs: one for
+(``training.data.trials``), and writes the small networks that ``csrc/reading/confidence.cpp`` runs: one for
 the methods that use the student, one for the classical methods. What they are worth on other people
 and clips: ``training.trust`` and ``training.real``.
 """

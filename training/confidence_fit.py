@@ -28,7 +28,7 @@ FOLDS = 5
 HIDDEN = 24
 STEPS = 60
 WEIGHT_DECAY = 2e-4
-FARTHEST = 3.0  # as kFarthest in csrc/confidence.cpp
+FARTHEST = 3.0  # as kFarthest in csrc/reading/confidence.cpp
 MEMBERS = 8
 """Networks that are fitted; their mean logit is one network of so many times the hidden units."""
 
@@ -45,7 +45,7 @@ class Model:
     output_bias: float
 
     def __call__(self, said: Floats) -> Floats:
-        """Give confidences; the arithmetic of csrc/confidence.cpp."""
+        """Give confidences; the arithmetic of csrc/reading/confidence.cpp."""
         x = np.clip((said - self.mean) / self.deviation, -FARTHEST, FARTHEST)
         hidden = np.maximum(x @ self.hidden_weights.T + self.hidden_bias, 0)
         logit = hidden @ self.output_weights + self.output_bias
@@ -128,7 +128,7 @@ class TrackModel:
     bias: float
 
     def __call__(self, evidence: Floats) -> Floats:
-        """Give confidences; the arithmetic of csrc/confidence.cpp."""
+        """Give confidences; the arithmetic of csrc/reading/confidence.cpp."""
         return np.asarray(1 / (1 + np.exp(-(evidence @ self.weights + self.bias))))
 
 

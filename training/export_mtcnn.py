@@ -8,7 +8,7 @@ Run once; the result is shipped in ``rppg_fast/assets``::
 Without an argument the weights come from the installed package; neither way imports it, because
 it needs torchvision and we need three weight files.
 
-``csrc/face/networks.cpp`` runs them. Tensors are called ``network.layer.part``, such as
+``csrc/face/weights.cpp`` runs them. Tensors are called ``network.layer.part``, such as
 ``pnet.conv1.weight``; what they hold is what facenet-pytorch's ``PNet``, ``RNet`` and ``ONet``
 hold, laid out otherwise:
 

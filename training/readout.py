@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 
 
 FIRST, NEXT, GAP, HOLE = range(4)
-"""What the native resampler says of a value: see ``csrc/clock.hpp``."""
+"""What the native resampler says of a value: see ``csrc/signal/clock.hpp``."""
 
 
 class SignalStream:

@@ -61,7 +61,7 @@ def tracks(seen: Candidates, confidence: Floats) -> tuple[Floats, Floats, Floats
 
 
 def chosen_peak(confidence: Floats, highest: NDArray[np.bool_]) -> int:
-    """Choose the peak that a reading of a window is about, as ``csrc/pulse.cpp`` does."""
+    """Choose the peak that a reading of a window is about, as ``csrc/reading/window.cpp`` does."""
     first = np.where(highest, confidence, -1.0)
     if first.max() >= PULSE.min_confidence:
         return int(first.argmax())

@@ -1,0 +1,65 @@
+"""Folders of the engine and of the training stand in an order: none uses one that comes later."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+#: Folders of ``csrc`` from the first to the last: each may use itself and those on lower lines.
+ENGINE = {
+    "kernels": 0,
+    "frame": 1,
+    "network": 2,
+    "cuda": 3,
+    "signal": 3,
+    "reading": 4,
+    "face": 4,
+    "monitor": 5,
+    "capi": 6,
+    "python": 6,
+    "program": 6,
+}
+#: Headers that lie in no folder of the order.
+ANYWHERE = {"rppg_fast.h"}
+
+
+def includes() -> list[tuple[str, str]]:
+    """Return a pair (file, file that it includes) for every quoted include, relative to csrc."""
+    found = []
+    for file in sorted((ROOT / "csrc").glob("**/*.[chk]*")):
+        if file.suffix not in {".h", ".hpp", ".cpp", ".cu"}:
+            continue
+        for name in re.findall(r'^#include "([^"]+)"', file.read_text(encoding="utf-8"), re.M):
+            beside = (file.parent / name).resolve()
+            other = beside if beside.is_file() else ROOT / "csrc" / name
+            if other.is_file():
+                found.append(
+                    (str(file.relative_to(ROOT / "csrc")), str(other.relative_to(ROOT / "csrc")))
+                )
+            else:
+                assert name in ANYWHERE, f"{file} includes {name}, which is not there"
+    return found
+
+
+def test_every_folder_of_the_engine_has_a_place() -> None:
+    folders = {path.name for path in (ROOT / "csrc").iterdir() if path.is_dir()}
+    assert folders == {*ENGINE, "include"}
+
+
+def test_no_file_of_the_engine_includes_one_of_a_later_folder() -> None:
+    pairs = includes()
+    assert len(pairs) > len(ENGINE), "the includes are read"
+    upwards = [
+        f"{file} includes {other}"
+        for file, other in pairs
+        if file.split("/")[0] != other.split("/")[0]
+        and ENGINE[file.split("/")[0]] <= ENGINE[other.split("/")[0]]
+    ]
+    assert not upwards
+
+
+def test_the_program_uses_the_c_interface_alone() -> None:
+    others = {other.split("/")[0] for file, other in includes() if file.startswith("program/")}
+    assert others <= {"program"}
