@@ -8,11 +8,12 @@
 //   motion              1e-6 relative to the largest magnitude
 //   power               1e-12 relative to the largest
 //   correlate           1e-6 of the sum of magnitudes, times the square root of the rows
-//   the student network 1e-5 of the standard deviation of its output on real motion
+//   the networks        1e-5 of the standard deviation of their output on real motion
 //   convolve, pool      of the networks made of them 1e-5 of the largest output
-// `amx` rounds the inputs and weights of the second convolution to bf16: 2e-3 at the output of the
-// weights that ship, which is in standard deviations of the label. It never ran on a processor that
-// has AMX; it was tested with its instructions carried out in software.
+// `amx` rounds the inputs and weights of the student's second convolution to bf16: 2e-3 at the
+// output of the weights that ship, which is in standard deviations of the label. It never ran on a
+// processor that has AMX; it was tested with its instructions carried out in software. Its teacher
+// is that of `avx512`.
 #pragma once
 
 #include <cstddef>
@@ -23,20 +24,19 @@
 
 namespace rppg {
 
-// The first maps carry a border of one zero pixel, so that the second convolution has no edge.
-inline constexpr int kPadded1 = kSide1 + 2;
+inline constexpr int kAlignment = 64;
 
-// Both convolutions are computed by Winograd's minimal filtering, which trades multiplications for
+// Maps that a convolution reads carry a border of one zero pixel, so that it has no edge.
+inline constexpr int kPadded = kSide + 2, kPadded1 = kSide1 + 2;
+
+// Convolutions are computed by Winograd's minimal filtering, which trades multiplications for
 // additions (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
-// Six outputs from eight inputs by 8 products in place of 18; the first one down its columns only,
-// the second one in both directions. Of 36 and 18 rows, sixes leave no rest.
+// Six outputs from eight inputs by 8 products in place of 18; that of the three colours down its
+// columns only, the others in both directions. Of 36 and 18 rows, sixes leave no rest.
 inline constexpr int kTileSide = 6;
 inline constexpr int kTilePoints = kTileSide + 2;
-inline constexpr int kTilesAcross = kSide1 / kTileSide;
+inline constexpr int kPoints = kTilePoints * kTilePoints;
 static_assert(kSide % kTileSide == 0 && kSide1 % kTileSide == 0, "no rest");
-inline constexpr int kTiles = kTilesAcross * kTilesAcross;
-
-inline constexpr int kAlignment = 64;
 
 // So many parts of two rows of bytes fit 16 bits.
 inline constexpr int kMostParts = 128;
@@ -45,8 +45,8 @@ static_assert(2 * kSide <= kMostParts, "two pixels that share their chroma");
 // Values in a row of the witnesses, and with filling: three of the widest vectors.
 inline constexpr int kWitnessValues = 36, kWitnessRow = 48;
 
-// Maps are kept in blocks of 16, a cache line and the widest vector; the products of the second
-// convolution are made for 32 maps at a time, so that they and their inputs stay in the cache.
+// Maps are kept in blocks of 16, a cache line and the widest vector; the products of tiles are made
+// for 32 maps at a time, so that they and their inputs stay in the cache.
 inline constexpr int kBlock = 16;
 inline constexpr int kHalf = kMaps2 / 2;
 
@@ -55,13 +55,29 @@ inline constexpr int kTileRows = 13;
 inline constexpr int kPairPixels = 3 * kTileRows;
 static_assert(kPairPixels >= kPadded1 + kSide1, "three tiles hold two rows");
 
-// Weights as the kernels read them: transformed for Winograd, the output map fastest, and
-// multiplied by 2 log2(e), so that tanh begins with a power of two.
+// A convolution in tiles, kDown rows of them at a time.
+template <int kOfSide, int kFrom, int kTo>
+struct TileLayer {
+  static constexpr int kSide = kOfSide, kIn = kFrom, kOut = kTo;  // pixels, maps
+  static constexpr int kRow = kSide + 2;                          // pixels of the padded input
+  static constexpr int kAcross = kSide / kTileSide, kDown = 3;
+  static constexpr int kTiles = kDown * kAcross;
+  static_assert(kSide % kTileSide == 0 && kAcross % kDown == 0 && kOut % kHalf == 0, "no rest");
+};
+using Student2 = TileLayer<kSide1, kMaps1, kMaps2>;
+using Teacher2 = TileLayer<kSide, kMaps1, kMaps1>;
+using Teacher3 = Student2;
+using Teacher4 = TileLayer<kSide1, kMaps2, kMaps2>;
+template <class Layer>
+using TileWeights =
+    float[Layer::kOut / kHalf][kPoints][Layer::kIn * kHalf];  // [half][point][in][map]
+
+// The student's weights as the kernels read them: transformed for Winograd, the output map fastest,
+// and multiplied by 2 log2(e), so that tanh begins with a power of two.
 struct alignas(kAlignment) PackedWeights {
   float conv1[kTilePoints * kColours * 3 * kMaps1];  // [point][colour][kx][map]
   float conv1_bias[kMaps1];                          // [map]
-  float conv2[kMaps2 / kHalf][kTilePoints * kTilePoints]
-             [kMaps1 * kHalf];                      // [half][point][map1][map2]
+  TileWeights<Student2> conv2;
   float conv2_bias[kMaps2];                         // [map2]
   float fully_connected[kSide2 * kSide2 * kMaps2];  // [y][x][map2]
   float fully_connected_bias;
@@ -74,27 +90,74 @@ struct alignas(kAlignment) PackedWeights {
   alignas(kAlignment) float rest2[3][kPairPixels][kMaps2];  // [rows][pixel][map2]
 };
 
-// Rows of the first convolution's input, with a zero pixel on either side.
+// Units of the teacher's hidden layer whose weights lie together.
+inline constexpr int kUnits = 64;
+
+// The convolutions of one of the teacher's branches, likewise.
+struct alignas(kAlignment) PackedBranch {
+  float conv1[kTilePoints * kColours * 3 * kMaps1];
+  float conv1_bias[kMaps1];
+  TileWeights<Teacher2> conv2;
+  float conv2_bias[kMaps1];
+  TileWeights<Teacher3> conv3;
+  float conv3_bias[kMaps2];
+  TileWeights<Teacher4> conv4;
+  float conv4_bias[kMaps2];
+};
+
+// The teacher's. Weights of attention are multiplied by -log2(e), since that is how a sigmoid
+// begins, those of the hidden layer by 2 log2(e).
+struct alignas(kAlignment) PackedTeacher {
+  PackedBranch motion, appearance;
+  float attention1[kMaps1], attention2[kMaps2];        // [map]
+  float hidden[kHidden / kUnits][kFeatures * kUnits];  // [some units][y][x][map2][unit of them]
+  float hidden_bias[kHidden], output[kHidden];         // [unit]
+  float attention1_bias, attention2_bias, output_bias;
+};
+
+// Rows of the colours' convolution's input, with a zero pixel on either side.
 inline constexpr int kRowStride = kSide + 4;
-// Of the first products: columns and maps at a time.
+// Of its products: columns and maps at a time.
 inline constexpr int kAcross1 = 6;
 inline constexpr int kMapsAtOnce = 2 * kBlock;
 // From one tile's products to the next; odd in cache lines, lest they fall into the same ones.
-inline constexpr int kTileStride = kTilePoints * kTilePoints * kHalf + kBlock;
+inline constexpr int kTileStride = kPoints * kHalf + kBlock;
 
 // Working memory of one forward pass. The zero borders are written once, by `clear_borders`.
+struct alignas(kAlignment) ColourScratch {
+  float rows[kTilePoints * kColours * kRowStride];       // [point][colour][x], padded
+  float products[kTilePoints * kAcross1 * kMapsAtOnce];  // [point][x][map of the block]
+};
+template <class Layer>
+struct alignas(kAlignment) TileScratch {
+  float band[kTilePoints * Layer::kRow * kBlock];   // [point][x][map of the vector]
+  float tiles[kPoints][Layer::kTiles][Layer::kIn];  // [point][tile][map]
+  float products[Layer::kTiles * kTileStride];      // [tile][point][map of the half]
+};
 struct alignas(kAlignment) StudentScratch {
-  float rows[kTilePoints * kColours * kRowStride];            // [point][colour][x], padded
-  float products1[kTilePoints * kAcross1 * kMapsAtOnce];      // [point][x][map of the block]
+  ColourScratch colours;
   float maps1[kMaps1 / kBlock][kPadded1 * kPadded1][kBlock];  // [block][y][x][map], padded
-  float band[kTilePoints * kPadded1 * kBlock];                // [point][x][map of the vector]
-  float tiles[kTilePoints * kTilePoints][kTiles][kMaps1];     // [point][tile][map1]
-  float products2[kTiles * kTileStride];                      // [tile][point][map2 of the half]
+  TileScratch<Student2> tiles2;
   // `amx`: the first maps as bf16, padded; the last pixel is read for a sum that nobody uses. Of
   // the products, it uses [pair of rows][pixel][map2].
   alignas(kAlignment) std::uint16_t rounded1[kPadded1 * kPadded1 + 1][kMaps1];  // [y][x][map]
 };
-static_assert(2 * kPairPixels * kMaps2 <= kTiles * kTileStride, "two pairs of rows fit");
+static_assert(2 * kPairPixels * kMaps2 <= Student2::kTiles * kTileStride, "two pairs of rows fit");
+
+struct alignas(kAlignment) TeacherScratch {
+  ColourScratch colours;
+  float maps1[kMaps1 / kBlock][kPadded * kPadded][kBlock];    // [block][y][x][map], padded
+  float maps2[kMaps1 / kBlock][kPadded1 * kPadded1][kBlock];  // likewise, pooled
+  float maps3[kMaps2 / kBlock][kPadded1 * kPadded1][kBlock];
+  float features[kSide2 * kSide2][kMaps2];  // [y][x][map], pooled
+  float mask1[kSide * kSide];               // [y][x]
+  float mask2[(kSide1 * kSide1 + kBlock - 1) / kBlock * kBlock];
+  union {  // of one layer at a time, and without borders
+    TileScratch<Teacher2> tiles2;
+    TileScratch<Teacher3> tiles3;
+    TileScratch<Teacher4> tiles4;
+  };
+};
 
 // Of a transform of real samples in pairs, each one complex value, see fft.hpp. Lanes are as many
 // as the widest vector's doubles.
@@ -148,6 +211,10 @@ struct Kernels {
 
   // The student network: motion, [colour][y][x], not necessarily aligned, -> change of the pulse.
   float (*change)(const PackedWeights& weights, const float* motion, StudentScratch& scratch);
+
+  // The teacher network: the same, of motion and of the appearance before it, which is likewise.
+  float (*teacher_change)(const PackedTeacher& weights, const float* motion,
+                          const float* appearance, TeacherScratch& scratch);
 
   // Adds to sums[0..1][k], k < kWitnessValues, over `count` rows, row[k] times the row's `real` and
   // times its `imaginary` number. Rows and sums are kWitnessRow apart; none need be aligned.
