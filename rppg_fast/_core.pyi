@@ -118,7 +118,7 @@ OBSERVED: int
 SIGNALS: int
 """Number of signals of a frame in a window: the sum of the network's output, then ``observe``'s."""
 EVIDENCE: int
-"""Number of features of a candidate, in the order of ``Testimony`` in csrc/reading/region_signals.hpp."""
+"""Number of features of a candidate: ``Testimony`` in csrc/reading/region_signals.hpp."""
 EVIDENCE_SNR: int
 EVIDENCE_HEIGHT: int
 EVIDENCE_COVERAGE: int
@@ -746,7 +746,7 @@ class Stream:
     def start(self) -> float: ...
 
 class Recording:
-    """Which readings of a stream count, and their common heart rate; see ``csrc/reading/summary.hpp``."""
+    """Which readings of a stream count, and their heart rate; see ``csrc/reading/summary.hpp``."""
 
     def __init__(self, step: float, max_gap: float, min_confidence: float) -> None: ...
     def take(
@@ -773,7 +773,7 @@ class Recording:
         """
 
 class Patience:
-    """Tells when a face without a pulse makes room for another; see ``csrc/reading/patience.hpp``."""
+    """Tells when a face without a pulse makes room; see ``csrc/reading/patience.hpp``."""
 
     def __init__(self, window: float) -> None: ...
     def restart(self) -> None:

@@ -42,7 +42,7 @@ struct FaceNetworks {
   FaceNetwork propose, refine, output;
 };
 
-// Reads the safetensors file of training/export_mtcnn.py, held in memory. Throws
+// Reads the safetensors file of training/models/export_mtcnn.py, held in memory. Throws
 // std::invalid_argument whose message begins with `source` and says what is wrong.
 std::shared_ptr<const FaceNetworks> read_face_networks(const void* data, std::size_t size,
                                                        const std::string& source);

@@ -9,7 +9,7 @@
 
 namespace rppg {
 
-// Of a peak of a window, from 0 to 1: a small network, fitted by training/confidence.py to windows
+// Of a peak of a window, from 0 to 1: a small network, fitted by training/confidence/train.py to windows
 // with and without a pulse, one for the methods that use the student and one for the others; 0
 // where an item of `said` is not a finite number.
 double confidence(Method method, const Testimony& said);
@@ -29,7 +29,7 @@ struct TrackEvidence {
 // these are; and the time from one window to the next, s.
 TrackEvidence track_evidence(const std::vector<double>& confidences, double coverage, double step);
 
-// Of such a track, from 0 to 1: logistic, fitted by training/confidence.py.
+// Of such a track, from 0 to 1: logistic, fitted by training/confidence/train.py.
 double recording_confidence(const TrackEvidence& evidence);
 
 }  // namespace rppg
