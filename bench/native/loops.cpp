@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "monitor/stream.hpp"
+#include "network/student.hpp"
 
 namespace {
 

@@ -35,7 +35,7 @@ inline constexpr int kPadded = kSide + 2, kPadded1 = kSide1 + 2;
 // columns only, the others in both directions. Of 36 and 18 rows, sixes leave no rest.
 inline constexpr int kTileSide = 6;
 inline constexpr int kTilePoints = kTileSide + 2;
-inline constexpr int kPoints = kTilePoints * kTilePoints;
+inline constexpr int kSquarePoints = kTilePoints * kTilePoints;
 static_assert(kSide % kTileSide == 0 && kSide1 % kTileSide == 0, "no rest");
 
 // So many parts of two rows of bytes fit 16 bits.
@@ -70,7 +70,7 @@ using Teacher3 = Student2;
 using Teacher4 = TileLayer<kSide1, kMaps2, kMaps2>;
 template <class Layer>
 using TileWeights =
-    float[Layer::kOut / kHalf][kPoints][Layer::kIn * kHalf];  // [half][point][in][map]
+    float[Layer::kOut / kHalf][kSquarePoints][Layer::kIn * kHalf];  // [half][point][in][map]
 
 // The student's weights as the kernels read them: transformed for Winograd, the output map fastest,
 // and multiplied by 2 log2(e), so that tanh begins with a power of two.
@@ -91,7 +91,7 @@ struct alignas(kAlignment) PackedWeights {
 };
 
 // Units of the teacher's hidden layer whose weights lie together.
-inline constexpr int kUnits = 64;
+inline constexpr int kUnitsAtOnce = 64;
 
 // The convolutions of one of the teacher's branches, likewise.
 struct alignas(kAlignment) PackedBranch {
@@ -109,9 +109,10 @@ struct alignas(kAlignment) PackedBranch {
 // begins, those of the hidden layer by 2 log2(e).
 struct alignas(kAlignment) PackedTeacher {
   PackedBranch motion, appearance;
-  float attention1[kMaps1], attention2[kMaps2];        // [map]
-  float hidden[kHidden / kUnits][kFeatures * kUnits];  // [some units][y][x][map2][unit of them]
-  float hidden_bias[kHidden], output[kHidden];         // [unit]
+  float attention1[kMaps1], attention2[kMaps2];  // [map]
+  float hidden[kTeacherHidden / kUnitsAtOnce]
+              [kFeatures * kUnitsAtOnce];  // [some units][y][x][map2][unit of them]
+  float hidden_bias[kTeacherHidden], output[kTeacherHidden];  // [unit]
   float attention1_bias, attention2_bias, output_bias;
 };
 
@@ -121,7 +122,7 @@ inline constexpr int kRowStride = kSide + 4;
 inline constexpr int kAcross1 = 6;
 inline constexpr int kMapsAtOnce = 2 * kBlock;
 // From one tile's products to the next; odd in cache lines, lest they fall into the same ones.
-inline constexpr int kTileStride = kPoints * kHalf + kBlock;
+inline constexpr int kTileStride = kSquarePoints * kHalf + kBlock;
 
 // Working memory of one forward pass. The zero borders are written once, by `clear_borders`.
 struct alignas(kAlignment) ColourScratch {
@@ -130,9 +131,9 @@ struct alignas(kAlignment) ColourScratch {
 };
 template <class Layer>
 struct alignas(kAlignment) TileScratch {
-  float band[kTilePoints * Layer::kRow * kBlock];   // [point][x][map of the vector]
-  float tiles[kPoints][Layer::kTiles][Layer::kIn];  // [point][tile][map]
-  float products[Layer::kTiles * kTileStride];      // [tile][point][map of the half]
+  float band[kTilePoints * Layer::kRow * kBlock];         // [point][x][map of the vector]
+  float tiles[kSquarePoints][Layer::kTiles][Layer::kIn];  // [point][tile][map]
+  float products[Layer::kTiles * kTileStride];            // [tile][point][map of the half]
 };
 struct alignas(kAlignment) StudentScratch {
   ColourScratch colours;

@@ -14,7 +14,7 @@ constexpr int kMaps2 = 64;
 constexpr int kSide2 = kSide1 / 2;
 constexpr int kFeatures = kMaps2 * kSide2 * kSide2;
 // Of its teacher, whose four convolutions make maps of the same sizes, the hidden layer's units.
-constexpr int kHidden = 128;
+constexpr int kTeacherHidden = 128;
 
 // The normalised motion of two frames a and b in [0, 1]:
 // clamp((b - a) / (a + b + offset), +-limit) * gain.

@@ -155,22 +155,23 @@ struct TeacherKernels {
 
   static float connect(const PackedTeacher& weights, const float* features) {
     // As many sums as the registers hold.
-    constexpr int kC = std::min(kUnits / kWidth, V::kFewRegisters ? 8 : 16);
+    constexpr int kC = std::min(kUnitsAtOnce / kWidth, V::kFewRegisters ? 8 : 16);
     constexpr int kRow = kSide2 * kMaps2;
     double change = static_cast<double>(weights.output_bias);
-    for (int first = 0; first < kHidden; first += kUnits) {
-      alignas(kAlignment) float sums[kUnits], part[kUnits];
-      std::copy_n(weights.hidden_bias + first, kUnits, sums);
+    for (int first = 0; first < kTeacherHidden; first += kUnitsAtOnce) {
+      alignas(kAlignment) float sums[kUnitsAtOnce], part[kUnitsAtOnce];
+      std::copy_n(weights.hidden_bias + first, kUnitsAtOnce, sums);
       // Row by row, since rounding errors grow with the length of a sum.
       for (int y = 0; y < kSide2; ++y) {
-        for (int unit = 0; unit < kUnits; unit += kC * kWidth)
+        for (int unit = 0; unit < kUnitsAtOnce; unit += kC * kWidth)
           Net::template multiply<1, kC, 1, kRow>(
-              features + y * kRow, 0, 0, weights.hidden[first / kUnits] + y * kRow * kUnits + unit,
-              kUnits, part + unit, kUnits);
-        for (int i = 0; i < kUnits; i += kWidth)
+              features + y * kRow, 0, 0,
+              weights.hidden[first / kUnitsAtOnce] + y * kRow * kUnitsAtOnce + unit, kUnitsAtOnce,
+              part + unit, kUnitsAtOnce);
+        for (int i = 0; i < kUnitsAtOnce; i += kWidth)
           (V::load(sums + i) + V::load(part + i)).store(sums + i);
       }
-      for (int i = 0; i < kUnits; i += kWidth)
+      for (int i = 0; i < kUnitsAtOnce; i += kWidth)
         (Tanh<V>::tanh(V::load(sums + i)) * V::load(weights.output + first + i)).store(sums + i);
       for (const float sum : sums) change += static_cast<double>(sum);
     }

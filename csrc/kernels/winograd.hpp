@@ -165,11 +165,11 @@ struct Winograd {
   }
 
   template <class Layer>
-  static void multiply_tiles(const float (&weights)[kPoints][Layer::kIn * kHalf],
+  static void multiply_tiles(const float (&weights)[kSquarePoints][Layer::kIn * kHalf],
                              TileScratch<Layer>& s) {
     constexpr int kR = V::kRows, kC = V::kColumns;
     static_assert(Layer::kTiles % kR == 0 && kHalf % (kC * kWidth) == 0, "blocks fill the product");
-    for (int point = 0; point < kPoints; ++point)
+    for (int point = 0; point < kSquarePoints; ++point)
       for (int map = 0; map < kHalf; map += kC * kWidth)
         for (int tile = 0; tile < Layer::kTiles; tile += kR)
           multiply<kR, kC, 1, Layer::kIn>(

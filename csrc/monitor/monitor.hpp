@@ -8,6 +8,7 @@
 #include "face/mtcnn.hpp"
 #include "face/tracker.hpp"
 #include "monitor/stream.hpp"
+#include "network/student.hpp"
 #include "reading/patience.hpp"
 #include "signal/clock.hpp"
 

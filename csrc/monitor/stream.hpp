@@ -1,10 +1,10 @@
-// One face over time: frame -> appearance -> motion -> student -> pulse -> reading.
+// One face over time: frame -> appearance -> motion -> network -> pulse -> reading.
 #pragma once
 
 #include <memory>
 
 #include "frame/resize.hpp"
-#include "network/student.hpp"
+#include "network/network.hpp"
 #include "reading/window.hpp"
 #include "signal/resampler.hpp"
 
@@ -13,8 +13,9 @@ namespace rppg {
 // Not for two threads at once; separate streams are independent.
 class Stream {
  public:
-  // A method that does not use the network needs the student for its kernels alone.
-  Stream(std::shared_ptr<const Student> student, const PulseOptions& options);
+  // A method that does not use the network needs it for its kernels alone. Throws
+  // std::invalid_argument where the method asks for another network.
+  Stream(std::shared_ptr<const Network> network, const PulseOptions& options);
 
   // Takes the frame seen at `time` (s) with the face inside `box`, turned clockwise by `turned`
   // degrees, and reads the window that ends there. The network sees the face upright. Throws
@@ -45,7 +46,8 @@ class Stream {
   // Moves the levels on by what changed since the last frame.
   void advance(const float* previous, const double* observed);
 
-  std::shared_ptr<const Student> student_;
+  std::shared_ptr<const Network> network_;
+  std::unique_ptr<Forward> forward_;
   AreaResize resize_;
   Resampler resampler_;
   PulseWindow pulse_;
@@ -56,11 +58,10 @@ class Stream {
   // the mean colours are scaled, since a pulse is a relative change.
   double levels_[kSignals] = {};
   double observed_[kObserved] = {};  // of the newest appearance
-  double rest_ = 0;                  // what the student says of a face that does not change
+  double rest_ = 0;                  // what the network says of a face that does not change
   int current_ = 0;                  // which of the two appearances is the newest
   alignas(kAlignment) float appearance_[2][kPixels];
   alignas(kAlignment) float motion_[kPixels];
-  StudentScratch scratch_;
 };
 
 }  // namespace rppg

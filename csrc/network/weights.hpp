@@ -1,4 +1,4 @@
-// The student's weights: reading a safetensors file, checking it, packing it for the kernels.
+// The networks' weights: reading a safetensors file, checking it, packing it for the kernels.
 #pragma once
 
 #include <cstddef>
@@ -14,16 +14,18 @@
 namespace rppg {
 
 // A weights file as it is, checked.
-struct StudentFile {
-  std::vector<std::vector<float>> values;
-  MotionKind input;  // the motion that the network was trained on
+struct WeightsFile {
+  std::vector<std::vector<float>> values;  // of each tensor
+  MotionKind input;                        // the motion that the network was trained on
   Metadata metadata;
+};
+struct StudentFile : WeightsFile {
   StudentTensors tensors() const;
 };
 
-// Reads a safetensors file held in memory. It must hold exactly the six float32 tensors of the
-// student in their shapes, all values finite, and the metadata "format", "version" and "input".
-// Throws std::invalid_argument whose message begins with `source` and says what is wrong.
+// Reads a safetensors file held in memory. It must hold exactly the float32 tensors of the network
+// in their shapes, all values finite, and the metadata "format", "version" and "input". Throws
+// std::invalid_argument whose message begins with `source` and says what is wrong.
 StudentFile read_student_file(const void* data, std::size_t size, const std::string& source);
 
 struct StudentWeights {
@@ -37,5 +39,14 @@ std::unique_ptr<const StudentWeights> pack_weights(const StudentFile& file);
 // Both at once.
 std::unique_ptr<const StudentWeights> read_weights(const void* data, std::size_t size,
                                                    const std::string& source);
+
+struct TeacherWeights {
+  PackedTeacher packed;
+  MotionKind input;
+  Metadata metadata;
+};
+
+std::unique_ptr<const TeacherWeights> read_teacher_weights(const void* data, std::size_t size,
+                                                           const std::string& source);
 
 }  // namespace rppg

@@ -7,11 +7,12 @@
 namespace rppg {
 
 // Where a pulse comes from. `fusion` is the network with the colour methods CHROM and POS as second
-// opinions: in each window the most trusted of their peaks is the heart's.
-enum class Method { student, green, ica, chrom, pos, fusion };
-inline constexpr int kMethods = 6;
-inline constexpr const char* kMethodNames[kMethods] = {"student", "green", "ica",
-                                                       "chrom",   "pos",   "fusion"};
+// opinions: in each window the most trusted of their peaks is the heart's. That network is the
+// student; `teacher` is another one.
+enum class Method { student, green, ica, chrom, pos, fusion, teacher };
+inline constexpr int kMethods = 7;
+inline constexpr const char* kMethodNames[kMethods] = {"student", "green",  "ica",    "chrom",
+                                                       "pos",     "fusion", "teacher"};
 
 inline constexpr const char* name_of(Method method) {
   return kMethodNames[static_cast<int>(method)];
@@ -22,12 +23,13 @@ inline Method method_named(const std::string& name) {
   for (int i = 0; i < kMethods; ++i)
     if (name == kMethodNames[i]) return static_cast<Method>(i);
   throw std::invalid_argument(
-      "method must be 'student', 'green', 'ica', 'chrom', 'pos' or 'fusion', is '" + name + "'");
+      "method must be 'student', 'green', 'ica', 'chrom', 'pos', 'fusion' or 'teacher', is '" +
+      name + "'");
 }
 
 // Whether a method runs the network.
 inline constexpr bool uses_network(Method method) {
-  return method == Method::student || method == Method::fusion;
+  return method == Method::student || method == Method::fusion || method == Method::teacher;
 }
 
 enum class Status { warming_up, ok, no_face, low_signal, gap };

@@ -12,6 +12,7 @@
 
 #include "frame/formats.hpp"
 #include "monitor/stream.hpp"
+#include "network/student.hpp"
 #include "reading/ica.hpp"
 
 namespace {

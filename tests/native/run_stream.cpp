@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "monitor/stream.hpp"
+#include "network/student.hpp"
 
 namespace {
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "monitor/stream.hpp"
+#include "network/student.hpp"
 
 namespace {
 
