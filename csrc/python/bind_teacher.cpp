@@ -33,8 +33,8 @@ py::array_t<float> call(const Teacher& teacher, const py::object& motion,
   const Floats appearances = as_pictures(appearance, "appearance");
   const py::ssize_t count = motions.shape(0);
   if (appearances.shape(0) != count)
-    throw py::value_error("motion and appearance must have the same shape, got " +
-                          describe(motions) + " and " + describe(appearances));
+    throw py::value_error("there must be as many motions as appearances, got " +
+                          std::to_string(count) + " and " + std::to_string(appearances.shape(0)));
   py::array_t<float> out(count);
   const float *const moved = motions.data(), *const seen = appearances.data();
   float* const changes = out.mutable_data();

@@ -4,7 +4,8 @@ r"""Turn a checkpoint into a weights file, its card and, if wanted, a golden fil
         --out rppg_fast/assets/student.safetensors --golden tests/fixtures/student_golden.npz
 
 The card lies beside the weights, under their name with `.md`. The golden file belongs to the
-weights that ship; others need none.
+weights that ship; others need none. The network is the one that the checkpoint holds, a student or
+a teacher.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import copy
 import hashlib
 import io
 import json
+import re
 import struct
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar, Union
 
 import numpy as np
 import torch
@@ -25,70 +28,90 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.models.checkpoint import Checkpoint
-from training.models.networks import Student, load_model
+from training.models.networks import Student, Teacher, load_model
 from training.support.command import command
 from training.support.files import replace_file
 
-FORMAT = "rppg_fast.student"
+FORMAT = "rppg_fast."
 VERSION = "1"
 GOLDEN_SEED = 20230
 GOLDEN_EACH = 6  # golden inputs of each random kind
 
 
-def fold(student: Student) -> Student:
+Network = TypeVar("Network", bound=Union[Student, Teacher])
+
+
+def fold(network: Network) -> Network:
     """Fold batch normalisation into the convolutions.
 
     Parameters
     ----------
-    student : Student
+    network : Student or Teacher
         In any precision; not changed.
 
     Returns
     -------
-    Student
+    Student or Teacher
         The same function of its input, computed in float64 and rounded to float32 once, in
-        evaluation mode and with nothing left of batch normalisation: its `state_dict` holds
-        the six tensors of the weights file.
+        evaluation mode and with nothing left of batch normalisation.
     """
-    folded = copy.deepcopy(student).double().eval()
-    for convolution, norm in ((folded.conv1, folded.norm1), (folded.conv2, folded.norm2)):
-        assert isinstance(norm, nn.BatchNorm2d)
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        assert convolution.bias is not None
-        with torch.no_grad():
-            gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            convolution.weight *= gain.view(-1, 1, 1, 1)
-            convolution.bias.copy_((convolution.bias - norm.running_mean) * gain + norm.bias)
-    folded.norm1 = folded.norm2 = nn.Identity()
+    folded = copy.deepcopy(network).double().eval()
+    if isinstance(folded, Student):
+        _fold(folded.conv1, folded.norm1)
+        _fold(folded.conv2, folded.norm2)
+        folded.norm1 = folded.norm2 = nn.Identity()
+    else:
+        for branch in (folded.motion, folded.appearance):
+            for convolution, norm in zip(branch.convs, branch.norms):
+                _fold(convolution, norm)
+            branch.norms = nn.ModuleList(nn.Identity() for _ in branch.norms)
     return folded.float()
 
 
-def load_student(checkpoint: Checkpoint) -> Student:
-    """Rebuild the trained student of a checkpoint, in evaluation mode.
+def _fold(convolution: nn.Module, norm: nn.Module) -> None:
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert convolution.bias is not None
+    with torch.no_grad():
+        gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        convolution.weight *= gain.view(-1, 1, 1, 1)
+        convolution.bias.copy_((convolution.bias - norm.running_mean) * gain + norm.bias)
+
+
+def file_tensors(folded: Student | Teacher) -> dict[str, Tensor]:
+    """Name a folded network's tensors as the weights file does, from ``conv1.weight`` on.
+
+    Those of a teacher's branches are ``motion.conv1.weight`` and so on.
+    """
+    return {
+        re.sub(r"convs\.(\d)", lambda found: f"conv{int(found[1]) + 1}", name): tensor
+        for name, tensor in folded.state_dict().items()
+    }
+
+
+def load_network(checkpoint: Checkpoint) -> Student | Teacher:
+    """Rebuild the trained network of a checkpoint, in evaluation mode.
 
     Raises
     ------
     ValueError
-        If the checkpoint holds another network, one that the engine cannot run, or values that
-        are not finite.
+        If the checkpoint holds a network that the engine cannot run, or values that are not finite.
     """
     config = checkpoint.config
     if (config.activation, config.pooling) != ("tanh", "average"):
         raise ValueError(
-            "the engine runs students with tanh and average pooling, not"
+            "the engine runs networks with tanh and average pooling, not"
             f" {config.activation} and {config.pooling} pooling"
         )
-    student = load_model(checkpoint)
-    if not isinstance(student, Student):
-        raise ValueError("the checkpoint holds a teacher; only students are exported")
-    return student
+    return load_model(checkpoint)
 
 
 def metadata(checkpoint: Checkpoint) -> dict[str, str]:
     """Gather what the weights file says of itself."""
     return {
-        "format": FORMAT,
+        "format": FORMAT + checkpoint.config.network,
         "version": VERSION,
         "input": checkpoint.config.input,
         "training_data": checkpoint.data,
@@ -137,12 +160,29 @@ def golden_motion() -> NDArray[np.float32]:
     return np.concatenate([constant, extreme, noise, smooth, faint]).astype(np.float32)
 
 
-def golden(student: Student, weights: bytes) -> bytes:
-    """Run a student on the golden inputs, for the parity tests of every other implementation.
+def golden_appearance() -> NDArray[np.float32]:
+    """Make appearances to go with ``golden_motion``: black, white, noise, and smooth ones.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        Shape (N, 3, 36, 36), values from 0 to 1, seeded.
+    """
+    count = len(golden_motion())
+    random = np.random.default_rng(GOLDEN_SEED + 1)
+    coarse = torch.from_numpy(random.uniform(size=(count, 3, 6, 6)))
+    seen = nn.functional.interpolate(coarse, size=(36, 36), mode="bilinear").numpy()
+    seen[0], seen[1] = 0.0, 1.0
+    seen[2:6] = random.uniform(size=seen[2:6].shape)
+    return seen.astype(np.float32)
+
+
+def golden(network: Student | Teacher, weights: bytes) -> bytes:
+    """Run a network on the golden inputs, for the parity tests of every other implementation.
 
     Parameters
     ----------
-    student : Student
+    network : Student or Teacher
         As trained, batch normalisation and all.
     weights : bytes
         The weights file made of it; its hash ties the two files together.
@@ -150,38 +190,54 @@ def golden(student: Student, weights: bytes) -> bytes:
     Returns
     -------
     bytes
-        An .npz file of `motion` (N, 3, 36, 36) float32; `change` (N,) float64, the shipped
-        float32 weights in float64 arithmetic; `change_unfolded` (N,) float64, before folding;
-        `change_float32` (N,) float32, the shipped weights in float32 arithmetic; and
-        `weights_sha256`.
+        An .npz file of `motion` (N, 3, 36, 36) float32, and for a teacher `appearance`, likewise;
+        `change` (N,) float64, the shipped float32 weights in float64 arithmetic;
+        `change_unfolded` (N,) float64, before folding; `change_float32` (N,) float32, the shipped
+        weights in float32 arithmetic; and `weights_sha256`.
     """
-    motion = torch.from_numpy(golden_motion())
-    folded = fold(student)
-    exact, unfolded = copy.deepcopy(folded).double(), copy.deepcopy(student).double().eval()
+    inputs: dict[str, Any] = {"motion": golden_motion()}
+    if isinstance(network, Teacher):
+        inputs["appearance"] = golden_appearance()
+    folded: nn.Module = fold(network)
+    exact, unfolded = copy.deepcopy(folded).double(), copy.deepcopy(network).double().eval()
+    single = [torch.from_numpy(values) for values in inputs.values()]
+    double = [tensor.double() for tensor in single]
     file = io.BytesIO()
     with torch.inference_mode():
         np.savez_compressed(
             file,
-            motion=motion.numpy(),
-            change=exact(motion.double()).numpy(),
-            change_unfolded=unfolded(motion.double()).numpy(),
-            change_float32=folded(motion).numpy(),
+            **inputs,
+            change=exact(*double).numpy(),
+            change_unfolded=unfolded(*double).numpy(),
+            change_float32=folded(*single).numpy(),
             weights_sha256=np.array(hashlib.sha256(weights).hexdigest()),
         )
     return file.getvalue()
 
 
-def card(checkpoint: Checkpoint, weights: bytes) -> str:
+#: Of each network: its number of parameters, and what it takes.
+_ABOUT = {
+    "student": ("24,769", "36x36 motion, `{input}` (`rppg_fast.motion`)"),
+    "teacher": (
+        "795,811",
+        "36x36 motion, `{input}` (`rppg_fast.motion`), and the earlier frame's appearance, values"
+        " from 0 to 1 (`rppg_fast.appearance`)",
+    ),
+}
+
+
+def card(checkpoint: Checkpoint, file: str, weights: bytes) -> str:
     """Write the model card: what the weights are, what they can do and what not."""
     config = checkpoint.config
-    return f"""# Student weights
+    parameters, takes = _ABOUT[config.network]
+    return f"""# {config.network.capitalize()} weights
 
 | | |
 |---|---|
-| File | `student.safetensors`, SHA-256 `{hashlib.sha256(weights).hexdigest()}` |
-| Network | The student of Hwang, Park and Lee (2023): 24,769 parameters, batch normalisation \
-folded in |
-| Input | 36x36 motion, `{config.input}` (`rppg_fast.motion`) |
+| File | `{file}`, SHA-256 `{hashlib.sha256(weights).hexdigest()}` |
+| Network | The {config.network} of Hwang, Park and Lee (2023): {parameters} parameters, batch \
+normalisation folded in |
+| Input | {takes.format(input=config.input)} |
 | Output | Change of the pulse over one frame step, in units of the training labels' standard \
 deviation ({checkpoint.label_std:.6g}) |
 | Training data | {checkpoint.data} |
@@ -235,19 +291,19 @@ def export(checkpoint: Checkpoint, out: Path, golden_file: Path | None) -> None:
     OSError
         If a file cannot be written.
     ValueError
-        If the checkpoint holds no student, or its training is not finished.
+        If the engine does not run the checkpoint's network, or its training is not finished.
     """
     if checkpoint.step != checkpoint.config.steps:
         raise ValueError(
             f"the checkpoint stands at step {checkpoint.step} of {checkpoint.config.steps}:"
             " finish the training first"
         )
-    student = load_student(checkpoint)
-    weights = safetensors(fold(student).state_dict(), metadata(checkpoint))
+    network = load_network(checkpoint)
+    weights = safetensors(file_tensors(fold(network)), metadata(checkpoint))
     replace_file(out, weights)
-    replace_file(out.with_suffix(".md"), card(checkpoint, weights).encode())
+    replace_file(out.with_suffix(".md"), card(checkpoint, out.name, weights).encode())
     if golden_file is not None:
-        replace_file(golden_file, golden(student, weights))
+        replace_file(golden_file, golden(network, weights))
 
 
 @command
