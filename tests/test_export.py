@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def checkpoint() -> Checkpoint:
     )
 
 
-def made_up_steps(count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def made_up_steps(count: int) -> tuple[Any, Any, Any]:
     """Motion in which bright places pulse, appearance, and the changes of the pulse."""
     coarse = torch.randn(count, 3, 6, 6)
     smooth = torch.nn.functional.interpolate(coarse, size=(36, 36), mode="bicubic")
@@ -192,9 +193,7 @@ def test_the_native_student_loads_and_agrees(checkpoint: Checkpoint, tmp_path: P
     assert np.abs(native - change).max() <= NATIVE_TOLERANCE * change.std()
 
 
-def test_the_native_teacher_is_pytorchs(
-    teacher: Checkpoint, tmp_path: Path, backend: str
-) -> None:
+def test_the_native_teacher_is_pytorchs(teacher: Checkpoint, tmp_path: Path, backend: str) -> None:
     """On the motion and appearance that it has learned from, and on those of the golden file."""
     out, golden = tmp_path / "teacher.safetensors", tmp_path / "golden.npz"
     export(teacher, out, golden)

@@ -12,7 +12,6 @@ import pytest
 from numpy.typing import NDArray
 
 import rppg_fast as rf
-from rppg_fast import _core
 from rppg_fast.student import BUNDLED_WEIGHTS
 from tests.tiers import WITHOUT_FUSED
 from tests.weights import (
@@ -190,7 +189,10 @@ def changed(**tensors: object) -> bytes:
 @pytest.mark.parametrize(
     ("data", "named"),
     [
-        (BUNDLED_WEIGHTS.read_bytes(), "its format is 'rppg_fast.student', not 'rppg_fast.teacher'"),
+        (
+            BUNDLED_WEIGHTS.read_bytes(),
+            "its format is 'rppg_fast.student', not 'rppg_fast.teacher'",
+        ),
         (changed(fc2__bias=None), "tensor 'fc2.bias' is missing"),
         (changed(motion__conv3__weight=None), "tensor 'motion.conv3.weight' is missing"),
         (changed(extra=np.zeros(3, np.float32)), "unexpected tensor 'extra'"),

@@ -48,7 +48,7 @@ def random_tensors(seed: int = 0, shapes: dict[str, tuple[int, ...]] = SHAPES) -
 
 
 def random_teacher(seed: int = 0) -> Tensors:
-    """The same for the teacher, with sums that vary by about 1 in every layer, as trained ones do."""
+    """The same for the teacher, with sums that vary by about 1 in every layer."""
     tensors = random_tensors(seed, TEACHER_SHAPES)
     for name in ("conv2", "conv3", "conv4"):
         for branch in ("motion", "appearance"):
@@ -106,15 +106,15 @@ def numpy_teacher(
         padded = np.pad(maps, ((0, 0), (0, 0), (1, 1), (1, 1)))
         windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
         sums = np.tensordot(windows, weight[f"{name}.weight"], ((1, 4, 5), (1, 2, 3)))
-        return np.tanh(np.moveaxis(sums + weight[f"{name}.bias"], -1, 1))
+        return np.asarray(np.tanh(np.moveaxis(sums + weight[f"{name}.bias"], -1, 1)))
 
     def mask(maps: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         sums = np.tensordot(weight[f"{name}.weight"][0, :, 0, 0], maps, ((0,), (1,)))
-        return 1 / (1 + np.exp(-(sums + weight[f"{name}.bias"])))[:, None]
+        return np.asarray(1 / (1 + np.exp(-(sums + weight[f"{name}.bias"])))[:, None])
 
     def pool(maps: NDArray[np.float64]) -> NDArray[np.float64]:
         n, channels, height, width = maps.shape
-        return maps.reshape(n, channels, height // 2, 2, width // 2, 2).mean((3, 5))
+        return np.asarray(maps.reshape(n, channels, height // 2, 2, width // 2, 2).mean((3, 5)))
 
     moved, seen = motion.astype(np.float64), appearance.astype(np.float64)
     for half in (1, 2):

@@ -56,16 +56,20 @@ def fold(network: Network) -> Network:
         evaluation mode and with nothing left of batch normalisation.
     """
     folded = copy.deepcopy(network).double().eval()
-    if isinstance(folded, Student):
-        _fold(folded.conv1, folded.norm1)
-        _fold(folded.conv2, folded.norm2)
-        folded.norm1 = folded.norm2 = nn.Identity()
-    else:
-        for branch in (folded.motion, folded.appearance):
-            for convolution, norm in zip(branch.convs, branch.norms):
-                _fold(convolution, norm)
-            branch.norms = nn.ModuleList(nn.Identity() for _ in branch.norms)
+    _fold_all(folded)
     return folded.float()
+
+
+def _fold_all(network: Student | Teacher) -> None:
+    if isinstance(network, Student):
+        _fold(network.conv1, network.norm1)
+        _fold(network.conv2, network.norm2)
+        network.norm1 = network.norm2 = nn.Identity()
+        return
+    for branch in (network.motion, network.appearance):
+        for convolution, norm in zip(branch.convs, branch.norms):
+            _fold(convolution, norm)
+        branch.norms = nn.ModuleList(nn.Identity() for _ in branch.norms)
 
 
 def _fold(convolution: nn.Module, norm: nn.Module) -> None:
