@@ -37,7 +37,7 @@ FOLD_TOLERANCE = 1e-6
 NATIVE_TOLERANCE = 1e-5
 # Of a teacher that learned for a few steps: where a line is drawn below, and the share of the
 # deviation of what it had to learn that is left.
-TEACHER_STEPS, TEACHER_BATCH = 40, 8
+TEACHER_STEPS, TEACHER_BATCH = 20, 8
 TEACHER_LEFT = 0.8
 
 

@@ -1,5 +1,5 @@
 // Does one thing again and again, for an emulator to count instructions.
-// Usage: repeat WEIGHTS forward|frame|reading|doubt TIMES
+// Usage: repeat WEIGHTS forward|teacher|frame|reading|doubt TIMES
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +12,7 @@
 
 #include "monitor/stream.hpp"
 #include "network/student.hpp"
+#include "network/teacher.hpp"
 
 namespace {
 
@@ -33,6 +34,14 @@ int main(int, char** arguments) {
     std::vector<float> motion(rppg::kPixels, 0.5f);
     for (int i = 0; i < times; ++i)
       sum += static_cast<double>(student->change(motion.data(), *scratch));
+  } else if (std::strcmp(arguments[2], "teacher") == 0) {
+    // What the weights are makes no difference: they are all 0.
+    const rppg::Teacher teacher(std::make_unique<const rppg::TeacherWeights>(),
+                                rppg::select_kernels("auto"));
+    const auto forward = teacher.make_forward();
+    const std::vector<float> motion(rppg::kPixels, 0.5f);
+    for (int i = 0; i < times; ++i)
+      sum += static_cast<double>(forward->change(motion.data(), motion.data()));
   } else if (std::strcmp(arguments[2], "frame") != 0) {
     const bool pulses = std::strcmp(arguments[2], "reading") == 0;
     rppg::PulseWindow window{rppg::PulseOptions{}, rppg::select_kernels("auto")};

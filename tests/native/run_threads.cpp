@@ -1,6 +1,6 @@
 // Many streams in as many threads that share one student, which works through a batch in several
-// threads meanwhile. Prints the readings that differ from those of one thread alone: "different 0".
-// Usage: run_threads WEIGHTS THREADS SECONDS
+// threads meanwhile, as does a teacher. Prints the readings that differ from those of one thread
+// alone: "different 0". Usage: run_threads WEIGHTS THREADS SECONDS
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "made_up_teacher.hpp"
 #include "monitor/stream.hpp"
 #include "network/student.hpp"
 
@@ -74,10 +75,15 @@ int main(int, char** arguments) {
   const std::vector<float> motions(kBatch * rppg::kPixels, 0.25f);
   std::vector<float> changes(kBatch), alone(kBatch);
   student->changes(motions.data(), kBatch, 3, changes.data());
+  const auto teacher = made_up_teacher();
+  std::vector<float> taught(kBatch), taught_alone(kBatch);
+  teacher->changes(motions.data(), motions.data(), kBatch, 3, taught.data());
   for (std::thread& thread : threads) thread.join();
 
   student->changes(motions.data(), kBatch, 1, alone.data());
   int different = std::memcmp(changes.data(), alone.data(), kBatch * sizeof(float)) != 0;
+  teacher->changes(motions.data(), motions.data(), kBatch, 1, taught_alone.data());
+  different += std::memcmp(taught.data(), taught_alone.data(), kBatch * sizeof(float)) != 0;
   for (std::size_t i = 0; i < count; ++i) {
     const rppg::Reading reading = watch(student, static_cast<std::uint32_t>(i), frames);
     different += reading.status != together[i].status ||

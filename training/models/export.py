@@ -20,7 +20,7 @@ import struct
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ GOLDEN_SEED = 20230
 GOLDEN_EACH = 6  # golden inputs of each random kind
 
 
-Network = TypeVar("Network", bound=Union[Student, Teacher])
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def fold(network: Network) -> Network:
@@ -60,12 +60,13 @@ def fold(network: Network) -> Network:
     return folded.float()
 
 
-def _fold_all(network: Student | Teacher) -> None:
+def _fold_all(network: nn.Module) -> None:
     if isinstance(network, Student):
         _fold(network.conv1, network.norm1)
         _fold(network.conv2, network.norm2)
         network.norm1 = network.norm2 = nn.Identity()
         return
+    assert isinstance(network, Teacher)
     for branch in (network.motion, network.appearance):
         for convolution, norm in zip(branch.convs, branch.norms):
             _fold(convolution, norm)
