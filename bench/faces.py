@@ -95,11 +95,11 @@ class OpenCV:
     def find(self, frame: Frame) -> Floats:
         """Return the faces' edges, (N, 4)."""
         edges, scores = self._propose(frame)
-        kept = _core.suppress(edges, scores, 0.7)
+        kept = _core.non_max_suppression(edges, scores, 0.7)
         edges, scores, _ = self.look("rnet", 24, frame, edges[kept])
-        kept = _core.suppress(edges, scores, 0.7)
+        kept = _core.non_max_suppression(edges, scores, 0.7)
         edges, scores, _ = self.look("onet", 48, frame, edges[kept])
-        return edges[_core.suppress(edges, scores, 0.7, "smaller")]
+        return edges[_core.non_max_suppression(edges, scores, 0.7, "smaller")]
 
     def _propose(self, frame: Frame) -> tuple[Floats, Floats]:
         found, scale = [], 12 / max(20.0, min(frame.shape[:2]) / 12)
@@ -111,7 +111,7 @@ class OpenCV:
             at = np.nonzero(score >= 0.6)
             corner = np.stack(at[::-1], 1) * 2.0
             edges = np.concatenate([corner / scale, (corner + 12) / scale], 1).astype(np.float32)
-            kept = _core.suppress(edges, score[at], 0.5)
+            kept = _core.non_max_suppression(edges, score[at], 0.5)
             edges = shifted(edges, said[at][:, 1:5])[kept]
             found.append((edges, score[at][kept]))
             scale *= 0.709

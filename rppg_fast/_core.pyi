@@ -117,13 +117,13 @@ OBSERVED: int
 """Number of values that ``observe`` returns."""
 SIGNALS: int
 """Number of signals of a frame in a window: the sum of the network's output, then ``observe``'s."""
-EVIDENCE: int
-"""Number of features of a candidate: ``Testimony`` in csrc/reading/region_signals.hpp."""
-EVIDENCE_SNR: int
-EVIDENCE_HEIGHT: int
-EVIDENCE_COVERAGE: int
-EVIDENCE_CHROM_HEIGHT: int
-EVIDENCE_POS_HEIGHT: int
+PEAK_FEATURES: int
+"""Number of features of a candidate: ``PeakFeatures`` in csrc/reading/region_signals.hpp."""
+PEAK_SNR: int
+PEAK_HEIGHT: int
+PEAK_COVERAGE: int
+PEAK_CHROM_HEIGHT: int
+PEAK_POS_HEIGHT: int
 """Index of the feature of that name."""
 
 def observe(appearance: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -381,7 +381,7 @@ class FaceDetector:
     ) -> _FoundFace | None:
         """Return the face, turned by ``turned`` degrees, that the cascade finds near a box."""
 
-def suppress(
+def non_max_suppression(
     boxes: NDArray[np.float32],
     scores: NDArray[np.float32],
     threshold: float,
@@ -626,7 +626,7 @@ Candidate = tuple[float, float, str, bool, float, NDArray[np.float64]]
 """A spectral peak that a reading may choose.
 
 Frequency (Hz), SNR (dB), the method that the peak comes from, whether it is the highest of its
-spectrum, confidence (0 to 1), and its features, float64 of shape (``EVIDENCE``,).
+spectrum, confidence (0 to 1), and its features, float64 of shape (``PEAK_FEATURES``,).
 """
 
 class PulseWindow:
@@ -745,11 +745,11 @@ class Stream:
     @property
     def start(self) -> float: ...
 
-class Recording:
+class RecordingSummary:
     """Which readings of a stream count, and their heart rate; see ``csrc/reading/summary.hpp``."""
 
     def __init__(self, step: float, max_gap: float, min_confidence: float) -> None: ...
-    def take(
+    def push(
         self,
         time: float,
         status: int,

@@ -550,7 +550,7 @@ def test_suppression_keeps_the_best_of_what_overlaps(
     data: tuple[NDArray[np.float32], NDArray[np.float32]], threshold: float, relative_to: Any
 ) -> None:
     boxes, scores = data
-    kept = _core.suppress(boxes, scores, threshold, relative_to)
+    kept = _core.non_max_suppression(boxes, scores, threshold, relative_to)
     rank = {i: (-scores[i], i) for i in range(len(boxes))}
     assert kept == sorted(kept, key=rank.__getitem__)
     for i in range(len(boxes)):
@@ -564,27 +564,33 @@ def test_suppression_of_what_was_kept_changes_nothing(
     data: tuple[NDArray[np.float32], NDArray[np.float32]],
 ) -> None:
     boxes, scores = data
-    kept = _core.suppress(boxes, scores, 0.5)
-    again = _core.suppress(boxes[kept], scores[kept], 0.5)
+    kept = _core.non_max_suppression(boxes, scores, 0.5)
+    again = _core.non_max_suppression(boxes[kept], scores[kept], 0.5)
     assert again == [*range(len(kept))]
 
 
 def test_suppression_at_its_limits() -> None:
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [5, 0, 15, 10], [30, 30, 40, 40]], np.float32)
     scores = np.array([0.8, 0.9, 0.7, 0.6], np.float32)
-    assert _core.suppress(boxes, scores, 1.0) == [1, 0, 2, 3]
-    assert _core.suppress(boxes, scores, 0.0) == [1, 3]
-    assert _core.suppress(boxes, scores, 0.5) == [1, 2, 3]  # the shifted one shares a third
-    assert _core.suppress(np.empty((0, 4), np.float32), np.empty(0, np.float32), 0.5) == []
+    assert _core.non_max_suppression(boxes, scores, 1.0) == [1, 0, 2, 3]
+    assert _core.non_max_suppression(boxes, scores, 0.0) == [1, 3]
+    assert _core.non_max_suppression(boxes, scores, 0.5) == [
+        1,
+        2,
+        3,
+    ]  # the shifted one shares a third
+    assert (
+        _core.non_max_suppression(np.empty((0, 4), np.float32), np.empty(0, np.float32), 0.5) == []
+    )
     points = np.zeros((2, 4), np.float32)
-    assert _core.suppress(points, scores[:2], 0.5) == [1, 0]
+    assert _core.non_max_suppression(points, scores[:2], 0.5) == [1, 0]
 
 
 def test_suppression_relative_to_the_smaller_removes_what_lies_inside() -> None:
     boxes = np.array([[0, 0, 100, 100], [40, 40, 60, 60]], np.float32)
     scores = np.array([0.9, 0.8], np.float32)
-    assert _core.suppress(boxes, scores, 0.7) == [0, 1]
-    assert _core.suppress(boxes, scores, 0.7, relative_to="smaller") == [0]
+    assert _core.non_max_suppression(boxes, scores, 0.7) == [0, 1]
+    assert _core.non_max_suppression(boxes, scores, 0.7, relative_to="smaller") == [0]
 
 
 # --- the largest face and its box ---

@@ -41,7 +41,7 @@ int main(int, char** arguments) {
     std::minstd_rand random(1);
     double noise = 0;
     double signals[rppg::kSignals] = {};
-    double* const witnesses = signals + 1 + rppg::kColours;
+    double* const region_signals = signals + 1 + rppg::kColours;
     const auto push = [&](int i) {
       noise += 0.3 * (static_cast<double>(random() % 1000) / 500.0 - 1.0 - noise);
       const double beat = pulses ? std::sin(2 * 3.14159265 * i / 25) : noise;
@@ -49,8 +49,8 @@ int main(int, char** arguments) {
       for (int c = 0; c < rppg::kColours; ++c)
         signals[1 + c] = 0.5 * (1 - 0.01 * beat * (pulses ? kPulse[c] : 1.0));
       for (int k = 0; k < rppg::kFaceBlocks + !pulses; ++k) {
-        witnesses[k] = -0.01 * beat;
-        witnesses[rppg::kPlaces + k] = pulses ? -0.006 * beat : 0;
+        region_signals[k] = -0.01 * beat;
+        region_signals[rppg::kPlaces + k] = pulses ? -0.006 * beat : 0;
       }
       window.push(signals, false, false);
     };

@@ -73,8 +73,9 @@ Box face_box(const Face& face, int width, int height, double scale) {
   return box;
 }
 
-std::vector<int> suppress(const std::vector<Edges>& boxes, const std::vector<float>& scores,
-                          float threshold, Overlap overlap) {
+std::vector<int> non_max_suppression(const std::vector<Edges>& boxes,
+                                     const std::vector<float>& scores, float threshold,
+                                     Overlap overlap) {
   const auto area = [&](int i) {
     const Edges& box = boxes[static_cast<std::size_t>(i)];
     return (box[2] - box[0]) * (box[3] - box[1]);

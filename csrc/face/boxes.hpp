@@ -60,7 +60,8 @@ enum class Overlap { of_union, of_smaller };
 // Non-maximum suppression: boxes are taken from the highest score down (equal scores in their
 // order), each one taken removes those that overlap it by more than `threshold`. Indices of the
 // kept ones, highest score first.
-std::vector<int> suppress(const std::vector<Edges>& boxes, const std::vector<float>& scores,
-                          float threshold, Overlap overlap);
+std::vector<int> non_max_suppression(const std::vector<Edges>& boxes,
+                                     const std::vector<float>& scores, float threshold,
+                                     Overlap overlap);
 
 }  // namespace rppg

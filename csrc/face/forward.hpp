@@ -14,8 +14,8 @@ class FaceForward {
   // The network must outlive it.
   FaceForward(const FaceNetwork& network, const Kernels& kernels);
 
-  // Shows it a crop, resized, of a picture that stays as it is until the last row of the map.
-  void begin(const Picture& picture, const Box& crop, int height, int width);
+  // Shows it a crop, resized, of an image that stays as it is until the last row of the map.
+  void begin(const IntegralImage& image, const Box& crop, int height, int width);
 
   // Of the map, and floats from one of its pixels to the next.
   int height() const { return maps_.back().height; }
@@ -27,7 +27,7 @@ class FaceForward {
 
   // Shows a network with dense layers many crops; their outputs, `outputs_stride` floats apart,
   // live until the next call.
-  const float* look(const Picture& picture, const std::vector<Box>& crops);
+  const float* look(const IntegralImage& image, const std::vector<Box>& crops);
   int outputs_stride() const { return network_.dense.back().out; }
 
  private:
@@ -45,7 +45,7 @@ class FaceForward {
 
   const FaceNetwork& network_;
   const Kernels& kernels_;
-  Resizer resizer_;
+  CropResize resize_;
   std::vector<Map> maps_;  // before each layer, and after the last
   std::vector<FloatBlock> rows_;
   std::vector<FloatBlock> features_[2];  // of the dense layers

@@ -10,7 +10,7 @@
 namespace rppg {
 namespace {
 
-// P-Net's smallest picture has twelve pixels a side: the sum of one of them fits 32 bits.
+// P-Net's smallest image has twelve pixels a side: the sum of one of them fits 32 bits.
 constexpr std::int64_t kMostPixels = std::int64_t{1} << 30;
 
 // Pixels to the networks' [-1, 1].
@@ -57,7 +57,7 @@ bool is_plain(const FrameView& frame) {
 
 }  // namespace
 
-void Picture::fill(const FrameView& frame, const Part& part) {
+void IntegralImage::fill(const FrameView& frame, const SampledBox& part) {
   width_ = part.width();
   height_ = part.height();
   if (std::int64_t{width_} * height_ > kMostPixels)
@@ -98,8 +98,8 @@ void Picture::fill(const FrameView& frame, const Part& part) {
   }
 }
 
-void Resizer::begin(const Picture& picture, const Box& box, int height, int width) {
-  picture_ = &picture;
+void CropResize::begin(const IntegralImage& image, const Box& box, int height, int width) {
+  image_ = &image;
   box_ = box;
   height_ = height;
   columns_.resize(static_cast<std::size_t>(width));
@@ -112,12 +112,12 @@ void Resizer::begin(const Picture& picture, const Box& box, int height, int widt
   strip_.resize(3 * (static_cast<std::size_t>(length) + 1));
 }
 
-void Resizer::row(int y, float* out) {
+void CropResize::row(int y, float* out) {
   const std::int64_t length = box_.height();
   const auto first = static_cast<int>(y * length / height_);
   const auto last = static_cast<int>(((y + 1) * length + height_ - 1) / height_);
-  const std::uint32_t* const above = picture_->sums(box_.y0 + first) + 3 * box_.x0;
-  const std::uint32_t* const below = picture_->sums(box_.y0 + last) + 3 * box_.x0;
+  const std::uint32_t* const above = image_->sums(box_.y0 + first) + 3 * box_.x0;
+  const std::uint32_t* const below = image_->sums(box_.y0 + last) + 3 * box_.x0;
   const std::size_t count = strip_.size();
   std::uint32_t* const strip = strip_.data();
   for (std::size_t i = 0; i < count; ++i) strip[i] = below[i] - above[i];

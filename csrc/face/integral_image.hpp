@@ -9,18 +9,18 @@
 namespace rppg {
 
 // Every `step`-th pixel of a box.
-struct Part {
+struct SampledBox {
   Box box;
   int step;
   int width() const { return (box.width() + step - 1) / step; }
   int height() const { return (box.height() + step - 1) / step; }
 };
 
-class Picture {
+class IntegralImage {
  public:
   // What lies outside the frame is grey. Throws std::invalid_argument where the part has more
   // pixels than its sums can tell apart.
-  void fill(const FrameView& frame, const Part& part);
+  void fill(const FrameView& frame, const SampledBox& part);
 
   int width() const { return width_; }
   int height() const { return height_; }
@@ -38,10 +38,10 @@ class Picture {
 
 // Shrinks or enlarges a crop: an output pixel is the mean of all pixels of the crop that it touches
 // (adaptive average pooling), which is how facenet-pytorch does it and how MTCNN was trained.
-class Resizer {
+class CropResize {
  public:
-  // The box must lie in the picture, which stays as it is until the last row.
-  void begin(const Picture& picture, const Box& box, int height, int width);
+  // The box must lie in the image, which stays as it is until the last row.
+  void begin(const IntegralImage& image, const Box& box, int height, int width);
 
   // Row y: width x (red, green, blue), from [0, 255] to [-1, 1].
   void row(int y, float* out);
@@ -53,7 +53,7 @@ class Resizer {
     double share;
   };
 
-  const Picture* picture_ = nullptr;
+  const IntegralImage* image_ = nullptr;
   Box box_{};
   int height_ = 0;
   std::vector<Bin> columns_;

@@ -76,16 +76,16 @@ int clip(float edge, int last) {
   return edge > 0 ? static_cast<int>(std::min(edge, static_cast<float>(last))) : 0;
 }
 
-// The pixels of a box that lie in a picture; empty where there are none.
-Box inside(const Edges& box, const Picture& picture) {
+// The pixels of a box that lie in an image; empty where there are none.
+Box inside(const Edges& box, const IntegralImage& image) {
   // The networks were trained with MATLAB's pixels: counted from 1, the last one included.
-  return {std::max(clip(box[0], picture.width() + 1), 1) - 1,
-          std::max(clip(box[1], picture.height() + 1), 1) - 1, clip(box[2], picture.width()),
-          clip(box[3], picture.height())};
+  return {std::max(clip(box[0], image.width() + 1), 1) - 1,
+          std::max(clip(box[1], image.height() + 1), 1) - 1, clip(box[2], image.width()),
+          clip(box[3], image.height())};
 }
 
 // The part of the plane between some edges, thinned out.
-Part part_of(const Edges& edges, double step) {
+SampledBox part_of(const Edges& edges, double step) {
   const auto whole = [](float edge) {  // of a NaN: the lowest, so that the part is empty
     return static_cast<int>(edge > -kFarthest ? std::min(edge, 2 * kFarthest) : -kFarthest);
   };
@@ -95,29 +95,29 @@ Part part_of(const Edges& edges, double step) {
 }
 
 // Whether a part shows anything of a frame.
-bool shows(const Part& part, const FrameView& frame) {
+bool shows(const SampledBox& part, const FrameView& frame) {
   return std::max(part.box.x0, 0) < std::min(part.box.x1, frame.width) &&
          std::max(part.box.y0, 0) < std::min(part.box.y1, frame.height);
 }
 
-Edges inward(const Edges& box, const Part& part) {
+Edges inward(const Edges& box, const SampledBox& part) {
   const auto x = static_cast<float>(part.box.x0), y = static_cast<float>(part.box.y0);
   const auto step = static_cast<float>(part.step);
   return {(box[0] - x) / step, (box[1] - y) / step, (box[2] - x) / step, (box[3] - y) / step};
 }
 
-Face outward(const Face& face, const Part& part) {
+Face outward(const Face& face, const SampledBox& part) {
   return face.scaled(part.step, part.box.x0, part.box.y0);
 }
 
 // A box with what O-Net says of it, its shifts and points.
-Face face_of(const Edges& box, float score, const float* said) {
-  const Edges at = shifted(box, said, 1);
+Face face_of(const Edges& box, float score, const float* regression) {
+  const Edges at = shifted(box, regression, 1);
   Face face{at[0], at[1], at[2], at[3], score, {}};
   const float width = box[2] - box[0] + 1, height = box[3] - box[1] + 1;
   for (std::size_t i = 0; i < face.landmarks.size(); ++i)
-    face.landmarks[i] = {said[kShifts + i] * width + box[0] - 1,
-                         said[kShifts + face.landmarks.size() + i] * height + box[1] - 1};
+    face.landmarks[i] = {regression[kShifts + i] * width + box[0] - 1,
+                         regression[kShifts + face.landmarks.size() + i] * height + box[1] - 1};
   return face;
 }
 
@@ -149,32 +149,32 @@ void check_options(const DetectorOptions& options) {
 }  // namespace
 
 struct FaceDetector::Candidates {
-  using Said = std::array<float, kShifts + kPoints>;
+  using Regression = std::array<float, kShifts + kPoints>;
   std::vector<Edges> boxes;
   std::vector<float> scores;
-  std::vector<Said> said;
+  std::vector<Regression> regression;
 
   std::size_t size() const { return boxes.size(); }
 
   void add(const Edges& box, float score, const float* outputs, int count) {
     boxes.push_back(box);
     scores.push_back(score);
-    said.emplace_back();
-    std::copy_n(outputs, count, said.back().begin());
+    regression.emplace_back();
+    std::copy_n(outputs, count, regression.back().begin());
   }
 
   // Those of another's that are left after suppression.
-  void take(const Candidates& other, float threshold, Overlap overlap = Overlap::of_union) {
-    for (const int kept : suppress(other.boxes, other.scores, threshold, overlap)) {
+  void add_all(const Candidates& other, float threshold, Overlap overlap = Overlap::of_union) {
+    for (const int kept : non_max_suppression(other.boxes, other.scores, threshold, overlap)) {
       const auto i = static_cast<std::size_t>(kept);
-      add(other.boxes[i], other.scores[i], other.said[i].data(), kShifts + kPoints);
+      add(other.boxes[i], other.scores[i], other.regression[i].data(), kShifts + kPoints);
     }
   }
 
   // Moves each box by its shifts and makes it square.
   void correct(float extra) {
     for (std::size_t i = 0; i < size(); ++i)
-      boxes[i] = squared(shifted(boxes[i], said[i].data(), extra));
+      boxes[i] = squared(shifted(boxes[i], regression[i].data(), extra));
   }
 };
 
@@ -182,9 +182,9 @@ FaceDetector::FaceDetector(std::shared_ptr<const FaceNetworks> networks,
                            const DetectorOptions& options, const Kernels& kernels)
     : networks_(std::move(networks)),
       options_(options),
-      propose_(networks_->propose, kernels),
-      refine_(networks_->refine, kernels),
-      output_(networks_->output, kernels) {
+      pnet_(networks_->pnet, kernels),
+      rnet_(networks_->rnet, kernels),
+      onet_(networks_->onet, kernels) {
   check_options(options_);
 }
 
@@ -194,10 +194,10 @@ std::vector<Face> FaceDetector::find(const FrameView& frame, int step) {
 
 // Finds faces from `larger` times the smallest size on.
 std::vector<Face> FaceDetector::find_from(const FrameView& frame, int step, double larger) {
-  const Part part{{0, 0, frame.width, frame.height}, step};
+  const SampledBox part{{0, 0, frame.width, frame.height}, step};
   const int side = std::min(part.width(), part.height());
   if (side < kWindow) return {};
-  picture_.fill(frame, part);
+  image_.fill(frame, part);
   const double least = options_.min_face_size;
   std::vector<Face> faces =
       search(larger * (least != 0 ? std::max<double>(kWindow, least / step)
@@ -227,37 +227,38 @@ std::vector<Face> FaceDetector::locate(const FrameView& frame, int step, int tur
 
 std::vector<Face> FaceDetector::search(double smallest) {
   Candidates refined, found;
-  refined.take(look(refine_, propose(smallest), options_.thresholds[1]), 0.7f);
+  refined.add_all(look(rnet_, run_pnet(smallest), options_.thresholds[1]), 0.7f);
   refined.correct(1);
-  const Candidates seen = look(output_, refined, options_.thresholds[2]);
+  const Candidates seen = look(onet_, refined, options_.thresholds[2]);
   Candidates corrected = seen;
   for (std::size_t i = 0; i < seen.size(); ++i)
-    corrected.boxes[i] = shifted(seen.boxes[i], seen.said[i].data(), 1);
+    corrected.boxes[i] = shifted(seen.boxes[i], seen.regression[i].data(), 1);
   std::vector<Face> faces;
-  for (const int kept : suppress(corrected.boxes, seen.scores, 0.7f, Overlap::of_smaller)) {
+  for (const int kept :
+       non_max_suppression(corrected.boxes, seen.scores, 0.7f, Overlap::of_smaller)) {
     const auto i = static_cast<std::size_t>(kept);
-    faces.push_back(face_of(seen.boxes[i], seen.scores[i], seen.said[i].data()));
+    faces.push_back(face_of(seen.boxes[i], seen.scores[i], seen.regression[i].data()));
   }
   return faces;
 }
 
 // Runs P-Net over the pyramid, from a face of its window's size on: square boxes.
-FaceDetector::Candidates FaceDetector::propose(double smallest) {
-  const Box whole{0, 0, picture_.width(), picture_.height()};
+FaceDetector::Candidates FaceDetector::run_pnet(double smallest) {
+  const Box whole{0, 0, image_.width(), image_.height()};
   const auto least = static_cast<float>(options_.thresholds[0]);
   Candidates all, kept;
   double scale = kWindow / smallest;
   for (; std::min(whole.x1, whole.y1) * scale >= kWindow; scale *= options_.factor) {
     Candidates level;
-    propose_.begin(picture_, whole, static_cast<int>(whole.y1 * scale + 1),
-                   static_cast<int>(whole.x1 * scale + 1));
+    pnet_.begin(image_, whole, static_cast<int>(whole.y1 * scale + 1),
+                static_cast<int>(whole.x1 * scale + 1));
     // float32 as in facenet-pytorch, for the same result where the quotient is whole
     const auto place = [s = static_cast<float>(scale)](int pixel) {
       return std::floor(static_cast<float>(pixel) / s);
     };
-    for (int y = 0; y < propose_.height(); ++y) {
-      const float* outputs = propose_.row(y);
-      for (int x = 0; x < propose_.width(); ++x, outputs += propose_.stride()) {
+    for (int y = 0; y < pnet_.height(); ++y) {
+      const float* outputs = pnet_.row(y);
+      for (int x = 0; x < pnet_.width(); ++x, outputs += pnet_.stride()) {
         const float score = sigmoid(outputs[0]);
         if (score < least) continue;
         level.add({place(kStride * x + 1), place(kStride * y + 1), place(kStride * x + kWindow),
@@ -265,9 +266,9 @@ FaceDetector::Candidates FaceDetector::propose(double smallest) {
                   score, outputs + 1, kShifts);
       }
     }
-    all.take(level, 0.5f);
+    all.add_all(level, 0.5f);
   }
-  kept.take(all, 0.7f);
+  kept.add_all(all, 0.7f);
   kept.correct(0);
   return kept;
 }
@@ -278,21 +279,21 @@ FaceDetector::Candidates FaceDetector::look(FaceForward& network, const Candidat
   Candidates passed;
   std::vector<Box> crops;
   std::vector<std::size_t> indices;
-  const int said = &network == &output_ ? kShifts + kPoints : kShifts;
+  const int regression = &network == &onet_ ? kShifts + kPoints : kShifts;
   for (std::size_t next = 0; next < candidates.size();) {
     crops.clear();
     indices.clear();
     for (; next < candidates.size() && crops.size() < kBatch; ++next) {
-      const Box crop = inside(candidates.boxes[next], picture_);
+      const Box crop = inside(candidates.boxes[next], image_);
       if (crop.x0 >= crop.x1 || crop.y0 >= crop.y1) continue;
       crops.push_back(crop);
       indices.push_back(next);
     }
-    const float* outputs = network.look(picture_, crops);
+    const float* outputs = network.look(image_, crops);
     for (const std::size_t i : indices) {
       const float score = sigmoid(outputs[0]);
       if (static_cast<double>(score) > threshold)
-        passed.add(candidates.boxes[i], score, outputs + 1, said);
+        passed.add(candidates.boxes[i], score, outputs + 1, regression);
       outputs += network.outputs_stride();
     }
   }
@@ -343,14 +344,15 @@ std::optional<Face> FaceDetector::follow(const FrameView& frame, const Face& fac
     const Edges square = squared(box);
     const float side = square[2] - square[0];
     if (!(side > 0)) return {};
-    const Part part = part_of(square, static_cast<double>(side) / kFine);
+    const SampledBox part = part_of(square, static_cast<double>(side) / kFine);
     if (!shows(part, frame)) return {};
-    picture_.fill(frame, part);
+    image_.fill(frame, part);
     Candidates candidate;
     candidate.boxes.push_back(inward(square, part));
-    const Candidates seen = look(output_, candidate, kNobody);
+    const Candidates seen = look(onet_, candidate, kNobody);
     if (seen.size() == 0) return {};
-    const Face found = outward(face_of(seen.boxes[0], seen.scores[0], seen.said[0].data()), part);
+    const Face found =
+        outward(face_of(seen.boxes[0], seen.scores[0], seen.regression[0].data()), part);
     box = edges_of(found);
     const bool settled = moved(square, box) < kSettled * side || look_number == kLooks;
     if (found.probability > options_.thresholds[2] && settled) return found;
@@ -366,11 +368,11 @@ std::optional<Face> FaceDetector::search_near(const FrameView& frame, const Face
   const auto high = [&](double at, int length) {
     return static_cast<float>(std::min(at + reach, length + beyond));
   };
-  const Part part = part_of(
+  const SampledBox part = part_of(
       {low(centre.x), low(centre.y), high(centre.x, frame.width), high(centre.y, frame.height)},
       face.side() / kCoarse);
   if (!shows(part, frame) || std::min(part.width(), part.height()) < kWindow) return {};
-  picture_.fill(frame, part);
+  image_.fill(frame, part);
   std::vector<Face> faces = search(std::max<double>(kWindow, kShrunken * face.side() / part.step));
   for (Face& each : faces) each = outward(each, part);
   const int nearest = nearest_face(faces, face);

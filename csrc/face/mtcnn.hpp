@@ -65,7 +65,7 @@ class FaceDetector {
   struct Candidates;
 
   std::vector<Face> search(double smallest);
-  Candidates propose(double smallest);
+  Candidates run_pnet(double smallest);
   Candidates look(FaceForward& network, const Candidates& candidates, double threshold);
   std::vector<Face> find_from(const FrameView& frame, int step, double larger);
   std::optional<Sight> look_upright(const FrameView& frame, const Face& face);
@@ -75,8 +75,8 @@ class FaceDetector {
 
   std::shared_ptr<const FaceNetworks> networks_;
   DetectorOptions options_;
-  Picture picture_;
-  FaceForward propose_, refine_, output_;
+  IntegralImage image_;
+  FaceForward pnet_, rnet_, onet_;
 };
 
 }  // namespace rppg

@@ -11,7 +11,7 @@
 
 namespace rppg {
 
-// Floats as the kernels like them.
+// Float4 as the kernels like them.
 struct alignas(kAlignment) FloatBlock {
   float values[kBlock];
 };
@@ -31,15 +31,15 @@ struct FaceLayer {
 };
 
 struct FaceNetwork {
-  int side;                       // of the picture that it takes; 0: any, and it gives a map
+  int side;                       // of the image that it takes; 0: any, and it gives a map
   int outputs;                    // the logit of "face", 4 shifts of the box's edges, 10 landmarks
   std::vector<FaceLayer> layers;  // on maps
-  std::vector<FaceLayer> dense;   // on what these leave of a picture
+  std::vector<FaceLayer> dense;   // on what these leave of an image
 };
 
 // P-Net, R-Net and O-Net. It never changes.
 struct FaceNetworks {
-  FaceNetwork propose, refine, output;
+  FaceNetwork pnet, rnet, onet;
 };
 
 // Reads the safetensors file of training/models/export_mtcnn.py, held in memory. Throws

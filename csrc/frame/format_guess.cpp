@@ -160,8 +160,8 @@ bool is_pattern(const Texture& texture) {
          std::min(texture.across, texture.down) > kAlternating * texture.deviation;
 }
 
-bool is_shorter(double other, double said) {
-  return other < said - kBits && other < (1.0 - kShare) * said;
+bool is_shorter(double other, double given) {
+  return other < given - kBits && other < (1.0 - kShare) * given;
 }
 
 // Mean absolute difference of two channels of one size, relative to the deviation of both together.
@@ -179,22 +179,22 @@ double difference(const Trial& reading, int a, int b) {
 }
 
 // Planes of U and V that were taken for pairs of them, which are as smooth as neighbours are.
-bool is_in_planes(const Trial& said, const Trial& planes) {
-  if (said.count < 3 || planes.count < 3) return false;
+bool is_in_planes(const Trial& given, const Trial& planes) {
+  if (given.count < 3 || planes.count < 3) return false;
   const auto chroma = [](const Trial& reading) {
     return (reading.textures[1].bits() + reading.textures[2].bits()) / 2;
   };
-  return chroma(planes) < chroma(said) - kChromaBits && difference(said, 1, 2) < kAlike;
+  return chroma(planes) < chroma(given) - kChromaBits && difference(given, 1, 2) < kAlike;
 }
 
 bool is_bytes(const Format& format) { return format.bits == 8; }
 
 }  // namespace
 
-std::optional<FormatGuess> guess_format(const Format& said, int width, int height,
+std::optional<FormatGuess> guess_format(const Format& given, int width, int height,
                                         const std::uint8_t* data) {
-  const std::size_t bytes = said.bytes(width, height);
-  const Trial reading = read_as(said, width, height, data, bytes);
+  const std::size_t bytes = given.bytes(width, height);
+  const Trial reading = read_as(given, width, height, data, bytes);
   const double bits = reading.bits();
   if (reading.count == 0 || bits < kLeastBits || is_pattern(reading.textures[0])) return {};
 
@@ -210,34 +210,34 @@ std::optional<FormatGuess> guess_format(const Format& said, int width, int heigh
   for (int i = 0; i < kFormatCount; ++i) {
     const Format& format = kFormats[i];
     // Of words read as bytes and bytes as words, every second byte may be the same: no evidence.
-    if (&format != &said && is_bytes(said) == is_bytes(format) && format.colours != Colours::grey)
+    if (&format != &given && is_bytes(given) == is_bytes(format) && format.colours != Colours::grey)
       consider(format, width, read_as(format, width, height, data, bytes));
   }
-  const Format* const planes = find_format(said.bits == 8 ? "i420" : "i010");
-  if (!best && said.blocks == 2 && said.bits == 8) {
+  const Format* const planes = find_format(given.bits == 8 ? "i420" : "i010");
+  if (!best && given.blocks == 2 && given.bits == 8) {
     const Trial other = read_as(*planes, width, height, data, bytes);
     if (is_in_planes(reading, other) && is_plausible(other, Colours::yuv))
       return FormatGuess{planes, width};
   }
 
   // Of another width, only the first channels' upper rows are where they are thought to be.
-  const std::size_t part = static_cast<std::size_t>(said.row_bytes(0, width)) *
-                           static_cast<std::size_t>(said.rows(0, height)) / 4;
+  const std::size_t part = static_cast<std::size_t>(given.row_bytes(0, width)) *
+                           static_cast<std::size_t>(given.rows(0, height)) / 4;
   const auto rows_of = [&](int columns) {
-    const std::ptrdiff_t row = said.row_bytes(0, columns);
+    const std::ptrdiff_t row = given.row_bytes(0, columns);
     return static_cast<int>(static_cast<std::ptrdiff_t>(part) / row);
   };
   const auto upper = [&](int columns) {
-    return read_as(said, columns, std::max(rows_of(columns), 1), data, part);
+    return read_as(given, columns, std::max(rows_of(columns), 1), data, part);
   };
   const double narrow = upper(width).bits();
   for (const int columns : kWidths) {
-    if (columns == width || (said.blocks == 1 && said.shift_x && columns % 2)) continue;
+    if (columns == width || (given.blocks == 1 && given.shift_x && columns % 2)) continue;
     const Trial other = upper(columns);
     if (!is_shorter(other.bits(), narrow) || other.bits() >= fewest ||
-        !is_plausible(other, said.colours))
+        !is_plausible(other, given.colours))
       continue;
-    best = FormatGuess{&said, columns};
+    best = FormatGuess{&given, columns};
     fewest = other.bits();
   }
   return best;

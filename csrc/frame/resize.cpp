@@ -16,12 +16,12 @@ constexpr int kPlane = kSide * kSide;
 constexpr std::ptrdiff_t kMostBytes = 4;
 
 // `skipped` and `step` are as of `cover`.
-Columns divide(int length, int skipped, int step) {
-  Cover covers[kSide];
-  Columns columns;
+ColumnWeights divide(int length, int skipped, int step) {
+  PixelSpan covers[kSide];
+  ColumnWeights columns;
   columns.whole = length;
   for (int x = 0; x < kSide; ++x) {
-    covers[x] = cover(x, length, skipped, step);
+    covers[x] = pixel_span(x, length, skipped, step);
     columns.whole = std::min(columns.whole, std::max(0, covers[x].last - covers[x].first - 1));
   }
   for (int x = 0; x < kSide; ++x) {
@@ -47,9 +47,9 @@ float scale_of(const FrameView& frame, const Box& box, int channel) {
   return static_cast<float>(1.0 / (1.0 / shared * area));
 }
 
-Cover rows_of(const FrameView& frame, const Box& box, int channel, int y) {
+PixelSpan rows_of(const FrameView& frame, const Box& box, int channel, int y) {
   const Sampling down = frame.down_of(channel);
-  return cover(y, box.height(), skipped(down, box.y0), down.step());
+  return pixel_span(y, box.height(), skipped(down, box.y0), down.step());
 }
 
 void transpose(float* means) {
@@ -78,7 +78,7 @@ void AreaResize::reserve(std::ptrdiff_t sums) {
   if (sum_.size() < values) sum_.resize(values);
 }
 
-const Columns& AreaResize::columns(const Box& box, const Sampling& across) {
+const ColumnWeights& AreaResize::columns(const Box& box, const Sampling& across) {
   Divided& divided = divided_[across.shift == 0 ? 0 : 1];
   const int before = skipped(across, box.x0);
   if (divided.width != box.width() || divided.skipped != before || divided.step != across.step())
@@ -94,7 +94,7 @@ void AreaResize::run(const FrameView& frame, const Box& box, float* appearance) 
 }
 
 void AreaResize::run_rgb(const FrameView& frame, const Box& box, float* appearance) {
-  const Columns& across = columns(box, {});
+  const ColumnWeights& across = columns(box, {});
   const std::ptrdiff_t values = static_cast<std::ptrdiff_t>(box.width()) * kColours;
   reserve(values);
   const bool packed = is_packed(frame);
@@ -104,7 +104,7 @@ void AreaResize::run_rgb(const FrameView& frame, const Box& box, float* appearan
   const float scale = static_cast<float>(1.0 / (255.0 * area));
   const int first_plane = bgr ? 2 * kPlane : 0;
   for (int y = 0; y < kSide; ++y) {
-    const Cover rows = cover(y, box.height());
+    const PixelSpan rows = pixel_span(y, box.height());
     const std::uint8_t* first = lowest.at(box.y0 + rows.first, box.x0);
     std::ptrdiff_t stride = lowest.row;
     if (!packed) {
@@ -224,7 +224,7 @@ int AreaResize::average_together(const FrameView& frame, const Box& box, int cha
                    &columns(box, frame.across_of(channel + i)), scale_of(frame, box, channel + i),
                    means + i * kPlane};
   for (int y = 0; y < kSide; ++y) {
-    const Cover rows = rows_of(frame, box, channel, y);
+    const PixelSpan rows = rows_of(frame, box, channel, y);
     const std::uint8_t* const first = head.at(down.index(box.y0) + rows.first, 0) + all.begin;
     kernels_.sum_rows(first, head.row, rows, static_cast<int>(all.end - all.begin), sum_.data());
     for (int i = 0; i < count; ++i) average_channel(averaged[i], y);
@@ -242,7 +242,7 @@ void AreaResize::average_alone(const FrameView& frame, const Box& box, int chann
   if (whole_.size() < static_cast<std::size_t>(count))
     whole_.resize(static_cast<std::size_t>(count));
   for (int y = 0; y < kSide; ++y) {
-    const Cover rows = rows_of(frame, box, channel, y);
+    const PixelSpan rows = rows_of(frame, box, channel, y);
     const std::uint8_t* const row = plane.at(down.index(box.y0) + rows.first, first);
     if (frame.words())
       sum_samples<std::uint16_t>(row, plane, rows, count, frame.shift);
@@ -253,7 +253,7 @@ void AreaResize::average_alone(const FrameView& frame, const Box& box, int chann
 }
 
 template <class Sample>
-void AreaResize::sum_samples(const std::uint8_t* first, const Plane& plane, const Cover& cover,
+void AreaResize::sum_samples(const std::uint8_t* first, const Plane& plane, const PixelSpan& cover,
                              int count, int shift) {
   std::uint32_t* const whole = whole_.data();
   const int rows = cover.last - cover.first;

@@ -31,26 +31,26 @@ class AreaResize {
   int average_together(const FrameView& frame, const Box& box, int channel, float* means);
   void average_alone(const FrameView& frame, const Box& box, int channel, float* means);
   template <class Sample>
-  void sum_samples(const std::uint8_t* first, const Plane& plane, const Cover& rows, int count,
+  void sum_samples(const std::uint8_t* first, const Plane& plane, const PixelSpan& rows, int count,
                    int shift);
 
   // One channel of the row that is summed.
   struct Channel {
     std::ptrdiff_t offset, stride;  // of its samples among the sums
-    const Columns* columns;
+    const ColumnWeights* columns;
     float scale;  // of a sum to a mean
     float* means;
   };
   void average_channel(const Channel& channel, int y) const;
 
-  const Columns& columns(const Box& box, const Sampling& across);
+  const ColumnWeights& columns(const Box& box, const Sampling& across);
   void reserve(std::ptrdiff_t sums);
 
   const Kernels& kernels_;
   // Of luma, or of all colours, and of chroma: what of the box they are for.
   struct Divided {
     int width = 0, skipped = 0, step = 0;
-    Columns columns;
+    ColumnWeights columns;
   } divided_[2];
   std::vector<float> sum_;  // one output row's weighted sum of input rows
   std::vector<std::uint32_t> whole_;

@@ -10,7 +10,7 @@ struct V {
   static constexpr int kWidth = 8;
   static constexpr bool kFewRegisters = true;
   static constexpr int kRows = 3, kColumns = 4, kColumns1 = 2, kWordsAtOnce = 2;
-  static constexpr int kAcross = 6, kWitnessVectors = 5;
+  static constexpr int kAcross = 6, kRegionVectors = 5;
   __m256 v;
 
   static V zero() { return {_mm256_setzero_ps()}; }

@@ -13,7 +13,7 @@ struct V {
   static constexpr int kWidth = 16;
   static constexpr bool kFewRegisters = false;
   static constexpr int kRows = 9, kColumns = 2, kColumns1 = 2, kWordsAtOnce = 2;
-  static constexpr int kAcross = 12, kWitnessVectors = 3;
+  static constexpr int kAcross = 12, kRegionVectors = 3;
   __m512 v;
 
   static V zero() { return {_mm512_setzero_ps()}; }

@@ -42,8 +42,8 @@ inline constexpr int kAlignment = 64;
 inline constexpr int kMostParts = 128;
 static_assert(2 * kSide <= kMostParts, "two pixels that share their chroma");
 
-// Values in a row of the witnesses, and with filling: three of the widest vectors.
-inline constexpr int kWitnessValues = 36, kWitnessRow = 48;
+// Values in a row of the region_signals, and with filling: three of the widest vectors.
+inline constexpr int kRegionValues = 36, kRegionRow = 48;
 
 // Maps are kept in blocks of 16, a cache line and the widest vector; the products of the second
 // convolution are made for 32 maps at a time, so that they and their inputs stay in the cache.
@@ -123,7 +123,7 @@ struct Convolution {
 
 // Which sums of a row each output pixel is made of: one, `whole` ones that count fully, and two
 // more. So all output pixels are alike, and the processor guesses every branch.
-struct Columns {
+struct ColumnWeights {
   int whole;
   struct {
     int first;
@@ -136,12 +136,13 @@ struct Kernels {
 
   // sum[i], for i < count, over the rows that are covered, the first of which is given. A row has
   // at most kMostParts parts. Buffers need not be aligned.
-  void (*sum_rows)(const std::uint8_t* first, std::ptrdiff_t stride, const Cover& rows, int count,
-                   float* sum);
+  void (*sum_rows)(const std::uint8_t* first, std::ptrdiff_t stride, const PixelSpan& rows,
+                   int count, float* sum);
 
   // planes[colour][x] = scale * the sums, [pixel][colour], that make output pixel x. A value beyond
   // each pixel is read, and the two pixels after the last. Buffers need not be aligned.
-  void (*average)(const float* sums, const Columns& columns, float scale, float* const* planes);
+  void (*average)(const float* sums, const ColumnWeights& columns, float scale,
+                  float* const* planes);
 
   // The normalised motion of `count` pixel values. Buffers need not be aligned.
   void (*motion)(const float* a, const float* b, std::ptrdiff_t count, float* out);
@@ -149,8 +150,8 @@ struct Kernels {
   // The student network: motion, [colour][y][x], not necessarily aligned, -> change of the pulse.
   float (*change)(const PackedWeights& weights, const float* motion, StudentScratch& scratch);
 
-  // Adds to sums[0..1][k], k < kWitnessValues, over `count` rows, row[k] times the row's `real` and
-  // times its `imaginary` number. Rows and sums are kWitnessRow apart; none need be aligned.
+  // Adds to sums[0..1][k], k < kRegionValues, over `count` rows, row[k] times the row's `real` and
+  // times its `imaginary` number. Rows and sums are kRegionRow apart; none need be aligned.
   void (*correlate)(const float* rows, int count, const float* real, const float* imaginary,
                     float* sums);
 

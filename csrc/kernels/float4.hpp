@@ -6,18 +6,18 @@
 
 namespace rppg {
 
-using Floats = float __attribute__((vector_size(16)));
-constexpr int kFloats = 4;
+using Float4 = float __attribute__((vector_size(16)));
+constexpr int kFloat4 = 4;
 
-static inline Floats load(const float* from) {
-  Floats out;
+static inline Float4 load(const float* from) {
+  Float4 out;
   std::memcpy(&out, from, sizeof out);
   return out;
 }
 
-static inline void store(Floats values, float* to) { std::memcpy(to, &values, sizeof values); }
+static inline void store(Float4 values, float* to) { std::memcpy(to, &values, sizeof values); }
 
-static inline float total(Floats values) {
+static inline float total(Float4 values) {
   return (values[0] + values[1]) + (values[2] + values[3]);
 }
 

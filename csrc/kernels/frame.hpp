@@ -18,8 +18,8 @@ struct FrameKernels {
 
   // `kCount` neighbours, so that their additions overlap.
   template <int kCount>
-  static void sum_rows_chunk(const std::uint8_t* first, std::ptrdiff_t stride, const Cover& cover,
-                             float* sum) {
+  static void sum_rows_chunk(const std::uint8_t* first, std::ptrdiff_t stride,
+                             const PixelSpan& cover, float* sum) {
     using Words = typename V::Words;
     constexpr int kStep = kInWords * kWidth;
     constexpr int kCacheLine = 64;  // bytes, of most processors
@@ -59,7 +59,7 @@ struct FrameKernels {
     }
   }
 
-  static void sum_rows(const std::uint8_t* first, std::ptrdiff_t stride, const Cover& cover,
+  static void sum_rows(const std::uint8_t* first, std::ptrdiff_t stride, const PixelSpan& cover,
                        int count, float* sum) {
     constexpr int kStep = kInWords * kWidth, kMany = V::kWordsAtOnce;
     int i = 0;
@@ -85,21 +85,21 @@ struct FrameKernels {
     }
   }
 
-  static void average(const float* sums, const Columns& columns, float scale,
+  static void average(const float* sums, const ColumnWeights& columns, float scale,
                       float* const* planes) {
-    static_assert(kFloats == kColours + 1, "a pixel is a vector, whose last value is not used");
+    static_assert(kFloat4 == kColours + 1, "a pixel is a vector, whose last value is not used");
     for (int x = 0; x < kSide; ++x) {
       const auto& [first, shares] = columns.pixels[x];
       const float* pixel = sums + first * kColours;
       const float* const last = pixel + (columns.whole + 1) * kColours;
-      Floats even = shares[0] * load(pixel) + shares[1] * load(last);
-      Floats odd = shares[2] * load(last + kColours);  // so that additions overlap
+      Float4 even = shares[0] * load(pixel) + shares[1] * load(last);
+      Float4 odd = shares[2] * load(last + kColours);  // so that additions overlap
       for (pixel += kColours; pixel + kColours < last; pixel += 2 * kColours) {
         odd += load(pixel);
         even += load(pixel + kColours);
       }
       if (pixel < last) odd += load(pixel);
-      const Floats mean = scale * (even + odd);
+      const Float4 mean = scale * (even + odd);
       for (int c = 0; c < kColours; ++c) planes[c][x] = mean[c];
     }
   }

@@ -9,7 +9,7 @@
 //   V::kColumns1                 those of the first one's: as many as the registers hold
 //   V::kWordsAtOnce              of V::Words, likewise
 //   V::kAcross                   pixels of `convolve` at a time, of a block of channels: likewise
-//   V::kWitnessVectors           of a row of witnesses: likewise
+//   V::kRegionVectors           of a row of region_signals: likewise
 //   load, store, splat           from, to and of floats; `splat(p)` repeats *p
 //   +, -, *, /, fma(a, b, c)     a * b + c
 //   clamp(x, low, high)          of a NaN: that NaN
@@ -34,23 +34,23 @@ struct Generic {
 
   static void correlate(const float* rows, int count, const float* real, const float* imaginary,
                         float* sums) {
-    constexpr int kAtOnce = V::kWitnessVectors, kStep = kAtOnce * kWidth;
-    constexpr int kSteps = (kWitnessValues + kStep - 1) / kStep;
-    static_assert(kSteps * kStep <= kWitnessRow, "vectors stay in a row");
+    constexpr int kAtOnce = V::kRegionVectors, kStep = kAtOnce * kWidth;
+    constexpr int kSteps = (kRegionValues + kStep - 1) / kStep;
+    static_assert(kSteps * kStep <= kRegionRow, "vectors stay in a row");
     for (int k = 0; k < kSteps * kStep; k += kStep) {
       V sum[2][kAtOnce];
       for (int i = 0; i < kAtOnce; ++i)
-        for (int s = 0; s < 2; ++s) sum[s][i] = V::load(sums + s * kWitnessRow + k + i * kWidth);
+        for (int s = 0; s < 2; ++s) sum[s][i] = V::load(sums + s * kRegionRow + k + i * kWidth);
       for (int row = 0; row < count; ++row) {
         const V re = V::splat(real + row), im = V::splat(imaginary + row);
         for (int i = 0; i < kAtOnce; ++i) {
-          const V value = V::load(rows + row * kWitnessRow + k + i * kWidth);
+          const V value = V::load(rows + row * kRegionRow + k + i * kWidth);
           sum[0][i] = fma(value, re, sum[0][i]);
           sum[1][i] = fma(value, im, sum[1][i]);
         }
       }
       for (int i = 0; i < kAtOnce; ++i)
-        for (int s = 0; s < 2; ++s) sum[s][i].store(sums + s * kWitnessRow + k + i * kWidth);
+        for (int s = 0; s < 2; ++s) sum[s][i].store(sums + s * kRegionRow + k + i * kWidth);
     }
   }
 

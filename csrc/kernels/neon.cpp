@@ -10,7 +10,7 @@ struct V {
   static constexpr int kWidth = 4;
   static constexpr bool kFewRegisters = false;
   static constexpr int kRows = 3, kColumns = 8, kColumns1 = 4, kWordsAtOnce = 4;
-  static constexpr int kAcross = 6, kWitnessVectors = 9;
+  static constexpr int kAcross = 6, kRegionVectors = 9;
   float32x4_t v;
 
   static V zero() { return {vdupq_n_f32(0)}; }

@@ -12,7 +12,7 @@ namespace rppg {
 constexpr int kContiguous =
     pybind11::array::c_style | pybind11::detail::npy_api::NPY_ARRAY_ALIGNED_;
 
-using Floats = pybind11::array_t<float, kContiguous>;
+using Float4 = pybind11::array_t<float, kContiguous>;
 using Doubles = pybind11::array_t<double, kContiguous | pybind11::array::forcecast>;
 
 // Dtype and shape of an array, the type of anything else.

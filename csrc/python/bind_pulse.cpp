@@ -143,9 +143,9 @@ class StreamHandle {
 py::list candidates(PulseWindow& window) {
   py::list out;
   for (const PulseWindow::Candidate& one : window.candidates())
-    out.append(py::make_tuple(one.frequency, one.snr_db, name_of(one.source), one.highest,
-                              one.confidence,
-                              Doubles(py::ssize_t{Testimony::kCount}, one.said.items.data())));
+    out.append(
+        py::make_tuple(one.frequency, one.snr_db, name_of(one.source), one.highest, one.confidence,
+                       Doubles(py::ssize_t{PeakFeatures::kCount}, one.features.items.data())));
   return out;
 }
 
@@ -225,13 +225,13 @@ Doubles zero_phase(const BandPass& filter, const py::object& object) {
 
 void bind_signal(py::module_& module) {
   // The number of items that are known of a peak, and the places of those that Python names.
-  const std::pair<const char*, Testimony::Item> items[] = {
-      {"EVIDENCE", Testimony::kCount},
-      {"EVIDENCE_SNR", Testimony::snr},
-      {"EVIDENCE_HEIGHT", Testimony::height},
-      {"EVIDENCE_COVERAGE", Testimony::coverage},
-      {"EVIDENCE_CHROM_HEIGHT", Testimony::chrom_height},
-      {"EVIDENCE_POS_HEIGHT", Testimony::pos_height},
+  const std::pair<const char*, PeakFeatures::Item> items[] = {
+      {"PEAK_FEATURES", PeakFeatures::kCount},
+      {"PEAK_SNR", PeakFeatures::snr},
+      {"PEAK_HEIGHT", PeakFeatures::height},
+      {"PEAK_COVERAGE", PeakFeatures::coverage},
+      {"PEAK_CHROM_HEIGHT", PeakFeatures::chrom_height},
+      {"PEAK_POS_HEIGHT", PeakFeatures::pos_height},
   };
   for (const auto& [name, item] : items) module.attr(name) = py::int_(static_cast<int>(item));
   py::register_exception<TimeError>(module, "TimeError", PyExc_ValueError);
@@ -351,12 +351,12 @@ void bind_signal(py::module_& module) {
 }
 
 void bind_recording(py::module_& module) {
-  py::class_<Recording>(module, "Recording")
+  py::class_<RecordingSummary>(module, "RecordingSummary")
       .def(py::init<double, double, double>(), py::arg("step"), py::arg("max_gap"),
            py::arg("min_confidence"))
       .def(
-          "take",
-          [](Recording& self, double time, int status, double snr_db, double confidence,
+          "push",
+          [](RecordingSummary& self, double time, int status, double snr_db, double confidence,
              double start, double end, double coverage, double candidate) {
             Reading reading{};
             reading.status = static_cast<Status>(status);
@@ -366,17 +366,17 @@ void bind_recording(py::module_& module) {
             reading.end = end;
             reading.coverage = coverage;
             reading.candidate = candidate;
-            return self.take(time, reading);
+            return self.push(time, reading);
           },
           py::arg("time"), py::arg("status"), py::arg("snr_db"), py::arg("confidence"),
           py::arg("start"), py::arg("end"), py::arg("coverage"), py::arg("candidate"))
       .def("evidence",
-           [](const Recording& self) {
+           [](const RecordingSummary& self) {
              const auto [rate, known] = self.evidence();
              return py::make_tuple(rate,
                                    Doubles(py::ssize_t{TrackEvidence::kCount}, known.items.data()));
            })
-      .def("summary", [](const Recording& self) {
+      .def("summary", [](const RecordingSummary& self) {
         const Summary summary = self.summary();
         return py::make_tuple(static_cast<int>(summary.status), summary.heart_rate, summary.snr_db,
                               summary.confidence, summary.coverage, summary.spread, summary.frames,

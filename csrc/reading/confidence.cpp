@@ -14,26 +14,26 @@ using namespace confidence_weights;
 // What lies further out than this was hardly seen in fitting: the network is not asked to guess.
 constexpr double kFarthest = 3.0;  // standard deviations
 
-double run(const Network& network, const Testimony& said) {
+double run(const Network& network, const PeakFeatures& features) {
   constexpr int kAtOnce = 4;
-  static_assert(kHidden % (kAtOnce * kFloats) == 0, "hidden units fill vectors");
-  static_assert(kItems == Testimony::kCount, "the network was fitted to these items");
+  static_assert(kHidden % (kAtOnce * kFloat4) == 0, "hidden units fill vectors");
+  static_assert(kItems == PeakFeatures::kCount, "the network was fitted to these items");
   float input[kItems];
   for (int i = 0; i < kItems; ++i) {
-    if (!std::isfinite(said.items[i])) return 0.0;
+    if (!std::isfinite(features.items[i])) return 0.0;
     input[i] = static_cast<float>(std::clamp(
-        (said.items[i] - network.mean[i]) / network.deviation[i], -kFarthest, kFarthest));
+        (features.items[i] - network.mean[i]) / network.deviation[i], -kFarthest, kFarthest));
   }
   double logit = network.output_bias;
-  for (int h = 0; h < kHidden; h += kAtOnce * kFloats) {
-    Floats sums[kAtOnce];
-    for (int k = 0; k < kAtOnce; ++k) sums[k] = load(network.hidden_bias + h + k * kFloats);
+  for (int h = 0; h < kHidden; h += kAtOnce * kFloat4) {
+    Float4 sums[kAtOnce];
+    for (int k = 0; k < kAtOnce; ++k) sums[k] = load(network.hidden_bias + h + k * kFloat4);
     for (int i = 0; i < kItems; ++i)
       for (int k = 0; k < kAtOnce; ++k)
-        sums[k] += input[i] * load(network.hidden_weights[i] + h + k * kFloats);
+        sums[k] += input[i] * load(network.hidden_weights[i] + h + k * kFloat4);
     for (int k = 0; k < kAtOnce; ++k) {
-      const Floats active = sums[k] > 0.0f ? sums[k] : Floats{};
-      logit += static_cast<double>(total(active * load(network.output_weights + h + k * kFloats)));
+      const Float4 active = sums[k] > 0.0f ? sums[k] : Float4{};
+      logit += static_cast<double>(total(active * load(network.output_weights + h + k * kFloat4)));
     }
   }
   return 1.0 / (1.0 + std::exp(-logit));
@@ -41,8 +41,8 @@ double run(const Network& network, const Testimony& said) {
 
 }  // namespace
 
-double confidence(Method method, const Testimony& said) {
-  return run(uses_network(method) ? kNetwork : kColour, said);
+double confidence(Method method, const PeakFeatures& features) {
+  return run(uses_network(method) ? kNetwork : kColour, features);
 }
 
 TrackEvidence track_evidence(const std::vector<double>& confidences, double share, double step) {

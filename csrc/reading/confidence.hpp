@@ -9,10 +9,10 @@
 
 namespace rppg {
 
-// Of a peak of a window, from 0 to 1: a small network, fitted by training/confidence/train.py to windows
-// with and without a pulse, one for the methods that use the student and one for the others; 0
-// where an item of `said` is not a finite number.
-double confidence(Method method, const Testimony& said);
+// Of a peak of a window, from 0 to 1: a small network, fitted by training/confidence/train.py to
+// windows with and without a pulse, one for the methods that use the student and one for the
+// others; 0 where an item of `features` is not a finite number.
+double confidence(Method method, const PeakFeatures& features);
 
 // What is known of a track through the windows of a recording.
 struct TrackEvidence {

@@ -45,14 +45,14 @@ double PulseSpectrum::strongest(double low, double high) const {
   const auto bin = [&](double f) { return f / spectrum_.bin_hz(); };
   const auto first = static_cast<std::size_t>(std::ceil(std::max(0.0, bin(low))));
   const auto last = std::min(power.size() - 1, static_cast<std::size_t>(std::max(0.0, bin(high))));
-  Pair most{};
+  Double2 most{};
   std::size_t k = first;
   for (; k + 1 <= last; k += 2) most = greater(load(&power[k]) * load(&undo_[k]), most);
   if (k == last) most[0] = std::max(most[0], power[k] * undo_[k]);
   return greatest(most);
 }
 
-bool PulseSpectrum::is_echo(double frequency) const {
+bool PulseSpectrum::is_harmonic_or_alias(double frequency) const {
   const auto line = [&](double f) { return strongest(f - kLineWidth, f + kLineWidth); };
   const double peak = line(frequency);
   for (const double divisor : {2.0, 3.0})

@@ -27,7 +27,7 @@ class PulseSpectrum {
   Peak examine(double frequency) const { return spectrum_.examine(frequency); }
 
   // Whether a peak at `frequency` (Hz) is but an overtone or an alias of a line outside the band.
-  bool is_echo(double frequency) const;
+  bool is_harmonic_or_alias(double frequency) const;
 
  private:
   // The strongest line from `low` to `high` (Hz), with the band-pass undone.

@@ -32,13 +32,13 @@ constexpr double kCoarseRate = 3.0;   // at least so many times the band's upper
 
 // Four complex numbers; products leave out std::complex's care for infinities.
 struct Complexes {
-  Floats real, imaginary;
+  Float4 real, imaginary;
 
   friend Complexes operator*(Complexes a, Complexes b) {
     return {a.real * b.real - a.imaginary * b.imaginary,
             a.real * b.imaginary + a.imaginary * b.real};
   }
-  friend Complexes operator*(Floats a, Complexes b) { return {a * b.real, a * b.imaginary}; }
+  friend Complexes operator*(Float4 a, Complexes b) { return {a * b.real, a * b.imaginary}; }
   void operator+=(Complexes a) {
     real += a.real;
     imaginary += a.imaginary;
@@ -48,14 +48,14 @@ struct Complexes {
 
 Complexes all(Complex z) {
   const auto real = static_cast<float>(z.real()), imaginary = static_cast<float>(z.imag());
-  return {Floats{real, real, real, real}, Floats{imaginary, imaginary, imaginary, imaginary}};
+  return {Float4{real, real, real, real}, Float4{imaginary, imaginary, imaginary, imaginary}};
 }
 
 // z^0 to z^3.
 Complexes powers(Complex z) {
   Complexes out = all(1.0);
   Complex power = 1.0;
-  for (int i = 1; i < kFloats; ++i) {
+  for (int i = 1; i < kFloat4; ++i) {
     power *= z;
     out.real[i] = static_cast<float>(power.real());
     out.imaginary[i] = static_cast<float>(power.imag());
@@ -129,49 +129,51 @@ void observe(const float* appearance, double* observed) {
     observed[c] = std::accumulate(sums[c], sums[c] + kFaceBlocks, 0.0) / kFacePixels;
   }
   const double *const red = sums[0], *const green = sums[1];
-  double* const witnesses = observed + kColours;
+  double* const region_signals = observed + kColours;
   for (int k = 0; k < kPlaces; ++k) {
     const double pixels = k < kFaceBlocks ? kBlockSide * kBlockSide : kRimPixels;
     const double brightness = std::log(std::max(green[k] / pixels, kDarkest));
-    witnesses[k] = brightness;
-    witnesses[kPlaces + k] = brightness - std::log(std::max(red[k] / pixels, kDarkest));
+    region_signals[k] = brightness;
+    region_signals[kPlaces + k] = brightness - std::log(std::max(red[k] / pixels, kDarkest));
   }
 }
 
-Witness::Witness(const Kernels& kernels, double rate, double low, double high, std::size_t samples)
+RegionSignals::RegionSignals(const Kernels& kernels, double rate, double low, double high,
+                             std::size_t samples)
     : kernels_(kernels),
       rate_(rate),
       coarse_(coarseness(rate, high, samples)),
-      rows_(samples, kWitnessRow),
+      rows_(samples, kRegionRow),
       few_(samples / coarse_),
       face_spectrum_(kernels, rate / static_cast<double>(coarse_), low, high, samples / coarse_,
                      high, kCoarseBins),
       rim_spectrum_(face_spectrum_) {
   for (auto* each : {&hann_, &pulse_, &face_, &rim_, &real_, &imaginary_})
-    each->resize(samples + kFloats);
+    each->resize(samples + kFloat4);
 }
 
-void Witness::restart() { started_ = false; }
+void RegionSignals::restart() { started_ = false; }
 
-void Witness::push(const double* witnesses) {
-  if (!started_) std::copy_n(witnesses, kWitnesses, start_);
+void RegionSignals::push(const double* region_signals) {
+  if (!started_) std::copy_n(region_signals, kRegionSignals, start_);
   started_ = true;
-  float row[kWitnessRow] = {};
+  float row[kRegionRow] = {};
   float face = 0;
-  for (int k = 0; k < kWitnesses; ++k) row[k] = static_cast<float>(witnesses[k] - start_[k]);
+  for (int k = 0; k < kRegionSignals; ++k)
+    row[k] = static_cast<float>(region_signals[k] - start_[k]);
   for (int k = 0; k < kFaceBlocks; ++k) face += row[k];
   row[kFace] = face / kFaceBlocks;
   rows_.push(row);
 }
 
-void Witness::look(const double* pulse, const double* hann, std::size_t count) {
+void RegionSignals::look(const double* pulse, const double* hann, std::size_t count) {
   seen_pulse_ = pulse;
   seen_hann_ = hann;
   count_ = count;
   prepared_ = false;
 }
 
-void Witness::prepare() {
+void RegionSignals::prepare() {
   if (prepared_) return;
   prepared_ = true;
   const std::size_t count = count_;
@@ -180,15 +182,15 @@ void Witness::prepare() {
     for (auto* each : {&hann_, &pulse_, &face_}) std::fill(each->begin(), each->end(), 0.0f);
     for (std::size_t i = 0; i < count; ++i) hann_[i] = static_cast<float>(seen_hann_[i]);
   }
-  Floats sums[kWitnessValues / kFloats] = {};
+  Float4 sums[kRegionValues / kFloat4] = {};
   const float* row = rows_.newest(count);
-  for (std::size_t i = 0; i < count; ++i, row += kWitnessRow) {
-    for (int k = 0; k < kWitnessValues / kFloats; ++k) sums[k] += load(row + k * kFloats);
+  for (std::size_t i = 0; i < count; ++i, row += kRegionRow) {
+    for (int k = 0; k < kRegionValues / kFloat4; ++k) sums[k] += load(row + k * kFloat4);
     face_[i] = row[kFace];
     rim_[i] = row[kFaceBlocks];
   }
-  for (int k = 0; k < kWitnessValues / kFloats; ++k)
-    store(sums[k] / static_cast<float>(count), means_ + k * kFloats);
+  for (int k = 0; k < kRegionValues / kFloat4; ++k)
+    store(sums[k] / static_cast<float>(count), means_ + k * kFloat4);
 
   const auto analyse = [&](const std::vector<float>& values, Spectrum& spectrum) {
     const float* value = values.data();
@@ -207,7 +209,7 @@ void Witness::prepare() {
   }
 }
 
-Testimony Witness::testify(const Peak& peak) {
+PeakFeatures RegionSignals::features(const Peak& peak) {
   prepare();
   // The window's transform at the frequency: of the pulse and of the face's brightness, also at
   // multiples, which begin with half of it.
@@ -216,9 +218,9 @@ Testimony Witness::testify(const Peak& peak) {
   const Complexes steps = all(step2 * step2);
   Complexes half = powers(step), pulses{}, multiples[3] = {}, beats[3] = {};
   Complexes turns{};
-  for (std::size_t i = 0; i < count_; i += kFloats) {
+  for (std::size_t i = 0; i < count_; i += kFloat4) {
     const Complexes one = half * half, two = one * one, three = two * one;
-    const Floats hann = load(&hann_[i]), face = load(&face_[i]), pulse = load(&pulse_[i]);
+    const Float4 hann = load(&hann_[i]), face = load(&face_[i]), pulse = load(&pulse_[i]);
     turns += hann * one;
     store(hann * one.real, &real_[i]);
     store(hann * one.imaginary, &imaginary_[i]);
@@ -232,14 +234,14 @@ Testimony Witness::testify(const Peak& peak) {
     half = half * steps;
   }
 
-  // Of all witnesses, less what their mean gives.
-  float sums[2][kWitnessRow] = {};
+  // Of all region_signals, less what their mean gives.
+  float sums[2][kRegionRow] = {};
   kernels_.correlate(rows_.newest(count_), static_cast<int>(count_), real_.data(),
                      imaginary_.data(), sums[0]);
   const double scale = 4.0 / static_cast<double>(count_);  // 2 over the sum of the Hann window
   const Complex turned = turns.sum();
-  Complex z[kWitnesses];
-  for (int k = 0; k < kWitnesses; ++k)
+  Complex z[kRegionSignals];
+  for (int k = 0; k < kRegionSignals; ++k)
     z[k] = scale * (Complex(sums[0][k], sums[1][k]) - static_cast<double>(means_[k]) * turned);
   const Complex of_pulse = pulses.sum();
   const Complex* const colours = z + kPlaces;
@@ -249,36 +251,36 @@ Testimony Witness::testify(const Peak& peak) {
     colour += colours[k];
   }
 
-  Testimony said{};
-  auto& items = said.items;
-  items[Testimony::snr] = bounded_snr(peak.snr_db);
-  items[Testimony::height] = peak.height;
-  items[Testimony::clearance] = peak.clearance;
-  items[Testimony::rival] = peak.rival;
-  items[Testimony::frequency] = peak.frequency;
-  items[Testimony::brightness_agree] = agreement(z, brightness);
-  items[Testimony::colour_agree] = agreement(colours, colour);
+  PeakFeatures features{};
+  auto& items = features.items;
+  items[PeakFeatures::snr] = bounded_snr(peak.snr_db);
+  items[PeakFeatures::height] = peak.height;
+  items[PeakFeatures::peak_to_median] = peak.peak_to_median;
+  items[PeakFeatures::second_peak_ratio] = peak.second_peak_ratio;
+  items[PeakFeatures::frequency] = peak.frequency;
+  items[PeakFeatures::brightness_agree] = agreement(z, brightness);
+  items[PeakFeatures::colour_agree] = agreement(colours, colour);
   brightness /= kFaceBlocks;
   colour /= kFaceBlocks;
   const Complex rim = z[kFaceBlocks], rim_colour = colours[kFaceBlocks];
-  items[Testimony::brightness] = std::log10(length(brightness) + kLeast);
-  items[Testimony::colour] = std::log10(length(colour) + kLeast);
-  items[Testimony::colour_share] = share(colour, brightness);
+  items[PeakFeatures::brightness] = std::log10(length(brightness) + kLeast);
+  items[PeakFeatures::colour] = std::log10(length(colour) + kLeast);
+  items[PeakFeatures::colour_share] = share(colour, brightness);
   const auto over = [](Complex part, Complex whole) {
     return std::log10(length(part) / (length(whole) + kLeast * kLeastRatio) + kLeastRatio);
   };
-  items[Testimony::rim_brightness] = over(rim, brightness);
-  items[Testimony::rim_colour] = over(rim_colour, colour);
-  items[Testimony::rim_together] = share(rim, brightness);
+  items[PeakFeatures::rim_brightness] = over(rim, brightness);
+  items[PeakFeatures::rim_colour] = over(rim_colour, colour);
+  items[PeakFeatures::rim_together] = share(rim, brightness);
   const Complex pulse = of_pulse / (length(of_pulse) + kTiny * kTiny);
   const auto follow = [&](Complex part) {
     return falling(part, pulse) / (length(part) + kTiny * kTiny);
   };
-  items[Testimony::brightness_follow] = follow(brightness);
-  items[Testimony::colour_follow] = follow(colour);
-  items[Testimony::rim_follow] = follow(rim);
-  items[Testimony::brightness_spread] = over(spread(z, brightness), brightness);
-  items[Testimony::colour_spread] = over(spread(colours, colour), colour);
+  items[PeakFeatures::brightness_follow] = follow(brightness);
+  items[PeakFeatures::colour_follow] = follow(colour);
+  items[PeakFeatures::rim_follow] = follow(rim);
+  items[PeakFeatures::brightness_spread] = over(spread(z, brightness), brightness);
+  items[PeakFeatures::colour_spread] = over(spread(colours, colour), colour);
   double flushes[kFaceBlocks];
   for (int k = 0; k < kFaceBlocks; ++k) flushes[k] = falling(colours[k], pulse);
   std::sort(flushes, flushes + kFaceBlocks);
@@ -286,15 +288,15 @@ Testimony Witness::testify(const Peak& peak) {
   const auto amplitude = [](double a, double b) {
     return std::log10(std::max(0.5 * (a + b), 0.0) + kLeast);
   };
-  items[Testimony::colour_median] = amplitude(flushes[kMiddle - 1], flushes[kMiddle]);
-  items[Testimony::colour_quartile] = amplitude(flushes[kQuarter - 1], flushes[kQuarter]);
-  items[Testimony::face_snr] = bounded_snr(face_spectrum_.snr_db(peak.frequency));
-  items[Testimony::rim_snr] = bounded_snr(rim_spectrum_.snr_db(peak.frequency));
+  items[PeakFeatures::colour_median] = amplitude(flushes[kMiddle - 1], flushes[kMiddle]);
+  items[PeakFeatures::colour_quartile] = amplitude(flushes[kQuarter - 1], flushes[kQuarter]);
+  items[PeakFeatures::face_snr] = bounded_snr(face_spectrum_.snr_db(peak.frequency));
+  items[PeakFeatures::rim_snr] = bounded_snr(rim_spectrum_.snr_db(peak.frequency));
   for (int m = 0; m < 3; ++m) {
-    items[Testimony::double_line + m] = line(scale * multiples[m].sum(), brightness);
-    items[Testimony::double_beat + m] = line(scale * beats[m].sum(), scale * of_pulse);
+    items[PeakFeatures::double_line + m] = line(scale * multiples[m].sum(), brightness);
+    items[PeakFeatures::double_beat + m] = line(scale * beats[m].sum(), scale * of_pulse);
   }
-  return said;
+  return features;
 }
 
 }  // namespace rppg

@@ -19,10 +19,10 @@ namespace rppg {
 constexpr int kFaceBlocks = 16;
 constexpr int kPlaces = kFaceBlocks + 1;
 // Brightness (log of green) of every place, then colour (log of green over red).
-constexpr int kWitnesses = 2 * kPlaces;
+constexpr int kRegionSignals = 2 * kPlaces;
 
-// What is taken of an appearance: the face's mean red, green and blue, then all witnesses.
-inline constexpr int kObserved = kColours + kWitnesses;
+// What is taken of an appearance: the face's mean red, green and blue, then all region_signals.
+inline constexpr int kObserved = kColours + kRegionSignals;
 
 // Writes what is taken of an appearance, `kObserved` values. The mean colours are those of the
 // middle two thirds of the box, in [0, 1].
@@ -36,12 +36,12 @@ std::size_t coarseness(double rate, double high, std::size_t samples);
 double bounded_snr(double snr_db);
 
 // What the map says of a rhythm: the input of `confidence`, in this order.
-struct Testimony {
+struct PeakFeatures {
   enum Item {
     snr,     // of the pulse, dB
     height,  // as of `Peak`
-    clearance,
-    rival,
+    peak_to_median,
+    second_peak_ratio,
     frequency,         // Hz
     brightness,        // amplitude in the face, log10
     colour,            // likewise
@@ -76,14 +76,14 @@ struct Testimony {
   std::array<double, kCount> items;
 };
 
-// The last seconds of all witnesses, on the grid of the pulse.
-class Witness {
+// The last seconds of all region_signals, on the grid of the pulse.
+class RegionSignals {
  public:
   // `rate` and the band in Hz.
-  Witness(const Kernels& kernels, double rate, double low, double high, std::size_t samples);
+  RegionSignals(const Kernels& kernels, double rate, double low, double high, std::size_t samples);
 
   void restart();
-  void push(const double* witnesses);
+  void push(const double* region_signals);
 
   // Looks at the newest `count` samples, as many as have been pushed or fewer, and at the pulse of
   // the same time, which stays where it is until the next look; `hann` is the window of so many
@@ -91,12 +91,12 @@ class Witness {
   void look(const double* pulse, const double* hann, std::size_t count);
   // What they say of a peak in the pulse's spectrum; from `coverage` on the items are left at 0.
   // Allocates nothing.
-  Testimony testify(const Peak& peak);
+  PeakFeatures features(const Peak& peak);
 
  private:
-  // The face's mean brightness stands behind the witnesses in a row of the ring.
-  static constexpr int kFace = kWitnesses;
-  static_assert(kFace < kWitnessValues, "a row holds them");
+  // The face's mean brightness stands behind the region_signals in a row of the ring.
+  static constexpr int kFace = kRegionSignals;
+  static_assert(kFace < kRegionValues, "a row holds them");
 
   // Works out what all peaks of a window share.
   void prepare();
@@ -106,11 +106,12 @@ class Witness {
   std::size_t coarse_, count_ = 0;
   const double *seen_pulse_ = nullptr, *seen_hann_ = nullptr;
   bool prepared_ = false;
-  // The first witnesses since the restart, and what later ones differ from them, so that floats do.
+  // The first region_signals since the restart, and what later ones differ from them, so that
+  // floats do.
   bool started_ = false;
-  double start_[kWitnesses] = {};
+  double start_[kRegionSignals] = {};
   Latest<float> rows_;
-  float means_[kWitnessRow] = {};  // of what is looked at
+  float means_[kRegionRow] = {};  // of what is looked at
   // Of the samples that are looked at, then zeros up to whole vectors: the window, what it leaves
   // of the pulse and of the face's brightness, and its product with the rhythm, in two parts. The
   // rim's brightness as it is.

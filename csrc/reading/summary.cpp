@@ -36,21 +36,21 @@ double median(std::vector<double> values) {
 
 }  // namespace
 
-Recording::Recording(double step, double max_gap, double min_confidence)
+RecordingSummary::RecordingSummary(double step, double max_gap, double min_confidence)
     : step_(step), max_gap_(max_gap) {
   require_positive(step, "step");
   require_positive(max_gap, "max_gap");
   set_min_confidence(min_confidence);
 }
 
-void Recording::set_min_confidence(double min_confidence) {
+void RecordingSummary::set_min_confidence(double min_confidence) {
   if (!(min_confidence >= 0 && min_confidence <= 1))
     throw std::invalid_argument("the least confidence must lie between 0 and 1, is " +
                                 std::to_string(min_confidence));
   min_confidence_ = min_confidence;
 }
 
-bool Recording::take(double time, const Reading& reading) {
+bool RecordingSummary::push(double time, const Reading& reading) {
   if (time > last_ && time - last_ <= max_gap_) {
     ++steps_;
   } else {
@@ -71,7 +71,7 @@ bool Recording::take(double time, const Reading& reading) {
   return true;
 }
 
-std::vector<const Recording::Window*> Recording::track() const {
+std::vector<const RecordingSummary::Window*> RecordingSummary::track() const {
   constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max();
   const std::size_t count = windows_.size();
   // The best score of a track that ends at a window, and where it comes from.
@@ -97,7 +97,7 @@ std::vector<const Recording::Window*> Recording::track() const {
   return out;
 }
 
-std::pair<double, double> Recording::rate(const std::vector<const Window*>& passed) {
+std::pair<double, double> RecordingSummary::rate(const std::vector<const Window*>& passed) {
   double weights = 0, mean = 0, squares = 0;
   for (std::size_t i = 0; i < passed.size(); ++i) {
     const Window& window = *passed[i];
@@ -113,20 +113,20 @@ std::pair<double, double> Recording::rate(const std::vector<const Window*>& pass
   return {mean, std::sqrt(squares / weights)};
 }
 
-TrackEvidence Recording::evidence(const std::vector<const Window*>& passed) const {
+TrackEvidence RecordingSummary::evidence(const std::vector<const Window*>& passed) const {
   std::vector<double> confidences;
   for (const Window* window : passed) confidences.push_back(window->confidence);
   const double share = static_cast<double>(passed.size()) / static_cast<double>(count_);
   return track_evidence(confidences, share, step_);
 }
 
-std::pair<double, TrackEvidence> Recording::evidence() const {
+std::pair<double, TrackEvidence> RecordingSummary::evidence() const {
   const std::vector<const Window*> passed = track();
   if (passed.empty()) return {kNone, TrackEvidence{}};
   return {rate(passed).first, evidence(passed)};
 }
 
-Summary Recording::summary() const {
+Summary RecordingSummary::summary() const {
   const double duration = frames_ ? covered_ + last_ - first_ : 0.0;
   const double fps = duration > 0 ? static_cast<double>(steps_) / duration : 0.0;
   Summary out{
@@ -148,7 +148,7 @@ Summary Recording::summary() const {
   return out;
 }
 
-void Recording::forget() {
+void RecordingSummary::forget() {
   count_ = 0;
   windows_.clear();
 }

@@ -30,19 +30,19 @@ struct Summary {
   double fps;           // mean over that time, Hz; 0 without any
 };
 
-class Recording {
+class RecordingSummary {
  public:
   // `step`: from one window that counts to the next, s; `max_gap`, as of the stream, in seconds,
   // too; `min_confidence` of a recording that is ok. Throws std::invalid_argument unless the first
   // two are positive numbers and the last one lies between 0 and 1.
-  Recording(double step, double max_gap, double min_confidence);
+  RecordingSummary(double step, double max_gap, double min_confidence);
 
   // Throws std::invalid_argument unless it lies between 0 and 1.
   void set_min_confidence(double min_confidence);
 
   // Takes the reading of the next frame, seen at `time` (s). Returns whether it counts: its window
   // can be read and ends a step after the last one that did, or is the first since a gap.
-  bool take(double time, const Reading& reading);
+  bool push(double time, const Reading& reading);
 
   // Of the windows that counted since the start, or since `forget`.
   Summary summary() const;

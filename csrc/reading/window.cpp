@@ -108,14 +108,14 @@ PulseWindow::PulseWindow(const PulseOptions& options, const Kernels& kernels)
       spectrum_(kernels, options, options.rate, capacity(), highest_line(options), kBinsPerHz),
       colour_window_(options, kernels, options.rate, uses_network(options.method) ? 2 : capacity()),
       second_(options, kernels, capacity()),
-      witness_(kernels, options.rate, options.low, options.high, capacity()),
+      regions_(kernels, options.rate, options.low, options.high, capacity()),
       colour_pulse_(capacity()),
       colour_live_(capacity()),
       filtered_(capacity()) {}
 
 void PulseWindow::restart(double start, bool after_gap) {
   band_pass_.reset();
-  witness_.restart();
+  regions_.restart();
   size_ = seen_ = since_too_slow_ = 0;
   total_ = extracted_ = asked_ = read_ = 0;
   start_ = start;
@@ -127,7 +127,7 @@ bool PulseWindow::is_too_slow(double frame_rate) const {
 }
 
 void PulseWindow::push(const double* signals, bool missing, bool too_slow) {
-  witness_.push(signals + 1 + kColours);
+  regions_.push(signals + 1 + kColours);
   if (size_ == capacity() && !*missing_.newest(size_)) --seen_;
   levels_.push(signals[0]);
   for (int c = 0; c < kColours; ++c) colours_[c].push(signals[1 + c]);
@@ -187,7 +187,7 @@ Reading PulseWindow::make_reading() {
     for (int i = 0; i < count; ++i) {
       const Place& place = places_[i];
       if (place.highest != highest) continue;
-      const double sure = weigh(place);
+      const double sure = peak_confidence(place);
       if (reading.confidence >= sure) continue;
       reading.confidence = sure;
       reading.snr_db = place.peak.snr_db;
@@ -231,7 +231,7 @@ int PulseWindow::find_places() {
   count_ = 0;
   const bool silent = is_silent(pulse(), size_);
   filter(filtered_.data());
-  witness_.look(filtered_.data(), spectrum_.hann(size_), size_);
+  regions_.look(filtered_.data(), spectrum_.hann(size_), size_);
   const Method own = options_.method == Method::fusion ? Method::student : options_.method;
   add_places(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks),
              own);
@@ -289,27 +289,27 @@ const PulseSpectrum& PulseWindow::spectrum_of(Method source) const {
   return source == Method::pos ? second_.pos() : second_.chrom();
 }
 
-Testimony PulseWindow::testify(const Place& place) {
+PeakFeatures PulseWindow::features(const Place& place) {
   const double frequency = place.peak.frequency;
   const bool own = &spectrum_of(place.source) == &spectrum_;
-  Testimony said = witness_.testify(own ? place.peak : spectrum_.examine(frequency));
+  PeakFeatures features = regions_.features(own ? place.peak : spectrum_.examine(frequency));
   const Peak chrom = second_.chrom().examine(frequency);
   const Peak pos = second_.pos().examine(frequency);
   const double seen = static_cast<double>(seen_) / options_.rate;
-  said.items[Testimony::coverage] = std::min(1.0, seen / PulseOptions{}.window);
-  said.items[Testimony::chrom_snr] = bounded_snr(chrom.snr_db);
-  said.items[Testimony::chrom_height] = chrom.height;
-  said.items[Testimony::pos_snr] = bounded_snr(pos.snr_db);
-  said.items[Testimony::pos_height] = pos.height;
-  return said;
+  features.items[PeakFeatures::coverage] = std::min(1.0, seen / PulseOptions{}.window);
+  features.items[PeakFeatures::chrom_snr] = bounded_snr(chrom.snr_db);
+  features.items[PeakFeatures::chrom_height] = chrom.height;
+  features.items[PeakFeatures::pos_snr] = bounded_snr(pos.snr_db);
+  features.items[PeakFeatures::pos_height] = pos.height;
+  return features;
 }
 
-bool PulseWindow::is_echo(const Place& place) const {
-  return spectrum_of(place.source).is_echo(place.peak.frequency);
+bool PulseWindow::is_harmonic_or_alias(const Place& place) const {
+  return spectrum_of(place.source).is_harmonic_or_alias(place.peak.frequency);
 }
 
-double PulseWindow::weigh(const Place& place) {
-  return is_echo(place) ? 0.0 : confidence(options_.method, testify(place));
+double PulseWindow::peak_confidence(const Place& place) {
+  return is_harmonic_or_alias(place) ? 0.0 : confidence(options_.method, features(place));
 }
 
 std::vector<PulseWindow::Candidate> PulseWindow::candidates() {
@@ -317,9 +317,9 @@ std::vector<PulseWindow::Candidate> PulseWindow::candidates() {
   const int found = is_readable() ? find_places() : 0;
   for (int i = 0; i < found; ++i) {
     const Place& place = places_[i];
-    const Testimony said = testify(place);
-    all.push_back({place.peak.frequency, place.peak.snr_db, place.source, place.highest, said,
-                   is_echo(place) ? 0.0 : confidence(options_.method, said)});
+    const PeakFeatures features = this->features(place);
+    all.push_back({place.peak.frequency, place.peak.snr_db, place.source, place.highest, features,
+                   is_harmonic_or_alias(place) ? 0.0 : confidence(options_.method, features)});
   }
   return all;
 }

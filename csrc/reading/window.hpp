@@ -39,7 +39,7 @@ class PulseWindow {
     double snr_db;
     Method source;
     bool highest;  // of its spectrum
-    Testimony said;
+    PeakFeatures features;
     double confidence;
   };
   // Empty while there is too little to read.
@@ -88,10 +88,10 @@ class PulseWindow {
   // The spectrum of a source's pulse.
   const PulseSpectrum& spectrum_of(Method source) const;
   // Whether a candidate only echoes a line outside the band.
-  bool is_echo(const Place& place) const;
-  Testimony testify(const Place& place);
+  bool is_harmonic_or_alias(const Place& place) const;
+  PeakFeatures features(const Place& place);
   // The confidence that a candidate is the heart's.
-  double weigh(const Place& place);
+  double peak_confidence(const Place& place);
 
   PulseOptions options_;
   std::size_t needed_;
@@ -111,7 +111,7 @@ class PulseWindow {
   PulseSpectrum spectrum_;
   ColourWindow colour_window_;  // of a classical method
   ColourOpinion second_;
-  Witness witness_;
+  RegionSignals regions_;
   std::vector<double> colour_pulse_, colour_live_;  // of a classical method
   std::vector<double> filtered_;
   Place places_[kMostPlaces];

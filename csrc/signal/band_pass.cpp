@@ -117,7 +117,7 @@ void pass(const Section& s, const double* in, std::size_t count, double* out) {
   if (last <= kStart) return;
   // The last two outputs and the two before them. They stay in registers: a load of a value that
   // was stored a moment ago would wait for that store.
-  Pair older[kChannels], newer[kChannels];
+  Double2 older[kChannels], newer[kChannels];
   for (int k = 0; k < kChannels; ++k) {
     older[k] = load(out + 2 * k);
     newer[k] = load(out + kTwo + 2 * k);
@@ -125,7 +125,8 @@ void pass(const Section& s, const double* in, std::size_t count, double* out) {
   std::ptrdiff_t i = kStart;
   for (; i + kTwo <= last; i += kTwo)
     for (int k = 0; k < kChannels; ++k) {
-      const Pair next = (load(out + i + 2 * k) + both(back4) * older[k]) + both(back2) * newer[k];
+      const Double2 next =
+          (load(out + i + 2 * k) + both(back4) * older[k]) + both(back2) * newer[k];
       store(next, out + i + 2 * k);
       older[k] = newer[k];
       newer[k] = next;

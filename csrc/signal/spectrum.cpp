@@ -31,7 +31,7 @@ std::size_t padded_length(double rate, std::size_t samples, double bins_per_hz) 
 
 // In four sums, none of which waits for another.
 double total(const double* from, const double* to) {
-  Pair sums[2] = {};
+  Double2 sums[2] = {};
   for (; to - from >= 4; from += 4)
     for (int i = 0; i < 2; ++i) sums[i] += load(from + 2 * i);
   for (; from < to; ++from) sums[0][0] += *from;
@@ -40,7 +40,7 @@ double total(const double* from, const double* to) {
 
 // The largest value, or 0; as `total`.
 double largest(const double* from, const double* to) {
-  Pair most[2] = {};
+  Double2 most[2] = {};
   for (; to - from >= 4; from += 4)
     for (int i = 0; i < 2; ++i) most[i] = greater(load(from + 2 * i), most[i]);
   for (; from < to; ++from) most[0][0] = std::max(most[0][0], *from);

@@ -39,7 +39,7 @@ struct Peak {
                      // NaN where the band is too narrow to have a rest
   // Ratios of power, log10: of the peak to the highest one and to the median of the band, and of
   // what is highest elsewhere to the peak.
-  double height = 0, clearance = 0, rival = 0;
+  double height = 0, peak_to_median = 0, second_peak_ratio = 0;
 };
 
 // The Hann window of as many samples as were asked for last.

@@ -139,7 +139,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (!inside || std::abs(value - found.front()[i]) > kTolerance) std::abort();
     }
   }
-  rppg::Picture picture;
+  rppg::IntegralImage picture;
   const int step = given.ConsumeIntegralInRange(1, 5),
             beyond = given.ConsumeIntegralInRange(-20, 20);
   picture.fill(frame, {{box.x0 - beyond, box.y0 - beyond, box.x0 + 40, box.y0 + 40}, step});

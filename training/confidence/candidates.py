@@ -47,7 +47,7 @@ class Candidates:
 
     Attributes
     ----------
-    said : float64 (windows, MOST, items)
+    features : float64 (windows, MOST, items)
         What is known of each; NaN where a window has fewer peaks.
     rate : float64 (windows, MOST)
         Of the peak, bpm; NaN where there is none. The first one is the highest of the method's own
@@ -74,7 +74,7 @@ class Candidates:
         fitting and testing.
     """
 
-    said: Floats
+    features: Floats
     rate: Floats
     highest: NDArray[np.bool_]
     confidence: Floats
@@ -133,17 +133,17 @@ class _Gatherer:
         own: Sequence[float] = (),
     ) -> None:
         """Add a window; the true rate, bpm, is infinite where there is no pulse."""
-        said = np.full((MOST, _core.EVIDENCE), np.nan)
+        features = np.full((MOST, _core.PEAK_FEATURES), np.nan)
         rate, sure, highest = np.full(MOST, np.nan), np.zeros(MOST), np.zeros(MOST, bool)
         for i, (frequency, _, _, top, confidence, items) in enumerate(found[:MOST]):
-            said[i], rate[i], sure[i], highest[i] = items, 60.0 * frequency, confidence, top
+            features[i], rate[i], sure[i], highest[i] = items, 60.0 * frequency, confidence, top
         ok = reading.status is rf.Status.OK
         chosen = math.nan if reading.candidate is None else reading.candidate
         owned = np.isclose(rate[:, None], np.array(own).reshape(1, -1), rtol=0, atol=OWN).any(
             axis=1
         )
         where = reading.start, reading.end, clip, _number(person)
-        self._rows.append((said, rate, highest, sure, ok, chosen, true, owned, *where))
+        self._rows.append((features, rate, highest, sure, ok, chosen, true, owned, *where))
 
     def gathered(self) -> Candidates:
         """Give all windows; raises ``ValueError`` if there are none."""
@@ -325,9 +325,9 @@ def own_rates(carrier: Path, scale: float, cache: Path) -> list[tuple[float, flo
     found = []
     taken = Signals.cached(cache, carrier, "plain", scale)
     for reading, peaks in _windows(taken, "fusion", STEP):
-        for frequency, _, _, _, _, said in peaks:
-            network = said[_core.EVIDENCE_HEIGHT] > _TOP
-            colour = max(said[_core.EVIDENCE_CHROM_HEIGHT], said[_core.EVIDENCE_POS_HEIGHT])
+        for frequency, _, _, _, _, features in peaks:
+            network = features[_core.PEAK_HEIGHT] > _TOP
+            colour = max(features[_core.PEAK_CHROM_HEIGHT], features[_core.PEAK_POS_HEIGHT])
             if network and colour > _TOP:
                 found.append((reading.end, 60.0 * frequency))
     return found

@@ -64,7 +64,7 @@ def summary(seen: Candidates) -> dict[str, float]:
         that is chosen.
     """
     ok, chosen = seen.ok, np.abs(seen.chosen - seen.true)
-    by_snr = seen.said[:, 0, _core.EVIDENCE_SNR] >= OLD_SNR_DB
+    by_snr = seen.features[:, 0, _core.PEAK_SNR] >= OLD_SNR_DB
     out = {"windows": float(len(ok)), "ok": mean(ok), "ok_by_snr": mean(by_snr)}
     if not seen.has_pulse.all():
         return out
@@ -152,7 +152,7 @@ def draw(sets: Sequence[Candidates], out: Path) -> None:
     scores = {
         "confidence": np.concatenate([seen.confidence.max(axis=1) for seen in sets]),
         "SNR alone": np.nan_to_num(
-            np.concatenate([seen.said[:, 0, _core.EVIDENCE_SNR] for seen in sets]), nan=-99
+            np.concatenate([seen.features[:, 0, _core.PEAK_SNR] for seen in sets]), nan=-99
         ),
     }
     for name, score in scores.items():

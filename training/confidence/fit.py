@@ -44,22 +44,22 @@ class Model:
     output_weights: Floats
     output_bias: float
 
-    def __call__(self, said: Floats) -> Floats:
+    def __call__(self, features: Floats) -> Floats:
         """Give confidences; the arithmetic of csrc/reading/confidence.cpp."""
-        x = np.clip((said - self.mean) / self.deviation, -FARTHEST, FARTHEST)
+        x = np.clip((features - self.mean) / self.deviation, -FARTHEST, FARTHEST)
         hidden = np.maximum(x @ self.hidden_weights.T + self.hidden_bias, 0)
         logit = hidden @ self.output_weights + self.output_bias
-        return np.asarray(np.where(np.isfinite(said).all(-1), 1 / (1 + np.exp(-logit)), 0.0))
+        return np.asarray(np.where(np.isfinite(features).all(-1), 1 / (1 + np.exp(-logit)), 0.0))
 
 
 def fit(
-    said: Floats, right: NDArray[np.bool_], weight: Floats, seed: int, members: int = MEMBERS
+    features: Floats, right: NDArray[np.bool_], weight: Floats, seed: int, members: int = MEMBERS
 ) -> Model:
     """Fit to peaks that are the heart's and peaks that are not.
 
     Parameters
     ----------
-    said
+    features
         Shape (peaks, items).
     right, weight
         Shape (peaks,).
@@ -69,10 +69,10 @@ def fit(
         Networks that are fitted.
     """
     weight = weight / weight.sum()
-    mean_ = weight @ said
-    deviation = np.sqrt(weight @ (said - mean_) ** 2) + 1e-9
+    mean_ = weight @ features
+    deviation = np.sqrt(weight @ (features - mean_) ** 2) + 1e-9
     # Single precision, as the engine keeps the weights: half the time.
-    bounded = np.clip((said - mean_) / deviation, -FARTHEST, FARTHEST)
+    bounded = np.clip((features - mean_) / deviation, -FARTHEST, FARTHEST)
     x, y, w = (torch.from_numpy(one.astype(np.float32)) for one in (bounded, right, weight))
     found = [
         _fit_member(x, y, w, seed + k) for k in tqdm(range(members), "fit", unit="net", leave=False)
@@ -116,7 +116,7 @@ def cross_validated(seen: Candidates, real: NDArray[np.bool_], seed: int) -> Flo
         inside = folds == fold
         if inside.any():
             model = fit(*weighed_peaks(seen.where(~inside), real[~inside]), seed, members=2)
-            confidence[inside] = model(seen.said[inside])
+            confidence[inside] = model(seen.features[inside])
     return confidence
 
 

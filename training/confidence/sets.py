@@ -126,4 +126,4 @@ def weighed_peaks(
     count = np.where(of_real, of_real.sum(), (~of_real).sum())
     silent = np.broadcast_to(~seen.has_pulse[:, None], clear.shape)[clear]
     weight = share / count * np.where(silent, SILENT_WEIGHT, 1.0)
-    return seen.said[clear], seen.error[clear] < CLOSE, weight
+    return seen.features[clear], seen.error[clear] < CLOSE, weight

@@ -12,19 +12,19 @@ from training.evaluate.metrics import PULSE
 from training.evaluate.windows import STEP, Floats
 
 
-def _recording(seen: Candidates, confidence: Floats) -> _core.Recording:
+def _recording(seen: Candidates, confidence: Floats) -> _core.RecordingSummary:
     """Take the windows of one recording as the engine does, by given confidences of their peaks."""
     ok_code, low_code = STATUSES.index(Status.OK), STATUSES.index(Status.LOW_SIGNAL)
-    recording = _core.Recording(STEP, PULSE.max_gap, PULSE.min_confidence)
+    recording = _core.RecordingSummary(STEP, PULSE.max_gap, PULSE.min_confidence)
     for i, end in enumerate(seen.end):
         best = chosen_peak(confidence[i], seen.highest[i])
         sure, rate = confidence[i, best], seen.rate[i, best]
         code = ok_code if sure >= PULSE.min_confidence else low_code
         coverage, snr_db = (
-            seen.said[i, best, _core.EVIDENCE_COVERAGE],
-            seen.said[i, best, _core.EVIDENCE_SNR],
+            seen.features[i, best, _core.PEAK_COVERAGE],
+            seen.features[i, best, _core.PEAK_SNR],
         )
-        recording.take(end, code, snr_db, sure, seen.start[i], end, coverage, rate)
+        recording.push(end, code, snr_db, sure, seen.start[i], end, coverage, rate)
     return recording
 
 

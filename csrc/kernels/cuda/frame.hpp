@@ -32,7 +32,7 @@ struct Frame {
   };
   struct Registers {};
 
-  static RPPG_DEVICE float share(const Cover& cover, int i) {
+  static RPPG_DEVICE float share(const PixelSpan& cover, int i) {
     return i == cover.first ? cover.first_share() : i == cover.last ? cover.last_share() : 1.0f;
   }
 
@@ -44,8 +44,8 @@ struct Frame {
     block.each([&](int thread, Registers&) {
       const int warp = thread / kWarp, lane = thread % kWarp;
       const int pixel = index * kPixelsAtOnce + warp;
-      const Cover rows = cover(pixel / kSide, crop.height);
-      const Cover columns = cover(pixel % kSide, crop.width);
+      const PixelSpan rows = pixel_span(pixel / kSide, crop.height);
+      const PixelSpan columns = pixel_span(pixel % kSide, crop.width);
       float sums[kColours] = {};
       for (int y = rows.first + lane / kAcross; y <= rows.last; y += kDown) {
         const uint8_t* const row = crop.corner + y * crop.row_stride;
