@@ -1,5 +1,5 @@
-// The kernels of a frame: rows of bytes -> averages -> the motion of two appearances. Written once
-// for all instruction sets; V is that of generic.hpp.
+// The kernels that read a frame: sums of rows of bytes, their averages, and the motion between two
+// appearances. Written once for all instruction sets; V is described in generic.hpp.
 #pragma once
 
 #include <cstddef>
@@ -14,16 +14,16 @@ template <class V>
 struct FrameKernels {
   static constexpr int kWidth = V::kWidth;
 
-  static constexpr int kInWords = 4;  // vectors that Words make
+  static constexpr int kInWords = 4;  // vectors of floats in one V::Words
 
-  // `kCount` neighbours, so that their additions overlap.
+  // Computes `kCount` neighbouring groups together, so that their additions overlap in time.
   template <int kCount>
   static void sum_rows_chunk(const std::uint8_t* first, std::ptrdiff_t stride,
                              const PixelSpan& cover, float* sum) {
     using Words = typename V::Words;
     constexpr int kStep = kInWords * kWidth;
-    constexpr int kCacheLine = 64;  // bytes, of most processors
-    constexpr int kMost = 257;      // whole rows whose sum fits 16 bits
+    constexpr int kCacheLine = 64;  // bytes, on most processors
+    constexpr int kMost = 257;      // number of rows of bytes whose sum fits 16 bits
     const int rows = cover.last - cover.first;
     V total[kCount][kInWords], more[kInWords];
     Words words[kCount];
@@ -32,7 +32,8 @@ struct FrameKernels {
       const std::uint8_t* from = first + begin * stride;
       for (Words& each : words) each = Words::zero();
       for (int row = begin; row < end; ++row, from += stride) {
-        // What the next output row sums, into the second cache: the first has no room for it.
+        // Prefetches the rows of the next output row into the second-level cache; the first-level
+        // cache has no room for them.
         for (int i = 0; i < kCount * kStep; i += kCacheLine)
           __builtin_prefetch(from + rows * stride + i, 0, 2);
         for (int i = 0; i < kCount; ++i) words[i].add(from + i * kStep);
@@ -72,7 +73,7 @@ struct FrameKernels {
     while (i + kStep <= count) chunk(Constant<1>());
     if (i == count) return;
     if (count >= kStep) {
-      i = count - kStep;  // sums that are there already are made again
+      i = count - kStep;  // recomputes some sums that are already there
       return chunk(Constant<1>());
     }
     const int rows = cover.last - cover.first;
@@ -93,7 +94,8 @@ struct FrameKernels {
       const float* pixel = sums + first * kColours;
       const float* const last = pixel + (columns.whole + 1) * kColours;
       Float4 even = shares[0] * load(pixel) + shares[1] * load(last);
-      Float4 odd = shares[2] * load(last + kColours);  // so that additions overlap
+      Float4 odd =
+          shares[2] * load(last + kColours);  // a second sum, so that additions overlap in time
       for (pixel += kColours; pixel + kColours < last; pixel += 2 * kColours) {
         odd += load(pixel);
         even += load(pixel + kColours);
