@@ -13,9 +13,9 @@ constexpr int kWidths[] = {160,  176,  240,  256,  320,  352,  360,  384,  400, 
                            848,  854,  864,  960,  1024, 1080, 1152, 1200, 1280, 1296, 1344,
                            1360, 1366, 1440, 1536, 1600, 1680, 1920, 2048, 2304, 2560, 3840};
 
-// Another format or width must be shorter by kBits bits per sample and by the share kShare. In
-// tests with recorded and drawn pictures, the right one was never longer than another plausible one
-// by more than a third of that.
+// Another format or width must need fewer bits per sample, by kBits and by the share kShare. In
+// tests with recorded and drawn pictures, the right one never needed more bits than another
+// plausible one by as much as a third of these margins.
 constexpr double kBits = 0.5, kShare = 0.25;
 // The same for chroma alone, if planes of U and V were given as interleaved: bits per sample, and
 // the largest difference of the two channels, which are then alike.

@@ -16,7 +16,7 @@ struct Box {
   }
 };
 
-// Longest side of a frame, in pixels. Sums of bytes over this length still fit 32 bits, and no
+// Longest side of a frame, in pixels. The bytes of such a side can be counted in 32 bits, and no
 // camera comes near it.
 inline constexpr int kLongestSide = 1 << 16;
 
@@ -66,7 +66,7 @@ struct FrameView {
   Sampling across, down;  // of U and V
   int bits = 8, shift = 0;
   bool full_range = false;  // Y from 0 to the largest number; else from 16 to 235 (for 8 bits)
-  Matrix matrix = Matrix::bt601;  // range and matrix apply to yuv; only the range applies to grey
+  Matrix matrix = Matrix::bt601;  // full_range and matrix apply to yuv and grey only
 
   bool words() const { return bits > 8; }
   int channels() const { return colours == Colours::grey ? 1 : 3; }
