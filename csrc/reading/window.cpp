@@ -14,31 +14,31 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-// A clip of 10 s has no frame at 10 s: its pulse ends one frame step earlier.
+// A clip of 10 s has no frame at exactly 10 s: its pulse ends one frame earlier.
 constexpr double kWindowSlack = 0.1;  // s, one step at 10 fps
 
 constexpr double kNarrowestBand = 1.0;  // Hz
 constexpr double kFewestBeats = 2.0;    // in a window, at the band's lower edge
 
-// Share of the Nyquist rate that will do: a camera of 8 frames a second is not exact.
+// Share of twice the band's upper edge that a frame rate must reach. It is below 1, because the
+// rate of a camera with nominally 8 frames a second is not exact.
 constexpr double kRateTolerance = 0.98;
 
-// Range of a pulse below which a window holds rounding errors only.
+// Range of a pulse below which a window contains rounding errors only.
 constexpr double kSilence = 1e-9;
 
-// Of a window: more is a slip of the user's.
+// Limit for the samples in a window; larger values are mistakes of the caller.
 constexpr double kMostSamples = 1e6;
 
-// Peaks of two methods that are nearer than this are one candidate, Hz: half of what a window of
-// 10 s resolves.
+// Peaks of two methods that are closer than this are one candidate, Hz: half the resolution of a
+// window of 10 s.
 constexpr double kSamePeak = 0.05;
 
-// Second opinions are renewed every so many samples: in a tenth of a second a window hardly
-// changes, and they cost as much as all the rest of a reading.
+// Samples between two renewals of the second opinions. In 0.1 s a window hardly changes, and the
+// second opinions cost as much time as the rest of a reading.
 constexpr std::size_t kRenewal = 3;
 
-// Whether the range of a pulse is within rounding errors; the first few samples tell where it is
-// not.
+// Whether a pulse varies by rounding errors only. For a real pulse, the first few samples decide.
 bool is_silent(const double* pulse, std::size_t count) {
   double least = pulse[0], most = pulse[0];
   for (std::size_t i = 1; i < count; ++i) {
@@ -49,12 +49,12 @@ bool is_silent(const double* pulse, std::size_t count) {
   return true;
 }
 
-// Above it, Hz, no line is looked for of which a peak could be the alias.
+// The highest frequency (Hz) at which lines are searched whose aliases could be peaks.
 double highest_line(const PulseOptions& options) {
   return std::min(2.0 * options.high, 0.45 * options.rate);
 }
 
-// The options, unless they make no sense.
+// Returns the options; throws std::invalid_argument if they are invalid.
 const PulseOptions& checked(const PulseOptions& options) {
   check_band(options.low, options.high, options.rate);
   if (options.high - options.low < kNarrowestBand)
@@ -84,8 +84,8 @@ std::size_t window_samples(const PulseOptions& options) {
   return static_cast<std::size_t>(std::round(options.window * options.rate));
 }
 
-// Samples that must have been seen: as long as `min_window`, but two beats at least, and enough for
-// a spectrum of what is added up.
+// Samples that frames must cover for a reading: those of `min_window`, but at least two beats, and
+// enough for a spectrum of the coarse samples.
 std::size_t needed_samples(const PulseOptions& options) {
   const double least = std::max(options.min_window, kFewestBeats / options.low);
   const double seconds = std::min(least, options.window) - kWindowSlack;
@@ -180,7 +180,7 @@ Reading PulseWindow::make_reading() {
     reading.status = starts ? Status::warming_up : Status::gap;
     return reading;
   }
-  // A peak that is not the highest of its spectrum needs stricter proof: half the doubt.
+  // A peak that is not the highest of its spectrum needs a higher confidence: half the doubt.
   const double strict = 0.5 * (1.0 + options_.min_confidence);
   const int count = find_places();
   for (const bool highest : {true, false}) {
@@ -212,7 +212,7 @@ const double* PulseWindow::pulse() {
 void PulseWindow::extract() {
   if (extracted_ == total_) return;
   extracted_ = total_;
-  if (size_ < 2) {  // one sample is no pulse yet
+  if (size_ < 2) {  // one sample is not a pulse
     std::fill_n(colour_pulse_.begin(), size_, 0.0);
     std::fill_n(colour_live_.begin(), size_, 0.0);
     return;
@@ -248,8 +248,8 @@ void PulseWindow::ask_colours() {
   const std::uint64_t renewal = total_ / kRenewal + 1;
   if (asked_ == renewal) return;
   asked_ = renewal;
-  // The window ends where they are due, and begins where it did for the first who asked then, so
-  // that they are the same whenever they are asked.
+  // The window ends at the sample where the renewal was due, and its beginning leaves room for the
+  // samples since then. The result is thus the same, whichever of these samples asks first.
   const std::size_t coarse = second_.coarse();
   const std::size_t end = size_ - static_cast<std::size_t>(total_ % kRenewal);
   const std::size_t count = std::min(end, capacity() - (kRenewal - 1)) / coarse;
