@@ -10,7 +10,7 @@ namespace {
 struct Plan {
   const char* name;
   int size, in, out;
-  int pool;  // side of the pooling after it; 0: none
+  int pool;  // side of the pooling after the layer; 0: none
 };
 
 struct NetworkPlan {
@@ -41,7 +41,7 @@ const NetworkPlan kOutput = {"onet",
 
 using Extents = std::vector<std::uint64_t>;
 
-// Weight, bias and, but for the output, slope.
+// Weight, bias and, except for the output, slope.
 std::vector<ExpectedTensor> tensors_of(const char* network, const Plan& plan) {
   const auto extent = [](int value) { return static_cast<std::uint64_t>(value); };
   const std::string name = std::string(network) + "." + plan.name + ".";
@@ -55,7 +55,7 @@ std::vector<ExpectedTensor> tensors_of(const char* network, const Plan& plan) {
   return tensors;
 }
 
-// Channels in whole blocks; those that are added are 0.
+// Reads a layer; channels are padded with zeros to whole blocks.
 FaceLayer read_layer(const Safetensors& file, const char* network, const Plan& plan,
                      int in_stride) {
   const std::vector<ExpectedTensor> tensors = tensors_of(network, plan);

@@ -47,8 +47,8 @@ double confidence(Method method, const PeakFeatures& features) {
 }
 
 TrackEvidence track_evidence(const std::vector<double>& confidences, double share, double step) {
-  // Confidences are clamped to [kLeastOdds, 1 - kLeastOdds], so that a single window cannot
-  // dominate.
+  // Confidences are clamped to [kLeastOdds, 1 - kLeastOdds]: beyond these, a window counts as
+  // certain.
   constexpr double kLeastOdds = 1e-3;
   // Windows of 10 s whose beginnings are this far apart, s, share half of their samples.
   constexpr double kApart = 5.0;
