@@ -7,8 +7,8 @@ namespace {
 
 // A mean colour below a tenth of a grey level is black and shows no relative change.
 constexpr double kBlack = 0.1 / 255.0;
-// Scaled colours outside these bounds restart from the observed value. The factors of a face that
-// moved through many kinds of light for hours would otherwise underflow or overflow.
+// Scaled colours outside these bounds restart from the observed value. After hours of movement
+// through many kinds of light, the accumulated factor can become extremely small or large.
 constexpr double kLeastColour = 1e-6, kMostColour = 1e6;
 
 }  // namespace

@@ -5,7 +5,7 @@ namespace {
 
 constexpr std::uint8_t kMarker = 0xFF, kStart = 0xD8, kEnd = 0xD9, kScan = 0xDA, kStuffed = 0x00;
 
-// Markers without a length behind them.
+// Markers without a length field.
 bool stands_alone(std::uint8_t marker) {
   return marker == 0x01 || (marker >= 0xD0 && marker <= kEnd);
 }
@@ -34,7 +34,7 @@ bool JpegScanner::scan(const std::vector<std::uint8_t>& bytes, std::size_t& begi
     if (coded_ && (marker == kStuffed || (marker >= 0xD0 && marker <= 0xD7))) {
       at_ += 2;
     } else if (marker == kMarker) {
-      ++at_;  // filling
+      ++at_;  // fill byte
     } else if (marker == kEnd) {
       length = at_ + 2;
       *this = {};
