@@ -18,7 +18,7 @@ struct alignas(kAlignment) FloatBlock {
 
 // A convolution with its PReLU, or a max pooling.
 struct FaceLayer {
-  int size, stride;  // of the window
+  int size, stride;  // of the filter or the pooling window, pixels
   int in_stride;     // floats from one input pixel to the next
   int out;           // floats from one output pixel to the next
   bool pools;

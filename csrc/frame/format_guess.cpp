@@ -184,7 +184,8 @@ double difference(const Trial& reading, int a, int b) {
   return deviation > 0 ? sum / samples / deviation : 0.0;
 }
 
-// Whether planes of U and V were given as interleaved: neighbours in a plane are alike.
+// Whether planes of U and V were read as interleaved pairs. Then both channels look alike, because
+// neighbours in a plane do.
 bool is_in_planes(const Trial& given, const Trial& planes) {
   if (given.count < 3 || planes.count < 3) return false;
   const auto chroma = [](const Trial& reading) {

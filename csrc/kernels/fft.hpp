@@ -71,7 +71,8 @@ struct Fft {
     std::size_t pairs;
   };
 
-  // Input value n, times its factor, for the lanes from `lane` on.
+  // The sum of the input values n, n + points, ..., times their factors, for the lanes from `lane`
+  // on.
   static Complexes given(const Task& task, std::size_t n, std::size_t lane) {
     Complexes sum{};
     for (; n < task.pairs; n += task.tables.points) {
@@ -88,7 +89,7 @@ struct Fft {
   }
 
   // The last step of two passes on four values that are already multiplied by their factors: a and
-  // b of the first pass, and the sum and the difference of the other two values.
+  // b of the first pass, and `even` and `odd`, the sum and the difference of the other two values.
   static void join(Complexes a, Complexes b, Complexes even, Complexes odd, Complexes (&out)[4]) {
     const Complexes sum = a + b, difference = a - b, turned{odd.im, -odd.re};
     out[0] = sum + even;

@@ -34,7 +34,7 @@ struct Options {
   rppg_box box{};
   bool has_box = false;
   std::string weights;  // file, instead of the bundled weights
-  double step = 1.0;    // s
+  double step = 1.0;    // from one reading to the next, s
   bool summary = false;
   rppg_stream_options stream{};
   bool help = false, version = false;

@@ -31,7 +31,7 @@ class Ica {
 
   std::size_t max_samples_;
   Spectrum spectrum_;
-  std::vector<double> signals_[kChannels];  // relative to the mean colour
+  std::vector<double> signals_[kChannels];  // band-passed colours, relative to their means
   std::vector<double> component_;
 };
 

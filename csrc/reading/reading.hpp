@@ -48,7 +48,7 @@ struct PulseOptions {
   double low = 0.7;    // edges of the heart's band, Hz
   double high = 4.0;
   int order = 1;                 // of the Butterworth prototype
-  double window = 10.0;          // s
+  double window = 10.0;          // length, s
   double min_window = 5.0;       // s of pulse that are needed for a reading
   double min_confidence = 0.75;  // least confidence of a heart rate
   int peaks = 3;                 // how many of the highest peaks are examined

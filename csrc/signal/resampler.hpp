@@ -23,9 +23,9 @@ class Resampler {
   Step classify(double time) { return clock_.classify(time); }
 
   // Takes `channels` values at `time` (s) and calls emit(const double* averages, bool missing) for
-  // every cell that they complete. Cells that are completed by a hole are missing: their averages
-  // are those of a straight line across the hole. The first value, and a value after a gap, starts
-  // a new grid at its time.
+  // every cell that they complete. Cells that are completed by a value after a hole are missing:
+  // their averages are those of a straight line across the hole. The first value, and a value after
+  // a gap, starts a new grid at its time.
   template <typename Emit>
   Step push(double time, const double* values, Emit&& emit) {
     const double last = clock_.last();

@@ -115,7 +115,7 @@ class Spectrum {
 
 // Throws std::invalid_argument unless the rate is positive and at most 100 kHz.
 void check_rate(double rate);
-// Throws std::invalid_argument, also unless 0 < low < high < rate / 2.
+// Throws std::invalid_argument as check_rate does, and unless 0 < low < high < rate / 2 (Hz).
 void check_band(double low, double high, double rate);
 
 }  // namespace rppg
