@@ -253,7 +253,7 @@ FaceDetector::Candidates FaceDetector::run_pnet(double smallest) {
   const auto least = static_cast<float>(options_.thresholds[0]);
   Candidates all, kept;
   double scale = kWindow / smallest;
-  for (; std::min(whole.x1, whole.y1) * scale >= kWindow; scale *= options_.factor) {
+  while (std::min(whole.x1, whole.y1) * scale >= kWindow) {
     Candidates level;
     pnet_.begin(image_, whole, static_cast<int>(whole.y1 * scale + 1),
                 static_cast<int>(whole.x1 * scale + 1));
@@ -272,6 +272,7 @@ FaceDetector::Candidates FaceDetector::run_pnet(double smallest) {
       }
     }
     all.add_all(level, 0.5f);
+    scale *= options_.factor;
   }
   kept.add_all(all, 0.7f);
   kept.correct(0);

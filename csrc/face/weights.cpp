@@ -51,7 +51,8 @@ std::vector<ExpectedTensor> tensors_of(const char* network, const Plan& plan) {
               : Extents{extent(plan.in), extent(plan.out)};
   std::vector<ExpectedTensor> tensors = {{name + "weight", weight},
                                          {name + "bias", {extent(plan.out)}}};
-  if (name.find(".output.") == name.npos) tensors.push_back({name + "slope", {extent(plan.out)}});
+  if (name.find(".output.") == std::string::npos)
+    tensors.push_back({name + "slope", {extent(plan.out)}});
   return tensors;
 }
 
@@ -65,7 +66,7 @@ FaceLayer read_layer(const Safetensors& file, const char* network, const Plan& p
       tensors.size() > 2 ? read_floats(file, tensors[2]) : std::vector<float>(bias.size(), 1.0f);
   const int blocks = (plan.out + kBlock - 1) / kBlock, terms = plan.size * plan.size * plan.in;
   FaceLayer layer{plan.size, 1, in_stride, blocks * kBlock, false, plan.in, {}};
-  layer.values.resize(static_cast<std::size_t>(blocks * (terms + 2)));
+  layer.values.resize(static_cast<std::size_t>(blocks) * static_cast<std::size_t>(terms + 2));
   FloatBlock* to = layer.values.data();
   const auto copy_block = [&](const float* from, int block) {
     for (int i = 0; i < kBlock && block * kBlock + i < plan.out; ++i)

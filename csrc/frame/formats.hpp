@@ -31,8 +31,8 @@ struct Format {
   // Bytes of a frame without padding.
   std::size_t bytes(int width, int height) const;
 
-  // The frame whose blocks begin at `blocks` and whose rows are `strides` bytes apart.
-  FrameView view(int width, int height, const std::uint8_t* const* blocks,
+  // The frame whose blocks begin at `starts` and whose rows are `strides` bytes apart.
+  FrameView view(int width, int height, const std::uint8_t* const* starts,
                  const std::ptrdiff_t* strides) const;
   // The same for a frame without padding.
   FrameView view(int width, int height, const std::uint8_t* data) const;

@@ -255,10 +255,10 @@ void AreaResize::average_alone(const FrameView& frame, const Box& box, int chann
 }
 
 template <class Sample>
-void AreaResize::sum_samples(const std::uint8_t* first, const Plane& plane, const PixelSpan& cover,
+void AreaResize::sum_samples(const std::uint8_t* first, const Plane& plane, const PixelSpan& span,
                              int count, int shift) {
   std::uint32_t* const whole = whole_.data();
-  const int rows = cover.last - cover.first;
+  const int rows = span.last - span.first;
   const auto add = [&](std::ptrdiff_t pixel) {
     const auto value = [&](int row, int x) {
       Sample sample;
@@ -268,9 +268,9 @@ void AreaResize::sum_samples(const std::uint8_t* first, const Plane& plane, cons
     std::fill_n(whole, count, 0u);
     for (int row = 1; row < rows; ++row)
       for (int x = 0; x < count; ++x) whole[x] += value(row, x);
-    const auto first_parts = static_cast<std::uint32_t>(cover.first_parts);
-    const auto last_parts = rows > 0 ? static_cast<std::uint32_t>(cover.last_parts) : 0u;
-    const float part = 1.0f / static_cast<float>(cover.parts);
+    const auto first_parts = static_cast<std::uint32_t>(span.first_parts);
+    const auto last_parts = rows > 0 ? static_cast<std::uint32_t>(span.last_parts) : 0u;
+    const float part = 1.0f / static_cast<float>(span.parts);
     for (int x = 0; x < count; ++x)
       sum_[static_cast<std::size_t>(x)] =
           static_cast<float>(whole[x]) +

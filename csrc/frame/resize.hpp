@@ -29,11 +29,11 @@ class AreaResize {
   // Averages each channel at its own resolution and converts the means to red, green and blue. Both
   // steps are linear, so their order does not change the result, and 1296 pixels are fewer than
   // those of the box.
-  void run_planes(const FrameView& frame, const Box& box, float* appearance);
+  void run_planes(const FrameView& given, const Box& given_box, float* appearance);
   int average_together(const FrameView& frame, const Box& box, int channel, float* means);
   void average_alone(const FrameView& frame, const Box& box, int channel, float* means);
   template <class Sample>
-  void sum_samples(const std::uint8_t* first, const Plane& plane, const PixelSpan& rows, int count,
+  void sum_samples(const std::uint8_t* first, const Plane& plane, const PixelSpan& span, int count,
                    int shift);
 
   // One channel of a row of sums.

@@ -19,12 +19,12 @@ struct FrameKernels {
   // Computes `kCount` neighbouring groups together, so that their additions overlap in time.
   template <int kCount>
   static void sum_rows_chunk(const std::uint8_t* first, std::ptrdiff_t stride,
-                             const PixelSpan& cover, float* sum) {
+                             const PixelSpan& span, float* sum) {
     using Words = typename V::Words;
     constexpr int kStep = kInWords * kWidth;
     constexpr int kCacheLine = 64;  // bytes, on most processors
     constexpr int kMost = 257;      // number of rows of bytes whose sum fits 16 bits
-    const int rows = cover.last - cover.first;
+    const int rows = span.last - span.first;
     V total[kCount][kInWords], more[kInWords];
     Words words[kCount];
     const auto add_rows = [&](int begin) {
@@ -48,25 +48,25 @@ struct FrameKernels {
         for (int k = 0; k < kInWords; ++k) total[i][k] = total[i][k] + more[k];
       }
     }
-    const float part = 1.0f / static_cast<float>(cover.parts);
+    const float part = 1.0f / static_cast<float>(span.parts);
     const std::uint8_t* const last = first + rows * stride;
     for (int i = 0; i < kCount; ++i) {
       Words parts = Words::zero();
-      parts.add_times(first + i * kStep, cover.first_parts);
-      if (rows > 0) parts.add_times(last + i * kStep, cover.last_parts);
+      parts.add_times(first + i * kStep, span.first_parts);
+      if (rows > 0) parts.add_times(last + i * kStep, span.last_parts);
       parts.floats(more);
       for (int k = 0; k < kInWords; ++k)
         fma(more[k], V::splat(&part), total[i][k]).store(sum + i * kStep + k * kWidth);
     }
   }
 
-  static void sum_rows(const std::uint8_t* first, std::ptrdiff_t stride, const PixelSpan& cover,
+  static void sum_rows(const std::uint8_t* first, std::ptrdiff_t stride, const PixelSpan& span,
                        int count, float* sum) {
     constexpr int kStep = kInWords * kWidth, kMany = V::kWordsAtOnce;
     int i = 0;
     const auto chunk = [&](auto many) {
       constexpr int kCount = decltype(many)::value;
-      sum_rows_chunk<kCount>(first + i, stride, cover, sum + i);
+      sum_rows_chunk<kCount>(first + i, stride, span, sum + i);
       i += kCount * kStep;
     };
     while (i + kMany * kStep <= count) chunk(Constant<kMany>());
@@ -76,13 +76,13 @@ struct FrameKernels {
       i = count - kStep;  // recomputes some sums that are already there
       return chunk(Constant<1>());
     }
-    const int rows = cover.last - cover.first;
+    const int rows = span.last - span.first;
     for (; i < count; ++i) {
-      int whole = 0, parts = cover.first_parts * first[i];
+      int whole = 0, parts = span.first_parts * first[i];
       for (int row = 1; row < rows; ++row) whole += first[i + row * stride];
-      if (rows > 0) parts += cover.last_parts * first[i + rows * stride];
+      if (rows > 0) parts += span.last_parts * first[i + rows * stride];
       sum[i] =
-          static_cast<float>(whole) + static_cast<float>(parts) / static_cast<float>(cover.parts);
+          static_cast<float>(whole) + static_cast<float>(parts) / static_cast<float>(span.parts);
     }
   }
 

@@ -28,7 +28,7 @@ struct TrackEvidence {
 
 // Computes the features from the confidences of the track's windows, the share of all windows that
 // these are, and the time from one window to the next, s.
-TrackEvidence track_evidence(const std::vector<double>& confidences, double coverage, double step);
+TrackEvidence track_evidence(const std::vector<double>& confidences, double share, double step);
 
 // The confidence of a track, from 0 to 1: a logistic model that training/confidence/train.py fits.
 double recording_confidence(const TrackEvidence& evidence);

@@ -13,9 +13,7 @@ inline constexpr int kMethods = 6;
 inline constexpr const char* kMethodNames[kMethods] = {"student", "green", "ica",
                                                        "chrom",   "pos",   "fusion"};
 
-inline constexpr const char* name_of(Method method) {
-  return kMethodNames[static_cast<int>(method)];
-}
+constexpr const char* name_of(Method method) { return kMethodNames[static_cast<int>(method)]; }
 
 // Throws std::invalid_argument if no method has that name.
 inline Method method_named(const std::string& name) {
@@ -26,7 +24,7 @@ inline Method method_named(const std::string& name) {
 }
 
 // Whether a method runs the network.
-inline constexpr bool uses_network(Method method) {
+constexpr bool uses_network(Method method) {
   return method == Method::student || method == Method::fusion;
 }
 

@@ -111,7 +111,8 @@ void add_pixels(const float* plane, double* sums) {
 }  // namespace
 
 std::size_t coarseness(double rate, double high, std::size_t samples) {
-  const auto most = std::min(rate / (kCoarseRate * high), static_cast<double>(samples / 8));
+  const auto most =
+      std::min(rate / (kCoarseRate * high), std::floor(static_cast<double>(samples) / 8.0));
   return std::max<std::size_t>(1, static_cast<std::size_t>(most));
 }
 

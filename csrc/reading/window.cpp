@@ -55,7 +55,7 @@ double highest_line(const PulseOptions& options) {
 }
 
 // Returns the options; throws std::invalid_argument if they are invalid.
-const PulseOptions& checked(const PulseOptions& options) {
+PulseOptions checked(const PulseOptions& options) {
   check_band(options.low, options.high, options.rate);
   if (options.high - options.low < kNarrowestBand)
     throw std::invalid_argument("the band " + std::to_string(options.low) + " to " +

@@ -127,8 +127,8 @@ Spectrum::Spectrum(const Kernels& kernels, double rate, double low, double high,
   few_.resize(last_ < first_ ? 0
                              : last_ - first_ + 1);  // sized here, so that a copy has this room too
   const double bins = std::ceil(std::max(highest, high) / bin_hz_) + 2.0;
-  power_.resize(bins < static_cast<double>(length_ / 2 + 1) ? static_cast<std::size_t>(bins)
-                                                            : length_ / 2 + 1);
+  const std::size_t most = length_ / 2 + 1;
+  power_.resize(bins < static_cast<double>(most) ? static_cast<std::size_t>(bins) : most);
 }
 
 void Spectrum::analyse(const double* samples, std::size_t count) {
@@ -175,7 +175,8 @@ int Spectrum::find_peaks(Peak* peaks, int most) {
 }
 
 Peak Spectrum::examine(double frequency) const {
-  const auto bin = std::clamp(static_cast<std::size_t>(frequency / bin_hz_ + 0.5), first_, last_);
+  const auto bin =
+      std::clamp(static_cast<std::size_t>(std::lround(frequency / bin_hz_)), first_, last_);
   return describe(frequency, power_[bin]);
 }
 
