@@ -182,17 +182,17 @@ Reading PulseWindow::make_reading() {
   }
   // A peak that is not the highest of its spectrum needs a higher confidence: half the doubt.
   const double strict = 0.5 * (1.0 + options_.min_confidence);
-  const int count = find_places();
+  const int count = find_peaks();
   for (const bool highest : {true, false}) {
     for (int i = 0; i < count; ++i) {
-      const Place& place = places_[i];
-      if (place.highest != highest) continue;
-      const double sure = peak_confidence(place);
+      const SourcePeak& candidate = peaks_[i];
+      if (candidate.highest != highest) continue;
+      const double sure = peak_confidence(candidate);
       if (reading.confidence >= sure) continue;
       reading.confidence = sure;
-      reading.snr_db = place.peak.snr_db;
-      reading.candidate = 60.0 * place.peak.frequency;
-      reading.source = place.source;
+      reading.snr_db = candidate.peak.snr_db;
+      reading.candidate = 60.0 * candidate.peak.frequency;
+      reading.source = candidate.source;
     }
     if (reading.confidence >= (highest ? options_.min_confidence : strict)) {
       reading.status = Status::ok;
@@ -227,19 +227,19 @@ void PulseWindow::extract() {
     colour_live_[i] = band_pass_.step(colour_pulse_[i] - colour_pulse_[0]);
 }
 
-int PulseWindow::find_places() {
+int PulseWindow::find_peaks() {
   count_ = 0;
   const bool silent = is_silent(pulse(), size_);
   filter(filtered_.data());
   regions_.look(filtered_.data(), spectrum_.hann(size_), size_);
   const Method own = options_.method == Method::fusion ? Method::student : options_.method;
-  add_places(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks),
-             own);
+  add_peaks(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks),
+            own);
 
   ask_colours();
   if (options_.method == Method::fusion) {
-    add_places(second_.pos(), second_.pos_peaks(), Method::pos);
-    add_places(second_.chrom(), second_.chrom_peaks(), Method::chrom);
+    add_peaks(second_.pos(), second_.pos_peaks(), Method::pos);
+    add_peaks(second_.chrom(), second_.chrom_peaks(), Method::chrom);
   }
   return count_;
 }
@@ -270,15 +270,15 @@ void PulseWindow::ask_colours() {
   second_.analyse(count);
 }
 
-void PulseWindow::add_places(const PulseSpectrum& spectrum, int found, Method source) {
-  for (int i = 0; i < found && count_ < kMostPlaces; ++i) {
+void PulseWindow::add_peaks(const PulseSpectrum& spectrum, int found, Method source) {
+  for (int i = 0; i < found && count_ < kMostSourcePeaks; ++i) {
     const Peak& peak = spectrum.peak(i);
-    Place* const end = places_ + count_;
-    Place* const same = std::find_if(places_, end, [&](const Place& place) {
-      return std::abs(place.peak.frequency - peak.frequency) < kSamePeak;
+    SourcePeak* const end = peaks_ + count_;
+    SourcePeak* const same = std::find_if(peaks_, end, [&](const SourcePeak& candidate) {
+      return std::abs(candidate.peak.frequency - peak.frequency) < kSamePeak;
     });
     if (same == end)
-      places_[count_++] = {peak, source, i == 0};
+      peaks_[count_++] = {peak, source, i == 0};
     else
       same->highest = same->highest || i == 0;
   }
@@ -289,10 +289,10 @@ const PulseSpectrum& PulseWindow::spectrum_of(Method source) const {
   return source == Method::pos ? second_.pos() : second_.chrom();
 }
 
-PeakFeatures PulseWindow::features(const Place& place) {
-  const double frequency = place.peak.frequency;
-  const bool own = &spectrum_of(place.source) == &spectrum_;
-  PeakFeatures features = regions_.features(own ? place.peak : spectrum_.examine(frequency));
+PeakFeatures PulseWindow::features(const SourcePeak& candidate) {
+  const double frequency = candidate.peak.frequency;
+  const bool own = &spectrum_of(candidate.source) == &spectrum_;
+  PeakFeatures features = regions_.features(own ? candidate.peak : spectrum_.examine(frequency));
   const Peak chrom = second_.chrom().examine(frequency);
   const Peak pos = second_.pos().examine(frequency);
   const double seen = static_cast<double>(seen_) / options_.rate;
@@ -304,22 +304,23 @@ PeakFeatures PulseWindow::features(const Place& place) {
   return features;
 }
 
-bool PulseWindow::is_harmonic_or_alias(const Place& place) const {
-  return spectrum_of(place.source).is_harmonic_or_alias(place.peak.frequency);
+bool PulseWindow::is_harmonic_or_alias(const SourcePeak& candidate) const {
+  return spectrum_of(candidate.source).is_harmonic_or_alias(candidate.peak.frequency);
 }
 
-double PulseWindow::peak_confidence(const Place& place) {
-  return is_harmonic_or_alias(place) ? 0.0 : confidence(options_.method, features(place));
+double PulseWindow::peak_confidence(const SourcePeak& candidate) {
+  return is_harmonic_or_alias(candidate) ? 0.0 : confidence(options_.method, features(candidate));
 }
 
 std::vector<PulseWindow::Candidate> PulseWindow::candidates() {
   std::vector<Candidate> all;
-  const int found = is_readable() ? find_places() : 0;
+  const int found = is_readable() ? find_peaks() : 0;
   for (int i = 0; i < found; ++i) {
-    const Place& place = places_[i];
-    const PeakFeatures features = this->features(place);
-    all.push_back({place.peak.frequency, place.peak.snr_db, place.source, place.highest, features,
-                   is_harmonic_or_alias(place) ? 0.0 : confidence(options_.method, features)});
+    const SourcePeak& candidate = peaks_[i];
+    const PeakFeatures features = this->features(candidate);
+    all.push_back({candidate.peak.frequency, candidate.peak.snr_db, candidate.source,
+                   candidate.highest, features,
+                   is_harmonic_or_alias(candidate) ? 0.0 : confidence(options_.method, features)});
   }
   return all;
 }

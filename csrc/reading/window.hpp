@@ -69,12 +69,12 @@ class PulseWindow {
 
  private:
   // A candidate without its features.
-  struct Place {
+  struct SourcePeak {
     Peak peak;  // of its source's spectrum
     Method source;
     bool highest;
   };
-  static constexpr int kMostPlaces = 2 * kMostPeaks;
+  static constexpr int kMostSourcePeaks = 2 * kMostPeaks;
 
   bool is_readable() const { return seen_ >= needed_ && since_too_slow_ >= size_; }
   // The unfiltered pulse of the window: size() samples.
@@ -83,17 +83,17 @@ class PulseWindow {
   void extract();
   Reading make_reading();
   // Computes all spectra and finds the candidates; returns their number.
-  int find_places();
-  void add_places(const PulseSpectrum& spectrum, int found, Method source);
+  int find_peaks();
+  void add_peaks(const PulseSpectrum& spectrum, int found, Method source);
   // Computes the second opinions again if a renewal is due.
   void ask_colours();
   // The spectrum of a source's pulse.
   const PulseSpectrum& spectrum_of(Method source) const;
   // Whether a candidate is only a harmonic or an alias of a line outside the band.
-  bool is_harmonic_or_alias(const Place& place) const;
-  PeakFeatures features(const Place& place);
+  bool is_harmonic_or_alias(const SourcePeak& candidate) const;
+  PeakFeatures features(const SourcePeak& candidate);
   // The confidence that a candidate is the heart's.
-  double peak_confidence(const Place& place);
+  double peak_confidence(const SourcePeak& candidate);
 
   PulseOptions options_;
   std::size_t needed_;
@@ -116,7 +116,7 @@ class PulseWindow {
   RegionSignals regions_;
   std::vector<double> colour_pulse_, colour_live_;  // of a classical method
   std::vector<double> filtered_;
-  Place places_[kMostPlaces];
+  SourcePeak peaks_[kMostSourcePeaks];
   int count_ = 0;
   Reading reading_{};
 };
