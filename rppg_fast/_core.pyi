@@ -539,8 +539,8 @@ class BandPass:
         """Filter samples forwards and then backwards, so that there is no delay.
 
         The state of the stream is neither used nor changed. The result equals
-        ``scipy.signal.sosfiltfilt`` with an odd extension at both ends. The extension is one period
-        of the lower band edge long, or as long as the samples if these are fewer.
+        ``scipy.signal.sosfiltfilt`` with ``padtype="even"``: the samples are extended at both ends
+        by their mirror image, for one period of the lower band edge, or as far as they reach.
 
         Parameters
         ----------
@@ -599,8 +599,9 @@ class Resampler:
 
         Returns
         -------
-        0: the first values. 1: next values. 2: the first values after a gap. 3: next values
-        after a hole; all samples returned with them are missing.
+        step : int
+            0: the first values. 1: next values. 2: the first values after a gap. 3: next values
+            after a hole; all samples returned with them are missing.
         samples : ndarray
             float64 of shape (cells, channels): the samples of the grid that became complete.
 

@@ -188,8 +188,9 @@ class MTCNN:
 
     Parameters
     ----------
-    Side of the smallest face that is searched for, pixels, at least 12. Half the size takes
-    about three times as long. None: a twelfth of the frame's shorter side, at least 20 pixels.
+    min_face_size
+        Side of the smallest face that is searched for, pixels, at least 12. Half the size takes
+        about three times as long. None: a twelfth of the frame's shorter side, at least 20 pixels.
     thresholds
         Lowest probability with which a candidate passes P-Net, R-Net and O-Net.
     factor

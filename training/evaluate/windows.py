@@ -171,6 +171,8 @@ def read_windows(
         Shape (frames,), in s.
     ends
         Numbers of the frames at which windows end.
+
+    Raises
     ------
     ValueError
         If a time is not later than the one before.
