@@ -1,9 +1,9 @@
-"""The teacher in each backend beside the same network in ONNX Runtime, in one thread.
+"""Compare the teacher in each backend with the same network in ONNX Runtime, in one thread.
 
     python -m bench.teacher
 
-Everybody takes a few frames in turn, again and again, so that other users of the machine slow down
-all alike; the medians count. The weights are random: they make no difference in time.
+All contenders process a few frames in turn, many times, so that other load on the machine affects
+all of them; the medians are printed. The weights are random, because they do not affect the time.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ Run = Callable[[Floats, Floats], Floats]
 ROUNDS, FRAMES = 200, 5
 SEED = 7
 PEER = "ONNX Runtime"
-# Contenders differ in the order of their float32 operations only; of random weights the output is
-# about 1.
+# The contenders differ only in the order of their float32 operations; the output is about 1.
 TOLERANCE = 1e-4
 
 

@@ -12,9 +12,9 @@ from rppg_fast.weights_file import WeightsFile
 class Teacher(WeightsFile, _core.Teacher):
     """The paper's teacher network with its weights; any number of threads may share one object.
 
-    The teacher (CAN, DeepPhys) looks at the motion and at the appearance of the face, and weighs
-    the motion of each pixel by an attention mask that it makes of the appearance. It takes about
-    eight times as long as the student.
+    The teacher (CAN, DeepPhys) has two branches. It computes attention masks from the appearance of
+    the face and multiplies the maps of the motion by them. It takes about eight times as long as
+    the student.
 
     A call takes motion and appearance, float32 of shape (N, 3, 36, 36) each, as
     ``rppg_fast.motion`` and ``rppg_fast.appearance`` return them; the appearance is that of the

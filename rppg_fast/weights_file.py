@@ -1,4 +1,4 @@
-"""What a network knows of the file that its weights are from."""
+"""The attributes that all networks have in common."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class WeightsFile:
-    """The part that all networks have in common; it makes copies and pickles of them possible.
+    """A network that was made from a weights file; it can be copied and pickled.
 
     Attributes
     ----------
@@ -21,7 +21,7 @@ class WeightsFile:
     _arguments: tuple[bytes, str, str]
 
     def _remember(self, data: bytes, source: str, backend: str) -> None:
-        from hashlib import sha256  # which takes its time
+        from hashlib import sha256  # imported here because the import is slow
 
         self._arguments = data, source, backend
         self.source = source

@@ -25,7 +25,8 @@ from tests.weights import (
 
 Floats = NDArray[np.float32]
 
-# Sums a thousand times too large round as much more coarsely. 5e-4 was seen.
+# Sums a thousand times as large have rounding errors a thousand times as large; most values of tanh
+# are saturated and hide them. 5e-4 was measured.
 SATURATED_TIER = 2e-3
 STEPS = 12
 
@@ -42,7 +43,7 @@ def random_steps(count: int, seed: int = 0, scale: float = 1.0) -> tuple[Floats,
 
 
 def tier(backend: str) -> float:
-    """No backend runs the teacher in bf16."""
+    """Return the tolerance of a backend; none of them runs the teacher in bf16."""
     return allowed(backend, TEACHER_NOISE_TIER, TEACHER_NOISE_TIER)
 
 
@@ -57,7 +58,7 @@ def test_forward_pass_is_numpys(backend: str, seed: int, scale: float) -> None:
 
 @pytest.mark.parametrize("where", ["motion", "appearance"])
 def test_every_input_pixel_reaches_the_output(backend: str, where: str) -> None:
-    """One lit pixel at a time: a wrong border, stride or order cannot cancel out."""
+    """One pixel is changed at a time, so that errors of borders, strides or order show."""
     places = [(c, y, x) for c in range(3) for y in (0, 1, 17, 35) for x in (0, 18, 35)]
     motion, seen = (values.repeat(len(places), axis=0) for values in random_steps(1, 3, 0.1))
     lit = motion if where == "motion" else seen
@@ -126,7 +127,7 @@ def test_a_value_that_is_no_number_is_not_hidden(backend: str, where: int) -> No
 
 
 def test_strong_motion_saturates_as_in_numpy(backend: str) -> None:
-    """Far beyond what motion can be: nothing overflows."""
+    """Motion far beyond its range does not overflow."""
     steps = random_steps(4, scale=1e4)
     expected = numpy_teacher(random_teacher(), *steps)
     error = teacher(backend)(*steps) - expected
@@ -177,7 +178,7 @@ def test_nobody_runs_on_no_thread_nor_on_a_cuda_device() -> None:
 
 
 def changed(**tensors: object) -> bytes:
-    """A good file with some tensors replaced, or left out where None."""
+    """Return a valid file with some tensors replaced, or left out where None."""
     merged = {**random_teacher(), **{k.replace("__", "."): v for k, v in tensors.items()}}
     kept = {name: tensor for name, tensor in merged.items() if tensor is not None}
     return safetensors_bytes(kept, TEACHER_METADATA)  # type: ignore[arg-type]
@@ -240,7 +241,7 @@ def test_a_teacher_is_loaded_copied_and_pickled(tmp_path: Path) -> None:
 
 
 def test_every_tensor_counts() -> None:
-    """Another value anywhere in the file changes what the network says."""
+    """A change of any tensor changes the output."""
     steps = random_steps(1)
     before = teacher()(*steps)
     for name in TEACHER_SHAPES:

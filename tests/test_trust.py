@@ -40,7 +40,7 @@ def windows(
     best = [chosen_peak(*pair) for pair in zip(sure, first)]
     rows = np.arange(len(rate))
     return Candidates(
-        said=np.full((*errors.shape, _core.EVIDENCE), 1.0),
+        features=np.full((*errors.shape, _core.PEAK_FEATURES), 1.0),
         rate=rate,
         highest=first,
         confidence=sure,
@@ -158,8 +158,10 @@ def test_there_are_no_kinds_of_no_clips() -> None:
 @pytest.fixture(scope="module")
 def model() -> Model:
     """A network fitted to peaks of which those are right whose items are alike: no line does."""
-    said = np.random.default_rng(3).normal(size=(1000, 2))
-    return fit(said, said[:, 0] * said[:, 1] > 0, np.ones(len(said)), seed=0, members=2)
+    features = np.random.default_rng(3).normal(size=(1000, 2))
+    return fit(
+        features, features[:, 0] * features[:, 1] > 0, np.ones(len(features)), seed=0, members=2
+    )
 
 
 def test_a_network_learns_which_peaks_are_right(model: Model) -> None:
@@ -174,11 +176,11 @@ def test_what_nobody_said_is_worth_nothing(model: Model) -> None:
 
 def test_peaks_without_weight_teach_nothing() -> None:
     rng = np.random.default_rng(4)
-    said = rng.normal(size=(600, 2))
-    right = said[:, 0] > 0
-    weight = np.ones(len(said))
+    features = rng.normal(size=(600, 2))
+    right = features[:, 0] > 0
+    weight = np.ones(len(features))
     right[300:], weight[300:] = ~right[300:], 0.0
-    found = fit(said, right, weight, seed=0, members=2)(np.array([[1.5, 0.0], [-1.5, 0.0]]))
+    found = fit(features, right, weight, seed=0, members=2)(np.array([[1.5, 0.0], [-1.5, 0.0]]))
     assert found[0] > 0.9 > 0.1 > found[1]
 
 

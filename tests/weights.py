@@ -48,13 +48,13 @@ def random_tensors(seed: int = 0, shapes: dict[str, tuple[int, ...]] = SHAPES) -
 
 
 def random_teacher(seed: int = 0) -> Tensors:
-    """The same for the teacher, with sums that vary by about 1 in every layer."""
+    """Return teacher weights for which the sums of every layer have a deviation of about 1."""
     tensors = random_tensors(seed, TEACHER_SHAPES)
     for name in ("conv2", "conv3", "conv4"):
         for branch in ("motion", "appearance"):
             tensors[f"{branch}.{name}.weight"] *= 2.5
     hidden = tensors["fc1.weight"].reshape(128, 64, 81)
-    hidden -= hidden.mean(axis=2, keepdims=True)  # lest what is the same everywhere hide the rest
+    hidden -= hidden.mean(axis=2, keepdims=True)  # so that the output depends on the motion
     hidden *= 5
     return tensors
 
@@ -99,7 +99,7 @@ def torch_student(tensors: Tensors, motion: NDArray[np.float32]) -> NDArray[np.f
 def numpy_teacher(
     tensors: Tensors, motion: NDArray[np.float32], appearance: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """The teacher in NumPy, float64, one layer after the other as the paper has them."""
+    """Compute the teacher's output in NumPy, in float64."""
     weight = {name: tensor.astype(np.float64) for name, tensor in tensors.items()}
 
     def layer(maps: NDArray[np.float64], name: str) -> NDArray[np.float64]:

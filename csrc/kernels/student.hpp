@@ -1,4 +1,4 @@
-// The student network. Written once for all instruction sets; V is that of generic.hpp.
+// The student network. Written once for all instruction sets; V is described in generic.hpp.
 #pragma once
 
 #include "contract.hpp"
@@ -12,7 +12,7 @@ struct StudentKernels {
   using Net = Winograd<V>;
   static constexpr int kWidth = V::kWidth;
 
-  // Two columns of products -> three pooling cells, from `maps` downwards.
+  // Turns two columns of products into three pooling cells, at `maps` and below.
   __attribute__((noinline)) static void pool_columns(const float* products, int stride, V bias,
                                                      float* maps) {
     V out[2][kTileSide];
@@ -31,7 +31,8 @@ struct StudentKernels {
         });
   }
 
-  // One tile's products of one vector of maps -> its part of the fully connected layer.
+  // Adds the contribution of one tile's products, for one vector of maps, to the fully connected
+  // layer's `sum`.
   __attribute__((noinline)) static V pool_tile(const float* products, V bias,
                                                const float* fully_connected, V sum) {
     Net::transform_tile(products, bias, [&](int y, int x, const V(&z)[4]) {

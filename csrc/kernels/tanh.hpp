@@ -1,20 +1,22 @@
-// tanh, by itself and summed up over a pooling cell. Arguments are multiplied by 2 log2(e) already,
-// so tanh(x) = 1 - 2 / (2^z + 1). The four quotients of a pooling cell share one division. Written
-// once for all instruction sets; V is that of generic.hpp.
+// tanh, of single values and of pooling cells. The arguments are already multiplied by 2 log2(e),
+// so that tanh(x) = 1 - 2 / (2^z + 1). The four quotients of a pooling cell share one division.
+// Written once for all instruction sets; V is described in generic.hpp.
 #pragma once
 
 namespace rppg {
 
 template <class V>
 struct Tanh {
-  // 2^z + 1 for z in [-26, 26], where tanh is 1 in float32: the product of four fits one float.
+  // 2^z + 1, with z clamped to [-26, 26]. Beyond that range tanh is +-1 in float32, and within it
+  // the product of four results does not overflow a float.
   static V power_plus_one(V z) {
     constexpr float kSaturation = 26.0f;
-    constexpr float kRound = 12582912.0f + 127.0f;  // drops the fraction, leaves an exponent
+    constexpr float kRound =
+        12582912.0f + 127.0f;  // the sum drops the fraction and leaves an exponent
     z = clamp(z, V::all(-kSaturation), V::all(kSaturation));
     const V rounded = z + V::all(kRound);
     const V f = z - (rounded - V::all(kRound));
-    // 2^f on [-1/2, 1/2]: least largest relative error, 8e-8.
+    // Minimax polynomial for 2^f on [-1/2, 1/2]; its largest relative error is 8e-8.
     V power = V::all(1.3276473e-3f);
     power = fma(power, f, V::all(9.6755410e-3f));
     power = fma(power, f, V::all(5.5507131e-2f));
@@ -26,7 +28,7 @@ struct Tanh {
 
   static V tanh(V z) { return fma(V::all(-2.0f) / power_plus_one(z), V::all(1.0f), V::all(1.0f)); }
 
-  // In place, of a whole cell.
+  // Replaces the four values of a pooling cell by their tanh.
   static void tanh_cell(V (&z)[4]) {
     const V one = V::all(1.0f);
     const V a = power_plus_one(z[0]), b = power_plus_one(z[1]);
@@ -40,6 +42,7 @@ struct Tanh {
     z[3] = fma(of_cd, c, one);
   }
 
+  // The mean of tanh over a pooling cell.
   static V tanh_mean(V z0, V z1, V z2, V z3) {
     const V a = power_plus_one(z0), b = power_plus_one(z1);
     const V c = power_plus_one(z2), d = power_plus_one(z3);
@@ -48,7 +51,7 @@ struct Tanh {
     return fma(numerator / (ab * cd), V::all(-0.5f), V::all(1.0f));
   }
 
-  // The sum of each tanh times its weight.
+  // The weighted sum of tanh over a pooling cell.
   static V tanh_sum(const V (&z)[4], const V (&weight)[4]) {
     const V a = power_plus_one(z[0]), b = power_plus_one(z[1]);
     const V c = power_plus_one(z[2]), d = power_plus_one(z[3]);

@@ -1,7 +1,8 @@
-// The teacher network. Written once for all instruction sets; V is that of generic.hpp.
+// The teacher network. Written once for all instruction sets; V is described in generic.hpp.
 //
-// Of either branch, the first and third convolutions keep their maps; the second and fourth end in
-// attention on one side and in what it weighs, pooled, on the other.
+// The first and third convolutions of both branches store their maps. The second and fourth ones of
+// the appearance branch produce the attention masks, and those of the motion branch produce maps
+// that are multiplied by these masks and pooled.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +19,7 @@ struct TeacherKernels {
   using Net = Winograd<V>;
   static constexpr int kWidth = V::kWidth;
 
-  // A cell of maps, which are kRow pixels wide.
+  // Stores the four pixels of a pooling cell in maps that are kRow pixels wide.
   template <int kRow>
   static void store_cell(const V (&cell)[4], float* to) {
     cell[0].store(to);
@@ -27,7 +28,7 @@ struct TeacherKernels {
     cell[3].store(to + (kRow + 1) * kBlock);
   }
 
-  // --- Maps that are kept
+  // --- First and third layer of both branches
 
   __attribute__((noinline)) static void keep_columns(const float* products, int stride, V bias,
                                                      float* maps) {
@@ -65,10 +66,11 @@ struct TeacherKernels {
                        });
   }
 
-  // --- Attention
+  // --- Second and fourth layer of the appearance branch
 
-  // Adds what a tile of one vector of maps gives to the attention of its pixels, lane by lane. What
-  // follows in the branch, if anything does, is pooled.
+  // Adds the contribution of one tile, for one vector of maps, to the attention of its pixels;
+  // `lanes` has a vector of partial sums for each pixel. Pools the maps, too, if another layer
+  // follows.
   template <bool kPool>
   __attribute__((noinline)) static void look_at_tile(const float* products, V bias, V attention,
                                                      float* lanes, float* pooled) {
@@ -85,17 +87,18 @@ struct TeacherKernels {
     });
   }
 
+  // Adds up the partial sums of a tile's pixels.
   static void add_lanes(const float* lanes, float* sums, int row) {
     for (int y = 0; y < kTileSide; ++y)
       for (int x = 0; x < kTileSide; ++x, lanes += kWidth) {
-        Floats sum = load(lanes);
-        for (int i = kFloats; i < kWidth; i += kFloats) sum += load(lanes + i);
+        Float4 sum = load(lanes);
+        for (int i = kFloat4; i < kWidth; i += kFloat4) sum += load(lanes + i);
         sums[y * row + x] += total(sum);
       }
   }
 
-  // Makes the mask of a layer of the appearance's branch. Its values are a quarter of the sigmoid,
-  // which is all that the mean over a pooling cell needs.
+  // Computes a layer of the appearance branch and its attention mask. The values of the mask are a
+  // quarter of the sigmoid, so that a weighted sum over a pooling cell is the weighted mean.
   template <bool kPool, class Layer, int kCount>
   static void attend(const TileWeights<Layer>& weights, const float* bias, const float* attention,
                      float attention_bias, const float* maps, TileScratch<Layer>& tiles,
@@ -114,9 +117,10 @@ struct TeacherKernels {
       (V::all(0.25f) / Tanh<V>::power_plus_one(V::load(mask + i))).store(mask + i);
   }
 
-  // --- What it weighs
+  // --- Second and fourth layer of the motion branch
 
-  // One tile of one vector of maps, weighed and pooled, to cells that are `row` and `column` apart.
+  // Multiplies one tile of one vector of maps by the mask, pools it, and stores it in cells that
+  // are `row` and `column` floats apart.
   __attribute__((noinline)) static void weigh_tile(const float* products, V bias, const float* mask,
                                                    int mask_row, float* to, int row, int column) {
     Net::transform_tile(products, bias, [&](int y, int x, const V(&cell)[4]) {
@@ -154,14 +158,14 @@ struct TeacherKernels {
   // --- The fully connected layers
 
   static float connect(const PackedTeacher& weights, const float* features) {
-    // As many sums as the registers hold.
+    // As many vectors of sums as fit the registers.
     constexpr int kC = std::min(kUnitsAtOnce / kWidth, V::kFewRegisters ? 8 : 16);
     constexpr int kRow = kSide2 * kMaps2;
     double change = static_cast<double>(weights.output_bias);
     for (int first = 0; first < kTeacherHidden; first += kUnitsAtOnce) {
       alignas(kAlignment) float sums[kUnitsAtOnce], part[kUnitsAtOnce];
       std::copy_n(weights.hidden_bias + first, kUnitsAtOnce, sums);
-      // Row by row, since rounding errors grow with the length of a sum.
+      // One sum for each row of pixels, because rounding errors grow with the length of a sum.
       for (int y = 0; y < kSide2; ++y) {
         for (int unit = 0; unit < kUnitsAtOnce; unit += kC * kWidth)
           Net::template multiply<1, kC, 1, kRow>(

@@ -1,5 +1,5 @@
-// Convolutions of 3x3 by Winograd's F(6, 3), and the matrix product that they are made of, which
-// stays in registers. Written once for all instruction sets; V is that of generic.hpp.
+// The networks' 3x3 convolutions by Winograd's F(6, 3), and a matrix product whose sums stay in
+// registers. Written once for all instruction sets; V is described in generic.hpp.
 #pragma once
 
 #include "contract.hpp"
@@ -11,8 +11,8 @@ struct Winograd {
   static constexpr int kWidth = V::kWidth;
 
   // out[r][m] = sum over o and i of a[r * a_row + o * outer_step + i] * b[o * kInner + i][m], for
-  // kR rows and kC vectors of maps; rows of b and out are b_row and out_row apart. Never inlined:
-  // beside somebody else's constants the sums would not all stay in registers.
+  // kR rows and kC vectors of maps. Rows of b are b_row floats apart, rows of out out_row floats.
+  // Never inlined, because with the constants of a caller the sums would not all stay in registers.
   template <int kR, int kC, int kOuter, int kInner>
   __attribute__((noinline)) static void multiply(const float* a, int a_row, int outer_step,
                                                  const float* b, int b_row, float* out,
@@ -22,7 +22,8 @@ struct Winograd {
       for (int c = 0; c < kC; ++c) sum[r][c] = V::zero();
     for (int o = 0; o < kOuter; ++o) {
       for (int i = 0; i < kInner; ++i, b += b_row) {
-        // Lest the compiler keep values for the next step, for which there are no registers.
+        // Keeps the compiler from loading values of the next step early; there are no registers for
+        // them.
         if constexpr (V::kFewRegisters) asm("" : "+r"(a));
         if constexpr (kR < kC) {
           V value[kR];
@@ -46,7 +47,7 @@ struct Winograd {
       for (int c = 0; c < kC; ++c) sum[r][c].store(out + r * out_row + c * kWidth);
   }
 
-  // Eight inputs -> the eight points.
+  // Transforms eight inputs to eight points.
   static void transform_input(const V (&d)[kTilePoints], V (&v)[kTilePoints]) {
     const V q = V::all(5.25f), r = V::all(-4.25f);
     v[0] = fma(d[4] - d[2], q, d[0] - d[6]);
@@ -65,7 +66,7 @@ struct Winograd {
     v[6] = even3 - odd3;
   }
 
-  // Eight points -> six outputs. What is added to point 1 is added to each of them.
+  // Transforms eight points to six outputs. A value added to point 1 is added to each output.
   static void transform_output(const V (&m)[kTilePoints], V (&y)[kTileSide]) {
     const V s1 = m[1] + m[2], d1 = m[1] - m[2];
     const V s2 = m[3] + m[4], d2 = m[3] - m[4];
@@ -78,14 +79,14 @@ struct Winograd {
     y[5] = fma(d2, V::all(32), fma(d3, V::all(0.03125f), d1 + m[7]));
   }
 
-  // --- From the three colours, down their columns only
+  // --- The convolution of the three colours, with tiles along the columns only
 
-  // The transformed input of output rows 6 * group to 6 * group + 5.
+  // Transforms the input of output rows 6 * group to 6 * group + 5.
   static void transform_rows(const float* planes, int group, float* rows) {
     for (int colour = 0; colour < kColours; ++colour) {
       const float* plane = planes + colour * kSide * kSide;
       for (int next = 0; next < kSide; next += kWidth) {
-        const int x = next < kSide - kWidth ? next : kSide - kWidth;  // the last ones overlap
+        const int x = next < kSide - kWidth ? next : kSide - kWidth;  // the last vector overlaps
         V in[kTilePoints], points[kTilePoints];
         for (int i = 0; i < kTilePoints; ++i) {
           const int y = kTileSide * group + i - 1;
@@ -98,9 +99,9 @@ struct Winograd {
     }
   }
 
-  // [colour][y][x] -> kMaps1 maps, not yet tanh: finish(map, bias, products, stride, y, x) takes
-  // two columns of a vector of them, see `transform_columns`, for six rows of outputs from (y, x)
-  // on.
+  // Convolves planes, [colour][y][x], to kMaps1 maps. finish(map, bias, products, stride, y, x)
+  // gets the products of two columns and six rows of a vector of maps, whose first output is (y,
+  // x), and turns them into outputs with `transform_columns`.
   template <class Finish>
   static void convolve_colours(const float* weights, const float* bias, const float* planes,
                                ColourScratch& s, Finish&& finish) {
@@ -125,7 +126,7 @@ struct Winograd {
     }
   }
 
-  // Two columns of products -> two columns of outputs.
+  // Transforms two columns of products to outputs before tanh.
   static void transform_columns(const float* products, int stride, V bias, V (&out)[2][kTileSide]) {
     for (int column = 0; column < 2; ++column) {
       V m[kTilePoints];
@@ -136,7 +137,7 @@ struct Winograd {
     }
   }
 
-  // --- From maps, in both directions
+  // --- Convolutions of maps, with tiles in both directions
 
   template <class Layer>
   static void transform_tiles(const float* maps, int first, TileScratch<Layer>& s) {
@@ -177,8 +178,9 @@ struct Winograd {
               s.products + tile * kTileStride + point * kHalf + map, kTileStride);
   }
 
-  // Padded maps -> maps, not yet tanh: finish(products, map, y, x) takes kHalf maps of a tile, see
-  // `transform_tile`, whose first output is (y, x).
+  // Convolves padded maps, [block][y][x][map]. finish(products, map, y, x) gets the products of
+  // kHalf maps of a tile, whose first output is (y, x), and turns them into outputs with
+  // `transform_tile`.
   template <class Layer, class Finish>
   static void convolve_maps(const TileWeights<Layer>& weights, const float* maps,
                             TileScratch<Layer>& s, Finish&& finish) {
@@ -193,8 +195,8 @@ struct Winograd {
     }
   }
 
-  // A tile's products of one vector of maps -> outputs: use(y, x, z) takes the four of a pooling
-  // cell, whose first one is (y, x) in the tile.
+  // Transforms a tile's products of one vector of maps to outputs before tanh. use(y, x, cell) gets
+  // the four outputs of a pooling cell, the first of which is (y, x) in the tile.
   template <class Use>
   __attribute__((always_inline)) static void transform_tile(const float* products, V bias,
                                                             Use&& use) {
@@ -218,7 +220,7 @@ struct Winograd {
     }
   }
 
-  // Where the pixel (y, x) of maps begins, [block][y][x][map], of whole blocks before `map`.
+  // The address of pixel (y, x) of `map` in maps of kRow x kRow pixels, [block][y][x][map].
   template <int kRow, class Float>
   static Float* at(Float* maps, int map, int y, int x) {
     return maps + (map / kBlock * kRow * kRow + y * kRow + x) * kBlock + map % kBlock;

@@ -1,4 +1,4 @@
-// What predicts the change of the pulse over a frame step.
+// The interface of the networks, which predict the change of the pulse between two frames.
 #pragma once
 
 #include <memory>
@@ -8,26 +8,27 @@
 
 namespace rppg {
 
-// A network with the memory that it works in; not for two threads at once.
+// A network with working memory. It belongs to one thread at a time.
 class Forward {
  public:
   virtual ~Forward() = default;
 
-  // The predicted change over the step that `motion` shows, in standard deviations of the training
-  // label. `appearance` is that of the frame before; both are [colour][y][x]. Allocates nothing.
+  // The predicted change of the pulse between the two frames of `motion`, in standard deviations of
+  // the training label. `appearance` is the appearance of the earlier frame. Both are
+  // [colour][y][x]. Allocates nothing.
   virtual float change(const float* motion, const float* appearance) = 0;
 };
 
-// Immutable once built: any number of threads may share one.
+// Immutable after construction, so that any number of threads may share one object.
 class Network {
  public:
   virtual ~Network() = default;
   // "student" or "teacher".
   virtual const char* name() const = 0;
   virtual const Kernels& kernels() const = 0;
-  // The motion that it was trained on.
+  // The kind of motion that the network was trained on.
   virtual MotionKind input() const = 0;
-  // The network has to outlive it.
+  // The network must outlive the returned object.
   virtual std::unique_ptr<Forward> make_forward() const = 0;
 };
 

@@ -7,7 +7,7 @@
 namespace rppg {
 namespace {
 
-// Its borders are zeroed once: the forward pass reads them and never writes them.
+// Zeroes the borders of the maps, which the forward pass reads and never writes.
 std::unique_ptr<TeacherScratch> make_scratch() {
   auto scratch = std::make_unique<TeacherScratch>();
   std::memset(scratch.get(), 0, sizeof *scratch);
@@ -38,7 +38,8 @@ std::unique_ptr<Forward> Teacher::make_forward() const {
 void Teacher::changes(const float* motions, const float* appearances, std::ptrdiff_t count,
                       int threads, float* out) const {
   spread(count, threads, [=](std::ptrdiff_t from, std::ptrdiff_t to) {
-    // One for each thread that ever asks, so that calls with a single step allocate nothing.
+    // One scratch for each thread, kept between calls, so that calls with a single step do not
+    // allocate.
     static thread_local const std::unique_ptr<TeacherScratch> scratch = make_scratch();
     for (std::ptrdiff_t i = from; i < to; ++i)
       out[i] = kernels_.teacher_change(weights_->packed, motions + i * kPixels,

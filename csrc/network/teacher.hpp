@@ -1,4 +1,4 @@
-// The teacher network of the paper: motion and appearance in, change of the pulse out.
+// The teacher network of the paper: it predicts the change of the pulse from motion and appearance.
 #pragma once
 
 #include <memory>
@@ -14,9 +14,10 @@ class Teacher : public Network {
   Teacher(std::shared_ptr<const TeacherWeights> weights, const Kernels& kernels)
       : weights_(std::move(weights)), kernels_(kernels) {}
 
-  // The predicted change of the pulse over each of `count` steps. Motions lie one after the other
-  // in memory, [colour][y][x] each, as do the appearances of the frames before the steps.
-  // Neighbouring steps go to one thread. Throws std::system_error where a thread cannot be had.
+  // The predicted changes of the pulse for `count` motions and the appearances of their earlier
+  // frames. Motions lie one after the other in memory, as do appearances; each is [colour][y][x].
+  // They are divided among `threads` threads in contiguous parts. Throws std::system_error if a
+  // thread cannot be started.
   void changes(const float* motions, const float* appearances, std::ptrdiff_t count, int threads,
                float* out) const;
 

@@ -1,4 +1,4 @@
-// Work that is spread over threads.
+// Division of work among threads.
 #pragma once
 
 #include <algorithm>
@@ -8,8 +8,8 @@
 
 namespace rppg {
 
-// Calls run(from, to) for parts of [0, count), each in a thread of its own, the first one in the
-// caller's. Throws std::system_error where a thread cannot be had.
+// Calls run(from, to) for contiguous parts of [0, count), each in a thread of its own and the first
+// one in the caller's thread. Throws std::system_error if a thread cannot be started.
 template <class Run>
 void spread(std::ptrdiff_t count, int threads, const Run& run) {
   const std::ptrdiff_t workers =

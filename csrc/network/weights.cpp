@@ -8,7 +8,7 @@ namespace {
 
 using Expected = std::vector<ExpectedTensor>;
 
-// Of the student, in the order of StudentTensors.
+// The student's tensors, in the order of StudentTensors.
 const Expected& student_tensors() {
   static const Expected tensors = {
       {"conv1.weight", {kMaps1, kColours, 3, 3}},
@@ -21,7 +21,7 @@ const Expected& student_tensors() {
   return tensors;
 }
 
-// Of the teacher, in the order of TeacherTensors.
+// The teacher's tensors, in the order of TeacherTensors.
 const Expected& teacher_tensors() {
   static const Expected tensors = [] {
     Expected all;

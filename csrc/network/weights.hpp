@@ -1,4 +1,4 @@
-// The networks' weights: reading a safetensors file, checking it, packing it for the kernels.
+// The networks' weights: a safetensors file is read, checked and packed for the kernels.
 #pragma once
 
 #include <cstddef>
@@ -13,19 +13,19 @@
 
 namespace rppg {
 
-// A weights file as it is, checked.
+// The content of a weights file, checked but not packed.
 struct WeightsFile {
   std::vector<std::vector<float>> values;  // of each tensor
-  MotionKind input;                        // the motion that the network was trained on
+  MotionKind input;                        // the kind of motion that the network was trained on
   Metadata metadata;
 };
 struct StudentFile : WeightsFile {
   StudentTensors tensors() const;
 };
 
-// Reads a safetensors file held in memory. It must hold exactly the float32 tensors of the network
-// in their shapes, all values finite, and the metadata "format", "version" and "input". Throws
-// std::invalid_argument whose message begins with `source` and says what is wrong.
+// Reads a safetensors file held in memory. The file must contain exactly the float32 tensors of the
+// network in their shapes, with finite values, and the metadata "format", "version" and "input".
+// Throws std::invalid_argument whose message begins with `source` and says what is wrong.
 StudentFile read_student_file(const void* data, std::size_t size, const std::string& source);
 
 struct StudentWeights {
@@ -36,7 +36,7 @@ struct StudentWeights {
 
 std::unique_ptr<const StudentWeights> pack_weights(const StudentFile& file);
 
-// Both at once.
+// Reads a file as read_student_file does, and packs it.
 std::unique_ptr<const StudentWeights> read_weights(const void* data, std::size_t size,
                                                    const std::string& source);
 

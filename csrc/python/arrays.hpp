@@ -1,4 +1,4 @@
-// Arrays of NumPy as arguments.
+// NumPy arrays as arguments.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -14,10 +14,10 @@ namespace rppg {
 constexpr int kContiguous =
     pybind11::array::c_style | pybind11::detail::npy_api::NPY_ARRAY_ALIGNED_;
 
-using Floats = pybind11::array_t<float, kContiguous>;
+using Float4 = pybind11::array_t<float, kContiguous>;
 using Doubles = pybind11::array_t<double, kContiguous | pybind11::array::forcecast>;
 
-// Dtype and shape of an array, the type of anything else.
+// Dtype and shape of an array; the type's name of any other object.
 inline std::string describe(const pybind11::handle& value) {
   namespace py = pybind11;
   if (!py::isinstance<py::array>(value))
@@ -33,19 +33,19 @@ inline pybind11::array require_array(const pybind11::object& value, const char* 
   return py::reinterpret_borrow<py::array>(value);
 }
 
-inline Floats as_floats(const pybind11::object& object, const char* name) {
+inline Float4 as_floats(const pybind11::object& object, const char* name) {
   namespace py = pybind11;
   const py::array array = require_array(object, name, "a float32 array");
   if (!py::isinstance<py::array_t<float>>(array))
     throw py::value_error(std::string(name) + " must be a float32 array, got " + describe(array));
-  // NumPy takes its time to find out that nothing need be copied.
-  if (Floats::check_(array)) return py::reinterpret_borrow<Floats>(array);
-  return Floats::ensure(array);
+  // Checked first, because NumPy is slow to find out that no copy is needed.
+  if (Float4::check_(array)) return py::reinterpret_borrow<Float4>(array);
+  return Float4::ensure(array);
 }
 
-// What the networks take, one for each frame step.
-inline Floats as_pictures(const pybind11::object& object, const char* name) {
-  const Floats array = as_floats(object, name);
+// Converts an input of the networks, float32 (N, 3, 36, 36).
+inline Float4 as_pictures(const pybind11::object& object, const char* name) {
+  const Float4 array = as_floats(object, name);
   if (array.ndim() != 4 || array.shape(1) != kColours || array.shape(2) != kSide ||
       array.shape(3) != kSide)
     throw pybind11::value_error(std::string(name) + " must have shape (N, 3, 36, 36), got " +
@@ -53,19 +53,19 @@ inline Floats as_pictures(const pybind11::object& object, const char* name) {
   return array;
 }
 
-// Real numbers, converted to float64.
+// Converts real numbers to float64; throws TypeError for anything else.
 inline Doubles as_real(const pybind11::object& object, const char* name) {
   namespace py = pybind11;
   const auto array = py::array::ensure(object);
   if (!array || std::string_view("biuf").find(array.dtype().kind()) == std::string_view::npos) {
-    PyErr_Clear();  // of a list of lists of different lengths
+    PyErr_Clear();  // set for a list of lists of different lengths
     throw py::type_error(std::string(name) + " must be real numbers, got " +
                          describe(array ? static_cast<py::object>(array) : object));
   }
   return Doubles::ensure(array);
 }
 
-// The same of one dimension.
+// The same for an array of one dimension.
 inline Doubles as_doubles(const pybind11::object& object, const char* name) {
   const Doubles array = as_real(object, name);
   if (array.ndim() != 1)

@@ -1,4 +1,4 @@
-// A teacher with weights of no meaning, for tests that look at what running it does.
+// A teacher with arbitrary weights, for tests that do not check its output.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ inline std::shared_ptr<const rppg::Teacher> made_up_teacher() {
   auto weights = std::make_unique<rppg::TeacherWeights>();
   weights->input = rppg::MotionKind::normalized;
   std::minstd_rand random(1);
-  // As one array of floats, which is what it is.
+  // The packed weights consist of floats only.
   auto* const values = reinterpret_cast<float*>(&weights->packed);
   for (std::size_t i = 0; i < sizeof weights->packed / sizeof *values; ++i)
     values[i] = 0.01f * (static_cast<float>(random() % 201) - 100.0f) / 100.0f;

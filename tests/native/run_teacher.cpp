@@ -1,6 +1,7 @@
-// What the teacher says in every available backend, one line each: its name, then hexadecimal
-// floats. Usage: run_teacher WEIGHTS STEPS, the second a file of float32,
-// [step][motion, appearance][colour][y][x].
+// Prints the teacher's output for every available backend, one line each: the name of the backend,
+// then hexadecimal floats.
+// Usage: run_teacher WEIGHTS STEPS
+// STEPS is a file of float32, [step][motion, appearance][colour][y][x].
 #include <cstdio>
 #include <cstring>
 #include <fstream>

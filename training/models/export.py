@@ -1,11 +1,11 @@
-r"""Turn a checkpoint into a weights file, its card and, if wanted, a golden file for parity tests.
+r"""Export a checkpoint to a weights file with a model card, and if wanted to a golden file.
 
     python -m training.models.export --checkpoint OUT/checkpoint.pt \
         --out rppg_fast/assets/student.safetensors --golden tests/fixtures/student_golden.npz
 
-The card lies beside the weights, under their name with `.md`. The golden file belongs to the
-weights that ship; others need none. The network is the one that the checkpoint holds, a student or
-a teacher.
+The checkpoint's network may be a student or a teacher. The card is written beside the weights,
+under the same name with `.md`. Tests compare other implementations of the network with the golden
+file; only the shipped weights need one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from training.support.files import replace_file
 FORMAT = "rppg_fast."
 VERSION = "1"
 GOLDEN_SEED = 20230
-GOLDEN_EACH = 6  # golden inputs of each random kind
+GOLDEN_EACH = 6  # number of golden inputs of each random kind
 
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -47,13 +47,13 @@ def fold(network: Network) -> Network:
     Parameters
     ----------
     network : Student or Teacher
-        In any precision; not changed.
+        A network in any precision; it is not changed.
 
     Returns
     -------
     Student or Teacher
-        The same function of its input, computed in float64 and rounded to float32 once, in
-        evaluation mode and with nothing left of batch normalisation.
+        The same function in evaluation mode, without batch normalisation. It is computed in float64
+        and rounded to float32 once.
     """
     folded = copy.deepcopy(network).double().eval()
     _fold_all(folded)
@@ -86,9 +86,10 @@ def _fold(convolution: nn.Module, norm: nn.Module) -> None:
 
 
 def file_tensors(folded: Student | Teacher) -> dict[str, Tensor]:
-    """Name a folded network's tensors as the weights file does, from ``conv1.weight`` on.
+    """Return a folded network's tensors under their names in the weights file.
 
-    Those of a teacher's branches are ``motion.conv1.weight`` and so on.
+    The names of a teacher's convolutions are ``motion.conv1.weight``, ``appearance.conv1.weight``
+    and so on.
     """
     return {
         re.sub(r"convs\.(\d)", lambda found: f"conv{int(found[1]) + 1}", name): tensor
@@ -114,7 +115,7 @@ def load_network(checkpoint: Checkpoint) -> Student | Teacher:
 
 
 def metadata(checkpoint: Checkpoint) -> dict[str, str]:
-    """Gather what the weights file says of itself."""
+    """Return the metadata of the weights file."""
     return {
         "format": FORMAT + checkpoint.config.network,
         "version": VERSION,
@@ -126,10 +127,10 @@ def metadata(checkpoint: Checkpoint) -> dict[str, str]:
 
 
 def safetensors(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> bytes:
-    """Lay out float32 tensors in the safetensors format.
+    """Return float32 tensors in the safetensors format.
 
-    Written here because the safetensors package orders metadata at random: the same checkpoint
-    shall give the same bytes, and so the same hash, each time.
+    The safetensors package is not used because it orders the metadata at random: the same
+    checkpoint must always give the same bytes, and so the same hash.
     """
     header: dict[str, object] = {"__metadata__": dict(about)}
     data = b""
@@ -147,12 +148,12 @@ def safetensors(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> byte
 
 
 def golden_motion() -> NDArray[np.float32]:
-    """Make inputs for parity tests: none at all, extremes, noise, and smooth ones like a face's.
+    """Return inputs for parity tests: constant, extreme, noise, and smooth like a face's motion.
 
     Returns
     -------
     NDArray[np.float32]
-        Shape (N, 3, 36, 36), seeded.
+        Shape (N, 3, 36, 36), from a fixed seed.
     """
     random = np.random.default_rng(GOLDEN_SEED)
     shape = (GOLDEN_EACH, 3, 36, 36)
@@ -166,7 +167,7 @@ def golden_motion() -> NDArray[np.float32]:
 
 
 def golden_appearance() -> NDArray[np.float32]:
-    """Make appearances to go with ``golden_motion``: black, white, noise, and smooth ones.
+    """Return appearances for ``golden_motion``: black, white, noise, and smooth ones.
 
     Returns
     -------
@@ -183,14 +184,14 @@ def golden_appearance() -> NDArray[np.float32]:
 
 
 def golden(network: Student | Teacher, weights: bytes) -> bytes:
-    """Run a network on the golden inputs, for the parity tests of every other implementation.
+    """Run a network on the golden inputs, for parity tests of other implementations.
 
     Parameters
     ----------
     network : Student or Teacher
-        As trained, batch normalisation and all.
+        The trained network, with batch normalisation.
     weights : bytes
-        The weights file made of it; its hash ties the two files together.
+        The weights file of this student; its hash links the two files.
 
     Returns
     -------
@@ -220,7 +221,7 @@ def golden(network: Student | Teacher, weights: bytes) -> bytes:
     return file.getvalue()
 
 
-#: Of each network: its number of parameters, and what it takes.
+#: The number of parameters and the input of each network, for its card.
 _ABOUT = {
     "student": ("24,769", "36x36 motion, `{input}` (`rppg_fast.motion`)"),
     "teacher": (
@@ -232,7 +233,7 @@ _ABOUT = {
 
 
 def card(checkpoint: Checkpoint, file: str, weights: bytes) -> str:
-    """Write the model card: what the weights are, what they can do and what not."""
+    """Return the model card: description of the weights, scores and limits."""
     config = checkpoint.config
     parameters, takes = _ABOUT[config.network]
     return f"""# {config.network.capitalize()} weights
@@ -289,14 +290,14 @@ The mean error is ruled by the few clips that nobody could read."""
 
 
 def export(checkpoint: Checkpoint, out: Path, golden_file: Path | None) -> None:
-    """Write the weights file, its card beside it, and the golden file if one is wanted.
+    """Write the weights file, its card, and the golden file if ``golden_file`` is not None.
 
     Raises
     ------
     OSError
         If a file cannot be written.
     ValueError
-        If the engine does not run the checkpoint's network, or its training is not finished.
+        If the engine cannot run the checkpoint's network, or if its training is not finished.
     """
     if checkpoint.step != checkpoint.config.steps:
         raise ValueError(
@@ -313,7 +314,7 @@ def export(checkpoint: Checkpoint, out: Path, golden_file: Path | None) -> None:
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.models.export", description=__doc__)
     parser.add_argument(
         "--checkpoint", type=Path, required=True, help="made by training.train.train"

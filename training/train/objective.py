@@ -1,4 +1,4 @@
-"""What a run makes smaller: the loss of a network on its labels, or more than that."""
+"""The objective of a training run: the loss of a network on its labels."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Objective(nn.Module):
     Parameters
     ----------
     model : Student or Teacher
-        What is trained.
+        The network that is trained.
 
     Attributes
     ----------
     terms : tuple of str
-        Names of what `forward` returns; the first is "loss", what is made smaller.
+        Names of the values that `forward` returns; the first is "loss", which is minimised.
     helper : nn.ModuleDict
-        What is trained along and then thrown away; nothing here.
+        Layers that are trained together with the model and then dropped; empty here.
     """
 
     terms: tuple[str, ...] = ("loss",)
@@ -33,6 +33,6 @@ class Objective(nn.Module):
         self.helper = nn.ModuleDict()
 
     def forward(self, batch: Batch) -> Tensor:
-        """Compute all terms: a tensor of shape (terms,), float32."""
+        """Compute all terms, float32 of shape (terms,)."""
         predicted = self.model(batch.motion, batch.appearance)
         return torch.stack([nn.functional.mse_loss(predicted.float(), batch.label)])

@@ -1,4 +1,4 @@
-"""What is known of a peak, by the witnesses and by CHROM and POS, and how sure a reading is.
+"""What is known of a peak, by the regions and by CHROM and POS, and how sure a reading is.
 
 Against NumPy and SciPy.
 """
@@ -24,7 +24,7 @@ LOW, HIGH, ORDER = 0.7, 4.0, 1
 COARSE, RENEWAL = 2, 3
 HEADER = Path(__file__).parents[1] / "csrc" / "reading" / "confidence_weights.hpp"
 
-# The engine keeps witnesses as float32: 6e-8 of brightness 1, where rhythms are 1e-3.
+# The engine keeps regions as float32: 6e-8 of brightness 1, where rhythms are 1e-3.
 FLOAT_TOLERANCE = 2e-3
 OBSERVED_TOLERANCE = 1e-6
 SNR_TOLERANCE_DB = 1e-6
@@ -115,8 +115,8 @@ def opinion_by_scipy(colours: Floats, method: str, frequency: float) -> list[flo
     return [float(snr), float(np.log10(here / inner[peaks].max() + 1e-4))]
 
 
-def said_by_numpy(witnesses: Floats, pulse: Floats, frequency: float, snr_db: float) -> Floats:
-    """The items of ``Testimony``, in its order."""
+def features_by_numpy(regions: Floats, pulse: Floats, frequency: float, snr_db: float) -> Floats:
+    """The items of ``PeakFeatures``, in its order."""
     count = len(pulse)
     n = np.arange(count)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (n + 0.5) / count)
@@ -126,7 +126,7 @@ def said_by_numpy(witnesses: Floats, pulse: Floats, frequency: float, snr_db: fl
         centred = signal - signal.mean(axis=0)
         return np.asarray(2 * np.tensordot(hann * turn, centred, 1) / hann.sum())
 
-    z = at(witnesses)
+    z = at(regions)
 
     def of_pulse(times: float = 1.0) -> complex:
         turn = np.exp(-2j * np.pi * times * frequency / RATE * n)
@@ -136,7 +136,7 @@ def said_by_numpy(witnesses: Floats, pulse: Floats, frequency: float, snr_db: fl
     luma, chroma = z[:BLOCKS], z[PLACES : PLACES + BLOCKS]
     rim, rim_colour = z[BLOCKS], z[-1]
     mean, colour = luma.mean(), chroma.mean()
-    face = witnesses[:, :BLOCKS].mean(axis=1)
+    face = regions[:, :BLOCKS].mean(axis=1)
 
     def follow(value: complex) -> float:
         return float(-(value * np.conj(z_pulse)).real / (abs(value) * abs(z_pulse)))
@@ -169,18 +169,18 @@ def said_by_numpy(witnesses: Floats, pulse: Floats, frequency: float, snr_db: fl
             spread(chroma),
             *np.log10(np.array(middle) + 1e-6),
             snr_by_numpy(face, frequency),
-            snr_by_numpy(witnesses[:, BLOCKS], frequency),
+            snr_by_numpy(regions[:, BLOCKS], frequency),
             *lines,
             *beats,
         ]
     )
 
 
-def rows(pulse: Floats, witnesses: Floats, colours: Floats | None = None) -> Floats:
-    """What a window takes: pulse, mean colours, witnesses."""
+def rows(pulse: Floats, regions: Floats, colours: Floats | None = None) -> Floats:
+    """What a window takes: pulse, mean colours, regions."""
     if colours is None:
         colours = np.full((len(pulse), COLOURS), 0.5)
-    return np.column_stack([pulse, colours, witnesses])
+    return np.column_stack([pulse, colours, regions])
 
 
 def window_of(
@@ -196,35 +196,35 @@ def window_of(
 @pytest.mark.parametrize("backend", rf.backends())
 @pytest.mark.parametrize("method", ["student", "fusion"])
 @pytest.mark.parametrize("count", [SAMPLES, SAMPLES - 3, SAMPLES + 170, 181])
-def test_testimony_is_numpys(count: int, method: str, backend: str) -> None:
+def test_peak_features_are_numpys(count: int, method: str, backend: str) -> None:
     """Also of a window that is far from full, and of one that has gone round its ring."""
     rng = np.random.default_rng(count)
     times = np.arange(count) / RATE
     pulse = np.sin(2 * np.pi * 1.3 * times) + 0.3 * rng.standard_normal(count)
-    witnesses = -1.0 + 0.003 * rng.standard_normal((count, 2 * PLACES))
-    witnesses += 0.005 * np.sin(2 * np.pi * 1.3 * times + rng.uniform(0, 6, (2 * PLACES, 1))).T
+    regions = -1.0 + 0.003 * rng.standard_normal((count, 2 * PLACES))
+    regions += 0.005 * np.sin(2 * np.pi * 1.3 * times + rng.uniform(0, 6, (2 * PLACES, 1))).T
     blood = 0.005 * np.sin(2 * np.pi * 1.3 * times)
     colours = skin(blood, 0.003 * rng.standard_normal((count, 3)))
-    window = window_of(rows(pulse, witnesses, colours), backend, method)
+    window = window_of(rows(pulse, regions, colours), backend, method)
     found = window.candidates()
     own = [one for one in found if one[2] == "student"]
     assert len(own) == rf.PulseSettings().peaks
     assert [one[3] for one in own] == [True, False, False]
     assert own[0][0] == pytest.approx(1.3, abs=0.02)
     size = window.size
-    pulse, witnesses = pulse[-size:], witnesses[-size:]
+    pulse, regions = pulse[-size:], regions[-size:]
     filtered = zero_phase(pulse, LOW, HIGH, RATE, ORDER)
     for frequency, _, _, _, _, items in found:
         coverage = min(size / SAMPLES, 1.0)
         expected = np.array(
             [
-                *said_by_numpy(witnesses, filtered, frequency, items[0]),
+                *features_by_numpy(regions, filtered, frequency, items[0]),
                 coverage,
                 *opinion_by_scipy(colours, "chrom", frequency),
                 *opinion_by_scipy(colours, "pos", frequency),
             ]
         )
-        assert len(items) == _core.EVIDENCE
+        assert len(items) == _core.PEAK_FEATURES
         np.testing.assert_allclose(items, expected, rtol=FLOAT_TOLERANCE, atol=FLOAT_TOLERANCE)
         snr = np.clip(snr_of(filtered, frequency), -30, 30)
         assert items[0] == pytest.approx(snr, abs=SNR_TOLERANCE_DB)
@@ -248,8 +248,8 @@ def snr_of(pulse: Floats, frequency: float) -> float:
 
 def test_opinions_are_the_same_whenever_they_are_asked() -> None:
     rng = np.random.default_rng(6)
-    pulse, witnesses = rng.standard_normal(480), rng.standard_normal((480, 2 * PLACES))
-    samples = rows(pulse, witnesses, 1 + rng.random((480, COLOURS)))
+    pulse, regions = rng.standard_normal(480), rng.standard_normal((480, 2 * PLACES))
+    samples = rows(pulse, regions, 1 + rng.random((480, COLOURS)))
     often, seldom = (window_of(samples[:300], method="fusion") for _ in range(2))
     for at in range(300, 480):
         often.push(samples[at : at + 1])
@@ -290,8 +290,8 @@ def test_confidence_is_the_network_of_the_header(method: str, name: str) -> None
     found = re.search(rf"Network k{name} = ([^;]*);", text)
     assert found
     numbers = np.array([float(v) for v in re.findall(r"-?\d[\d.e+-]*", found[1])])
-    hidden = (len(numbers) - 2 * _core.EVIDENCE - 1) // (_core.EVIDENCE + 2)
-    sizes = [_core.EVIDENCE] * 2 + [_core.EVIDENCE * hidden, hidden, hidden]
+    hidden = (len(numbers) - 2 * _core.PEAK_FEATURES - 1) // (_core.PEAK_FEATURES + 2)
+    sizes = [_core.PEAK_FEATURES] * 2 + [_core.PEAK_FEATURES * hidden, hidden, hidden]
     mean, deviation, matrix, bias, output, last = np.split(numbers, np.cumsum(sizes))
     assert last.size == 1
 
@@ -302,16 +302,16 @@ def test_confidence_is_the_network_of_the_header(method: str, name: str) -> None
         rate = rng.uniform(0.9, 3.0)
         beat = np.sin(2 * np.pi * rate * times)
         pulse = beat + rng.uniform(0, 1) * rng.standard_normal(SAMPLES)
-        witnesses = 10 ** rng.uniform(-4, -3) * rng.standard_normal((SAMPLES, 2 * PLACES))
+        regions = 10 ** rng.uniform(-4, -3) * rng.standard_normal((SAMPLES, 2 * PLACES))
         phases = rng.uniform(2.9, 3.4, (2 * PLACES, 1))
         size = 10 ** rng.uniform(-3, -2) * np.repeat([1.0, 0.6], PLACES)[:, None]
-        witnesses += (size * np.sin(2 * np.pi * rate * times + phases)).T
+        regions += (size * np.sin(2 * np.pi * rate * times + phases)).T
         blood = 10 ** rng.uniform(-3, -2) * beat
         colours = skin(blood, 1e-3 * rng.standard_normal((SAMPLES, 3)))
-        window = window_of(rows(pulse, witnesses, colours), method=method, peaks=1)
+        window = window_of(rows(pulse, regions, colours), method=method, peaks=1)
         _, _, _, _, confidence, said = window.candidates()[0]
         x = np.clip((said - mean) / deviation, -3, 3)
-        active = np.maximum(x @ matrix.reshape(_core.EVIDENCE, hidden) + bias, 0)
+        active = np.maximum(x @ matrix.reshape(_core.PEAK_FEATURES, hidden) + bias, 0)
         expected = 1 / (1 + np.exp(-(active @ output + last[0])))
         assert confidence == pytest.approx(expected, rel=NETWORK_TOLERANCE, abs=NETWORK_TOLERANCE)
         seen.append(confidence)
@@ -322,11 +322,11 @@ def lamp_and_heart() -> Floats:
     """A lamp's rhythm is the higher peak; the skin's is the heart's."""
     times = np.arange(SAMPLES) / RATE
     lamp, heart = np.sin(2 * np.pi * 2.3 * times), np.sin(2 * np.pi * 1.2 * times)
-    witnesses = np.zeros((SAMPLES, 2 * PLACES))
-    witnesses[:, :PLACES] = 0.02 * lamp[:, None]
-    witnesses[:, :BLOCKS] -= 0.006 * heart[:, None]
-    witnesses[:, PLACES:-1] = -0.0035 * heart[:, None]
-    return rows(heart + 1.5 * lamp, witnesses, skin(0.008 * heart, 0.02 * lamp[:, None]))
+    regions = np.zeros((SAMPLES, 2 * PLACES))
+    regions[:, :PLACES] = 0.02 * lamp[:, None]
+    regions[:, :BLOCKS] -= 0.006 * heart[:, None]
+    regions[:, PLACES:-1] = -0.0035 * heart[:, None]
+    return rows(heart + 1.5 * lamp, regions, skin(0.008 * heart, 0.02 * lamp[:, None]))
 
 
 def test_more_peaks_are_tried_until_one_is_trusted() -> None:
