@@ -12,8 +12,8 @@ BF16_TIER = 2e-3
 # Of white noise, far stronger than motion is, and made-up weights; in standard deviations of the
 # output. 1.1e-2 was seen.
 BF16_NOISE_TIER = 2e-2
-# For white noise and random weights of a teacher, in standard deviations of the output: the errors of
-# three layers add up, and the output is small compared with the values that it is summed from.
+# For white noise and random weights of a teacher, in standard deviations of the output. The errors
+# of three layers add up, and the output is small compared with the values that it is summed from.
 # 4.3e-5 was measured. Trained weights keep within FLOAT32_TIER for smooth motion.
 TEACHER_NOISE_TIER = 1e-4
 # CUDA's frames against `portable`: both in float32, rounded in another order, as against float64,
