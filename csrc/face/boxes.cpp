@@ -88,7 +88,8 @@ std::vector<int> non_max_suppression(const std::vector<Edges>& boxes,
     const float shared = std::max(across, 0.0f) * std::max(down, 0.0f);
     const float whole = overlap == Overlap::of_union ? area(best) + area(other) - shared
                                                      : std::min(area(best), area(other));
-    // Multiplied out: two boxes without area share nothing instead of 0 / 0.
+    // A product instead of a quotient: two boxes without area do not overlap, while 0 / 0 is
+    // undefined.
     return !(shared <= threshold * whole);
   };
   std::vector<int> order(boxes.size()), kept;

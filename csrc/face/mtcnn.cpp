@@ -9,42 +9,45 @@
 namespace rppg {
 namespace {
 
-// P-Net sees a window of 12 pixels that moves by 2.
+// P-Net sees a window of 12 pixels that moves by 2 pixels.
 constexpr int kWindow = 12, kStride = 2;
-// Boxes per forward pass of R-Net and O-Net: bounds the memory on a cluttered frame.
+// Boxes per forward pass of R-Net and O-Net. The limit bounds the memory for a cluttered frame.
 constexpr std::size_t kBatch = 64;
-// What they say of a box besides its probability.
+// Outputs for a box besides its probability.
 constexpr int kShifts = 4, kPoints = 10;
 
-// Where no smallest face is given: a twelfth of the frame's shorter side (40 pixels at 640x480,
-// a face about two metres from a usual webcam), but not below the 20 pixels usual for MTCNN.
+// The default for the smallest face: a twelfth of the frame's shorter side (40 pixels at 640x480, a
+// face about two metres from a usual webcam), but not below the 20 pixels usual for MTCNN.
 constexpr double kFacesPerSide = 12, kSmallestFace = 20;
 
-// How much larger the smallest face is that is looked for where faces are not upright.
+// Factor on the smallest size of faces that are not upright.
 constexpr double kLyingLarger = 1.25;
 
-// Looking again at a face: how often at most O-Net is asked, and the shift, relative to the box,
-// after which what it says of the place is no longer to be improved.
+// Looking again at a face: the largest number of passes of O-Net, and the shift of the edges,
+// relative to the box, below which another pass is no improvement.
 constexpr int kLooks = 3;
 constexpr float kSettled = 0.1f;
-// The cascade searches so many faces across where O-Net finds nothing, and where it checks a face
-// that is hardly lost: less than half the pixels. It looks for no face much smaller, and so many
-// faces beyond the frame: one whose centre is in the frame reaches no further.
+// Side of the region that the cascade searches, in units of the face's side: kNeighbourhood if
+// O-Net finds nothing, and kChecked for a check of a face that is hardly lost, which has less than
+// half the pixels. Faces smaller than kShrunken times the old size are not searched. The region
+// extends beyond the frame by at most kBeyond face sides, because a face whose centre is in the
+// frame reaches no further.
 constexpr double kNeighbourhood = 3.0, kChecked = 2.0, kShrunken = 0.6, kBeyond = 0.5;
-// Where O-Net moves the edges of a face that the cascade has found by less than this, relative to
-// its size, the place is O-Net's: looks and checks then say the same of a face that stays.
+// If O-Net moves the edges of the cascade's face by less than this, relative to its size, O-Net's
+// place is used. Then looks and checks agree for a face that does not move.
 constexpr float kAgreed = 0.25f;
-// No part reaches further than this beyond the frame: whole numbers suffice for any box.
+// Limit for the edges of a part, in pixels, so that they fit in an int for any box.
 constexpr float kFarthest = static_cast<float>(kLongestSide);
-// Pixels across a face that are enough for O-Net and for the cascade: larger ones are thinned out.
+// Pixels across a face that are sufficient for O-Net and for the cascade. Larger faces are
+// subsampled.
 constexpr double kFine = 96, kCoarse = 48;
 
 constexpr double kNobody = -std::numeric_limits<double>::infinity();
 
-// tanh cannot overflow.
+// With tanh, because it cannot overflow.
 float sigmoid(float logit) { return 0.5f + 0.5f * std::tanh(0.5f * logit); }
 
-// A frame seen so that faces turned clockwise by `turned` degrees are upright.
+// A view of the frame in which faces turned clockwise by `turned` degrees are upright.
 struct Upright {
   Upright(const FrameView& seen, int degrees)
       : turned(degrees), back((360 - degrees) % 360), frame(seen), view(seen.turned(turned / 90)) {}
@@ -57,36 +60,37 @@ struct Upright {
   const FrameView view;
 };
 
-// Moves the edges by shifts in units of the box's size, which counts `extra` pixels more.
+// Moves the edges by shifts in units of the box's size, to which `extra` pixels are added.
 Edges shifted(const Edges& box, const float* shifts, float extra) {
   const float width = box[2] - box[0] + extra, height = box[3] - box[1] + extra;
   return {box[0] + shifts[0] * width, box[1] + shifts[1] * height, box[2] + shifts[2] * width,
           box[3] + shifts[3] * height};
 }
 
-// Square about the same centre, as large as the longer side.
+// The square with the same centre and the side of the longer side.
 Edges squared(const Edges& box) {
   const float width = box[2] - box[0], height = box[3] - box[1], side = std::max(width, height);
   const float x = box[0] + width * 0.5f - side * 0.5f, y = box[1] + height * 0.5f - side * 0.5f;
   return {x, y, x + side, y + side};
 }
 
-// Into [0, last], without a fraction; of a NaN: 0.
+// Clamps to [0, last] and drops the fraction; NaN becomes 0.
 int clip(float edge, int last) {
   return edge > 0 ? static_cast<int>(std::min(edge, static_cast<float>(last))) : 0;
 }
 
-// The pixels of a box that lie in an image; empty where there are none.
+// The pixels of a box that lie in an image; empty if there are none.
 Box inside(const Edges& box, const IntegralImage& image) {
-  // The networks were trained with MATLAB's pixels: counted from 1, the last one included.
+  // The networks were trained with MATLAB's coordinates: pixels are counted from 1, and the last
+  // one is included.
   return {std::max(clip(box[0], image.width() + 1), 1) - 1,
           std::max(clip(box[1], image.height() + 1), 1) - 1, clip(box[2], image.width()),
           clip(box[3], image.height())};
 }
 
-// The part of the plane between some edges, thinned out.
+// The part of the plane between `edges`, subsampled by `step`.
 SampledBox part_of(const Edges& edges, double step) {
-  const auto whole = [](float edge) {  // of a NaN: the lowest, so that the part is empty
+  const auto whole = [](float edge) {  // NaN becomes the lowest value, so that the part is empty
     return static_cast<int>(edge > -kFarthest ? std::min(edge, 2 * kFarthest) : -kFarthest);
   };
   return {{whole(std::floor(edges[0])), whole(std::floor(edges[1])), whole(std::ceil(edges[2])),
@@ -94,7 +98,7 @@ SampledBox part_of(const Edges& edges, double step) {
           step > 1 ? static_cast<int>(std::min(step, static_cast<double>(kLongestSide))) : 1};
 }
 
-// Whether a part shows anything of a frame.
+// Whether a part overlaps the frame.
 bool shows(const SampledBox& part, const FrameView& frame) {
   return std::max(part.box.x0, 0) < std::min(part.box.x1, frame.width) &&
          std::max(part.box.y0, 0) < std::min(part.box.y1, frame.height);
@@ -110,7 +114,7 @@ Face outward(const Face& face, const SampledBox& part) {
   return face.scaled(part.step, part.box.x0, part.box.y0);
 }
 
-// A box with what O-Net says of it, its shifts and points.
+// The face that O-Net's shifts and landmarks describe, relative to a box.
 Face face_of(const Edges& box, float score, const float* regression) {
   const Edges at = shifted(box, regression, 1);
   Face face{at[0], at[1], at[2], at[3], score, {}};
@@ -126,7 +130,7 @@ Edges edges_of(const Face& face) {
           static_cast<float>(face.y1)};
 }
 
-// How far the edge lies that was moved furthest.
+// The largest distance by which an edge was moved.
 float moved(const Edges& before, const Edges& after) {
   float most = 0;
   for (std::size_t i = 0; i < before.size(); ++i)
@@ -163,7 +167,7 @@ struct FaceDetector::Candidates {
     std::copy_n(outputs, count, regression.back().begin());
   }
 
-  // Those of another's that are left after suppression.
+  // Adds the candidates of another list that remain after suppression.
   void add_all(const Candidates& other, float threshold, Overlap overlap = Overlap::of_union) {
     for (const int kept : non_max_suppression(other.boxes, other.scores, threshold, overlap)) {
       const auto i = static_cast<std::size_t>(kept);
@@ -242,17 +246,18 @@ std::vector<Face> FaceDetector::search(double smallest) {
   return faces;
 }
 
-// Runs P-Net over the pyramid, from a face of its window's size on: square boxes.
+// Runs P-Net over the pyramid; a face of size `smallest` fills its window at the first level.
+// Returns square boxes.
 FaceDetector::Candidates FaceDetector::run_pnet(double smallest) {
   const Box whole{0, 0, image_.width(), image_.height()};
   const auto least = static_cast<float>(options_.thresholds[0]);
   Candidates all, kept;
   double scale = kWindow / smallest;
-  for (; std::min(whole.x1, whole.y1) * scale >= kWindow; scale *= options_.factor) {
+  while (std::min(whole.x1, whole.y1) * scale >= kWindow) {
     Candidates level;
     pnet_.begin(image_, whole, static_cast<int>(whole.y1 * scale + 1),
                 static_cast<int>(whole.x1 * scale + 1));
-    // float32 as in facenet-pytorch, for the same result where the quotient is whole
+    // float32 as in facenet-pytorch, for the same result if the quotient is a whole number
     const auto place = [s = static_cast<float>(scale)](int pixel) {
       return std::floor(static_cast<float>(pixel) / s);
     };
@@ -267,13 +272,14 @@ FaceDetector::Candidates FaceDetector::run_pnet(double smallest) {
       }
     }
     all.add_all(level, 0.5f);
+    scale *= options_.factor;
   }
   kept.add_all(all, 0.7f);
   kept.correct(0);
   return kept;
 }
 
-// Shows boxes to R-Net or O-Net: those that pass, with what it says of them.
+// Runs R-Net or O-Net on boxes; returns those that pass, with the network's outputs.
 FaceDetector::Candidates FaceDetector::look(FaceForward& network, const Candidates& candidates,
                                             double threshold) {
   Candidates passed;

@@ -12,10 +12,10 @@ namespace {
 
 constexpr int kPlane = kSide * kSide;
 
-// Channels that lie among one another are summed together where a pixel has at most so many bytes.
+// Interleaved channels are summed together if a pixel has at most this many bytes.
 constexpr std::ptrdiff_t kMostBytes = 4;
 
-// `skipped` and `step` are as of `cover`.
+// `skipped` and `step` have the same meaning as for pixel_span.
 ColumnWeights divide(int length, int skipped, int step) {
   PixelSpan covers[kSide];
   ColumnWeights columns;
@@ -36,7 +36,7 @@ ColumnWeights divide(int length, int skipped, int step) {
   return columns;
 }
 
-// How many pixels of the first sample of a box lie before it.
+// The number of pixels before the box that share the box's first sample.
 int skipped(const Sampling& sampling, int first) {
   return (first + sampling.phase) & (sampling.step() - 1);
 }
@@ -61,7 +61,7 @@ void mirror(float* means) {
   for (int y = 0; y < kSide; ++y) std::reverse(means + y * kSide, means + (y + 1) * kSide);
 }
 
-// Pixels of three bytes without a gap.
+// Whether pixels are three bytes without a gap.
 bool is_packed(const FrameView& frame) {
   const Plane &red = frame.planes[0], &green = frame.planes[1], &blue = frame.planes[2];
   for (const Plane& plane : frame.planes)
@@ -73,7 +73,8 @@ bool is_packed(const FrameView& frame) {
 }  // namespace
 
 void AreaResize::reserve(std::ptrdiff_t sums) {
-  // Pixels beyond, of which nothing counts, and a vector of four reads beyond a pixel.
+  // Room for pixels past the end whose weight is 0, and for a vector of four that reads past a
+  // pixel.
   const auto values = static_cast<std::size_t>(sums + 4 * kMostBytes);
   if (sum_.size() < values) sum_.resize(values);
 }
@@ -147,7 +148,7 @@ void AreaResize::average_channel(const Channel& channel, int y) const {
 }
 
 void AreaResize::run_planes(const FrameView& given, const Box& given_box, float* appearance) {
-  // A turned view is averaged as it lies in memory, and its means are turned.
+  // A turned view is averaged as it lies in memory; then the means are turned.
   FrameView frame = given;
   Box box = given_box;
   const bool transposed = std::abs(frame.planes[0].pixel) > std::abs(frame.planes[0].row);
@@ -174,15 +175,16 @@ void AreaResize::run_planes(const FrameView& given, const Box& given_box, float*
   to_rgb(frame, appearance, appearance + kPlane, appearance + 2 * kPlane, kPlane);
 }
 
-// Averages the channels that lie in the same bytes as the given one, which are summed once, by the
-// kernels; returns how many these are, none where the channel's samples are too far apart.
+// Averages the channels that are interleaved with the given one; the kernels sum their bytes once
+// for all of them. Returns the number of these channels, or 0 if the channel's samples are too far
+// apart.
 int AreaResize::average_together(const FrameView& frame, const Box& box, int channel,
                                  float* means) {
   const Plane& head = frame.planes[channel];
   const Sampling down = frame.down_of(channel);
   if (down.step() * kSide > kMostParts || head.pixel < 1 || head.pixel > kMostBytes) return 0;
-  // Bytes of a row from the first sample of a channel: where the box begins and ends in them, and
-  // where the frame ends.
+  // Positions in a row, in bytes from the first sample of `channel`: where the box begins and ends,
+  // and where the frame ends.
   struct Bytes {
     std::ptrdiff_t begin, end, last;
   };
@@ -213,7 +215,7 @@ int AreaResize::average_together(const FrameView& frame, const Box& box, int cha
   }
   const int count = end - channel;
   if (highest - lowest >= period || (count == 1 && period > 1)) return 0;
-  // Whole pixels, as far as the frame has them.
+  // The range is extended to whole pixels, as far as the frame has them.
   const auto whole = [&](std::ptrdiff_t bytes) { return bytes / period * period; };
   all.begin = lowest + whole(all.begin - lowest);
   all.end = std::min(lowest + whole(all.end - lowest + period - 1), all.last);
@@ -232,7 +234,7 @@ int AreaResize::average_together(const FrameView& frame, const Box& box, int cha
   return count;
 }
 
-// Averages a channel whose samples lie anywhere, of any size.
+// Averages one channel with samples of any size and stride.
 void AreaResize::average_alone(const FrameView& frame, const Box& box, int channel, float* means) {
   const Plane& plane = frame.planes[channel];
   const Sampling across = frame.across_of(channel), down = frame.down_of(channel);
@@ -253,10 +255,10 @@ void AreaResize::average_alone(const FrameView& frame, const Box& box, int chann
 }
 
 template <class Sample>
-void AreaResize::sum_samples(const std::uint8_t* first, const Plane& plane, const PixelSpan& cover,
+void AreaResize::sum_samples(const std::uint8_t* first, const Plane& plane, const PixelSpan& span,
                              int count, int shift) {
   std::uint32_t* const whole = whole_.data();
-  const int rows = cover.last - cover.first;
+  const int rows = span.last - span.first;
   const auto add = [&](std::ptrdiff_t pixel) {
     const auto value = [&](int row, int x) {
       Sample sample;
@@ -266,16 +268,16 @@ void AreaResize::sum_samples(const std::uint8_t* first, const Plane& plane, cons
     std::fill_n(whole, count, 0u);
     for (int row = 1; row < rows; ++row)
       for (int x = 0; x < count; ++x) whole[x] += value(row, x);
-    const auto first_parts = static_cast<std::uint32_t>(cover.first_parts);
-    const auto last_parts = rows > 0 ? static_cast<std::uint32_t>(cover.last_parts) : 0u;
-    const float part = 1.0f / static_cast<float>(cover.parts);
+    const auto first_parts = static_cast<std::uint32_t>(span.first_parts);
+    const auto last_parts = rows > 0 ? static_cast<std::uint32_t>(span.last_parts) : 0u;
+    const float part = 1.0f / static_cast<float>(span.parts);
     for (int x = 0; x < count; ++x)
       sum_[static_cast<std::size_t>(x)] =
           static_cast<float>(whole[x]) +
           part * static_cast<float>(first_parts * value(0, x) + last_parts * value(rows, x));
   };
   if (plane.pixel == sizeof(Sample))
-    add(sizeof(Sample));  // a number that the compiler knows
+    add(sizeof(Sample));  // a stride that is known at compile time
   else
     add(plane.pixel);
 }

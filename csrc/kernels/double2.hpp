@@ -1,4 +1,4 @@
-// Two doubles at once in plain C++, as four floats in float4.hpp.
+// A vector of two doubles in plain C++, like that of four floats in float4.hpp.
 #pragma once
 
 #include <cstring>
@@ -17,7 +17,7 @@ static inline void store(Double2 values, double* to) { std::memcpy(to, &values, 
 
 static inline Double2 both(double value) { return Double2{value, value}; }
 
-// Value by value; of the first one that is no number, the second.
+// The larger of each pair of values; where a is NaN, b.
 static inline Double2 greater(Double2 a, Double2 b) { return a > b ? a : b; }
 
 static inline double greatest(Double2 values) {

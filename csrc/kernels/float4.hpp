@@ -1,5 +1,6 @@
-// Four floats at once in plain C++: gcc and clang know such vectors on every processor, if need be
-// as four floats one by one. Functions are static: each file has its own, for its processors.
+// A vector of four floats in plain C++. gcc and clang support such vectors on every processor, with
+// scalar instructions where there are no others. The functions are static, so that each file has
+// its own copy, compiled for its own processor.
 #pragma once
 
 #include <cstring>

@@ -1,4 +1,5 @@
-// For any processor: vectors of 4 floats, without its instructions by name.
+// The backend for any processor: vectors of 4 floats, without instructions of a particular
+// processor.
 #include "float4.hpp"
 #include "generic.hpp"
 

@@ -1,4 +1,4 @@
-// The signal path for Python: argument checks, release of the GIL, no arithmetic.
+// The signal path for Python: argument checks and release of the GIL, no arithmetic.
 #include <pybind11/gil_safe_call_once.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -24,8 +24,8 @@ namespace py = pybind11;
 namespace rppg {
 namespace {
 
-// The named tuple of rppg_fast/reading.py, made once for every frame: by its constructor, or there
-// out of another tuple, it takes a microsecond.
+// Makes the named tuple of rppg_fast/reading.py. It is filled directly, because its constructor, or
+// a conversion from another tuple, takes a microsecond for every frame.
 class ReadingType {
  public:
   py::object make(double time, const Reading& reading) const {
@@ -149,7 +149,7 @@ py::list candidates(PulseWindow& window) {
   return out;
 }
 
-// What a window tells, whether it stands alone or inside a stream.
+// Methods of a window, whether it stands alone or is part of a stream.
 template <typename Class>
 void add_pulse_window(Class& python_class) {
   using Self = typename Class::type;
@@ -205,7 +205,7 @@ py::tuple resample(Resampler& resampler, double time, const py::object& object) 
   return py::make_tuple(static_cast<int>(step), out);
 }
 
-// Rows of samples for a window.
+// Adds rows of samples to a window.
 void push_samples(PulseWindow& window, const Doubles& samples, bool missing, bool too_slow) {
   if (samples.ndim() != 2 || samples.shape(1) != kSignals)
     throw py::value_error("samples must have shape (samples, " + std::to_string(kSignals) +
@@ -214,7 +214,7 @@ void push_samples(PulseWindow& window, const Doubles& samples, bool missing, boo
     window.push(samples.data(i, 0), missing, too_slow);
 }
 
-// Filters a copy of the samples with the filter's own sections, forwards and backwards.
+// Filters a copy of the samples forwards and backwards with the filter's sections.
 Doubles zero_phase(const BandPass& filter, const py::object& object) {
   const Doubles samples = as_doubles(object, "samples");
   const auto count = static_cast<std::size_t>(samples.shape(0));
@@ -224,7 +224,7 @@ Doubles zero_phase(const BandPass& filter, const py::object& object) {
 }
 
 void bind_signal(py::module_& module) {
-  // The number of items that are known of a peak, and the places of those that Python names.
+  // The number of features of a peak, and the indices of those that Python uses by name.
   const std::pair<const char*, PeakFeatures::Item> items[] = {
       {"PEAK_FEATURES", PeakFeatures::kCount},
       {"PEAK_SNR", PeakFeatures::snr},

@@ -1,5 +1,5 @@
-// The Python module: argument checks, release of the GIL, no arithmetic.
-// Signatures and documentation for users stand in rppg_fast/_core.pyi.
+// The Python module: argument checks and release of the GIL, no arithmetic. Signatures and user
+// documentation are in rppg_fast/_core.pyi.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -45,7 +45,7 @@ Float4 as_floats(const py::object& object, const char* name) {
   const py::array array = require_array(object, name, "a float32 array");
   if (!py::isinstance<py::array_t<float>>(array))
     throw py::value_error(std::string(name) + " must be a float32 array, got " + describe(array));
-  // NumPy takes its time to find out that nothing need be copied.
+  // Checked first, because NumPy is slow to find out that no copy is needed.
   if (Float4::check_(array)) return py::reinterpret_borrow<Float4>(array);
   return Float4::ensure(array);
 }

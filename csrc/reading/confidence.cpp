@@ -11,7 +11,8 @@ namespace {
 
 using namespace confidence_weights;
 
-// What lies further out than this was hardly seen in fitting: the network is not asked to guess.
+// Features are clamped to this distance from their mean. Values beyond it were rare in the training
+// data, and the network shall not extrapolate.
 constexpr double kFarthest = 3.0;  // standard deviations
 
 double run(const Network& network, const PeakFeatures& features) {
@@ -46,12 +47,13 @@ double confidence(Method method, const PeakFeatures& features) {
 }
 
 TrackEvidence track_evidence(const std::vector<double>& confidences, double share, double step) {
-  // Beyond these odds a window is as sure as can be, either way.
+  // Confidences are clamped to [kLeastOdds, 1 - kLeastOdds]: beyond these, a window counts as
+  // certain.
   constexpr double kLeastOdds = 1e-3;
-  // Windows of 10 s that begin so far apart, s, share half of what they show.
+  // Windows of 10 s whose beginnings are this far apart, s, share half of their samples.
   constexpr double kApart = 5.0;
-  // More of them prove no more: no recording without a pulse in the fit has more, and a rhythm that
-  // is not the heart's lasts, too.
+  // More windows are no stronger evidence: no recording without a pulse in the training data has
+  // more, and a rhythm that is not the heart's can last too.
   constexpr double kMostApart = 2.0;
   double sum = 0;
   for (const double each : confidences) {

@@ -9,10 +9,10 @@
 namespace rppg {
 namespace {
 
-// A heart below the band, or a slow sway of the head, shows its overtones inside the band, and a
-// heart above it its aliases: both are weaker than the line that they come from. Chosen so that no
-// right reading of the synthetic validation clips was refused; tests/test_monitor.py has such
-// hearts and such light.
+// A heart rate below the band, or a slow movement of the head, causes harmonics inside the band,
+// and a heart rate above the band causes aliases. Both are weaker than the line that causes them.
+// The ratios were chosen so that no correct reading of the synthetic validation clips was refused;
+// tests/test_monitor.py contains such heart rates and such light.
 constexpr double kOvertoneRatio = 4.0;
 constexpr double kAliasRatio = 1.0;
 constexpr double kLineWidth = 0.05;  // Hz to either side
@@ -30,7 +30,9 @@ PulseSpectrum::PulseSpectrum(const Kernels& kernels, const PulseOptions& options
   const BandPass band_pass(options.low, options.high, rate, options.order);
   for (std::size_t k = 0; k < undo_.size(); ++k) {
     const double gain = band_pass.gain(static_cast<double>(k) * spectrum_.bin_hz());
-    undo_[k] = 1.0 / std::max(gain * gain, kLeastGain);  // the filter was passed twice
+    undo_[k] =
+        1.0 / std::max(gain * gain,
+                       kLeastGain);  // the gain is squared, because the filter was applied twice
   }
 }
 

@@ -14,23 +14,22 @@ using Complex = std::complex<double>;
 
 constexpr double kPi = 3.14159265358979323846;
 
-constexpr int kMargin = kSide / 6;                     // of the rim, pixels
-constexpr int kBlockSide = (kSide - 2 * kMargin) / 4;  // side of a block
-constexpr double kDarkest = 1.0 / 255.0;  // one grey level: below it there is no colour
+constexpr int kMargin = kSide / 6;                     // width of the rim, pixels
+constexpr int kBlockSide = (kSide - 2 * kMargin) / 4;  // pixels
+constexpr double kDarkest = 1.0 / 255.0;  // one grey level; darker colours are unreliable
 constexpr int kPlane = kSide * kSide;
 
 static_assert(4 * kBlockSide + 2 * kMargin == kSide, "blocks fill the middle");
 
-// Floors of amplitudes and ratios, far below what a camera shows: where nothing beats, nothing is
-// divided by.
+// Floors of amplitudes and ratios, far below what a camera shows, so that nothing is divided by 0.
 constexpr double kLeast = 1e-6, kLeastRatio = 1e-3, kLeastLine = 1e-4;
 constexpr double kTiny = 1e-12;
 constexpr double kLeastSnr = -30.0, kMostSnr = 30.0;  // dB
 
-constexpr double kCoarseBins = 30.0;  // to a Hz: lines are 0.2 Hz wide
-constexpr double kCoarseRate = 3.0;   // at least so many times the band's upper edge
+constexpr double kCoarseBins = 30.0;  // per Hz; lines are 0.2 Hz wide
+constexpr double kCoarseRate = 3.0;   // least sampling rate, in multiples of the band's upper edge
 
-// Four complex numbers; products leave out std::complex's care for infinities.
+// Four complex numbers. Products omit the handling of infinities in std::complex.
 struct Complexes {
   Float4 real, imaginary;
 
@@ -67,22 +66,22 @@ double share(Complex part, Complex whole) {
   return std::clamp((part / (whole + kTiny)).real(), -2.0, 2.0);
 }
 
-// Without std::abs's care for overflow.
+// Like std::abs, but without its protection against overflow.
 double length(Complex z) { return std::sqrt(std::norm(z)); }
 
-// The part of a vector that falls as the pulse rises; `pulse` is of length 1.
+// The component of z that falls when the pulse rises; `pulse` has length 1.
 double falling(Complex z, Complex pulse) {
   return -(z.real() * pulse.real() + z.imag() * pulse.imag());
 }
 
-// 1 where all blocks beat together, near 0 where each has a phase of its own.
+// 1 if all blocks change together, near 0 if every block has its own phase.
 double agreement(const Complex* blocks, Complex sum) {
   double lengths = 0;
   for (int k = 0; k < kFaceBlocks; ++k) lengths += length(blocks[k]);
   return length(sum) / (lengths + kTiny);
 }
 
-// How far the blocks are from their mean.
+// The standard deviation of the blocks from their mean.
 double spread(const Complex* blocks, Complex mean) {
   double squares = 0;
   for (int k = 0; k < kFaceBlocks; ++k) squares += std::norm(blocks[k] - mean);
@@ -112,7 +111,8 @@ void add_pixels(const float* plane, double* sums) {
 }  // namespace
 
 std::size_t coarseness(double rate, double high, std::size_t samples) {
-  const auto most = std::min(rate / (kCoarseRate * high), static_cast<double>(samples / 8));
+  const auto most =
+      std::min(rate / (kCoarseRate * high), std::floor(static_cast<double>(samples) / 8.0));
   return std::max<std::size_t>(1, static_cast<std::size_t>(most));
 }
 
@@ -211,8 +211,8 @@ void RegionSignals::prepare() {
 
 PeakFeatures RegionSignals::features(const Peak& peak) {
   prepare();
-  // The window's transform at the frequency: of the pulse and of the face's brightness, also at
-  // multiples, which begin with half of it.
+  // Fourier sums at the peak's frequency for the pulse and the face's brightness, and at 2, 3 and
+  // 1/2 times that frequency. All oscillations are powers of the one at half the frequency.
   const Complex step = std::polar(1.0, -kPi * peak.frequency / rate_);
   const Complex step2 = step * step;
   const Complexes steps = all(step2 * step2);
@@ -234,11 +234,11 @@ PeakFeatures RegionSignals::features(const Peak& peak) {
     half = half * steps;
   }
 
-  // Of all region_signals, less what their mean gives.
+  // Fourier sums of all region signals, with their means removed.
   float sums[2][kRegionRow] = {};
   kernels_.correlate(rows_.newest(count_), static_cast<int>(count_), real_.data(),
                      imaginary_.data(), sums[0]);
-  const double scale = 4.0 / static_cast<double>(count_);  // 2 over the sum of the Hann window
+  const double scale = 4.0 / static_cast<double>(count_);  // 2 / sum of the Hann window
   const Complex turned = turns.sum();
   Complex z[kRegionSignals];
   for (int k = 0; k < kRegionSignals; ++k)

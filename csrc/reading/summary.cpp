@@ -12,19 +12,21 @@
 namespace rppg {
 namespace {
 
-// Times on the grid are equal within this, s.
+// Times on the grid that differ by less are equal, s.
 constexpr double kTimeTolerance = 1e-6;
 
-// From one window of a track to the next the rate may change by so much, bpm, and by so much more
-// for every second between them. The windows overlap: real hearts are slower by far.
+// From one window of a track to the next, the rate may change by kJump bpm, plus kDrift bpm for
+// every second between them, at no cost. The windows overlap, so that the rate of a real heart
+// changes far less.
 constexpr double kJump = 3.0, kDrift = 1.0;
-// What a change beyond that costs, in units of confidence for every bpm.
+// Cost of each bpm beyond that, in units of confidence.
 constexpr double kJumpCost = 0.1;
-// What passing through a window must bring to be worth it, in units of confidence, and windows
-// that a track looks back over.
+// Confidence that a window must have to improve a track, and the number of windows that a track may
+// look back.
 constexpr double kWorthwhile = 0.1;
 constexpr std::size_t kLookBack = 64;
-// Of confidence and coverage in a mean: a recording of which nothing is trusted has one, too.
+// Least weight in a mean, in units of confidence and of coverage, so that a recording without any
+// confidence still has a mean.
 constexpr double kLeastWeight = 1e-3;
 
 double median(std::vector<double> values) {
@@ -74,7 +76,7 @@ bool RecordingSummary::push(double time, const Reading& reading) {
 std::vector<const RecordingSummary::Window*> RecordingSummary::track() const {
   constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max();
   const std::size_t count = windows_.size();
-  // The best score of a track that ends at a window, and where it comes from.
+  // The best score of a track that ends at a window, and the window before it on that track.
   std::vector<double> score(count);
   std::vector<std::size_t> from(count, kNowhere);
   const double worthwhile = std::min(kWorthwhile, 0.5 * min_confidence_);
@@ -101,9 +103,10 @@ std::pair<double, double> RecordingSummary::rate(const std::vector<const Window*
   double weights = 0, mean = 0, squares = 0;
   for (std::size_t i = 0; i < passed.size(); ++i) {
     const Window& window = *passed[i];
-    // While a window grows, each one holds all of those before it: the last one says it best.
+    // While the window grows after a start, each window contains all those before it; only the last
+    // one counts.
     if (i + 1 < passed.size() && passed[i + 1]->start <= window.start + kTimeTolerance) continue;
-    // The weighed mean and the squares around it (West, 1979).
+    // The weighted mean and the weighted squared deviations from it (West, 1979).
     const double weight = (window.confidence + kLeastWeight) * window.coverage;
     const double before = window.rate - mean;
     weights += weight;
