@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import threading
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 import rppg_fast as rf
+from rppg_fast import _core
 from rppg_fast.student import BUNDLED_WEIGHTS
+from tests.clips import BOX, frame_times, skin
 from tests.tiers import TEACHER_NOISE_TIER, allowed
 from tests.weights import (
     TEACHER_METADATA,
@@ -28,6 +31,8 @@ Floats = NDArray[np.float32]
 # Sums a thousand times as large have rounding errors a thousand times as large; most values of tanh
 # are saturated and hide them. 5e-4 was measured.
 SATURATED_TIER = 2e-3
+# A level is a sum of a few dozen changes of about 1.
+LEVEL_TOLERANCE = 1e-5
 STEPS = 12
 
 
@@ -42,6 +47,23 @@ def random_steps(count: int, seed: int = 0, scale: float = 1.0) -> tuple[Floats,
     return motion.astype(np.float32), rng.random((count, 3, 36, 36), np.float32)
 
 
+@cache  # the reference takes much longer than the engine
+def expected_changes(seed: int = 0, scale: float = 1.0) -> NDArray[np.float64]:
+    """Return NumPy's output of a random teacher for `STEPS` random steps."""
+    return numpy_teacher(random_teacher(seed), *random_steps(STEPS, seed, scale))
+
+
+@cache
+def lit_steps(where: str) -> tuple[Floats, Floats, NDArray[np.float64]]:
+    """Return steps that differ from each other in one pixel each, and NumPy's output."""
+    places = [(c, y, x) for c in range(3) for y in (0, 1, 17, 35) for x in (0, 18, 35)]
+    motion, seen = (values.repeat(len(places), axis=0) for values in random_steps(1, 3, 0.1))
+    lit = motion if where == "motion" else seen
+    for index, place in enumerate(places):
+        lit[(index,) + place] += 3.0  # noqa: RUF005 (a star needs Python 3.11)
+    return motion, seen, numpy_teacher(random_teacher(), motion, seen)
+
+
 def tier(backend: str) -> float:
     """Return the tolerance of a backend; none of them runs the teacher in bf16."""
     return allowed(backend, TEACHER_NOISE_TIER, TEACHER_NOISE_TIER)
@@ -50,25 +72,18 @@ def tier(backend: str) -> float:
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("scale", [1e-30, 0.01, 1.0, 10.0])
 def test_forward_pass_is_numpys(backend: str, seed: int, scale: float) -> None:
-    tensors, (motion, seen) = random_teacher(seed), random_steps(STEPS, seed, scale)
-    deviation = numpy_teacher(tensors, *random_steps(STEPS, seed)).std()
-    error = teacher(backend, tensors)(motion, seen) - numpy_teacher(tensors, motion, seen)
-    assert np.abs(error).max() <= tier(backend) * deviation
+    found = teacher(backend, random_teacher(seed))(*random_steps(STEPS, seed, scale))
+    error = found - expected_changes(seed, scale)
+    assert np.abs(error).max() <= tier(backend) * expected_changes(seed).std()
 
 
 @pytest.mark.parametrize("where", ["motion", "appearance"])
 def test_every_input_pixel_reaches_the_output(backend: str, where: str) -> None:
     """One pixel is changed at a time, so that errors of borders, strides or order show."""
-    places = [(c, y, x) for c in range(3) for y in (0, 1, 17, 35) for x in (0, 18, 35)]
-    motion, seen = (values.repeat(len(places), axis=0) for values in random_steps(1, 3, 0.1))
-    lit = motion if where == "motion" else seen
-    for index, place in enumerate(places):
-        lit[(index,) + place] += 3.0  # noqa: RUF005 (a star needs Python 3.11)
-    expected = numpy_teacher(random_teacher(), motion, seen)
-    assert np.unique(expected).size == len(places)
-    deviation = numpy_teacher(random_teacher(), *random_steps(STEPS)).std()
+    motion, seen, expected = lit_steps(where)
+    assert np.unique(expected).size == len(motion)
     error = teacher(backend)(motion, seen) - expected
-    assert np.abs(error).max() <= tier(backend) * deviation
+    assert np.abs(error).max() <= tier(backend) * expected_changes().std()
 
 
 @pytest.mark.parametrize("name", ["attention1", "attention2"])
@@ -248,3 +263,31 @@ def test_every_tensor_counts() -> None:
         tensors = random_teacher()
         tensors[name].flat[-1] += 3.0
         assert teacher(tensors=tensors)(*steps) != before, name
+
+
+def test_a_stream_adds_up_what_the_teacher_says_of_motion_and_the_earlier_frame() -> None:
+    network = teacher()
+    stream = _core.Stream(network, rf.PulseSettings().to_native("teacher"))
+    frames = list(skin(frame_times(30.0, 1.0), 72.0))
+    seen = np.stack([rf.appearance(frame, BOX) for frame, _ in frames])
+    motion = rf.motion(seen[:-1], seen[1:])
+    at_rest = network(np.zeros_like(motion[:1]), seen[:1])
+    levels = np.cumsum(network(motion, seen[:-1]).astype(float) - at_rest)
+    assert np.ptp(levels) > 100 * LEVEL_TOLERANCE
+    found = []
+    for frame, time in frames:
+        stream.push(frame, BOX, time)
+        found.append(stream.signals[0])
+    assert found == pytest.approx([0.0, *levels], abs=LEVEL_TOLERANCE)
+
+
+def test_the_method_and_the_network_of_a_stream_belong_together() -> None:
+    student = rf.Student.load()
+    for network, method, named in (
+        (student, "teacher", "method 'teacher' needs a teacher, got a student"),
+        (teacher(), "student", "method 'student' needs a student, got a teacher"),
+        (teacher(), "fusion", "method 'fusion' needs a student, got a teacher"),
+    ):
+        with pytest.raises(ValueError, match=named):
+            _core.Stream(network, rf.PulseSettings().to_native(method))
+    _core.Stream(teacher(), rf.PulseSettings().to_native("pos"))  # takes the kernels alone
