@@ -35,7 +35,12 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[st
     watch = ["-fsanitize=address,bounds,alignment", "-fno-sanitize-recover=all"]
     sources = [
         ROOT / "csrc" / f"{name}.cpp"
-        for name in ("frame/frame", "network/weights", "network/safetensors", "network/weight_packing")
+        for name in (
+            "frame/frame",
+            "network/weights",
+            "network/safetensors",
+            "network/weight_packing",
+        )
     ]
     shim = ROOT / "tests" / "native" / "run_cuda.cpp"
     run(COMPILER, *flags, *watch, shim, *sources, "-o", program)
@@ -182,7 +187,10 @@ def test_the_hosts_side_of_cuda_against_a_stand_in_for_its_runtime(tmp_path: Pat
     host = ["-x", "c++", "-allow-unsupported-compiler", "-Xcompiler=-fsanitize=address"]
     defined = '-DRPPG_CUDA_ARCHITECTURES="53"'
     objects = []
-    for source in (ROOT / "csrc" / "cuda" / "cuda.cpp", ROOT / "tests" / "native" / "run_cuda_host.cpp"):
+    for source in (
+        ROOT / "csrc" / "cuda" / "cuda.cpp",
+        ROOT / "tests" / "native" / "run_cuda_host.cpp",
+    ):
         objects.append(tmp_path / f"{source.stem}.o")
         compiler = resources.compilers()[0]
         run(compiler, *flags, *host, defined, "-c", source, "-o", objects[-1])
