@@ -7,6 +7,7 @@ convolutional networks", 2016) looks with three networks of growing size; ``csrc
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -240,7 +241,7 @@ class MTCNN:
             If it is not uint8 of shape (H, W, 3) or (H, W), or is empty.
         """
         check_frame(frame)
-        return [Face(*found) for found in self._detector().find(frame)]
+        return [Face(*found) for found in self.native().find(frame)]
 
     def locate(self, frame: AnyFrame, step: int = 1, turned: int = 0) -> list[Face]:
         """Find the faces in a frame; a face that the border cuts gets the box of a whole face.
@@ -270,9 +271,9 @@ class MTCNN:
         check_frame(frame)
         if step < 1:
             raise ValueError(f"step must be at least 1, got {step}")
-        return [Face(*found) for found in self._detector().locate(frame, step, turned)]
+        return [Face(*found) for found in self.native().locate(frame, step, turned)]
 
-    def look_again(self, frame: AnyFrame, face: Face) -> Face | None:
+    def redetect(self, frame: AnyFrame, face: Face) -> Face | None:
         """Look for a face where it was a moment ago, at a fraction of the cost of a search.
 
         O-Net looks at the old box. If it says that the face has moved, it looks at the box that it
@@ -300,13 +301,18 @@ class MTCNN:
         sight = self.sight(frame, face)
         return None if sight is None else sight[0]
 
+    def look_again(self, frame: AnyFrame, face: Face) -> Face | None:
+        """Do the same as ``redetect``; this name is deprecated."""
+        warnings.warn("look_again is now redetect", DeprecationWarning, stacklevel=2)
+        return self.redetect(frame, face)
+
     def sight(self, frame: AnyFrame, face: Face, check: bool = False) -> tuple[Face, bool] | None:
         """Look again, and tell whether the cascade found the face.
 
         Parameters
         ----------
         frame, face
-            The arguments of ``look_again``.
+            The arguments of ``redetect``.
         check
             Whether the whole cascade searches the surroundings first, at several times the cost.
             O-Net alone then decides only if the cascade finds nothing.
@@ -323,8 +329,8 @@ class MTCNN:
             The errors of a call.
         """
         check_frame(frame)
-        native = self._detector()
-        sight = (native.check if check else native.look_again)(frame, face.edges, face.turned)
+        native = self.native()
+        sight = (native.check if check else native.redetect)(frame, face.edges, face.turned)
         return None if sight is None else (Face(*sight[0]), sight[1])
 
     def compare(self, frame: AnyFrame, face: Face) -> Face | None:
@@ -336,7 +342,7 @@ class MTCNN:
         Parameters
         ----------
         frame, face
-            The arguments of ``look_again``.
+            The arguments of ``redetect``.
 
         Returns
         -------
@@ -349,10 +355,11 @@ class MTCNN:
             The errors of a call.
         """
         check_frame(frame)
-        found = self._detector().compare(frame, face.edges, face.turned)
+        found = self.native().compare(frame, face.edges, face.turned)
         return None if found is None else Face(*found)
 
-    def _detector(self) -> _core.FaceDetector:
+    def native(self) -> _core.FaceDetector:
+        """Return the native detector, which is made at the first call."""
         if self._native is None:
             self._native = _core.FaceDetector(
                 _networks(ASSETS / "mtcnn.safetensors"),

@@ -43,22 +43,24 @@ class Tracking:
     def update(self, frame: Frame, time: float) -> dict[int, tuple[rf.Box, int]]:
         """Return the box of each face that is there and how the face is turned, by number."""
         native, mtcnn = self.native, self.detector
-        task = native.begin(frame.shape[1], frame.shape[0], time)
+        task = native.next_task(frame.shape[1], frame.shape[0], time)
         if isinstance(mtcnn, rf.MTCNN):
             if task in (LOOK, CHECK):
-                sight = mtcnn.sight(frame, rf.Face(*native.sought), task == CHECK)
-                native.looked(*((None, False) if sight is None else (told(sight[0]), sight[1])))
+                sight = mtcnn.sight(frame, rf.Face(*native.target), task == CHECK)
+                native.update_target(
+                    *((None, False) if sight is None else (told(sight[0]), sight[1]))
+                )
             elif task == COMPARE:
-                found = mtcnn.compare(frame, rf.Face(*native.sought))
-                native.compared(None if found is None else told(found))
+                found = mtcnn.compare(frame, rf.Face(*native.target))
+                native.update_comparison(None if found is None else told(found))
             elif task == SEARCH:
                 found_all = mtcnn.locate(frame, native.search_step, native.search_turned)
-                native.searched([told(face) for face in found_all])
+                native.update_detections([told(face) for face in found_all])
         elif task in (LOOK, CHECK):
-            near = nearest_face(sure_faces(self.detector(to_bgr(frame))), rf.Face(*native.sought))
-            native.looked(None if near is None else told(near), near is not None)
+            near = nearest_face(sure_faces(self.detector(to_bgr(frame))), rf.Face(*native.target))
+            native.update_target(None if near is None else told(near), near is not None)
         elif task == SEARCH:
-            native.searched([told(face) for face in self.detector(to_bgr(frame))])
+            native.update_detections([told(face) for face in self.detector(to_bgr(frame))])
         return {track[0]: (rf.Box(*track[1]), track[3][6]) for track in native.tracks}
 
 

@@ -685,7 +685,7 @@ def test_a_detector_gives_the_packages_bits(library: Library, face_model: c.c_vo
     found, seen = lib.Face(), c.c_int()
     look = library.call.rppg_face_detector_look_again
     assert look(detector, frame, before, found, c.addressof(seen)) == lib.OK
-    again = rf.MTCNN().look_again(pixels, rf.Face(*values_of(before).edges, 1.0))
+    again = rf.MTCNN().redetect(pixels, rf.Face(*values_of(before).edges, 1.0))
     assert seen.value == 1
     assert values_of(found) == again
     look(detector, frame_of(np.zeros_like(pixels)), before, found, c.addressof(seen))

@@ -174,7 +174,7 @@ def test_a_box_of_any_integers_goes_into_json(clip_72: Path) -> None:
     found = rf.measure(clip_72, box=np.array(BOX))
     assert json.loads(json.dumps(found.to_json()))["box"] == list(BOX)
     with pytest.raises(TypeError):
-        rf.measure(clip_72, box=(0.0, 0.0, 40.0, 40.0))
+        rf.measure(clip_72, box=(0.0, 0.0, 40.0, 40.0))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("step", [0.0, -1.0, float("nan")])

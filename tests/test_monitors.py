@@ -383,3 +383,74 @@ def test_a_detector_that_fails_stops_one_frame_and_nothing_else(
         if moment.time < 4.0 or moment.time > 4.5:
             assert found == wanted
     assert failed
+
+
+# --- the pulse, piece by piece ---
+
+
+@pytest.mark.parametrize("name", ["slow", "clock set back", "alone and away for longer"])
+def test_pieces_of_the_pulse_need_no_state_of_the_monitor(name: str) -> None:
+    """Two readers, of whom one reads seldom, get the samples that one who fetches gets."""
+    detector = Shown()
+    monitor = rf.HeartRateMonitor(detector=detector, settings=SETTINGS, method="student")
+    often = seldom = 0
+    pieces: list[list[float]] = [[], [], []]
+    for number, (moment, frame) in enumerate(frames(SCENES.get(name, lambda: stays(9))())):
+        detector.faces = moment.faces[:1]
+        if outcome(lambda: monitor.push(frame, moment.time)) == "refused":  # noqa: B023
+            continue
+        fetched, piece = monitor.fetch_pulse(), monitor.pulse_since(often)
+        np.testing.assert_array_equal(fetched, piece[:2])
+        assert piece.end == often + piece.times.size
+        often = piece.end
+        pieces[0].extend(piece.times)
+        pieces[1].extend(piece.values)
+        if number % 20 == 19:
+            late = monitor.pulse_since(seldom)
+            seldom = late.end
+            pieces[2].extend(late.times)
+    pieces[2].extend(monitor.pulse_since(seldom).times)
+    assert len(pieces[0]) > 100
+    times = np.array(pieces[0])
+    assert np.sum(np.diff(times) <= 0) == (name == "clock set back")
+    assert set(pieces[2]) <= set(pieces[0])
+    if name == "slow":
+        assert pieces[2] == pieces[0]
+    window = monitor.pulse
+    np.testing.assert_array_equal(times[-window[0].size :], window[0])
+    np.testing.assert_array_equal(pieces[1][-window[1].size :], window[1])
+    monitor.reset()
+    assert monitor.pulse_since(often).times.size == 0  # the index stays valid
+    for index in (-1, often + 1):
+        with pytest.raises(ValueError, match="index must"):
+            monitor.pulse_since(index)
+
+
+def test_a_face_of_several_tells_its_box_and_its_pulse_and_then_nothing() -> None:
+    detector = Shown()
+    monitor = rf.FacesMonitor(detector=detector, settings=SETTINGS, method="student")
+    kept = None
+    for moment, frame in frames(SCENES["face leaves for good"]()):
+        detector.faces = moment.faces
+        monitor.push(frame, moment.time)
+        if moment.time == 3.0:
+            kept = monitor.monitors[1]
+            assert kept is monitor.monitors[1]
+            assert kept.box == rf.face_box(moment.faces[1], WIDTH, HEIGHT, 1.4)
+            assert kept.pulse[0].size == kept.fetch_pulse()[0].size > 80
+            assert kept.fetch_pulse()[0].size == 0
+    assert kept is not None
+    assert list(monitor.monitors) == [2]
+    assert (kept.box, kept.turned) == (None, 0)
+    with pytest.raises(AttributeError):
+        monitor.monitors[2].box = kept.box  # type: ignore[misc]
+
+
+def test_a_warning_about_times_names_the_line_that_pushes() -> None:
+    frame = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    monitor = rf.FacesMonitor(detector=Shown(), settings=SETTINGS)
+    times = [33.0 * number for number in range(20)]
+    with pytest.warns(RuntimeWarning, match="10 times a frame came more than 1.5 s") as warned:
+        readings = [monitor.push(frame, time) for time in times]
+    assert readings == [{}] * 20
+    assert [str(one.filename) for one in warned] == [__file__]

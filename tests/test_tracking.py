@@ -90,7 +90,7 @@ def test_the_box_glides_after_a_face_that_moved_and_stops_on_it(fps: float) -> N
     assert lefts == sorted(lefts)
     assert np.diff(lefts).max() <= np.ceil(0.6 * SIDE / LOOK_INTERVAL / fps) + 1
     assert tracker.tracks[0].box == rf.face_box(detector.faces[0], 400, 100)
-    assert not tracker.tracks[0].glides
+    assert not tracker.tracks[0].moves
 
 
 @pytest.mark.parametrize("speed", [0.2, 1.0, 2.0])  # faces a second
@@ -104,10 +104,10 @@ def test_the_box_goes_on_at_an_even_pace_with_a_face_that_does(speed: float) -> 
         detector.faces = [face_at(x)]
         tracker.update(FRAME, time)
         if 2.0 < time < 3.5:
-            apart.append(x - tracker.tracks[0].aim.centre[0])
+            apart.append(x - tracker.tracks[0].anchor.centre[0])
     assert np.ptp(apart) < 0.02 * SIDE
     assert max(apart) < 0.55 * speed * SIDE
-    assert not tracker.tracks[0].glides
+    assert not tracker.tracks[0].moves
 
 
 @pytest.mark.parametrize("fps", [8.0, 30.0, 120.0])
@@ -130,7 +130,7 @@ def test_a_face_that_left_is_lost_within_a_second_and_found_again(fps: float) ->
 
 def update(tracker: FaceTracker, time: float, frame: Frame = FRAME) -> list[int]:
     tracker.update(frame, time)
-    return [track.name for track in tracker.tracks]
+    return [track.id for track in tracker.tracks]
 
 
 def test_a_blink_of_the_detector_loses_nobody() -> None:
@@ -206,14 +206,16 @@ class Tasks:
         """Push frames; return the numbers of the faces after each."""
         names = []
         for time in steps(seconds, fps, start):
-            task = self.tracker.begin(400, 100, time)
+            task = self.tracker.next_task(400, 100, time)
             self.log += [(task, time)] if task else []
             if task == CHECK and self.checked:
-                self.tracker.looked((self.checked.edges, 0.99, 0), True)
+                self.tracker.update_target((self.checked.edges, 0.99, 0), True)
             elif task in (LOOK, CHECK):
-                self.tracker.looked((self.seen.edges, 0.99, 0) if self.seen else None, False)
+                self.tracker.update_target((self.seen.edges, 0.99, 0) if self.seen else None, False)
             elif task == SEARCH:
-                self.tracker.searched([(face.edges, face.probability, 0) for face in self.found])
+                self.tracker.update_detections(
+                    [(face.edges, face.probability, 0) for face in self.found]
+                )
             names.append([track[0] for track in self.tracker.tracks])
         return names
 
@@ -370,7 +372,7 @@ def test_faces_take_turns_the_one_passed_over_longest_ago_first() -> None:
             update(tracker, now)
         time = now
         seen.append(round(tracker.tracks[0].face.centre[0]))
-        tracker.pass_over(tracker.tracks[0].name)
+        tracker.pass_over(tracker.tracks[0].id)
     assert seen == places * 3
     # Somebody new comes first; the one passed over last stays where it is.
     detector.faces.append(face_at(370, side=25))
@@ -682,9 +684,9 @@ def test_bad_options_are_named() -> None:
     with pytest.raises(ValueError, match="most must be at least 1, got 0"):
         rf.FacesMonitor(most=0)
     with pytest.raises(ValueError, match="box is for one face"):
-        rf.FacesMonitor(box=(0, 0, 5, 5))
+        rf.FacesMonitor(box=(0, 0, 5, 5))  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="tracking is for one face"):
-        rf.FacesMonitor(tracking="paper")
+        rf.FacesMonitor(tracking="paper")  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="method must be"):
         rf.FacesMonitor(method="magic")
     with pytest.raises(ValueError, match="faces must be 'one' or 'all', got 'two'"):

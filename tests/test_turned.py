@@ -119,7 +119,7 @@ def test_no_other_turn_is_taken() -> None:
         with pytest.raises(ValueError, match="turned must be 0, 90, 180 or 270 degrees"):
             rf.MTCNN().locate(frame, turned=turned)
         with pytest.raises(ValueError, match="turned must be"):
-            rf.MTCNN().look_again(frame, rf.Face(0, 0, 50, 50, 1.0, (), turned))
+            rf.MTCNN().redetect(frame, rf.Face(0, 0, 50, 50, 1.0, (), turned))
         monitor = rf.HeartRateMonitor(box=(0, 0, 50, 50))
         monitor.push(frame, 0.0)
         with pytest.raises(ValueError, match="turned must be"):
@@ -163,17 +163,17 @@ class Tasks:
 
     def run(self, seconds: float, start: float, fps: float = FPS) -> None:
         for time in (start + i / fps for i in range(round(seconds * fps))):
-            task = self.tracker.begin(400, 100, time)
+            task = self.tracker.next_task(400, 100, time)
             if task == SEARCH:
                 turned = self.tracker.search_turned
-                self.tracker.searched(self.seen(turned))
+                self.tracker.update_detections(self.seen(turned))
             elif task:
-                turned = self.tracker.sought[6]
+                turned = self.tracker.target[6]
                 face = next(iter(self.seen(turned)), None)
                 if task == COMPARE:
-                    self.tracker.compared(face)
+                    self.tracker.update_comparison(face)
                 else:
-                    self.tracker.looked(face, task == CHECK)
+                    self.tracker.update_target(face, task == CHECK)
             if task:
                 self.log.append((task, time, turned))
 
@@ -193,9 +193,9 @@ def test_without_a_face_upright_ones_are_searched_as_ever_and_others_in_between(
     alone = _core.FaceTracker(1.6, 1, True, False)
     expected = []
     for time in (i / fps for i in range(round(30 * fps))):
-        if alone.begin(400, 100, time) == SEARCH:
+        if alone.next_task(400, 100, time) == SEARCH:
             expected.append(time)
-            alone.searched([])
+            alone.update_detections([])
     np.testing.assert_array_equal(upright, expected)
     others = [(time, way) for task, time, way in tasks.log if way != 0]
     assert len(others) <= len(upright)
@@ -347,7 +347,7 @@ def assert_same_boxes(clip: Iterator[tuple[Frame, float]] | Clip) -> None:
     for frame, time in clip:
         tracker.update(frame, time)
         expected.update(frame, time)
-        boxes = [[(track.name, track.box) for track in each.tracks] for each in (tracker, expected)]
+        boxes = [[(track.id, track.box) for track in each.tracks] for each in (tracker, expected)]
         assert boxes[0] == boxes[1], time
 
 

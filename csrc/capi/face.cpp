@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "capi/capi.hpp"
+#include "face/mtcnn.hpp"
 #include "monitor/monitor.hpp"
 
 using namespace rppg::capi;
@@ -22,13 +23,10 @@ struct rppg_monitor : Handle {
 
 namespace {
 
-// By measurement on real video, see training/RESULTS.md; the paper has 1.6.
-constexpr double kBoxScale = 1.4;
-
 rppg_face_options default_face_options() {
   rppg_face_options out{};
   out.min_face_px = rppg::DetectorOptions{}.min_face_size;
-  out.box_scale = kBoxScale;
+  out.box_scale = rppg::kBoxScale;
   return out;
 }
 
@@ -120,7 +118,7 @@ int rppg_face_detector_look_again(rppg_face_detector* detector, const rppg_frame
     require(face, "face");
     require(seen, "seen");
     const std::optional<rppg::Sight> found =
-        filled(detector->detector, "detector").look_again(view(frame), face_of(before, "before"));
+        filled(detector->detector, "detector").redetect(view(frame), face_of(before, "before"));
     *seen = found.has_value();
     if (found) give_face(found->face, *face);
   });
@@ -156,9 +154,12 @@ int rppg_monitor_create(const rppg_model* model, const rppg_stream_options* opti
     const rppg_face_options faces = take_face_options(face_options);
     const auto student =
         std::make_shared<const rppg::Student>(model->weights, kernels(chosen.backend));
-    made.monitor =
-        std::make_unique<rppg::Monitor>(student, pulse_options(chosen), face_model->networks,
-                                        detector_options(faces), faces.box_scale);
+    const rppg::PulseOptions pulse = pulse_options(chosen);
+    made.monitor = std::make_unique<rppg::Monitor>(
+        pulse, [student, pulse] { return std::make_unique<rppg::Stream>(student, pulse); },
+        std::make_shared<rppg::FaceDetector>(face_model->networks, detector_options(faces),
+                                             student->kernels()),
+        rppg::MonitorOptions{faces.box_scale});
   });
 }
 
@@ -167,14 +168,16 @@ int rppg_monitor_push(rppg_monitor* monitor, const rppg_frame* frame, double tim
   return guarded(monitor, [&] {
     check_size(reading, &rppg_reading::end_s, "reading");
     rppg::Monitor& own = filled(monitor->monitor, "monitor");
-    give_reading(own.push(view(frame), time_s), time_s, reading);
-    const rppg::Box measured = own.box().value_or(rppg::Box{});
+    own.push(view(frame), time_s);
+    give_reading(own.reading(), time_s, reading);
+    const rppg::Box measured = own.faces().empty() ? rppg::Box{} : own.faces().front().box;
     if (box) *box = {measured.x0, measured.y0, measured.x1, measured.y1};
   });
 }
 
 int rppg_monitor_turned(const rppg_monitor* monitor) {
-  return monitor && monitor->monitor ? monitor->monitor->turned() : 0;
+  if (!monitor || !monitor->monitor || monitor->monitor->faces().empty()) return 0;
+  return monitor->monitor->faces().front().turned;
 }
 
 void rppg_monitor_reset(rppg_monitor* monitor) {
@@ -184,7 +187,8 @@ void rppg_monitor_reset(rppg_monitor* monitor) {
 int rppg_monitor_pulse(rppg_monitor* monitor, double* values, size_t capacity, size_t* count,
                        double* first_s) {
   return guarded(monitor, [&] {
-    give_pulse(filled(monitor->monitor, "monitor").pulse(), values, capacity, count, first_s);
+    give_pulse(filled(monitor->monitor, "monitor").only().stream->pulse(), values, capacity, count,
+               first_s);
   });
 }
 

@@ -39,6 +39,9 @@ struct Sight {
   bool by_cascade;
 };
 
+// Smallest probability of a face that counts as found.
+inline constexpr double kSure = 0.9;
+
 // How far apart two faces are, in units of the larger one's side.
 double face_distance(const Face& face, const Face& other);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "face/boxes.hpp"
+#include "face/detector.hpp"
 #include "face/forward.hpp"
 #include "face/integral_image.hpp"
 #include "face/weights.hpp"
@@ -27,7 +28,7 @@ struct DetectorOptions {
 };
 
 // For one thread at a time: it keeps its working memory. Equal frames give equal bits.
-class FaceDetector {
+class FaceDetector final : public Detector {
  public:
   // Throws std::invalid_argument, naming it, for an option that is out of range.
   FaceDetector(std::shared_ptr<const FaceNetworks> networks, const DetectorOptions& options,
@@ -42,29 +43,30 @@ class FaceDetector {
   // stretches what is left of such a face, and so places it too far out. Looks for faces that are
   // `turned` clockwise, degrees; where they are not upright, from a quarter larger ones on, which
   // saves what it costs to see the frame turned.
-  std::vector<Face> locate(const FrameView& frame, int step = 1, int turned = 0);
+  std::vector<Face> search(const FrameView& frame, int step, int turned) override;
+  bool searches_by_rotation() const override { return true; }
 
   // Looks for a face where it was a moment ago, at a fraction of a search's cost: O-Net alone is
   // shown the old box and then, where it says that the face lies elsewhere, the box that it points
   // to. That follows a face over some four tenths of its width. Only where this fails does the
   // cascade search the surroundings. What a box shows of the outside of the frame is grey. None
   // where there is no face nearby that is turned as this one.
-  std::optional<Sight> look_again(const FrameView& frame, const Face& face);
+  std::optional<Sight> redetect(const FrameView& frame, const Face& face) override;
 
   // The same, more surely and at several times the cost: the cascade searches the surroundings
   // first, and O-Net alone decides only where that finds nothing.
-  std::optional<Sight> check(const FrameView& frame, const Face& face);
+  std::optional<Sight> check(const FrameView& frame, const Face& face) override;
 
   // The face that the cascade finds near another one, turned as that. How probable it is says which
   // way a face is turned: the cascade sees faces that lie, too, but is less sure of them.
-  std::optional<Face> compare(const FrameView& frame, const Face& face);
+  std::optional<Face> compare(const FrameView& frame, const Face& face) override;
 
   const DetectorOptions& options() const { return options_; }
 
  private:
   struct Candidates;
 
-  std::vector<Face> search(double smallest);
+  std::vector<Face> run_cascade(double smallest);
   Candidates propose(double smallest);
   Candidates look(FaceForward& network, const Candidates& candidates, double threshold);
   std::vector<Face> find_from(const FrameView& frame, int step, double larger);

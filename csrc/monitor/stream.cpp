@@ -5,10 +5,10 @@
 namespace rppg {
 namespace {
 
-// A mean colour below a tenth of a grey level is black, and shows no relative change.
+// A mean colour below a tenth of a grey level is black: it has no relative change.
 constexpr double kBlack = 0.1 / 255.0;
-// Scaled colours beyond these bounds begin anew: a face that has walked for hours through all
-// kinds of light leaves a factor that is hardly a number.
+// Scaled colours outside these bounds start again: after hours in changing light the product of
+// all factors may be too large or too small for a number.
 constexpr double kLeastColour = 1e-6, kMostColour = 1e6;
 
 }  // namespace
@@ -25,7 +25,12 @@ Stream::Stream(std::shared_ptr<const Student> student, const PulseOptions& optio
 
 void Stream::reset() {
   resampler_.reset();
-  pulse_.restart(0, false);
+  restart(0, false);
+}
+
+void Stream::restart(double start, bool after_gap) {
+  earlier_samples_ += pulse_.total();
+  pulse_.restart(start, after_gap);
 }
 
 void Stream::begin(const double* observed) {
@@ -63,9 +68,9 @@ Reading Stream::push(const FrameView& frame, const Box& box, double time, int tu
   observe(appearance_[current_], observed);
   if (step == Resampler::Step::first || step == Resampler::Step::gap) {
     begin(observed);
-    pulse_.restart(time, step == Resampler::Step::gap);
+    restart(time, step == Resampler::Step::gap);
   } else if (step == Resampler::Step::next && box == box_ && turned == turned_) {
-    // Over a hole, or from one box to another, no change can be trusted: the levels stay.
+    // After a hole, or in another box, the change is not reliable: the levels stay.
     advance(previous, observed);
   }
   box_ = box;
