@@ -4,7 +4,7 @@ The short way::
 
     import rppg_fast as rf
 
-    print(rf.measure("face.mp4").heart_rate)
+    print(rf.measure("face.mp4").heart_rate_bpm)
 
 Frame by frame::
 

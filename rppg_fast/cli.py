@@ -324,11 +324,11 @@ def _say(text: str) -> None:
 def _describe(result: Measurement, settings: PulseSettings) -> str:
     """Say a result in one line."""
     name = result.video if result.face is None else f"{result.video}, face {result.face}"
-    if result.heart_rate is not None and result.snr_db is not None:
-        skipped = f", {result.skipped} frames skipped" if result.skipped else ""
+    if result.heart_rate_bpm is not None and result.snr_db is not None:
+        skipped = f", {result.skipped_frames} frames skipped" if result.skipped_frames else ""
         agree = round(result.coverage * len(result.windows))
         return (
-            f"{name}: {result.heart_rate:.1f} bpm (confidence {result.confidence:.2f}, "
+            f"{name}: {result.heart_rate_bpm:.1f} bpm (confidence {result.confidence:.2f}, "
             f"SNR {result.snr_db:.1f} dB, {agree} of {len(result.windows)} windows, "
             f"{result.frames} frames at {result.fps:.2f} fps{skipped})"
         )
@@ -342,7 +342,7 @@ def _reason(result: Measurement, settings: PulseSettings) -> str:
         return "no face was found: give --box where there is one all the same"
     if result.status is Status.WARMING_UP:
         return (
-            f"a face must be seen for {least:g} s, of {result.duration:.1f} s of video; "
+            f"a face must be seen for {least:g} s, of {result.duration_s:.1f} s of video; "
             "--min-window takes less"
         )
     if result.status is Status.GAP and 0 < result.fps < 2 * settings.high:
@@ -371,13 +371,13 @@ def _demo(options: argparse.Namespace) -> int:
     print("A synthetic clip: a still portrait, gently moved, with a known pulse put into the skin.")
     with _ProgressBar(video) as bar:
         result = measure(video, progress=bar)
-    if result.heart_rate is None:
+    if result.heart_rate_bpm is None:
         print(_describe(result, PulseSettings()))
         return NO_HEART_RATE
     truth = Reference.read(_DEMO_TRUTH).mean_heart_rate(
-        result.windows[0].start, result.windows[-1].end
+        result.windows[0].start_s, result.windows[-1].end_s
     )
-    print(f"measured heart rate: {result.heart_rate:.1f} bpm (SNR {result.snr_db:.1f} dB)")
+    print(f"measured heart rate: {result.heart_rate_bpm:.1f} bpm (SNR {result.snr_db:.1f} dB)")
     print(f"true heart rate:     {truth:.1f} bpm")
     return OK
 

@@ -140,8 +140,8 @@ def measure(
         pairs = source if duration is None else _first(source, duration)
         found = measure_frames(pairs, monitor, name=source.name, step=step, progress=progress)
     if isinstance(found, Measurement):
-        return replace(found, damaged=source.damaged)
-    return [replace(face, damaged=source.damaged) for face in found]
+        return replace(found, damaged_frames=source.damaged)
+    return [replace(face, damaged_frames=source.damaged) for face in found]
 
 
 def _first(source: Source, duration: float) -> Iterator[tuple[AnyFrame, float]]:
@@ -291,14 +291,14 @@ class _Record:
             video=name,
             method=method,
             status=STATUSES[status],
-            heart_rate=none_if_nan(heart_rate),
+            heart_rate_bpm=none_if_nan(heart_rate),
             snr_db=none_if_nan(snr_db),
             confidence=none_if_nan(confidence),
             coverage=coverage,
-            spread=none_if_nan(spread),
+            spread_bpm=none_if_nan(spread),
             frames=frames,
-            skipped=skipped,
-            duration=duration,
+            skipped_frames=skipped,
+            duration_s=duration,
             fps=fps,
             box=self._box,
             turned=self._turned,

@@ -183,7 +183,7 @@ def test_json_holds_every_good_video_and_nothing_is_lost_to_a_bad_one(
     assert main(["measure", *names, "--box", BOX_TEXT, "--json", str(target)]) == BAD_INPUT
     found = json.loads(target.read_text())
     assert [entry["video"] for entry in found] == [names[0], names[2]]
-    assert found[0] == rf.measure(names[0], box=BOX).to_json()
+    assert found[0] == rf.measure(names[0], box=BOX).to_dict()
     assert found[1]["status"] == "low_signal"
     assert found[1]["heart_rate_bpm"] is None
     assert "empty.mp4: the file is empty" in capsys.readouterr().err
@@ -231,8 +231,8 @@ def test_the_plot_marks_the_window_s_own_peak(
     assert legend is not None
     labels = [text.get_text() for text in legend.get_texts()]
     best = max(result.windows, key=lambda window: window.snr_db or 0.0)
-    assert best.heart_rate is not None
-    assert labels == [f"predicted: {best.heart_rate:.1f} bpm"]
+    assert best.heart_rate_bpm is not None
+    assert labels == [f"predicted: {best.heart_rate_bpm:.1f} bpm"]
 
 
 def test_a_plot_without_a_window_is_left_out(
@@ -382,7 +382,7 @@ def test_results_go_through_links_and_into_pipes(folder: Path, tmp_path: Path) -
     results.add(one)
     results.finish()
     assert (tmp_path / "link.json").is_symlink()
-    assert json.loads((tmp_path / "real.json").read_text()) == [one.to_json()]
+    assert json.loads((tmp_path / "real.json").read_text()) == [one.to_dict()]
 
     os.mkfifo(tmp_path / "pipe")
     read: list[str] = []
@@ -393,7 +393,7 @@ def test_results_go_through_links_and_into_pipes(folder: Path, tmp_path: Path) -
     results.add(one)
     results.finish()
     reader.join()
-    assert json.loads(read[0]) == [one.to_json()] * 2
+    assert json.loads(read[0]) == [one.to_dict()] * 2
 
 
 def test_no_result_is_an_empty_list(folder: Path, tmp_path: Path) -> None:
@@ -504,10 +504,10 @@ def test_any_measurement_comes_back_from_json(
     for _ in range(2):
         results.add(measured)
     first, second = json.loads(stream.getvalue() + "]", parse_constant=pytest.fail)
-    assert first == second == measured.to_json()
+    assert first == second == measured.to_dict()
     assert first["video"] == name
     for entry, window in zip(first["windows"], windows):
-        assert (entry["start_s"], entry["end_s"]) == (window.start, window.end)
-        assert entry["heart_rate_bpm"] == window.heart_rate
-        assert entry["candidate_bpm"] == window.candidate
+        assert (entry["start_s"], entry["end_s"]) == (window.start_s, window.end_s)
+        assert entry["heart_rate_bpm"] == window.heart_rate_bpm
+        assert entry["candidate_bpm"] == window.candidate_bpm
         assert (entry["coverage"], entry["source"]) == (window.coverage, window.source)

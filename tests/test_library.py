@@ -109,9 +109,9 @@ def pointer(array: NDArray[Any]) -> int:
 
 
 def native(reading: rf.Reading) -> tuple[Any, ...]:
-    status, rate = STATUSES.index(reading.status), reading.heart_rate
-    known = reading.snr_db, reading.confidence, reading.time, reading.start, reading.end
-    return status, rate, *known, reading.coverage, reading.candidate, reading.source
+    status, rate = STATUSES.index(reading.status), reading.heart_rate_bpm
+    known = reading.snr_db, reading.confidence, reading.time_s, reading.start_s, reading.end_s
+    return status, rate, *known, reading.coverage, reading.candidate_bpm, reading.source
 
 
 def clip() -> list[tuple[Frame, float]]:
@@ -236,12 +236,12 @@ def test_a_recording_says_what_measure_says(library: Library, model: c.c_void_p)
     summary = lib.Summary(c.sizeof(lib.Summary))
     assert library.call.rppg_recording_summarise(recording, summary) == lib.OK
     assert STATUSES[summary.status] is expected.status is rf.Status.OK
-    assert (summary.heart_rate_bpm, summary.snr_db) == (expected.heart_rate, expected.snr_db)
+    assert (summary.heart_rate_bpm, summary.snr_db) == (expected.heart_rate_bpm, expected.snr_db)
     assert summary.confidence == expected.confidence
-    assert (summary.coverage, summary.spread_bpm) == (expected.coverage, expected.spread)
+    assert (summary.coverage, summary.spread_bpm) == (expected.coverage, expected.spread_bpm)
     frames_seen = summary.frames, summary.duration_s, summary.fps
-    assert frames_seen == (expected.frames, expected.duration, expected.fps)
-    assert expected.duration < frames[-1][1] - frames[0][1]  # the pause is left out
+    assert frames_seen == (expected.frames, expected.duration_s, expected.fps)
+    assert expected.duration_s < frames[-1][1] - frames[0][1]  # the pause is left out
     surer = (summary.confidence + 1) / 2
     assert library.call.rppg_recording_set_min_confidence(recording, surer) == lib.OK
     library.call.rppg_recording_summarise(recording, summary)

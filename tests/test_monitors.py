@@ -302,7 +302,7 @@ def watch(name: str, most: int = 3) -> list[tuple[float, dict[int, rf.Reading]]]
 
 def starts(seen: list[tuple[float, dict[int, rf.Reading]]], number: int) -> list[float]:
     """Return when the windows of a face began, one for each frame with the face."""
-    return [readings[number].start for _, readings in seen if number in readings]
+    return [readings[number].start_s for _, readings in seen if number in readings]
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_a_window_of_several_goes_on_where_its_face_is_back_in_time(
     assert gone, "the face is lost, or nothing was tried"
     back = next(time for time, readings in seen if time > gone[-1])
     first = dict(seen)[back][1]
-    assert (first.start < gone[0]) is goes_on
+    assert (first.start_s < gone[0]) is goes_on
     assert all(2 in readings for _, readings in seen)
     assert starts(seen, 2)[-1] == pytest.approx(seen[-1][0] - SETTINGS.window, abs=0.06)
 
@@ -341,7 +341,7 @@ def test_all_windows_begin_anew_where_the_clock_is_set_back() -> None:
     assert after[0][1].keys() == {1, 2}
     for number in (1, 2):
         assert after[0][1][number].status is rf.Status.WARMING_UP
-        assert after[0][1][number].start == after[0][0]
+        assert after[0][1][number].start_s == after[0][0]
 
 
 def test_all_faces_are_new_in_frames_of_another_size() -> None:
@@ -353,7 +353,7 @@ def test_a_face_that_enters_takes_no_window() -> None:
     seen = watch("second face enters")
     entered = next(time for time, readings in seen if 2 in readings)
     assert 3.0 <= entered < 3.6
-    assert dict(seen)[entered][2].start == entered
+    assert dict(seen)[entered][2].start_s == entered
     assert starts(seen, 1)[-1] == pytest.approx(seen[-1][0] - SETTINGS.window, abs=0.06)
     assert all(1 in readings for _, readings in seen)
 
