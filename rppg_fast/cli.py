@@ -33,9 +33,9 @@ from rppg_fast.results import naming, open_results
 from rppg_fast.sources import Source, open_source
 from rppg_fast.student import BUNDLED_WEIGHTS, Student
 
-#: Exit codes: every video gave a heart rate; bad input; one gave none.
+#: Exit codes: every video gave a heart rate; the input is bad; a video gave no heart rate.
 OK, BAD_INPUT, NO_HEART_RATE = 0, 2, 3
-#: As shells have it for a program that Ctrl-C ended.
+#: The exit code that shells use for a program that Ctrl-C ended.
 INTERRUPTED = 130
 
 _ASSETS = Path(__file__).parent / "assets"
@@ -44,26 +44,26 @@ _DEMO_TRUTH = _ASSETS / "demo_truth.txt"
 
 _PROGRESS_WIDTH = 30
 
-#: What the engine needs of a band, Hz.
+#: Narrowest band that the engine accepts, Hz.
 _NARROWEST_BAND = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0: every video gave a heart rate. 2: bad input, named on standard error. 3: a video gave none,
-    which is a valid answer and carries its status.
+    0: every video gave a heart rate. 2: the input is bad; standard error says which input and why.
+    3: a video gave no heart rate; this is a valid answer, and the output says the reason.
     """
     options = _parser().parse_args(arguments)
     try:
         code = int(options.run(options))
         if sys.stdout is not None:
             with naming("standard output"):
-                sys.stdout.flush()  # here, where what goes wrong can still be said
+                sys.stdout.flush()  # flush now: an error at exit could not be reported
         return code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has left; say no more, not even at exit
+    except BrokenPipeError:  # the reader has closed the pipe: discard the rest, also at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except (ValueError, TypeError, OSError, ImportError) as error:
@@ -222,7 +222,7 @@ def _measure(options: argparse.Namespace) -> int:
                 report.add(*found)
             except BrokenPipeError:
                 raise
-            except OSError as error:  # what comes can still be printed
+            except OSError as error:  # the next results can still be printed
                 code, report = _complain(error), None
         if options.json != "-":
             for result in found:
@@ -239,7 +239,7 @@ def _measure(options: argparse.Namespace) -> int:
 def _measure_file(
     name: str, options: argparse.Namespace, student: Student | None, settings: PulseSettings
 ) -> tuple[list[Measurement] | None, int]:
-    """Measure one file and say what is wrong with it; return its results and its exit code."""
+    """Measure one file and print its errors and warnings; return its results and exit code."""
     try:
         source = open_source(name, fps=options.fps)
         with (
@@ -277,7 +277,7 @@ def _measure_file(
 
 @contextmanager
 def _warnings_in_one_line(name: str) -> Iterator[None]:
-    """Print what is suspicious about a video as the program says everything else."""
+    """Print the warnings about a video in the same form as the program's other messages."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
         yield
@@ -287,7 +287,7 @@ def _warnings_in_one_line(name: str) -> Iterator[None]:
 
 @contextmanager
 def _until_ctrl_c(source: Source) -> Iterator[None]:
-    """Let Ctrl-C end a camera or a stream, not the program: what was measured is the result."""
+    """Let Ctrl-C end the reading of a live source and not the program, so that results are kept."""
     if not source.live:
         yield
         return
@@ -315,14 +315,14 @@ def _plot(
 
 
 def _say(text: str) -> None:
-    """Print a line at once, whatever characters a file's name has."""
+    """Print a line at once; characters that the encoding lacks are escaped."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     with naming("standard output"):
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def _describe(result: Measurement, settings: PulseSettings) -> str:
-    """Say a result in one line."""
+    """Return a result as one line of text."""
     name = result.video if result.face is None else f"{result.video}, face {result.face}"
     if result.heart_rate_bpm is not None and result.snr_db is not None:
         skipped = f", {result.skipped_frames} frames skipped" if result.skipped_frames else ""
@@ -336,7 +336,7 @@ def _describe(result: Measurement, settings: PulseSettings) -> str:
 
 
 def _reason(result: Measurement, settings: PulseSettings) -> str:
-    """Say why there is no heart rate, and what could be done."""
+    """Return the reason why there is no heart rate, and a remedy."""
     least = min(settings.min_window, settings.window)
     if result.status is Status.NO_FACE:
         return "no face was found: give --box where there is one all the same"
@@ -383,7 +383,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _libraries() -> str:
-    import av  # which takes its time
+    import av  # imported here because the import is slow
 
     numbers = {name: ".".join(map(str, parts)) for name, parts in av.library_versions.items()}
     return f"NumPy {np.__version__}, av {av.__version__} (libavcodec {numbers['libavcodec']})"
@@ -407,7 +407,7 @@ def _info(options: argparse.Namespace) -> int:
 
 
 class _ProgressBar:
-    """A bar on standard error, only where a person looks on; gone when done."""
+    """A progress bar on standard error; shown only in a terminal, and erased at the end."""
 
     def __init__(self, source: Source) -> None:
         self._name = os.path.basename(source.name)
@@ -423,11 +423,11 @@ class _ProgressBar:
         self.frames = frames
         if not self._visible:
             return
-        if not self._total:  # a camera, or a container that does not know
+        if not self._total:  # a camera, or a container that does not state its number of frames
             if frames % _PROGRESS_WIDTH == 0:
                 self._write(f"{frames} frames")
             return
-        total = max(self._total, frames)  # the container may be wrong
+        total = max(self._total, frames)  # the container's number may be too small
         percent = 100 * frames // total
         if percent != self._shown:
             self._shown = percent

@@ -1,4 +1,4 @@
-"""What tests of training share: a small config, a run that is killed, and every bit of a run."""
+"""Helpers for tests of training: a small config, an interrupted run, and all bits of a run."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import torch
 
-from training.checkpoint import Checkpoint
-from training.config import Config, Distillation
-from training.run import CHECKPOINT, LOG, Run
+from training.models.checkpoint import LOG, Checkpoint
+from training.models.config import Config, Distillation
+from training.train.trainer import CHECKPOINT, Trainer
 
 CONFIG = Config(
     network="student",
@@ -50,27 +50,27 @@ PAPER = Distillation(
 
 
 class Killed(Exception):
-    """Stands for a signal."""
+    """Raised in place of a signal that kills the process."""
 
 
 @contextmanager
 def killed_at(step: int) -> Iterator[None]:
-    """Kill whatever run is started within, before it makes a step."""
-    advance = Run.advance
+    """Interrupt a run that is started within the context, before it makes a given step."""
+    training_step = Trainer.training_step
 
-    def advance_or_die(run: Run) -> torch.Tensor:
+    def step_or_die(run: Trainer) -> torch.Tensor:
         if run.step == step:
             raise Killed
-        return advance(run)
+        return training_step(run)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Run, "advance", advance_or_die)
+        patch.setattr(Trainer, "training_step", step_or_die)
         with pytest.raises(Killed):
             yield
 
 
 def flat(values: Any, path: str = "") -> dict[str, Any]:
-    """Flatten nested containers, tensors to their bytes, so that == compares every bit."""
+    """Flatten nested containers and convert tensors to bytes, so that == compares every bit."""
     if isinstance(values, dict):
         values = values.items()
     elif isinstance(values, (list, tuple)):
@@ -86,15 +86,15 @@ def flat(values: Any, path: str = "") -> dict[str, Any]:
 
 
 def bits(folder: Path) -> dict[str, Any]:
-    """Give every bit of a run: its log and its checkpoint."""
+    """Return all bits of a run: its log and its checkpoint."""
     checkpoint = flat(vars(Checkpoint.load(folder / CHECKPOINT)))
     return {"log": (folder / LOG).read_bytes(), **checkpoint}
 
 
 def toml(config: Config) -> str:
-    """Write a config as it stands in a file."""
+    """Return a config as the text of its file."""
 
-    def lines(values: dict[str, Any]) -> list[str]:  # a TOML value of these types is a JSON one
+    def lines(values: dict[str, Any]) -> list[str]:  # these TOML values are also JSON
         return [f"{name} = {json.dumps(value)}" for name, value in values.items()]
 
     values = dict(vars(config))

@@ -1,4 +1,4 @@
-"""Encoders in the loop."""
+"""Encoding and decoding in memory."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ for module in ("scipy", "av", "tqdm", "skimage"):
     pytest.importorskip(module, reason="the generator needs the extra 'train'")
 
 from tests.scenes import STRONG, frames_of  # noqa: E402
-from training.data.codec import LOSSY, transcode  # noqa: E402
-from training.data.scene import sample_scene  # noqa: E402
+from training.synthetic.codec import LOSSY, transcode  # noqa: E402
+from training.synthetic.scene import sample_scene  # noqa: E402
 
 
 @pytest.mark.parametrize("codec", LOSSY)
@@ -23,7 +23,7 @@ def test_encoders_give_every_frame_back(codec: str) -> None:
     assert np.array_equal(coded, again)
     error = coded.astype(float) - frames
     assert error.any()
-    # 30 dB; a swap of red and blue would be far below.
+    # 30 dB; with red and blue exchanged, the error would be much larger.
     assert np.sqrt(np.mean(error**2)) < 8
     assert np.abs(error.mean(axis=(0, 1, 2))).max() < 5
 

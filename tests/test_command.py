@@ -1,4 +1,4 @@
-"""Command lines of training fail in one line."""
+"""Errors of the training commands are one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from multiprocessing import get_context
 import pytest
 
 pytest.importorskip("torch")
-from training.command import command
+from training.support.command import command
 
 
 def _die() -> None:

@@ -24,18 +24,18 @@ from tests.made_up_evaluations import (  # noqa: E402
     write_clips,
 )
 from tests.small_runs import SHORT  # noqa: E402
-from training.checkpoint import Checkpoint  # noqa: E402
 from training.data.clips import Clips, as_float  # noqa: E402
-from training.evaluate import evaluate, main  # noqa: E402
-from training.evaluation import WINDOW, Evaluation  # noqa: E402
-from training.export import fold, load_student, metadata, safetensors  # noqa: E402
-from training.models import Student, Teacher  # noqa: E402
-from training.report import MEASURES, measure, rows  # noqa: E402
-from training.run import CHECKPOINT, execute  # noqa: E402
-from training.score import PREDICT_BATCH, predict, predict_clip  # noqa: E402
-from training.sources import NetworkSource, open_source  # noqa: E402
+from training.evaluate.estimators import NetworkSource, open_source  # noqa: E402
+from training.evaluate.evaluation import WINDOW, Evaluation  # noqa: E402
+from training.evaluate.recordings import evaluate, main  # noqa: E402
+from training.evaluate.report import MEASURES, measure, rows  # noqa: E402
+from training.evaluate.validation import PREDICT_BATCH, predict, predict_clip  # noqa: E402
+from training.models.checkpoint import Checkpoint  # noqa: E402
+from training.models.export import fold, load_student, metadata, safetensors  # noqa: E402
+from training.models.networks import Student, Teacher  # noqa: E402
+from training.train.trainer import CHECKPOINT, execute  # noqa: E402
 
-EXPORT_BPM = 0.01  # folding and other kernels: the engine's float32 tier
+EXPORT_BPM = 0.01  # tolerance of folding and of other float32 kernels
 
 
 # --- Predictions
@@ -85,7 +85,7 @@ def test_a_constant_in_the_output_means_nothing(tmp_path: Path) -> None:
 
 
 def test_weights_and_checkpoint_of_a_student_read_the_same(tmp_path: Path) -> None:
-    """The engine's student, and PyTorch's before it was exported."""
+    """Compares the engine's student with PyTorch's student before the export."""
     clips = make_clips(tmp_path / "clips", seconds=11.0)
     execute(SHORT, clips.select(clips.subjects[2:]), None, tmp_path, device="cpu")
     clips = clips.select(clips.subjects[:2])

@@ -1,4 +1,4 @@
-"""Figures show what they say that they show."""
+"""Figures show the data that their labels state."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from tests.made_up_evaluations import (  # noqa: E402
     write_clips,
 )
 from tests.small_runs import SHORT  # noqa: E402
-from training import figures  # noqa: E402
 from training.data.clips import Clips, as_float  # noqa: E402
-from training.evaluate import evaluate  # noqa: E402
-from training.evaluation import Evaluation  # noqa: E402
-from training.models import Teacher  # noqa: E402
-from training.report import rows  # noqa: E402
-from training.run import execute  # noqa: E402
+from training.evaluate import figures  # noqa: E402
+from training.evaluate.evaluation import Evaluation  # noqa: E402
+from training.evaluate.recordings import evaluate  # noqa: E402
+from training.evaluate.report import rows  # noqa: E402
+from training.models.networks import Teacher  # noqa: E402
+from training.train.trainer import execute  # noqa: E402
 
 
 def drawn(line: Any) -> NDArray[np.float64]:
-    """Give the points of a line, (points, 2)."""
+    """Return the points of a line, (points, 2)."""
     return np.asarray(line.get_xydata())
 
 
@@ -106,7 +106,7 @@ def test_losses_are_drawn_from_logs(tmp_path: Path, capsys: Any) -> None:
         2,
         4,
         6,
-    ]  # only validations have an SNR
+    ]  # only rows with a validation have an SNR
     picture = tmp_path / "losses.png"
     assert figures.main(["--out", str(picture), str(run)]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("torch", reason="training needs PyTorch")
 
 import rppg_fast as rf
-from training.tables import FORMAT, as_markdown
-from training.trust import as_markdown as trust_as_markdown
+from training.confidence.evaluate import as_markdown as trust_as_markdown
+from training.evaluate.tables import FORMAT, as_markdown
 
 ROOT = Path(__file__).parents[1]
 TRAINING = ROOT / "training"

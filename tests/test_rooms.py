@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -21,6 +22,8 @@ ENGINE = {
     "python": 6,
     "program": 6,
 }
+#: Folders of ``training`` in the same order; files of no folder come last.
+TRAINING = ("support", "data", "synthetic", "models", "evaluate", "train", "confidence", "")
 #: Headers that lie in no folder of the order.
 ANYWHERE = {"rppg_fast.h"}
 
@@ -63,3 +66,39 @@ def test_no_file_of_the_engine_includes_one_of_a_later_folder() -> None:
 def test_the_program_uses_the_c_interface_alone() -> None:
     others = {other.split("/")[0] for file, other in includes() if file.startswith("program/")}
     assert others <= {"program"}
+
+
+def imports() -> list[tuple[str, str]]:
+    """Return a pair (file, module) for every import of a module of training, of any depth."""
+    found = []
+    for file in sorted((ROOT / "training").glob("**/*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules = [name.name for name in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module is not None:
+                modules = [f"{node.module}.{name.name}" for name in node.names]
+            else:
+                continue
+            where = str(file.relative_to(ROOT / "training"))
+            found += [(where, module) for module in modules if module.startswith("training.")]
+    return found
+
+
+def test_every_folder_of_the_training_has_a_place() -> None:
+    folders = {path.parent.name for path in (ROOT / "training").glob("*/*.py")}
+    assert folders == {room for room in TRAINING if room}
+
+
+def test_no_file_of_the_training_imports_from_a_later_folder() -> None:
+    pairs = imports()
+    assert len(pairs) > len(TRAINING), "the imports are read"
+
+    def place(path: list[str]) -> int:
+        return TRAINING.index(path[0] if len(path) > 1 and path[0] in TRAINING else "")
+
+    upwards = [
+        f"{file} imports {module}"
+        for file, module in pairs
+        if place(file.split("/")) < place(module.split(".")[1:])
+    ]
+    assert not upwards

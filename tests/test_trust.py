@@ -1,4 +1,4 @@
-"""What readings are worth, as training.trust and training.confidence count it, on made-up peaks."""
+"""What readings are worth, as ``training.confidence`` counts it, on made-up peaks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 pytest.importorskip("torch", reason="training needs PyTorch")
 
 from rppg_fast import PulseSettings, Status, _core
-from training.candidates import Candidates
-from training.confidence import as_header
-from training.confidence_fit import Model, TrackModel, fit, fit_tracks
-from training.confidence_sets import Examples as Sets
-from training.tracks import chosen_peak, summed_up, tracks
-from training.trust import by_kind, curve, recordings, reliability, summary
+from training.confidence.candidates import Candidates
+from training.confidence.evaluate import by_kind, curve, recordings, reliability, summary
+from training.confidence.fit import Model, TrackModel, fit, fit_tracks
+from training.confidence.sets import Examples as Sets
+from training.confidence.tracks import chosen_peak, summed_up, tracks
+from training.confidence.train import as_header
 
 LIMIT = PulseSettings().min_confidence
 SURE, UNSURE = LIMIT + 0.1, LIMIT - 0.3
@@ -40,7 +40,7 @@ def windows(
     best = [chosen_peak(*pair) for pair in zip(sure, first)]
     rows = np.arange(len(rate))
     return Candidates(
-        said=np.full((*errors.shape, _core.EVIDENCE), 1.0),
+        features=np.full((*errors.shape, _core.PEAK_FEATURES), 1.0),
         rate=rate,
         highest=first,
         confidence=sure,
@@ -158,8 +158,10 @@ def test_there_are_no_kinds_of_no_clips() -> None:
 @pytest.fixture(scope="module")
 def model() -> Model:
     """A network fitted to peaks of which those are right whose items are alike: no line does."""
-    said = np.random.default_rng(3).normal(size=(1000, 2))
-    return fit(said, said[:, 0] * said[:, 1] > 0, np.ones(len(said)), seed=0, members=2)
+    features = np.random.default_rng(3).normal(size=(1000, 2))
+    return fit(
+        features, features[:, 0] * features[:, 1] > 0, np.ones(len(features)), seed=0, members=2
+    )
 
 
 def test_a_network_learns_which_peaks_are_right(model: Model) -> None:
@@ -174,11 +176,11 @@ def test_what_nobody_said_is_worth_nothing(model: Model) -> None:
 
 def test_peaks_without_weight_teach_nothing() -> None:
     rng = np.random.default_rng(4)
-    said = rng.normal(size=(600, 2))
-    right = said[:, 0] > 0
-    weight = np.ones(len(said))
+    features = rng.normal(size=(600, 2))
+    right = features[:, 0] > 0
+    weight = np.ones(len(features))
     right[300:], weight[300:] = ~right[300:], 0.0
-    found = fit(said, right, weight, seed=0, members=2)(np.array([[1.5, 0.0], [-1.5, 0.0]]))
+    found = fit(features, right, weight, seed=0, members=2)(np.array([[1.5, 0.0], [-1.5, 0.0]]))
     assert found[0] > 0.9 > 0.1 > found[1]
 
 

@@ -5,10 +5,10 @@
 namespace rppg {
 namespace {
 
-// A mean colour below a tenth of a grey level is black: it has no relative change.
+// A mean colour below a tenth of a grey level is black and shows no relative change.
 constexpr double kBlack = 0.1 / 255.0;
-// Scaled colours outside these bounds start again: after hours in changing light the product of
-// all factors may be too large or too small for a number.
+// Scaled colours outside these bounds restart from the observed value. After hours of movement
+// through many kinds of light, the accumulated factor can become extremely small or large.
 constexpr double kLeastColour = 1e-6, kMostColour = 1e6;
 
 }  // namespace
@@ -70,7 +70,7 @@ Reading Stream::push(const FrameView& frame, const Box& box, double time, int tu
     begin(observed);
     restart(time, step == Resampler::Step::gap);
   } else if (step == Resampler::Step::next && box == box_ && turned == turned_) {
-    // After a hole, or in another box, the change is not reliable: the levels stay.
+    // Across a hole, or between two boxes, no change can be trusted: the levels stay.
     advance(previous, observed);
   }
   box_ = box;

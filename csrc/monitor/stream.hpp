@@ -1,4 +1,5 @@
-// One face over time: frame -> appearance -> motion -> student -> pulse -> reading.
+// The processing of one face over time: frame -> appearance -> motion -> student -> pulse ->
+// reading.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ namespace rppg {
 // Allocates nothing once it has seen the largest box.
 class Stream final : public FaceStream {
  public:
-  // A method that does not use the network needs the student for its kernels alone.
+  // A method that does not use the network uses only the kernels of the student.
   Stream(std::shared_ptr<const Student> student, const PulseOptions& options);
 
   // The network sees the face upright.
@@ -28,11 +29,11 @@ class Stream final : public FaceStream {
  private:
   // Begins another window at `start` (s).
   void restart(double start, bool after_gap);
-  // Makes the current appearance, of an upright face.
+  // Computes the current appearance, with the face upright.
   void see(const FrameView& frame, const Box& box, int turned);
-  // Starts the levels with what was observed.
+  // Sets the levels to the start values for an observation.
   void begin(const double* observed);
-  // Adds to the levels what has changed since the last frame.
+  // Adds the change since the last frame to the levels.
   void advance(const float* previous, const double* observed);
 
   std::shared_ptr<const Student> student_;
@@ -42,12 +43,12 @@ class Stream final : public FaceStream {
   std::uint64_t earlier_samples_ = 0;  // of the windows before this one
   Box box_{};
   int turned_ = 0;
-  // The signals that the window takes. The levels continue over jumps of the box or the picture:
-  // the level of the pulse is the sum of the predicted changes, those of brightness and colour are
-  // sums of differences, and the mean colours are scaled, because a pulse is a relative change.
+  // The window's input. Levels are continuous when the box or the picture jumps: the level of the
+  // pulse is the sum of the predicted changes, the levels of brightness and colour are sums of
+  // differences, and the mean colours are scaled, because a pulse is a relative change.
   double levels_[kSignals] = {};
   double observed_[kObserved] = {};  // of the newest appearance
-  double rest_ = 0;                  // output of the student for a face that does not change
+  double rest_ = 0;                  // the student's output for zero motion
   int current_ = 0;                  // which of the two appearances is the newest
   alignas(kAlignment) float appearance_[2][kPixels];
   alignas(kAlignment) float motion_[kPixels];

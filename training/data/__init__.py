@@ -1,1 +1,1 @@
-"""Data to learn from: the synthetic-video generator and its cache of clips."""
+"""Clips and recordings: store, read and prepare them, split them by person, put a pulse in."""

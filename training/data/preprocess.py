@@ -38,12 +38,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import rppg_fast as rf
-from training.command import command
 from training.data.clips import Clip, Clips, ClipWriter, Frames, as_stored
+from training.data.ground_truth import truth
 from training.data.recordings import LAYOUTS, Recording, TimedFrame, Trace, find
 from training.data.trajectories import Times
-from training.data.truth import truth
-from training.files import replace_file
+from training.support.command import command
+from training.support.files import replace_file
 
 BOX_SCALE = 1.6
 """The paper's factor on the face's box."""

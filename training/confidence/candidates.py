@@ -1,0 +1,418 @@
+"""Collect the spectral peaks that readings choose from, for clips with a known heart rate."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+import rppg_fast as rf
+from rppg_fast import _core
+from rppg_fast.reference import Reference
+from training.data.catalogue import person_of
+from training.data.clip_folder import ABOUT, TRUTH
+from training.data.clips import Clips
+from training.evaluate.estimators import MethodSource, NetworkSource
+from training.evaluate.windows import STEP, Floats, SignalStream
+from training.support.files import replace_file
+from training.synthetic.parameters import stream
+
+MOST = 8
+"""Largest number of candidates of a window; with any method, the engine tries at most as many."""
+
+OWN = 4.0
+"""Largest distance from a carrier's own rate at which a peak may be the carrier's pulse, bpm,"""
+
+OWN_SECONDS = 5.0
+"""and largest distance between the ends of the two windows, s."""
+
+_TOP = -0.01  # log10 of a height: the highest peak or a bin beside it
+
+VARIANTS = ("plain", "holes", "grey", "exposure")
+"""Changes that can be made to a video while it is read; see ``varied``."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The peaks of some windows.
+
+    Attributes
+    ----------
+    features : float64 (windows, MOST, items)
+        Features of each peak; NaN if a window has fewer peaks.
+    rate : float64 (windows, MOST)
+        Rate of the peak, bpm; NaN if there is none. The first peak is the highest of the spectrum
+        of the method's own pulse.
+    highest : bool (windows, MOST)
+        Whether the peak is the highest of its spectrum.
+    confidence : float64 (windows, MOST)
+        Confidence of the peak, computed by the engine with its present weights; 0 if there is no
+        peak.
+    ok : bool (windows,)
+        Whether the engine's reading is ok.
+    chosen : float64 (windows,)
+        Rate of the peak that the engine chooses, bpm.
+    true : float64 (windows,)
+        True rate, bpm; infinite if there is no pulse.
+    own : bool (windows, MOST)
+        Whether the peak may be the carrier's own pulse, see ``own_rates``. It is then unknown
+        whether the peak is right.
+    start, end : float64 (windows,)
+        Start and end of the window, s.
+    clip : int (windows,)
+        Number of the clip or video.
+    person : int (windows,)
+        Number of the person, the same in every set: clips of one person are never split between
+        fitting and testing.
+    """
+
+    features: Floats
+    rate: Floats
+    highest: NDArray[np.bool_]
+    confidence: Floats
+    ok: NDArray[np.bool_]
+    chosen: Floats
+    true: Floats
+    own: NDArray[np.bool_]
+    start: Floats
+    end: Floats
+    clip: NDArray[np.int64]
+    person: NDArray[np.int64]
+
+    @property
+    def error(self) -> Floats:
+        """Distance of each peak from the true rate, bpm, (windows, MOST); infinite if no pulse."""
+        return np.asarray(np.abs(self.rate - self.true[:, None]))
+
+    @property
+    def has_pulse(self) -> NDArray[np.bool_]:
+        """Whether the window has a pulse, (windows,)."""
+        return np.isfinite(self.true)
+
+    def where(self, inside: NDArray[np.bool_]) -> Candidates:
+        """Return the windows that a mask selects."""
+        return Candidates(*(getattr(self, field.name)[inside] for field in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Candidates]) -> Candidates:
+        """Join several sets; no clip is in two of them."""
+        values = {
+            field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)
+        }
+        first = np.cumsum([0, *(part.max(initial=-1) + 1 for part in values["clip"])])
+        values["clip"] = [part + start for part, start in zip(values["clip"], first)]
+        return cls(**{name: np.concatenate(part) for name, part in values.items()})
+
+
+def _number(name: str) -> int:
+    """Return a number that depends only on a name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
+
+
+class _Gatherer:
+    """Collects windows one by one."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[object, ...]] = []
+
+    def add(
+        self,
+        found: Sequence[_core.Candidate],
+        reading: rf.Reading,
+        true: float,
+        clip: int,
+        person: str,
+        own: Sequence[float] = (),
+    ) -> None:
+        """Add a window; the true rate, bpm, is infinite if there is no pulse."""
+        features = np.full((MOST, _core.PEAK_FEATURES), np.nan)
+        rate, sure, highest = np.full(MOST, np.nan), np.zeros(MOST), np.zeros(MOST, bool)
+        for i, (frequency, _, _, top, confidence, items) in enumerate(found[:MOST]):
+            features[i], rate[i], sure[i], highest[i] = items, 60.0 * frequency, confidence, top
+        ok = reading.status is rf.Status.OK
+        chosen = math.nan if reading.candidate_bpm is None else reading.candidate_bpm
+        owned = np.isclose(rate[:, None], np.array(own).reshape(1, -1), rtol=0, atol=OWN).any(
+            axis=1
+        )
+        where = reading.start_s, reading.end_s, clip, _number(person)
+        self._rows.append((features, rate, highest, sure, ok, chosen, true, owned, *where))
+
+    def gathered(self) -> Candidates:
+        """Return all windows; raise ``ValueError`` if there are none."""
+        if not self._rows:
+            raise ValueError("there is not one window to be read")
+        return Candidates(*map(np.array, zip(*self._rows)))
+
+
+def candidates_in_clips(
+    source: NetworkSource | MethodSource, clips: Clips, step: float = STEP
+) -> Candidates:
+    """Collect the peaks of windows of some clips.
+
+    Parameters
+    ----------
+    source
+        The network or method that measures the clips.
+    clips
+        Clips with or without a pulse.
+    step
+        Time between windows, s. The first window is the first one that the engine reads.
+    """
+    rows = _Gatherer()
+    for i, clip in enumerate(tqdm(clips.clips, clips.folder.name, unit="clip", leave=False)):
+        frames = clips[i]
+        one_face = np.ones(len(frames.times), np.int64)
+        taken = Signals(frames.times, source.signal(frames), one_face)
+        for reading, found in _windows(taken, source.method, step):
+            inside = (frames.times > reading.start_s) & (frames.times <= reading.time_s)
+            silent = clip.heart_rate is None
+            true = math.inf if silent else float(frames.heart_rate[inside].mean())
+            rows.add(found, reading, true, i, clip.subject)
+    return rows.gathered()
+
+
+@dataclass(frozen=True)
+class FilmedTruth:
+    """A video and its true heart rate.
+
+    Attributes
+    ----------
+    video : Path
+        The file.
+    person : str
+        Name of the person in the video.
+    truth : Path or None
+        ``ground_truth.txt`` in the layout of UBFC-rPPG; None if there is no pulse.
+    carrier : Path or None
+        The real video into which a pulse was put.
+    """
+
+    video: Path
+    person: str
+    truth: Path | None
+    carrier: Path | None = None
+
+
+@dataclass(frozen=True)
+class Signals:
+    """The signals of a video that a monitor passes to its windows, frame by frame.
+
+    Attributes
+    ----------
+    times : float64 (frames,)
+        Times of the frames with a face, s.
+    values : float64 (frames, ``_core.SIGNALS``)
+        Signals of each frame.
+    face : int64 (frames,)
+        Number of the face; a new number starts a new window.
+    """
+
+    times: Floats
+    values: Floats
+    face: NDArray[np.int64]
+
+    @classmethod
+    def record(cls, video: Path, variant: str, scale: float, seed: int = 0) -> Signals:
+        """Measure the signals of a video whose frames are changed by ``varied``."""
+        index = _number(f"{video.parent.name}/{video.name}")
+        monitor = rf.HeartRateMonitor(method="fusion", box_scale=scale)
+        times, values, face = [], [], []
+        for frame, time in varied(rf.VideoFile(str(video)), variant, seed, index):
+            try:
+                reading = monitor.push(frame, time)
+            except rf.TimeError:  # a frame whose time is not later than the last one's
+                continue
+            if reading.status is not rf.Status.NO_FACE:
+                times.append(time)
+                values.append(monitor.signals)
+                face.append(monitor.face)
+        return cls(
+            np.array(times), np.array(values).reshape(-1, _core.SIGNALS), np.array(face, np.int64)
+        )
+
+    @classmethod
+    def cached(cls, cache: Path, video: Path, variant: str, scale: float, seed: int = 0) -> Signals:
+        """Return the signals from a cache folder; if they are missing, record and store them."""
+        key = f"{video.resolve()} {variant} {scale:g} {seed}"
+        path = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
+        if path.is_file():
+            with np.load(path) as kept:
+                return cls(kept["times"], kept["values"], kept["face"])
+        found = cls.record(video, variant, scale, seed)
+        cache.mkdir(parents=True, exist_ok=True)
+        with io.BytesIO() as file:
+            np.savez(file, times=found.times, values=found.values, face=found.face)
+            replace_file(path, file.getvalue())
+        return found
+
+
+def candidates_in_videos(
+    videos: Sequence[FilmedTruth],
+    method: str,
+    variant: str,
+    scale: float,
+    cache: Path,
+    step: float = STEP,
+) -> Candidates:
+    """Collect the peaks of windows of whole videos, measured as in ``rppg_fast.measure``.
+
+    Parameters
+    ----------
+    videos
+        The videos.
+    method
+        One of ``rppg_fast.monitor.METHODS``.
+    variant
+        One of ``VARIANTS``: the change that is made to the frames.
+    scale
+        Scale of the measured box relative to the face.
+    cache
+        Folder for the signals of the videos, which all methods share.
+    step
+        Time between windows, s.
+    """
+    rows = _Gatherer()
+    for i, video in enumerate(tqdm(videos, f"{method} {variant}", unit="video", leave=False)):
+        truth = None if video.truth is None else Reference.read(video.truth)
+        own = [] if video.carrier is None else own_rates(video.carrier, scale, cache)
+        taken = Signals.cached(cache, video.video, variant, scale)
+        for reading, found in _windows(taken, method, step):
+            true = math.inf
+            if truth is not None:
+                true = truth.mean_heart_rate(reading.start_s, reading.end_s)
+            now = [rate for end, rate in own if abs(end - reading.end_s) <= OWN_SECONDS]
+            rows.add(found, reading, true, i, video.person, now)
+    return rows.gathered()
+
+
+def _windows(
+    taken: Signals, method: str, step: float
+) -> Iterator[tuple[rf.Reading, list[_core.Candidate]]]:
+    """Yield the reading of every window, and the peaks from which it was chosen."""
+    signals = SignalStream(method)
+    due, face = -math.inf, 0
+    for time, values, number in zip(taken.times, taken.values, taken.face):
+        if number != face:
+            signals, face = SignalStream(method), number
+        signals.take(values, time)
+        if time < due:
+            continue
+        reading = signals.read(time)
+        if reading.status in (rf.Status.OK, rf.Status.LOW_SIGNAL):
+            due = time + step
+            yield reading, signals.candidates()
+
+
+def own_rates(carrier: Path, scale: float, cache: Path) -> list[tuple[float, float]]:
+    """Return the rates of pulses that a carrier may have itself.
+
+    If the highest peaks of the network and of a colour method agree in a window of the unchanged
+    carrier, this may be the pulse of the person. A peak at that rate is then not known to be wrong.
+
+    Returns
+    -------
+    list of (float, float)
+        End of the window, s, and rate, bpm.
+    """
+    found = []
+    taken = Signals.cached(cache, carrier, "plain", scale)
+    for reading, peaks in _windows(taken, "fusion", STEP):
+        for frequency, _, _, _, _, features in peaks:
+            network = features[_core.PEAK_HEIGHT] > _TOP
+            colour = max(features[_core.PEAK_CHROM_HEIGHT], features[_core.PEAK_POS_HEIGHT])
+            if network and colour > _TOP:
+                found.append((reading.end_s, 60.0 * frequency))
+    return found
+
+
+def varied(
+    frames: Iterable[tuple[NDArray[np.uint8], float]], variant: str, seed: int, index: int
+) -> Iterator[tuple[NDArray[np.uint8], float]]:
+    """Change the frames of a video as difficult conditions of a camera do.
+
+    Parameters
+    ----------
+    frames
+        uint8 (H, W, 3) BGR with their times, s.
+    variant
+        "plain": no change. "holes": about every 8 s, 0.6 to 1.9 s of frames are lost. "grey": no
+        colour. "exposure": the brightness changes slowly, by 5 to 10 % at 0.3 to 0.5 Hz.
+    seed, index
+        Seed of the random numbers, and number of the video.
+
+    Raises
+    ------
+    ValueError
+        If there is no such variant.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f"variant must be one of {list(VARIANTS)}, got {variant!r}")
+    random = stream(seed, index, f"variant.{variant}")
+    depth, speed, phase = random.uniform([0.05, 0.3, 0.0], [0.10, 0.5, 2 * np.pi])
+    begin = random.uniform(1.0, 6.0)
+    end = begin + random.uniform(0.6, 1.9)
+    first = None
+    for frame, time in frames:
+        first = time if first is None else first
+        at = time - first
+        if variant == "holes":
+            while at >= end:
+                begin = end + random.uniform(4.0, 10.0)
+                end = begin + random.uniform(0.6, 1.9)
+            if begin <= at < end:
+                continue
+        elif variant == "grey":
+            grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+            frame = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
+        elif variant == "exposure":
+            gain = 1 - depth + depth * np.sin(2 * np.pi * speed * at + phase)
+            noise = random.random(frame.shape, np.float32)  # dither: rounding has no bias
+            frame = np.asarray(np.clip(frame * np.float32(gain) + noise, 0, 255), np.uint8)
+        yield frame, time
+
+
+def filmed_truths(folder: Path, carriers: Path | None = None) -> list[FilmedTruth]:
+    """List the clips that ``training.data.inject`` made in a folder, with their persons.
+
+    Clips without an added pulse are left out if their carrier seems to have a pulse of its own.
+
+    Parameters
+    ----------
+    folder
+        Contains a folder for each clip.
+    carriers
+        Folder of the real videos from which the clips were made.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder contains no such clip.
+    """
+    found = []
+    for path in sorted(folder.glob(f"*/{ABOUT}")):
+        about = json.loads(path.read_text(encoding="utf-8"))
+        truth = path.parent / TRUTH
+        alive = not about["made_from"].get("variant", "").startswith("photo")
+        if not truth.is_file() and alive and about["carrier"]["own_rate_bpm"] is not None:
+            continue
+        person = person_of(about["carrier"]["file"])
+        video = path.parent / about["video"]
+        carrier = None if carriers is None else carriers / about["carrier"]["file"]
+        found.append(FilmedTruth(video, person, truth if truth.is_file() else None, carrier))
+    if not found:
+        raise FileNotFoundError(f"{folder}: holds no clip made by training.data.inject")
+    return found
+
+
+def variants_of(videos: Sequence[FilmedTruth]) -> tuple[str, ...]:
+    """Return the variants for a folder's videos; only "plain" if none of them has a pulse."""
+    return VARIANTS[:1] if all(video.truth is None for video in videos) else VARIANTS

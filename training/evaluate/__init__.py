@@ -1,0 +1,1 @@
+"""Evaluate heart rates of recordings: measures, tables, figures, and the scoreboard."""

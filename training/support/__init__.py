@@ -1,0 +1,1 @@
+"""Helpers of all training commands: errors, files, several processes."""

@@ -1,0 +1,1 @@
+"""Train networks: the training loop, its batches and its commands."""
