@@ -90,12 +90,14 @@ class OneFace:
         if self.box is not None and frame.shape[:2] != self.size:
             self._lose()
         was_there = self.box is not None
+        before = self.time
         if was_there:
             reading = self._measure(frame, time)
-            if time <= self.time:
+            if time <= before:
                 self.tracking.native.restart(time)
         elif self.clock.push(time) == GAP:
             self.tracking.native.restart(time)
+        self.time, self.size = time, frame.shape[:2]
         if not was_there or time >= self.tracking.native.due:
             self._track(frame, time)
         if self.box is None:
@@ -107,7 +109,6 @@ class OneFace:
             status = STATUSES.index(reading.status)
             if self.patience.is_over(time, status, reading.confidence or 0.0):
                 self.tracking.native.pass_over(self.face)
-        self.time, self.size = time, frame.shape[:2]
         return reading
 
     def _measure(self, frame: Frame, time: float) -> rf.Reading:

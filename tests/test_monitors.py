@@ -358,6 +358,27 @@ def test_a_face_that_enters_takes_no_window() -> None:
     assert all(1 in readings for _, readings in seen)
 
 
+@pytest.mark.parametrize("kind", [rf.HeartRateMonitor, rf.FacesMonitor])
+def test_no_time_counts_twice_where_a_face_is_lost(
+    kind: type[rf.HeartRateMonitor] | type[rf.FacesMonitor],
+) -> None:
+    """The frame in which the face is lost has been measured: the next one must be later."""
+    detector = Shown()
+    monitor = kind(detector=detector, settings=SETTINGS, method="student")
+    lost = None
+    for moment, frame in frames(alone_away(2.0)):
+        detector.faces = moment.faces
+        monitor.push(frame, moment.time)
+        is_there = monitor.monitors if isinstance(monitor, rf.FacesMonitor) else monitor.box
+        if moment.time > 5.0 and not is_there:
+            lost = moment.time
+            break
+    assert lost is not None
+    with pytest.raises(rf.TimeError):
+        monitor.push(frame, lost - 0.4 / FPS)
+    monitor.push(frame, lost + 0.1 / FPS)
+
+
 # --- detectors that fail ---
 
 

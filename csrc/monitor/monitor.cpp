@@ -80,9 +80,9 @@ void Monitor::push(const FrameView& frame, double time) {
   else
     measure_one(frame, time, reshaped);
   count_steps(time);
-  track(frame, time);
   time_ = time;
   shape_ = shape;
+  track(frame, time);
   for (MonitoredFace& face : faces_) face.seen = time;
   if (follows() && !options_.several && !faces_.empty() &&
       patience_.is_over(time, faces_.front().reading))
