@@ -175,6 +175,19 @@ def test_json_of_all_faces_has_an_object_for_each(
     assert "face" not in one
 
 
+def test_peaks_are_those_that_are_tried(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a confidence that no peak reaches, the last one that was tried is the candidate."""
+    name = str(folder / "skin.avi")
+    arguments = ["measure", name, "--box", BOX_TEXT, "--min-confidence", "1", "--json", "-"]
+    for peaks in (1, 8):
+        assert main([*arguments, "--peaks", str(peaks)]) == NO_HEART_RATE
+        (found,) = json.loads(capsys.readouterr().out)
+        expected = rf.measure(name, box=BOX, min_confidence=1.0, peaks=peaks)
+        assert found["windows"] == [window.to_dict() for window in expected.windows]
+    assert main([*arguments, "--peaks", "9"]) == BAD_INPUT
+    assert "number of peaks must be from 1 to 8" in capsys.readouterr().err
+
+
 def test_json_holds_every_good_video_and_nothing_is_lost_to_a_bad_one(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -140,7 +140,7 @@ int rppg_monitor_turned(const rppg_monitor* monitor) {
 }
 
 void rppg_monitor_reset(rppg_monitor* monitor) {
-  if (monitor && monitor->monitor) monitor->monitor->reset();
+  if (monitor && monitor->monitor) (*monitor->monitor).reset();
 }
 
 int rppg_monitor_pulse(rppg_monitor* monitor, double* values, size_t capacity, size_t* count,

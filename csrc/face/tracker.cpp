@@ -155,9 +155,7 @@ int FaceTracker::wanted_turned() const {
 }
 
 // Rotation, degrees, of the faces that may replace a face that yields: first its own, then upright.
-int FaceTracker::yields_to(const Track& track) const {
-  return track.yields > 1 ? track.face.turned : 0;
-}
+int FaceTracker::yields_to(const Track& track) { return track.yields > 1 ? track.face.turned : 0; }
 
 // Next of the rotations other than the usual one, degrees. Upright comes first, upside down last.
 int FaceTracker::next_turned() {
@@ -204,7 +202,7 @@ void FaceTracker::update_target(const std::optional<Sight>& sight) {
 
 // Begins to compare the rotations of a face. Another rotation needs at least the probability
 // `least`.
-void FaceTracker::start_comparison(Track& track, double least) {
+void FaceTracker::start_comparison(Track& track, double least) const {
   if (!by_rotation_ || track.comparison || time_ < track.next_comparison) return;
   track.comparison = Comparison{least, 0, std::nullopt};
   track.next_comparison = time_ + kCompareInterval;
@@ -212,6 +210,7 @@ void FaceTracker::start_comparison(Track& track, double least) {
 
 void FaceTracker::update_comparison(const std::optional<Face>& face) {
   Track& track = tracks_[target_];
+  if (!track.comparison) return;  // the last task was another one
   Comparison& comparison = *track.comparison;
   const bool is_own = comparison.next == 0;
   const bool is_there = face && is_inside(*face) && nearest_track(*face) == target_;
@@ -240,7 +239,8 @@ void FaceTracker::update_comparison(const std::optional<Face>& face) {
 Face FaceTracker::target() const {
   const Track& track = tracks_[target_];
   Face face = track.missed ? track.face : expected_face(track);
-  if (task_ == Task::compare) face.turned = (face.turned + track.comparison->next) % 360;
+  if (task_ == Task::compare && track.comparison)
+    face.turned = (face.turned + track.comparison->next) % 360;
   return face;
 }
 
@@ -266,7 +266,7 @@ void FaceTracker::update_track(Track& track, const Face& face, double step) {
 }
 
 // The detected face, whose size is kept within the bounds that the cascade sets.
-Face FaceTracker::bounded(Track& track, const Sight& sight) {
+Face FaceTracker::bounded(Track& track, const Sight& sight) const {
   const Face& face = sight.face;
   if (sight.by_cascade) {
     track.cascade_side = face.side();

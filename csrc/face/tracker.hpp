@@ -161,14 +161,14 @@ class FaceTracker {
   double search_due() const;
   double turned_search_due() const;
   int wanted_turned() const;
-  int yields_to(const Track& track) const;
+  static int yields_to(const Track& track);
   int next_turned();
-  void start_comparison(Track& track, double least);
+  void start_comparison(Track& track, double least) const;
   bool is_searched(const Track& track) const;
   bool is_sure(const Face& face) const;
   Face expected_face(const Track& track) const;
   void update_track(Track& track, const Face& face, double step);
-  Face bounded(Track& track, const Sight& sight);
+  Face bounded(Track& track, const Sight& sight) const;
   void match_tracks(const std::vector<Face>& faces);
   std::vector<Face> new_faces(const std::vector<Face>& faces) const;
   Track* next_to_yield();

@@ -32,8 +32,8 @@ Monitor::Monitor(const PulseOptions& pulse, MakeStream make_stream,
       detector_(std::move(detector)),
       clock_(pulse.max_gap),
       patience_(pulse.window) {
-  tracker_.emplace(options.box_scale, options.several ? options.most : 1, options.follow,
-                   detector_->searches_by_rotation());
+  tracker_ = std::make_unique<FaceTracker>(options.box_scale, options.several ? options.most : 1,
+                                           options.follow, detector_->searches_by_rotation());
   MonitoredFace first = new_face(0);  // checks the options where there are several
   if (!options_.several) away_.push_back(std::move(first));
 }
@@ -52,7 +52,7 @@ void Monitor::reset() {
   for (MonitoredFace& face : away_) faces_.push_back(std::move(face));
   away_.clear();
   for (MonitoredFace& face : faces_) {
-    face.stream->reset();
+    (*face.stream).reset();
     face.id = 0;
     face.turned = 0;
     face.seen = -std::numeric_limits<double>::infinity();
@@ -64,7 +64,7 @@ void Monitor::reset() {
     away_.swap(faces_);
   clock_.reset();
   patience_.restart();
-  if (tracker_) tracker_->reset();
+  if (tracker_) (*tracker_).reset();
   time_ = -std::numeric_limits<double>::infinity();
   shape_.reset();
   long_steps_ = 0;
@@ -90,13 +90,15 @@ void Monitor::push(const FrameView& frame, double time) {
 }
 
 void Monitor::check_shape(const Shape& shape) const {
-  if (!shape_ || *shape_ == shape || faces_.empty() || follows()) return;
+  if (!shape_) return;
+  const Shape before = *shape_;
+  if (before == shape || faces_.empty() || follows()) return;
   const auto text = [](const Shape& one) {
     return "(" + std::to_string(one.height) + ", " + std::to_string(one.width) + ")";
   };
   throw std::invalid_argument("frame has the shape " + text(shape) +
                               (shape.grey ? " and is grey" : "") + ", those before had " +
-                              text(*shape_) + (shape_->grey ? " and were grey" : "") +
+                              text(before) + (before.grey ? " and were grey" : "") +
                               ": the box is not the same place in it; reset() starts anew");
 }
 
@@ -116,7 +118,7 @@ void Monitor::measure_several(const FrameView& frame, double time, bool reshaped
   if (clock_.push(time) == Clock::Step::gap && time <= time_) {
     tracker_->restart(time);
     away_.clear();
-    for (MonitoredFace& face : faces_) face.stream->reset();
+    for (MonitoredFace& face : faces_) (*face.stream).reset();
   }
   if (reshaped) {
     faces_.clear();
@@ -172,7 +174,7 @@ MonitoredFace Monitor::take_window(std::int64_t id, double time) {
     MonitoredFace only = std::move(away_.front());
     away_.clear();
     if (only.id != id || !is_waiting(only)) {
-      only.stream->reset();
+      (*only.stream).reset();
       patience_.restart();
     }
     return only;

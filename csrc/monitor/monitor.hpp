@@ -127,7 +127,7 @@ class Monitor {
   double max_gap_;
   MakeStream make_stream_;
   std::shared_ptr<Detector> detector_;
-  std::optional<FaceTracker> tracker_;  // none for a fixed box
+  std::unique_ptr<FaceTracker> tracker_;  // none for a fixed box
   std::optional<Box> fixed_box_;
   Clock clock_;        // of several faces; of one face, for the frames without it
   Patience patience_;  // with the one face

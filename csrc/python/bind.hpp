@@ -54,10 +54,10 @@ void bind_classical(pybind11::module_& module);
 void bind_frame(pybind11::module_& module);
 
 // bind_face.cpp
-// Tells a detector that is written in Python which object the next frame is; None to forget it.
+// Sets the object that a detector written in Python gets as the next frame; None removes it.
 void show_frame(Detector& detector, const pybind11::object& frame);
 
-// Does so as long as it lives.
+// Sets the object for the lifetime of this one.
 class ShownFrame {
  public:
   ShownFrame(Detector& detector, const pybind11::object& frame) : detector_(detector) {

@@ -1,4 +1,5 @@
-// The face detector for Python: argument checks, release of the GIL, no arithmetic.
+// Face detection and tracking for Python: checks arguments and releases the GIL. It does no
+// arithmetic.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -19,7 +20,7 @@ namespace {
 
 using Float4 = py::array_t<float, py::array::c_style | py::array::forcecast>;
 using Edges64 = std::array<double, 4>;              // x0, y0, x1, y1
-using Probable = std::tuple<Edges64, double, int>;  // and the probability, and how it is turned
+using Probable = std::tuple<Edges64, double, int>;  // edges, probability, rotation in degrees
 
 Face face_of(const Edges64& box, int turned = 0) {
   return {box[0], box[1], box[2], box[3], 1.0, {}, turned};
@@ -58,7 +59,7 @@ class DetectorHandle {
       : detector_(std::move(networks), {min_face_size, thresholds, factor},
                   select_kernels(backend.c_str())) {}
 
-  // What `use` finds in a frame, while Python does something else.
+  // The result of `use` for a frame. The GIL is released meanwhile.
   template <typename Use>
   auto ask(const py::object& frame, Use&& use) {
     const FrameView view = view_frame(frame);
@@ -67,7 +68,7 @@ class DetectorHandle {
     return use(view);
   }
 
-  // The detector for one call of C++, which holds no lock of Python.
+  // The result of `use` for a caller that does not hold the GIL.
   template <typename Use>
   auto use(Use&& use) {
     const BusyMark mark(busy_, "detector");
@@ -122,7 +123,7 @@ class DetectorHandle {
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
 
-// The detector of an MTCNN of Python, which is made when it is first needed.
+// The native detector of a Python MTCNN object. It is made at the first use.
 class MtcnnDetector final : public Detector {
  public:
   explicit MtcnnDetector(py::function make) : make_(std::move(make)) {}
@@ -154,7 +155,7 @@ class MtcnnDetector final : public Detector {
   std::shared_ptr<DetectorHandle> native_;
 };
 
-// A function of Python that maps a frame to its faces.
+// A detector that calls a Python function, which maps a frame to its faces.
 class PythonDetector final : public WholeFrameDetector {
  public:
   explicit PythonDetector(py::function find) : find_(std::move(find)) {}

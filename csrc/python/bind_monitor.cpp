@@ -1,4 +1,4 @@
-// The monitor for Python: argument checks, release of the GIL, no arithmetic.
+// The monitor for Python: checks arguments and releases the GIL. It does no arithmetic.
 #include <pybind11/gil_safe_call_once.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -20,7 +20,7 @@ namespace py = pybind11;
 namespace rppg {
 namespace {
 
-// A function or class of the package, imported once.
+// The class rppg_fast.reading.Box.
 const py::object& box_type() {
   PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object> type;
   return type
@@ -29,7 +29,8 @@ const py::object& box_type() {
       .get_stored();
 }
 
-// The frame, or the error of rppg_fast.face.check_frame, which tells more of what is wrong.
+// The view of a frame. For a wrong frame rppg_fast.face.check_frame raises its error, which is more
+// detailed.
 FrameView checked_view(const py::object& frame, const std::string& color) {
   try {
     return view_frame(frame, color);
@@ -44,7 +45,7 @@ Monitor::MakeStream stream_maker(std::shared_ptr<const Student> student,
   return [student = std::move(student), pulse] { return std::make_unique<Stream>(student, pulse); };
 }
 
-// A face as Python sees it between two frames.
+// The state of a face after the newest frame, as Python sees it.
 struct ShownFace {
   std::int64_t id;
   Box sides;
@@ -98,7 +99,7 @@ class MonitorHandle {
     show_faces();
   }
 
-  // What the newest frame left, for any thread: without the mark.
+  // The state after the newest frame. Any thread may ask for it, so BusyMark is not needed.
   std::vector<std::int64_t> faces() const {
     std::vector<std::int64_t> ids;
     for (const ShownFace& face : shown_) ids.push_back(face.id);
@@ -148,7 +149,7 @@ class MonitorHandle {
   }
 
  private:
-  // Brings what Python sees in line with the monitor, also after an error.
+  // Updates the state that Python sees at the end of a push, also after an error.
   class Shower {
    public:
     explicit Shower(MonitorHandle& handle) : handle_(handle) {}
