@@ -32,7 +32,7 @@ from rppg_fast._core import (
 from rppg_fast.face import MTCNN, Face, FaceDetector, face_box, largest_face
 from rppg_fast.faces import FacesMonitor
 from rppg_fast.measure import MeasurementInterrupted, measure, measure_frames
-from rppg_fast.monitor import HeartRateMonitor
+from rppg_fast.monitor import HeartRateMonitor, MeasuredFace
 from rppg_fast.pulse import PulseSettings, Spectrum, spectrum
 from rppg_fast.reading import Box, Measurement, Reading, Status
 from rppg_fast.sources import Source, VideoError, open_source
@@ -50,6 +50,7 @@ __all__ = [
     "FaceDetector",
     "FacesMonitor",
     "HeartRateMonitor",
+    "MeasuredFace",
     "Measurement",
     "MeasurementInterrupted",
     "PulseSettings",

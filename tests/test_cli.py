@@ -489,15 +489,15 @@ def test_any_options_give_json_or_one_line_that_says_why(
 
 READING = st.builds(
     rf.Reading,
-    time=st.floats(allow_nan=False, allow_infinity=False),
+    time_s=st.floats(allow_nan=False, allow_infinity=False),
     status=st.sampled_from(rf.Status),
-    heart_rate=st.none() | st.floats(1.0, 300.0),
+    heart_rate_bpm=st.none() | st.floats(1.0, 300.0),
     snr_db=st.none() | st.floats(-60.0, 60.0),
     confidence=st.none() | st.floats(0.0, 1.0),
-    start=st.floats(-1e9, 1e9),
-    end=st.floats(-1e9, 1e9),
+    start_s=st.floats(-1e9, 1e9),
+    end_s=st.floats(-1e9, 1e9),
     coverage=st.floats(0.0, 1.0),
-    candidate=st.none() | st.floats(1.0, 300.0),
+    candidate_bpm=st.none() | st.floats(1.0, 300.0),
     source=st.none() | st.sampled_from(["student", "pos", "chrom"]),
 )
 
