@@ -171,7 +171,8 @@ class HeartRateMonitor(MeasuredFace):
     lies on its side or upside down, for example because the phone was held sideways, is found about
     a second later than an upright one.
 
-    A monitor belongs to one thread at a time; separate monitors run in parallel.
+    The box, how the face in it is turned, and the pulse are those of ``MeasuredFace``. A monitor
+    belongs to one thread at a time; separate monitors run in parallel.
 
     Parameters
     ----------
