@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import rppg_fast as rf
 from bench.conftest import BOX
 from bench.peers import Run, peer_student
+from bench.teacher import onnx_run, our_teacher, steps, torch_run, torch_teacher
 from rppg_fast import _core
 
 Frame = NDArray[np.uint8]
@@ -134,6 +135,19 @@ def test_batch(
     found = benchmark.pedantic(network, args=(motion,), rounds=10, warmup_rounds=1)
     expected = peer_student("PyTorch eager", torch_student)(motion)
     np.testing.assert_allclose(found, expected, atol=change_tolerance(who))
+
+
+@pytest.mark.benchmark(group="teacher: one frame")
+@pytest.mark.parametrize("who", [*rf.backends(), "PyTorch eager", "ONNX Runtime"])
+def test_teacher(benchmark: Any, who: str) -> None:
+    if who == "ONNX Runtime":
+        pytest.importorskip("onnxruntime")
+    network = torch_teacher()
+    peers = {"PyTorch eager": torch_run, "ONNX Runtime": onnx_run}
+    run = peers[who](network) if who in peers else our_teacher(network, who)
+    found = benchmark.pedantic(run, args=steps(1), rounds=300, warmup_rounds=20)
+    expected = torch_run(network)(*steps(1))
+    np.testing.assert_allclose(found, expected, atol=CHANGE_TOLERANCE)
 
 
 @pytest.mark.benchmark(group="spectrum: 300 samples to a heart rate")

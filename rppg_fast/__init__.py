@@ -37,6 +37,7 @@ from rppg_fast.pulse import PulseSettings, Spectrum, spectrum
 from rppg_fast.reading import Box, Measurement, Reading, Status
 from rppg_fast.sources import Source, VideoError, open_source
 from rppg_fast.student import Student
+from rppg_fast.teacher import Teacher
 from rppg_fast.video import VideoFile
 from rppg_fast.yuv import YuvFrame
 
@@ -60,6 +61,7 @@ __all__ = [
     "Spectrum",
     "Status",
     "Student",
+    "Teacher",
     "TimeError",
     "VideoError",
     "VideoFile",

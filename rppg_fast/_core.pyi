@@ -146,7 +146,10 @@ def observe(appearance: NDArray[np.float32]) -> NDArray[np.float64]:
         If ``appearance`` is not a float32 array of shape (3, 36, 36).
     """
 
-class Student:
+class Network:
+    """The base class of ``Student`` and ``Teacher``."""
+
+class Student(Network):
     def __init__(self, data: bytes, source: str, backend: str = "auto") -> None: ...
     @overload
     def __call__(
@@ -186,6 +189,40 @@ class Student:
     def __call__(
         self, motion: object, threads: int = 1, *, out: _Array, stream: int = 0
     ) -> _Array: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def metadata(self) -> dict[str, str]: ...
+
+class Teacher(Network):
+    def __init__(self, data: bytes, source: str, backend: str = "auto") -> None: ...
+    def __call__(
+        self, motion: NDArray[np.float32], appearance: NDArray[np.float32], threads: int = 1
+    ) -> NDArray[np.float32]:
+        """Return the change of the pulse over each frame step.
+
+        Parameters
+        ----------
+        motion
+            float32 of shape (N, 3, 36, 36), as ``rppg_fast.motion`` returns it.
+        appearance
+            float32 of shape (N, 3, 36, 36), red, green and blue from 0 to 1: the earlier frame of
+            each step, as ``rppg_fast.appearance`` returns it.
+        threads
+            Number of processor threads that share the steps.
+
+        Returns
+        -------
+        ndarray
+            float32 of shape (N,), in standard deviations of the training label.
+
+        Raises
+        ------
+        TypeError
+            If an argument is not a NumPy array.
+        ValueError
+            If an array has another dtype or shape, or ``threads`` is less than 1.
+        """
     @property
     def backend(self) -> str: ...
     @property
@@ -481,7 +518,7 @@ class Monitor:
 
     def __init__(
         self,
-        student: Student,
+        network: Network,
         pulse: PulseOptions,
         detector: Detector,
         *,
@@ -493,7 +530,7 @@ class Monitor:
     ) -> None: ...
     @staticmethod
     def of_box(
-        student: Student, pulse: PulseOptions, box: Iterable[int], color: str = "bgr"
+        network: Network, pulse: PulseOptions, box: Iterable[int], color: str = "bgr"
     ) -> Monitor:
         """Return a monitor of a fixed box."""
     def push(self, frame: AnyFrame, time: float) -> Reading:
@@ -790,7 +827,7 @@ class PulseWindow:
 class Stream:
     """One face over time. The methods that ``PulseWindow`` has, too, are those of its window."""
 
-    def __init__(self, student: Student, options: PulseOptions) -> None: ...
+    def __init__(self, network: Network, options: PulseOptions) -> None: ...
     def push(
         self,
         frame: AnyFrame,

@@ -362,7 +362,7 @@ def test_results_are_whole_after_every_video_and_replace_old_ones_at_once(
             raise KeyboardInterrupt
         return rf.measure(video, box=BOX)
 
-    monkeypatch.setattr("rppg_fast.cli.measure", watched)
+    monkeypatch.setattr("rppg_fast.cli.measure.measure", watched)
     names = [str(folder / "still.avi")] * 3
     assert main(["measure", *names, "--json", str(target)]) == INTERRUPTED
     assert seen[0] == "what was there"

@@ -1,4 +1,4 @@
-"""What the windows of a recording say together, by made-up readings."""
+"""The summary of a recording from its windows, with made-up readings."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from rppg_fast import _core
 from rppg_fast.reading import STATUSES
 
 STEP, MAX_GAP, LEAST = 1.0, 2.0, 0.75
-# A hundredth of what a heart's rate varies by from beat to beat.
+# A hundredth of the variation of a heart's rate from beat to beat.
 RATE_TOLERANCE_BPM = 0.05
-# Windows of noise whose rates are near by chance join a track, where they weigh little.
+# Windows of noise whose rates are close by chance join a track, with a small weight.
 CHANCE_TOLERANCE_BPM = 2.0
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 @dataclass
 class Summary:
-    """What the native recording says, by name."""
+    """The results of the native summary, by name."""
 
     status: rf.Status
     heart_rate: float
@@ -44,7 +44,7 @@ def summed_up(
     coverage: float = 1.0,
     least: float = LEAST,
 ) -> Summary:
-    """Sum up a recording with a window every second."""
+    """Summarise a recording with a window every second."""
     recording = _core.RecordingSummary(STEP, MAX_GAP, least)
     for i, (rate, confidence) in enumerate(zip(rates, confidences)):
         status = rf.Status.OK if confidence >= LEAST else rf.Status.LOW_SIGNAL
@@ -57,13 +57,13 @@ def summed_up(
 
 
 def wrong_windows(count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Rates all over the band with the confidence of noise."""
+    """Return rates from the whole band, with the confidence of noise."""
     return rng.uniform(45.0, 230.0, count), rng.uniform(0.0, 0.4, count)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_nineteen_of_forty_one_windows_that_agree_are_a_heart_rate(seed: int) -> None:
-    """What lies between them is wrong: a hand before the face, a turn of the head."""
+    """The windows between them are wrong: a hand before the face, or a turned head."""
     rng = np.random.default_rng(seed)
     rates, sure = wrong_windows(41, rng)
     right = rng.choice(41, 19, replace=False)
@@ -92,12 +92,12 @@ def test_windows_that_agree_are_more_together_than_each_alone() -> None:
 
 
 def test_windows_that_disagree_are_less_than_their_confidence() -> None:
-    """Half of them say 64, half 128: whichever it is, the other half speaks against it."""
+    """Half of the windows have 64 bpm and half 128 bpm, so each half contradicts the other."""
     rates = [64.0, 128.0] * 20
     torn, whole = summed_up(rates, [0.8] * 40), summed_up([64.0] * 40, [0.8] * 40)
     assert torn.coverage == 0.5
     assert torn.confidence < whole.confidence
-    if torn.status is rf.Status.OK:  # never the mean of both
+    if torn.status is rf.Status.OK:  # the mean of both would be wrong
         assert min(abs(torn.heart_rate - 64.0), abs(torn.heart_rate - 128.0)) < RATE_TOLERANCE_BPM
 
 
@@ -123,14 +123,14 @@ def test_sure_windows_weigh_more_and_so_do_full_ones() -> None:
 
 
 def test_a_window_that_grows_counts_once_in_the_mean() -> None:
-    """All that the shorter ones saw is in the last one, which says it best."""
+    """The last window contains the shorter ones and gives the best rate."""
     recording = _core.RecordingSummary(STEP, MAX_GAP, 0.0)
     ok = STATUSES.index(rf.Status.OK)
     for end, rate in ((5.0, 66.0), (6.0, 68.0), (7.0, 70.0), (8.0, 72.0)):
         recording.push(end, ok, 3.0, 0.9, max(0.0, end - 7.0), end, end / 7.0, rate)
     found = recording.summary()
     assert found[1] == pytest.approx((70 * 1.0 + 72 * 8 / 7) / (15 / 7), abs=RATE_TOLERANCE_BPM)
-    assert found[4] == 1.0  # all of them agree
+    assert found[4] == 1.0  # all windows agree
 
 
 def test_an_outlier_of_high_confidence_does_not_bend_the_track() -> None:

@@ -1,6 +1,6 @@
-"""What is known of a peak, by the regions and by CHROM and POS, and how sure a reading is.
+"""The features of a peak, from the regions and from CHROM and POS, and the confidence of a reading.
 
-Against NumPy and SciPy.
+The references are NumPy and SciPy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOW, HIGH, ORDER = 0.7, 4.0, 1
 COARSE, RENEWAL = 2, 3
 HEADER = Path(__file__).parents[1] / "csrc" / "reading" / "confidence_weights.hpp"
 
-# The engine keeps regions as float32: 6e-8 of brightness 1, where rhythms are 1e-3.
+# The engine stores regions as float32: an error of 6e-8 for brightness 1; rhythms are about 1e-3.
 FLOAT_TOLERANCE = 2e-3
 OBSERVED_TOLERANCE = 1e-6
 SNR_TOLERANCE_DB = 1e-6
@@ -63,7 +63,7 @@ def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
 
 
 def snr_by_numpy(signal: Floats, frequency: float) -> float:
-    """SNR of sums of two samples at a frequency, dB; the transform is as long as the engine's."""
+    """Return the SNR of sums of two samples at a frequency, dB, with the engine's length."""
     sums = signal[: len(signal) // 2 * 2].reshape(-1, 2).sum(axis=1)
     count, length = len(sums), 512
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(count) + 0.5) / count)
@@ -75,7 +75,7 @@ def snr_by_numpy(signal: Floats, frequency: float) -> float:
 
 
 def stand_by_numpy(pulse: Floats, frequency: float) -> list[float]:
-    """Height, clearance and rival of a peak."""
+    """Return height, clearance and rival of a peak."""
     count = len(pulse)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(count) + 0.5) / count)
     f = np.arange(2049) * RATE / 4096
@@ -94,15 +94,15 @@ def stand_by_numpy(pulse: Floats, frequency: float) -> list[float]:
 
 
 def opinion_by_scipy(colours: Floats, method: str, frequency: float) -> list[float]:
-    """SNR and height of a frequency in the pulse of CHROM or POS, at half the rate.
+    """Return SNR and height of a frequency in the pulse of CHROM or POS, at half the rate.
 
-    ``colours`` are those since the start. What has come since the last renewal is left out.
+    ``colours`` are all since the start; samples since the last renewal are not used.
     """
     due = colours[: len(colours) - len(colours) % RENEWAL][-(SAMPLES - RENEWAL + 1) :]
     pairs = due[len(due) % COARSE :].reshape(-1, COARSE, 3).mean(axis=1)
     rate = RATE / COARSE
     pulse = zero_phase(REFERENCE[method](pairs, rate), LOW, HIGH, rate, ORDER)
-    count, length = len(pulse), 1024  # the power of two from 60 bins per Hz on
+    count, length = len(pulse), 1024  # the power of two that gives 60 bins per Hz
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(count) + 0.5) / count)
     power = np.abs(np.fft.rfft(hann * (pulse - pulse.mean()), length)) ** 2
     f = np.arange(len(power)) * rate / length
@@ -116,7 +116,7 @@ def opinion_by_scipy(colours: Floats, method: str, frequency: float) -> list[flo
 
 
 def features_by_numpy(regions: Floats, pulse: Floats, frequency: float, snr_db: float) -> Floats:
-    """The items of ``PeakFeatures``, in its order."""
+    """Return the items of ``PeakFeatures``, in their order."""
     count = len(pulse)
     n = np.arange(count)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (n + 0.5) / count)
@@ -177,7 +177,7 @@ def features_by_numpy(regions: Floats, pulse: Floats, frequency: float, snr_db: 
 
 
 def rows(pulse: Floats, regions: Floats, colours: Floats | None = None) -> Floats:
-    """What a window takes: pulse, mean colours, regions."""
+    """Return the signals of a window: pulse, mean colours, regions."""
     if colours is None:
         colours = np.full((len(pulse), COLOURS), 0.5)
     return np.column_stack([pulse, colours, regions])
@@ -197,7 +197,7 @@ def window_of(
 @pytest.mark.parametrize("method", ["student", "fusion"])
 @pytest.mark.parametrize("count", [SAMPLES, SAMPLES - 3, SAMPLES + 170, 181])
 def test_peak_features_are_numpys(count: int, method: str, backend: str) -> None:
-    """Also of a window that is far from full, and of one that has gone round its ring."""
+    """Also tests a window that is far from full, and one whose ring buffer has wrapped."""
     rng = np.random.default_rng(count)
     times = np.arange(count) / RATE
     pulse = np.sin(2 * np.pi * 1.3 * times) + 0.3 * rng.standard_normal(count)
@@ -231,12 +231,12 @@ def test_peak_features_are_numpys(count: int, method: str, backend: str) -> None
 
 
 def skin(blood: Floats, noise: Floats | float = 0.0) -> Floats:
-    """Mean colours of skin by the relative change of the blood's volume, (samples, 3)."""
+    """Return mean colours of skin from the relative change of the blood volume, (samples, 3)."""
     return np.array([0.6, 0.4, 0.3]) * (1 - np.outer(blood, [0.33, 0.77, 0.53]) + noise)
 
 
 def snr_of(pulse: Floats, frequency: float) -> float:
-    """SNR of the pulse at a frequency, dB, in a transform as long as the engine's."""
+    """Return the SNR of the pulse at a frequency, dB, with a transform of the engine's length."""
     count = len(pulse)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(count) + 0.5) / count)
     f = np.arange(2049) * RATE / 4096
@@ -262,7 +262,7 @@ def test_opinions_are_the_same_whenever_they_are_asked() -> None:
 
 
 def test_fusion_looks_at_the_peaks_of_chrom_and_pos_besides_its_own() -> None:
-    """The network sees one rhythm and the colours another: both are candidates, by their source."""
+    """The network has one rhythm and the colours another: both give candidates, by their source."""
     rng = np.random.default_rng(5)
     times = np.arange(SAMPLES) / RATE
     pulse = np.sin(2 * np.pi * 2.2 * times) + 0.2 * rng.standard_normal(SAMPLES)
@@ -272,20 +272,20 @@ def test_fusion_looks_at_the_peaks_of_chrom_and_pos_besides_its_own() -> None:
     alone = window_of(samples).candidates()
     fused = window_of(samples, method="fusion").candidates()
     assert len(fused) > len(alone)
-    for ours, theirs in zip(fused, alone):  # the network's come first and are known alike
+    for ours, theirs in zip(fused, alone):  # the network's are first, unchanged
         assert ours[:5] == theirs[:5]
         np.testing.assert_array_equal(ours[5], theirs[5])
     assert {one[2] for one in alone} == {"student"}
     others = fused[len(alone) :]
     assert {one[2] for one in others} <= {"pos", "chrom"}
-    assert [one[0] for one in others if one[3]] == pytest.approx([1.2], abs=0.02)  # as one
+    assert [one[0] for one in others if one[3]] == pytest.approx([1.2], abs=0.02)  # one for both
     rates = np.array([one[0] for one in fused])
     assert np.abs(rates[:, None] - rates)[~np.eye(len(rates), dtype=bool)].min() >= 0.05
 
 
 @pytest.mark.parametrize(("method", "name"), [("fusion", "Network"), ("pos", "Colour")])
 def test_confidence_is_the_network_of_the_header(method: str, name: str) -> None:
-    """Of the methods that use the student, and of the others."""
+    """Tests the methods that use the student, and the others."""
     text = HEADER.read_text(encoding="utf-8")
     found = re.search(rf"Network k{name} = ([^;]*);", text)
     assert found
@@ -315,11 +315,11 @@ def test_confidence_is_the_network_of_the_header(method: str, name: str) -> None
         expected = 1 / (1 + np.exp(-(active @ output + last[0])))
         assert confidence == pytest.approx(expected, rel=NETWORK_TOLERANCE, abs=NETWORK_TOLERANCE)
         seen.append(confidence)
-    assert max(seen) - min(seen) > LEAST_SPREAD  # or nothing was compared
+    assert max(seen) - min(seen) > LEAST_SPREAD  # otherwise nothing would be compared
 
 
 def lamp_and_heart() -> Floats:
-    """A lamp's rhythm is the higher peak; the skin's is the heart's."""
+    """A lamp's rhythm has the higher peak; the heart's rhythm is in the skin."""
     times = np.arange(SAMPLES) / RATE
     lamp, heart = np.sin(2 * np.pi * 2.3 * times), np.sin(2 * np.pi * 1.2 * times)
     regions = np.zeros((SAMPLES, 2 * PLACES))
@@ -336,7 +336,7 @@ def test_more_peaks_are_tried_until_one_is_trusted() -> None:
     assert several[0][4] < 0.2 < several[1][4]
     doubt = 1 - several[1][4]
     sure = 1 - 1.3 * doubt
-    # A peak that is not the highest needs stricter proof: half the doubt of the least confidence.
+    # A peak that is not the highest needs half the doubt of the lowest accepted confidence.
     for min_confidence, trusted in ((2 * sure - 1, True), (sure, False)):
         reading = window_of(samples, min_confidence=min_confidence).read(10.0)
         assert reading.candidate_bpm == pytest.approx(72, abs=1)

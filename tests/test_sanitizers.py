@@ -1,4 +1,4 @@
-"""The engine under the compilers' sanitizers, and in front of a fuzzer."""
+"""Run the engine with the compilers' sanitizers, and with a fuzzer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from bench.engine import ROOT, link, run
@@ -16,17 +17,18 @@ from tests.clips import SIZE, frame_times, skin
 from tests.golden import golden
 from tests.raw_frames import EVEN_WIDTH, FORMATS, pack
 from tests.test_native import HERE
+from tests.weights import TEACHER_METADATA, random_teacher, safetensors_bytes
 
 pytestmark = pytest.mark.slow
 
-# Of each program: what is wrong shows at once, if at all.
+# Time for each target: errors appear at once, or not at all.
 FUZZ_SECONDS = 4
 MOTIONS, SECONDS, THREADS = 4, 10.5, 4
 FPS = 15.0
 
 
 def engine(folder: Path, compiler: str, flags: str) -> Path:
-    """Build the engine with a sanitizer, or skip where the compiler has none."""
+    """Build the engine with a sanitizer; skip if the compiler has none."""
     if HERE.missing:
         pytest.skip(f"there is no {' and no '.join(HERE.missing)}")
     (folder / "empty.cpp").write_text("int main() {}")
@@ -39,14 +41,14 @@ def engine(folder: Path, compiler: str, flags: str) -> Path:
 
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """Return a folder with the engine as a fuzzer needs it, None where there is no fuzzer."""
+    """Return a folder with the engine built for fuzzing; None if there is no fuzzer."""
     if fuzz.missing() or HERE.missing:
         return None
     return fuzz.build_engine(tmp_path_factory.mktemp("fuzz"))
 
 
 def run_under(folder: Path, compiler: str, flags: str, name: str, *arguments: object) -> str:
-    """Run a program of tests/native; what a sanitizer finds ends it with an error."""
+    """Run a program of tests/native; an error of a sanitizer ends it with an error code."""
     source = ROOT / "tests" / "native" / f"{name}.cpp"
     program = link(folder, compiler, source, flags.split(), static=False)
     return run(program, BUNDLED_WEIGHTS, *arguments)
@@ -59,6 +61,12 @@ def test_no_address_is_wrong_and_no_behaviour_undefined(
     built = (fuzzed or engine(tmp_path, compiler, fuzz.SANITIZERS), compiler, fuzz.SANITIZERS)
     golden(MOTIONS)[0].tofile(tmp_path / "motions")
     run_under(*built, "run_backends", tmp_path / "motions")
+    (tmp_path / "weights").write_bytes(safetensors_bytes(random_teacher(), TEACHER_METADATA))
+    steps = np.concatenate([golden(2)[0]] * 2)  # as motion and as appearance
+    steps.tofile(tmp_path / "steps")
+    source = ROOT / "tests" / "native" / "run_teacher.cpp"
+    program = link(*built[:2], source, fuzz.SANITIZERS.split(), static=False)
+    assert "portable" in run(program, tmp_path / "weights", tmp_path / "steps")
     assert "portable 1" in run_under(*built, "run_stream", 80, SECONDS)
     frame, _ = next(iter(VideoFile(BUNDLED_WEIGHTS.parent / "demo.mp4")))
     frame.tofile(tmp_path / "frame")

@@ -1,4 +1,4 @@
-"""What readings are worth, as ``training.confidence`` counts it, on made-up peaks."""
+"""The figures of ``training.confidence``, on made-up peaks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LIMIT = PulseSettings().min_confidence
 SURE, UNSURE = LIMIT + 0.1, LIMIT - 0.3
 NAN, INF = math.nan, math.inf
 TRUE = 60.0
-# Of float32 weights, written with eight digits.
+# Error of float32 weights written with eight digits.
 HEADER_TOLERANCE = 1e-7
 
 
@@ -32,7 +32,7 @@ def windows(
     clip: list[int] | None = None,
     highest: list[list[bool]] | None = None,
 ) -> Candidates:
-    """Some windows of two peaks; without a pulse where the error is infinite."""
+    """Return windows of two peaks; without a pulse if the error is infinite."""
     errors, sure = np.array(error), np.array(confidence)
     none = np.isinf(errors[:, 0])
     rate = TRUE + np.where(np.isinf(errors), 20.0, errors)
@@ -104,7 +104,7 @@ def test_the_highest_trusted_peak_comes_before_a_surer_one_that_is_not() -> None
 
 
 def test_recordings_are_counted_and_judged_one_by_one() -> None:
-    """A right one, a wrong one, one of noise."""
+    """One recording is right, one is wrong, and one is noise."""
     clip = [0] * 8 + [1] * 8 + [2] * 8
     error = [[1, 30]] * 8 + [[40, 9]] * 8 + [[20 * (-1) ** i, 50] for i in range(8)]
     confidence = [[0.95, 0.01]] * 16 + [[0.02, 0.01]] * 8
@@ -148,7 +148,7 @@ def test_joined_clips_stay_apart() -> None:
     one = windows([[SURE, 0]] * 2, [[1, 9]] * 2, clip=[0, 1])
     joined = Candidates.joined([one, one])
     assert joined.clip.tolist() == [0, 1, 2, 3]
-    assert joined.person.tolist() == [0] * 4  # the same in both
+    assert joined.person.tolist() == [0] * 4  # the same number in both sets
 
 
 def test_there_are_no_kinds_of_no_clips() -> None:
@@ -157,7 +157,7 @@ def test_there_are_no_kinds_of_no_clips() -> None:
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    """A network fitted to peaks of which those are right whose items are alike: no line does."""
+    """Return a network fitted to peaks that are right if both items have the same sign."""
     features = np.random.default_rng(3).normal(size=(1000, 2))
     return fit(
         features, features[:, 0] * features[:, 1] > 0, np.ones(len(features)), seed=0, members=2

@@ -22,7 +22,7 @@ def load(data: bytes) -> rf.Student:
 
 
 def changed(**tensors: object) -> bytes:
-    """The good file with some tensors replaced, or left out where None."""
+    """Return the valid file with some tensors replaced, or left out if None."""
     merged = {**random_tensors(), **{k.replace("__", "."): v for k, v in tensors.items()}}
     return safetensors_bytes({k: v for k, v in merged.items() if v is not None})  # type: ignore[misc]
 
@@ -95,7 +95,7 @@ def test_tensors_may_come_in_any_order() -> None:
         (edited('"__metadata__"', '"__metadata__": {}, "__metadata__"'), "'__metadata__' twice"),
         (edited('"1"', '"1", "version": "1"'), "metadata has 'version' twice"),
         (edited('"1"', "1"), "no valid JSON"),
-        (with_header("{}", b""), "'conv1.weight' is missing"),
+        (with_header("{}", b""), "metadata lacks 'format'"),
         (with_header("", b""), "no valid JSON"),
         (with_header("{} x", b""), "goes on after its end"),
         (with_header('{"a', b""), "ends too early"),

@@ -16,6 +16,7 @@
 #include "frame/formats.hpp"
 #include "frame/resize.hpp"
 #include "monitor/stream.hpp"
+#include "network/student.hpp"
 #include "rppg_fast.h"
 
 namespace rppg::capi {

@@ -1,5 +1,4 @@
-// The processing of one face over time: frame -> appearance -> motion -> student -> pulse ->
-// reading.
+// One face over time: frame -> appearance -> motion -> network -> pulse -> reading.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +6,7 @@
 
 #include "frame/resize.hpp"
 #include "monitor/face_stream.hpp"
-#include "network/student.hpp"
+#include "network/network.hpp"
 #include "signal/resampler.hpp"
 
 namespace rppg {
@@ -15,8 +14,9 @@ namespace rppg {
 // Allocates nothing once it has seen the largest box.
 class Stream final : public FaceStream {
  public:
-  // A method that does not use the network uses only the kernels of the student.
-  Stream(std::shared_ptr<const Student> student, const PulseOptions& options);
+  // A method without a network uses only its kernels. Throws std::invalid_argument if the method
+  // needs another network.
+  Stream(std::shared_ptr<const Network> network, const PulseOptions& options);
 
   // The network sees the face upright.
   Reading push(const FrameView& frame, const Box& box, double time, int turned = 0) override;
@@ -36,7 +36,8 @@ class Stream final : public FaceStream {
   // Adds the change since the last frame to the levels.
   void advance(const float* previous, const double* observed);
 
-  std::shared_ptr<const Student> student_;
+  std::shared_ptr<const Network> network_;
+  std::unique_ptr<Forward> forward_;
   AreaResize resize_;
   Resampler resampler_;
   PulseWindow pulse_;
@@ -48,11 +49,10 @@ class Stream final : public FaceStream {
   // differences, and the mean colours are scaled, because a pulse is a relative change.
   double levels_[kSignals] = {};
   double observed_[kObserved] = {};  // of the newest appearance
-  double rest_ = 0;                  // the student's output for zero motion
+  double rest_ = 0;                  // the network's output for zero motion
   int current_ = 0;                  // which of the two appearances is the newest
   alignas(kAlignment) float appearance_[2][kPixels];
   alignas(kAlignment) float motion_[kPixels];
-  StudentScratch scratch_;
 };
 
 }  // namespace rppg

@@ -19,6 +19,7 @@ namespace rppg {
 ColourOrder parse_order(const std::string& color);
 MotionKind parse_kind(const std::string& kind);
 Box parse_box(const pybind11::object& object);
+void check_threads(int threads);
 void check_frame_size(std::int64_t height, std::int64_t width);
 // A NumPy array of shape (height, width, 3) and dtype uint8.
 FrameView view_array(const pybind11::object& object, ColourOrder order);
@@ -41,6 +42,9 @@ class BusyMark {
  private:
   std::atomic_flag& flag_;
 };
+
+// bind_teacher.cpp
+void bind_teacher(pybind11::module_& module);
 
 // bind_pulse.cpp
 // The named tuple of rppg_fast/reading.py, for the frame at `time` (s).

@@ -40,9 +40,9 @@ FrameView checked_view(const py::object& frame, const std::string& color) {
   }
 }
 
-Monitor::MakeStream stream_maker(std::shared_ptr<const Student> student,
+Monitor::MakeStream stream_maker(std::shared_ptr<const Network> network,
                                  const PulseOptions& pulse) {
-  return [student = std::move(student), pulse] { return std::make_unique<Stream>(student, pulse); };
+  return [network = std::move(network), pulse] { return std::make_unique<Stream>(network, pulse); };
 }
 
 // The state of a face after the newest frame, as Python sees it.
@@ -55,16 +55,16 @@ struct ShownFace {
 
 class MonitorHandle {
  public:
-  MonitorHandle(std::shared_ptr<const Student> student, const PulseOptions& pulse,
+  MonitorHandle(std::shared_ptr<const Network> network, const PulseOptions& pulse,
                 std::shared_ptr<Detector> detector, const MonitorOptions& options,
                 std::string color)
       : detector_(std::move(detector)),
-        monitor_(pulse, stream_maker(std::move(student), pulse), detector_, options),
+        monitor_(pulse, stream_maker(std::move(network), pulse), detector_, options),
         color_(std::move(color)) {}
 
-  MonitorHandle(std::shared_ptr<const Student> student, const PulseOptions& pulse,
+  MonitorHandle(std::shared_ptr<const Network> network, const PulseOptions& pulse,
                 const py::object& box, std::string color)
-      : monitor_(pulse, stream_maker(std::move(student), pulse), parse_box(box)),
+      : monitor_(pulse, stream_maker(std::move(network), pulse), parse_box(box)),
         color_(std::move(color)) {
     show_faces();
   }
@@ -225,24 +225,24 @@ void bind_monitor(py::module_& module) {
   module.attr("BOX_SCALE") = kBoxScale;
   module.attr("PAPER_BOX_SCALE") = kPaperBoxScale;
   py::class_<MonitorHandle>(module, "Monitor")
-      .def(py::init([](std::shared_ptr<Student> student, const PulseOptions& pulse,
+      .def(py::init([](std::shared_ptr<Network> network, const PulseOptions& pulse,
                        std::shared_ptr<Detector> detector, double box_scale, bool follow,
                        bool several, int most, std::string color) {
              return std::make_unique<MonitorHandle>(
-                 std::move(student), pulse, std::move(detector),
+                 std::move(network), pulse, std::move(detector),
                  MonitorOptions{box_scale, follow, several, most}, std::move(color));
            }),
-           py::arg("student").none(false), py::arg("pulse"), py::arg("detector").none(false),
+           py::arg("network").none(false), py::arg("pulse"), py::arg("detector").none(false),
            py::kw_only(), py::arg("box_scale"), py::arg("follow") = true,
            py::arg("several") = false, py::arg("most") = 1, py::arg("color") = "bgr")
       .def_static(
           "of_box",
-          [](std::shared_ptr<Student> student, const PulseOptions& pulse, const py::object& box,
+          [](std::shared_ptr<Network> network, const PulseOptions& pulse, const py::object& box,
              std::string color) {
-            return std::make_unique<MonitorHandle>(std::move(student), pulse, box,
+            return std::make_unique<MonitorHandle>(std::move(network), pulse, box,
                                                    std::move(color));
           },
-          py::arg("student").none(false), py::arg("pulse"), py::arg("box"),
+          py::arg("network").none(false), py::arg("pulse"), py::arg("box"),
           py::arg("color") = "bgr")
       .def("push", &MonitorHandle::push, py::arg("frame"), py::arg("time"))
       .def("push_all", &MonitorHandle::push_all, py::arg("frame"), py::arg("time"))

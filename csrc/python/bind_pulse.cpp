@@ -96,8 +96,8 @@ py::array_t<bool> missing(const PulseWindow& window, std::size_t count) {
 
 class StreamHandle {
  public:
-  StreamHandle(std::shared_ptr<const Student> student, const PulseOptions& options)
-      : stream_(std::move(student), options) {}
+  StreamHandle(std::shared_ptr<const Network> network, const PulseOptions& options)
+      : stream_(std::move(network), options) {}
 
   py::object push(const py::object& frame, const py::object& box, double time,
                   const std::string& color, int turned) {
@@ -319,10 +319,10 @@ void bind_signal(py::module_& module) {
 
   py::class_<StreamHandle> stream(module, "Stream");
   stream
-      .def(py::init([](std::shared_ptr<Student> student, const PulseOptions& options) {
-             return std::make_unique<StreamHandle>(std::move(student), options);
+      .def(py::init([](std::shared_ptr<Network> network, const PulseOptions& options) {
+             return std::make_unique<StreamHandle>(std::move(network), options);
            }),
-           py::arg("student").none(false), py::arg("options"))
+           py::arg("network").none(false), py::arg("options"))
       .def("push", &StreamHandle::push, py::arg("frame"), py::arg("box"), py::arg("time"),
            py::arg("color") = "bgr", py::arg("turned") = 0)
       .def("rebox", &StreamHandle::rebox, py::arg("frame"), py::arg("box"),

@@ -29,11 +29,10 @@ from training.confidence.candidates import (
     Candidates,
     candidates_in_clips,
     candidates_in_videos,
-    filmed_truths,
-    variants_of,
 )
 from training.confidence.sets import CLOSE, FAR
 from training.confidence.tracks import summed_up
+from training.confidence.videos import filmed_truths, variants_of
 from training.data.clips import Clips
 from training.evaluate.estimators import open_network, open_source
 from training.evaluate.metrics import PULSE, mae, mean, rmse

@@ -13,9 +13,8 @@ from training.confidence.candidates import (
     Candidates,
     candidates_in_clips,
     candidates_in_videos,
-    filmed_truths,
-    variants_of,
 )
+from training.confidence.videos import filmed_truths, variants_of
 from training.data.clips import Clips
 from training.evaluate.estimators import MethodSource, open_network
 from training.evaluate.windows import Floats

@@ -23,7 +23,7 @@ MAX_GAP = 1.0
 SMOOTHING = 0.2
 """Standard deviation of the Gaussian that smooths the path, s."""
 
-_FADE = 0.3  # s; duration of the fade when a face appears or disappears
+_FADE = 0.3  # s; standard deviation of the smoothing of ``presence``
 _SURE = 0.9  # lowest probability of a face
 _FAR = 1.0  # largest movement from one frame to the next, relative to the face's size
 

@@ -1,4 +1,4 @@
-"""One training run, as a TOML file says it."""
+"""The config of a training run, read from a TOML file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHOICES = {
     "distance": ("norm", "mean square"),
     "maps": ("pooled", "full"),
 }
-"""What the fields may say that are names."""
+"""Allowed values of the fields that are names."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Distillation:
     temperature : float
         Divides the logits of equation 2.
     projection : bool
-        Whether the student's maps pass a learned linear layer first, which is then thrown away.
+        Whether a learned linear layer is applied to the student's maps first; it is then dropped.
     distance : str
         Of equation 3: "norm", the Euclidean norm over a map, or its "mean square".
     maps : str
@@ -67,7 +67,7 @@ class Distillation:
     maps: str
 
     def __post_init__(self) -> None:
-        """Refuse values that no run can have."""
+        """Check the values; raise ValueError if one is invalid."""
         _check_choices(self)
         for name in ("task", "middle", "last", "output"):
             if not getattr(self, name) >= 0:
@@ -104,8 +104,8 @@ class Config:
     precision : str
         "float32", or "bfloat16" for autocast.
     log_every, validate_every : int
-        Steps between rows of the log, and between validations: `steps` is a multiple of the
-        second, and that one of the first. Checkpoints are written at validations.
+        Steps between rows of the log, and between validations. `steps` is a multiple of
+        `validate_every`, which is a multiple of `log_every`. Each validation writes a checkpoint.
     distillation : Distillation or None
         For a student that learns from a teacher, the table [distillation]; None for one that
         learns from the labels alone.
@@ -129,7 +129,7 @@ class Config:
     distillation: Optional[Distillation] = None  # noqa: UP045 (read at run time, on Python 3.9)
 
     def __post_init__(self) -> None:
-        """Refuse values that no run can have."""
+        """Check the values; raise ValueError if one is invalid."""
         _check_choices(self)
         for name in ("steps", "batch", "log_every", "validate_every", "peak_learning_rate"):
             if not getattr(self, name) > 0:
@@ -209,7 +209,7 @@ def _build(kind: type[Table], values: Mapping[str, Any], source: str, optional: 
         if name not in values:
             raise ValueError(f"{source}: key {name!r} is missing")
         value = values[name]
-        # type() and not isinstance: true is an int to Python, but no number of steps
+        # type() instead of isinstance(): in Python True is an int, but not a number of steps.
         if types[name] is float and type(value) is int:
             value = float(value)
         if type(value) is not types[name]:

@@ -96,7 +96,7 @@ class Look:
     def planes(self, colour: Field) -> Field:
         """Return 8-bit levels, not yet rounded, of RGB planes (3, H, W) in [0, 1]."""
         camera = self._camera
-        flat = np.clip(colour, 0, None).reshape(3, -1)  # the shape for which cv2.pow is fast
+        flat = np.clip(colour, 0, None).reshape(3, -1)  # cv2.pow is faster than NumPy
         toned = np.asarray(cv2.pow(flat, camera.gamma), np.float32).reshape(colour.shape)
         luma = 0.3 * toned[0] + 0.59 * toned[1] + 0.11 * toned[2]
         vivid = np.clip(luma + camera.saturation * (toned - luma), 0, None)

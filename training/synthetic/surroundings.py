@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from training.synthetic.head import skin_colour
 from training.synthetic.paint import Canvas, Field, bump, cover, hsv, noise, step
+from training.synthetic.pigments import skin_colour
 from training.synthetic.scene import Scene
 
 

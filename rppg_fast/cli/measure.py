@@ -1,22 +1,17 @@
-"""The command line: ``rppg-fast measure | demo | info``."""
+"""``rppg-fast measure``: heart rates of videos, cameras and streams."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
-import math
-import os
-import platform
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-import numpy as np
-
-from rppg_fast import _core
+from rppg_fast.cli.output import BAD_INPUT, NO_HEART_RATE, OK, complain, describe, say
+from rppg_fast.cli.progress import ProgressBar
 from rppg_fast.measure import MeasurementInterrupted, measure
 from rppg_fast.monitor import (
     BOX_SCALE,
@@ -33,51 +28,10 @@ from rppg_fast.results import naming, open_results
 from rppg_fast.sources import Source, open_source
 from rppg_fast.student import BUNDLED_WEIGHTS, Student
 
-#: Exit codes: every video gave a heart rate; the input is bad; a video gave no heart rate.
-OK, BAD_INPUT, NO_HEART_RATE = 0, 2, 3
-#: The exit code that shells use for a program that Ctrl-C ended.
-INTERRUPTED = 130
 
-_ASSETS = Path(__file__).parent / "assets"
-_DEMO_VIDEO = _ASSETS / "demo.mp4"
-_DEMO_TRUTH = _ASSETS / "demo_truth.txt"
-
-_PROGRESS_WIDTH = 30
-
-#: Narrowest band that the engine accepts, Hz.
-_NARROWEST_BAND = 1.0
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code.
-
-    0: every video gave a heart rate. 2: the input is bad; standard error says which input and why.
-    3: a video gave no heart rate; this is a valid answer, and the output says the reason.
-    """
-    options = _parser().parse_args(arguments)
-    try:
-        code = int(options.run(options))
-        if sys.stdout is not None:
-            with naming("standard output"):
-                sys.stdout.flush()  # flush now: an error at exit could not be reported
-        return code
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader has closed the pipe: discard the rest, also at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        return _complain(error)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="rppg-fast", description="Heart rate from a face video. Not a medical device."
-    )
-    parser.add_argument("--version", action="version", version=f"rppg_fast {_core.__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its options."""
     defaults = PulseSettings()
-
     command = commands.add_parser(
         "measure",
         help="measure the heart rate in videos, of cameras and streams",
@@ -154,14 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--step", type=float, default=1.0, metavar="S", help="seconds between windows (1.0)"
     )
-    command.set_defaults(run=_measure)
-
-    command = commands.add_parser("demo", help="measure a clip whose true heart rate is known")
-    command.set_defaults(run=_demo)
-
-    command = commands.add_parser("info", help="version, build, backends and weights")
-    command.set_defaults(run=_info)
-    return parser
+    command.set_defaults(run=run)
 
 
 def _box(text: str) -> tuple[int, ...]:
@@ -184,15 +131,8 @@ def _rate(text: str) -> float:
         ) from None
 
 
-def _complain(error: Exception) -> int:
-    reason = str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        reason = f"{error.filename}: {error.strerror}"
-    print(f"rppg-fast: {reason}", file=sys.stderr)
-    return BAD_INPUT
-
-
-def _measure(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run the command, and return its exit code."""
     if len(options.videos) > 1 and options.plot:
         raise ValueError("--plot draws one video, not several")
     if options.faces == "all" and options.plot:
@@ -232,12 +172,12 @@ def _measure(options: argparse.Namespace) -> int:
             except BrokenPipeError:
                 raise
             except OSError as error:  # the next results can still be printed
-                code, report = _complain(error), None
+                code, report = complain(error), None
         if options.json != "-":
             for result in found:
-                _say(_describe(result, settings))
+                say(describe(result, settings))
             if not found:
-                _say(f"{name}: no heart rate, {Status.NO_FACE}: no face was found")
+                say(f"{name}: no heart rate, {Status.NO_FACE}: no face was found")
     if report is not None:
         report.finish()
     if options.plot and results:
@@ -253,7 +193,7 @@ def _measure_file(
         source = open_source(name, fps=options.fps)
         with (
             source,
-            _ProgressBar(source) as bar,
+            ProgressBar(source) as bar,
             _warnings_in_one_line(name),
             _until_ctrl_c(source),
         ):
@@ -271,9 +211,9 @@ def _measure_file(
                 settings=settings,
             )
     except MeasurementInterrupted as interrupted:
-        return _as_list(interrupted.measurement), _complain(interrupted)
+        return _as_list(interrupted.measurement), complain(interrupted)
     except (ValueError, TypeError, OSError) as error:
-        return None, _complain(error)
+        return None, complain(error)
     results = _as_list(found)
     said = list(source.warnings)
     if source.damaged and not said:
@@ -321,137 +261,3 @@ def _plot(
             plot_measurement(result, target, reference, settings)
     else:
         print(f"rppg-fast: {target}: there is no window to plot", file=sys.stderr)
-
-
-def _say(text: str) -> None:
-    """Print a line at once; characters that the encoding lacks are escaped."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    with naming("standard output"):
-        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
-
-
-def _describe(result: Measurement, settings: PulseSettings) -> str:
-    """Return a result as one line of text."""
-    name = result.video if result.face is None else f"{result.video}, face {result.face}"
-    if result.heart_rate_bpm is not None and result.snr_db is not None:
-        skipped = f", {result.skipped_frames} frames skipped" if result.skipped_frames else ""
-        agree = round(result.coverage * len(result.windows))
-        return (
-            f"{name}: {result.heart_rate_bpm:.1f} bpm (confidence {result.confidence:.2f}, "
-            f"SNR {result.snr_db:.1f} dB, {agree} of {len(result.windows)} windows, "
-            f"{result.frames} frames at {result.fps:.2f} fps{skipped})"
-        )
-    return f"{name}: no heart rate, {result.status}: {_reason(result, settings)}"
-
-
-def _reason(result: Measurement, settings: PulseSettings) -> str:
-    """Return the reason why there is no heart rate, and a remedy."""
-    least = min(settings.min_window, settings.window)
-    if result.status is Status.NO_FACE:
-        return "no face was found: give --box where there is one all the same"
-    if result.status is Status.WARMING_UP:
-        return (
-            f"a face must be seen for {least:g} s, of {result.duration_s:.1f} s of video; "
-            "--min-window takes less"
-        )
-    if result.status is Status.GAP and 0 < result.fps < 2 * settings.high:
-        highest = math.floor(10 * result.fps / 2) / 10
-        enough = f"--high {highest:g} would do"
-        if highest < settings.low + _NARROWEST_BAND:
-            enough = f"{2 * (settings.low + _NARROWEST_BAND):g} are the least, with --high to match"
-        return (
-            f"{result.fps:.1f} frames per second are too few for heart rates up to "
-            f"{settings.high:g} Hz: {enough}"
-        )
-    if result.status is Status.GAP:
-        return (
-            f"frames are missing: no {least:g} s were seen with pauses of at most "
-            f"{settings.max_gap:g} s"
-        )
-    about = "" if result.confidence is None else f" (confidence {result.confidence:.2f})"
-    return (
-        f"no pulse that can be trusted{about}: more light from the front, a face that is larger "
-        "and still, and less compression help"
-    )
-
-
-def _demo(options: argparse.Namespace) -> int:
-    video = open_source(_DEMO_VIDEO)
-    print("A synthetic clip: a still portrait, gently moved, with a known pulse put into the skin.")
-    with _ProgressBar(video) as bar:
-        result = measure(video, progress=bar)
-    if result.heart_rate_bpm is None:
-        print(_describe(result, PulseSettings()))
-        return NO_HEART_RATE
-    truth = Reference.read(_DEMO_TRUTH).mean_heart_rate(
-        result.windows[0].start_s, result.windows[-1].end_s
-    )
-    print(f"measured heart rate: {result.heart_rate_bpm:.1f} bpm (SNR {result.snr_db:.1f} dB)")
-    print(f"true heart rate:     {truth:.1f} bpm")
-    return OK
-
-
-def _libraries() -> str:
-    import av  # imported here because the import is slow
-
-    numbers = {name: ".".join(map(str, parts)) for name, parts in av.library_versions.items()}
-    return f"NumPy {np.__version__}, av {av.__version__} (libavcodec {numbers['libavcodec']})"
-
-
-def _info(options: argparse.Namespace) -> int:
-    student = Student.load()
-    for name, value in (
-        ("rppg_fast", _core.__version__),
-        ("compiler", _core.compiler),
-        ("flags", _core.flags),
-        ("backends", ", ".join(_core.backends()) + f" (auto: {student.backend})"),
-        ("CUDA", "; ".join(filter(None, (_core.cuda_build(), _core.cuda_devices())))),
-        ("weights", f"{BUNDLED_WEIGHTS.name} sha256 {student.sha256}"),
-        ("trained on", student.metadata.get("training_data", "unknown")),
-        ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
-        ("libraries", _libraries()),
-    ):
-        print(f"{name + ':':15}{value}")
-    return OK
-
-
-class _ProgressBar:
-    """A progress bar on standard error; shown only in a terminal, and erased at the end."""
-
-    def __init__(self, source: Source) -> None:
-        self._name = os.path.basename(source.name)
-        self._total = source.frame_count
-        self._shown = -1
-        self.frames = 0
-        self._visible = sys.stderr.isatty()
-
-    def __enter__(self) -> _ProgressBar:
-        return self
-
-    def __call__(self, frames: int) -> None:
-        self.frames = frames
-        if not self._visible:
-            return
-        if not self._total:  # a camera, or a container that does not state its number of frames
-            if frames % _PROGRESS_WIDTH == 0:
-                self._write(f"{frames} frames")
-            return
-        total = max(self._total, frames)  # the container's number may be too small
-        percent = 100 * frames // total
-        if percent != self._shown:
-            self._shown = percent
-            filled = _PROGRESS_WIDTH * frames // total
-            self._write(f"[{'#' * filled}{'.' * (_PROGRESS_WIDTH - filled)}] {frames} frames")
-
-    def _write(self, text: str) -> None:
-        sys.stderr.write(f"\r{self._name} {text}")
-        sys.stderr.flush()
-
-    def __exit__(self, *exception: object) -> None:
-        if self._visible:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
