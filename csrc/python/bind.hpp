@@ -46,6 +46,9 @@ class BusyMark {
 // bind_teacher.cpp
 void bind_teacher(pybind11::module_& module);
 
+// bind_signal.cpp
+void bind_signal(pybind11::module_& module);
+
 // bind_pulse.cpp
 // The named tuple of rppg_fast/reading.py, for the frame at `time` (s).
 pybind11::object make_reading(double time, const Reading& reading);

@@ -162,6 +162,7 @@ PYBIND11_MODULE(_core, module) {
   rppg::bind_kernels(module);
   rppg::bind_student(module);
   rppg::bind_teacher(module);
+  rppg::bind_signal(module);
   rppg::bind_pulse(module);
   rppg::bind_classical(module);
   rppg::bind_cuda(module);
