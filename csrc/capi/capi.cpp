@@ -134,7 +134,7 @@ int rppg_stream_rebox(rppg_stream* stream, const rppg_frame* frame, const rppg_b
 }
 
 void rppg_stream_reset(rppg_stream* stream) {
-  if (stream && stream->stream) stream->stream->reset();
+  if (stream && stream->stream) (*stream->stream).reset();
 }
 
 int rppg_stream_pulse(rppg_stream* stream, double* values, size_t capacity, size_t* count,
