@@ -112,7 +112,7 @@ def check_same(lines: list[dict[str, Any]], expected: dict[str, Any]) -> None:
     """Check that the lines of windows equal the measurement's, and that the last is its summary."""
     *readings, summary = lines
     names = (
-        *("start_s", "end_s", "heart_rate_bpm", "snr_db", "confidence", "coverage"),
+        *("time_s", "start_s", "end_s", "heart_rate_bpm", "snr_db", "confidence", "coverage"),
         *("candidate_bpm", "source", "status"),
     )
     windows = [r for r in readings if r["status"] in ("ok", "low_signal")]
