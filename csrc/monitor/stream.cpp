@@ -33,7 +33,12 @@ Stream::Stream(std::shared_ptr<const Network> network, const PulseOptions& optio
 
 void Stream::reset() {
   resampler_.reset();
-  pulse_.restart(0, false);
+  restart(0, false);
+}
+
+void Stream::restart(double start, bool after_gap) {
+  earlier_samples_ += pulse_.total();
+  pulse_.restart(start, after_gap);
 }
 
 void Stream::begin(const double* observed) {
@@ -74,7 +79,7 @@ Reading Stream::push(const FrameView& frame, const Box& box, double time, int tu
   observe(appearance_[current_], observed);
   if (step == Resampler::Step::first || step == Resampler::Step::gap) {
     begin(observed);
-    pulse_.restart(time, step == Resampler::Step::gap);
+    restart(time, step == Resampler::Step::gap);
   } else if (step == Resampler::Step::next && box == box_ && turned == turned_) {
     // Across a hole, or between two boxes, no change can be trusted: the levels stay.
     advance(previous, observed);

@@ -1,45 +1,34 @@
 // One face over time: frame -> appearance -> motion -> network -> pulse -> reading.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "frame/resize.hpp"
+#include "monitor/face_stream.hpp"
 #include "network/network.hpp"
-#include "reading/window.hpp"
 #include "signal/resampler.hpp"
 
 namespace rppg {
 
-// Not for use by two threads at the same time; separate streams are independent.
-class Stream {
+// Allocates nothing once it has seen the largest box.
+class Stream final : public FaceStream {
  public:
   // A method without a network uses only its kernels. Throws std::invalid_argument if the method
   // needs another network.
   Stream(std::shared_ptr<const Network> network, const PulseOptions& options);
 
-  // Takes the frame seen at `time` (s) with the face inside `box`, and returns the reading of the
-  // window that ends there. The face is turned clockwise by `turned` degrees; the network sees it
-  // upright. Throws std::invalid_argument for a box outside the frame or another `turned` than 0,
-  // 90, 180 and 270, and TimeError for a time that Clock refuses; then nothing is changed.
-  // Allocates nothing after the largest box was seen.
-  Reading push(const FrameView& frame, const Box& box, double time, int turned = 0);
-
-  // Measures another box from the next frame on. `frame` must be the frame that was pushed last:
-  // its change was added with the old box, and the next frame is compared with it in the new box.
-  // So no change is lost and no level jumps. Throws std::invalid_argument for a box outside the
-  // frame or another `turned` than 0, 90, 180 and 270; then nothing is changed.
-  void rebox(const FrameView& frame, const Box& box, int turned = 0);
-
-  // Resets the object to its state after construction.
-  void reset();
-
-  // The values that the window took from the newest frame, `kSignals` values.
-  const double* signals() const { return levels_; }
-
-  PulseWindow& pulse() { return pulse_; }
-  const PulseWindow& pulse() const { return pulse_; }
+  // The network sees the face upright.
+  Reading push(const FrameView& frame, const Box& box, double time, int turned = 0) override;
+  void rebox(const FrameView& frame, const Box& box, int turned = 0) override;
+  void reset() override;
+  PulseWindow& pulse() override { return pulse_; }
+  const double* signals() const override { return levels_; }
+  std::uint64_t samples() const override { return earlier_samples_ + pulse_.total(); }
 
  private:
+  // Begins another window at `start` (s).
+  void restart(double start, bool after_gap);
   // Computes the current appearance, with the face upright.
   void see(const FrameView& frame, const Box& box, int turned);
   // Sets the levels to the start values for an observation.
@@ -52,6 +41,7 @@ class Stream {
   AreaResize resize_;
   Resampler resampler_;
   PulseWindow pulse_;
+  std::uint64_t earlier_samples_ = 0;  // of the windows before this one
   Box box_{};
   int turned_ = 0;
   // The window's input. Levels are continuous when the box or the picture jumps: the level of the

@@ -108,7 +108,7 @@ class StreamHandle {
       py::gil_scoped_release release;
       return stream_.push(view, crop, time, turned);
     }();
-    return ReadingType::get().make(time, reading);
+    return make_reading(time, reading);
   }
 
   void rebox(const py::object& frame, const py::object& box, const std::string& color, int turned) {
@@ -313,8 +313,7 @@ void bind_signal(py::module_& module) {
       .def_property_readonly("capacity", &PulseWindow::capacity)
       .def("is_too_slow", &PulseWindow::is_too_slow, py::arg("frame_rate"))
       .def(
-          "read",
-          [](PulseWindow& self, double time) { return ReadingType::get().make(time, self.read()); },
+          "read", [](PulseWindow& self, double time) { return make_reading(time, self.read()); },
           py::arg("time"));
   add_pulse_window(window);
 
@@ -398,6 +397,10 @@ void bind_recording(py::module_& module) {
 }
 
 }  // namespace
+
+py::object make_reading(double time, const Reading& reading) {
+  return ReadingType::get().make(time, reading);
+}
 
 void bind_pulse(py::module_& module) {
   bind_signal(module);

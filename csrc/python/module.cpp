@@ -166,4 +166,5 @@ PYBIND11_MODULE(_core, module) {
   rppg::bind_classical(module);
   rppg::bind_cuda(module);
   rppg::bind_face(module);
+  rppg::bind_monitor(module);
 }
