@@ -59,7 +59,7 @@ class FacesMonitor:
         checked = check_options(**given)
         self.method, self.settings = checked.method, checked.settings
         self._native = _core.Monitor(
-            checked.student,
+            checked.network,
             checked.pulse,
             native_detector(checked.detector or MTCNN(), checked.color),
             box_scale=checked.box_scale,

@@ -23,6 +23,7 @@ from rppg_fast.options import (
 from rppg_fast.pulse import PulseSamples, PulseSettings, UnfilteredSamples
 from rppg_fast.reading import Box, Reading
 from rppg_fast.student import Student
+from rppg_fast.teacher import Teacher
 from rppg_fast.tracking import native_detector
 from rppg_fast.yuv import AnyFrame
 
@@ -177,10 +178,14 @@ class HeartRateMonitor(MeasuredFace):
     Parameters
     ----------
     method
-        "fusion", the network with the colour methods POS and CHROM as second opinions; "student",
-        the paper's network alone; or a classical method: "pos", "chrom", "green", "ica".
+        "fusion", the student with the colour methods POS and CHROM as second opinions; "student",
+        the paper's student network alone; "teacher", the paper's teacher network alone; or a
+        classical method: "pos", "chrom", "green", "ica".
     student
-        The network with its weights, for "fusion" and "student"; the bundled weights by default.
+        The student with its weights, for "fusion" and "student"; the bundled weights by default.
+    teacher
+        The teacher with its weights, for "teacher". No teacher's weights ship with the package. The
+        confidence of a reading was fitted to the student.
     box
         Pixels to measure, four ints x0, y0, x1, y1. Then no face is searched for.
     detector
@@ -217,6 +222,7 @@ class HeartRateMonitor(MeasuredFace):
         *,
         method: str = DEFAULT_METHOD,
         student: Student | None = None,
+        teacher: Teacher | None = None,
         box: Iterable[int] | None = None,
         detector: FaceDetector | None = None,
         box_scale: float | None = None,
@@ -237,6 +243,7 @@ class HeartRateMonitor(MeasuredFace):
             default_box_scale=PAPER_BOX_SCALE if tracking == "paper" else BOX_SCALE,
             method=method,
             student=student,
+            teacher=teacher,
             detector=detector,
             box_scale=box_scale,
             color=color,
@@ -252,7 +259,7 @@ class HeartRateMonitor(MeasuredFace):
         self.method, self.settings = options.method, options.settings
         if box is None:
             native = _core.Monitor(
-                options.student,
+                options.network,
                 options.pulse,
                 native_detector(options.detector or MTCNN(), color),
                 box_scale=options.box_scale,
@@ -260,7 +267,7 @@ class HeartRateMonitor(MeasuredFace):
                 color=color,
             )
         else:
-            native = _core.Monitor.of_box(options.student, options.pulse, Box.of(box), color)
+            native = _core.Monitor.of_box(options.network, options.pulse, Box.of(box), color)
         super().__init__(native, None)
 
     def __reduce__(self) -> NoReturn:

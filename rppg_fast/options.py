@@ -11,6 +11,7 @@ from rppg_fast import _core
 from rppg_fast.face import FaceDetector
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.student import Student
+from rppg_fast.teacher import Teacher
 
 #: Side of the measured box over the side of the face: by measurement on real video, see
 #: training/RESULTS.md; and the paper's value.
@@ -21,6 +22,8 @@ METHODS = ("fusion", "student", "pos", "chrom", "green", "ica")
 #: Those of them that use the network.
 NETWORK_METHODS = ("fusion", "student")
 DEFAULT_METHOD = "fusion"
+#: The method that needs weights of your own, because no teacher's weights ship with the package.
+TEACHER_METHOD = "teacher"
 
 #: What happens to the box once a face has been found.
 TRACKINGS = ("follow", "paper")
@@ -37,6 +40,7 @@ class FaceOptions(TypedDict, total=False):
 
     method: str
     student: Student | None
+    teacher: Teacher | None
     detector: FaceDetector | None
     box_scale: float | None
     color: str
@@ -69,7 +73,7 @@ class CheckedOptions(NamedTuple):
     method: str
     settings: PulseSettings
     pulse: _core.PulseOptions
-    student: Student
+    network: Student | Teacher
     detector: FaceDetector | None
     box_scale: float
     color: str
@@ -80,6 +84,7 @@ def check_options(
     default_box_scale: float = BOX_SCALE,
     method: str = DEFAULT_METHOD,
     student: Student | None = None,
+    teacher: Teacher | None = None,
     detector: FaceDetector | None = None,
     box_scale: float | None = None,
     color: str = "bgr",
@@ -92,7 +97,7 @@ def check_options(
     ----------
     default_box_scale
         The value in place of None for ``box_scale``.
-    method, student, detector, box_scale, color, settings
+    method, student, teacher, detector, box_scale, color, settings
         The options of ``HeartRateMonitor``.
     **single
         Values that replace those in ``settings``, unless they are None.
@@ -115,17 +120,24 @@ def check_options(
     settings = replace(settings or PulseSettings(), **given)
     if student is not None and not isinstance(student, Student):
         raise TypeError(f"student must be a Student, got {student!r}")
+    if teacher is not None and not isinstance(teacher, Teacher):
+        raise TypeError(f"teacher must be a Teacher, got {teacher!r}")
     if detector is not None and not callable(detector):
         raise TypeError(f"detector must be callable, got {detector!r}")
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
+    known = [*METHODS, TEACHER_METHOD]
+    if method not in known:
+        raise ValueError(f"method must be one of {known}, got {method!r}")
     if student is not None and method not in NETWORK_METHODS:
         raise ValueError(f"a student is of no use to method {method!r}")
+    if teacher is None and method == TEACHER_METHOD:
+        raise ValueError("method 'teacher' needs a teacher: give teacher=rf.Teacher.load(...)")
+    if teacher is not None and method != TEACHER_METHOD:
+        raise ValueError(f"a teacher is of no use to method {method!r}")
     return CheckedOptions(
         method,
         settings,
         settings.to_native(method),
-        student or Student.load(),
+        teacher or student or Student.load(),
         detector,
         box_scale,
         color,

@@ -17,7 +17,12 @@ import pytest
 import rppg_fast as rf
 from rppg_fast import _core
 from tests.clips import BOX, SIZE, Frame, frame_times, skin
-from tests.weights import random_tensors, safetensors_bytes
+from tests.weights import (
+    TEACHER_METADATA,
+    random_teacher,
+    random_tensors,
+    safetensors_bytes,
+)
 
 GOOD = np.full((48, 64, 3), 90, np.uint8)
 
@@ -237,6 +242,10 @@ def test_a_camera_that_changes_its_size_loses_nothing() -> None:
     assert found.heart_rate_bpm == pytest.approx(72.0, abs=3.0)
 
 
+def made_up_teacher() -> rf.Teacher:
+    return rf.Teacher(safetensors_bytes(random_teacher(), TEACHER_METADATA), "made up")
+
+
 def public_objects() -> dict[str, object]:
     return {
         "Box": rf.Box(0, 0, 5, 5),
@@ -251,6 +260,7 @@ def public_objects() -> dict[str, object]:
         "Spectrum": rf.spectrum(np.sin(np.arange(60.0)), 30.0),
         "Status": rf.Status.OK,
         "Student": rf.Student.load(),
+        "Teacher": made_up_teacher(),
         "TimeError": rf.TimeError("late"),
         "VideoError": rf.VideoError("text"),
         "VideoFile": rf.VideoFile("rppg_fast/assets/demo.mp4"),
@@ -294,6 +304,9 @@ def test_public_objects_are_copied_and_pickled_or_say_why_not(
         motion = np.random.default_rng(0).standard_normal((2, 3, 36, 36)).astype(np.float32)
         np.testing.assert_array_equal(again(motion), rf.Student.load()(motion))
         assert again.sha256 == rf.Student.load().sha256
+    elif isinstance(again, rf.Teacher):
+        steps = np.random.default_rng(0).random((2, 2, 3, 36, 36), np.float32)
+        np.testing.assert_array_equal(again(*steps), made_up_teacher()(*steps))
     elif isinstance(again, (rf.Box, rf.Face, rf.PulseSettings, rf.Reading, rf.Status)):
         assert again == thing
 

@@ -19,6 +19,7 @@ import pytest
 import rppg_fast as rf
 from rppg_fast import cli
 from tests.pages import ROOT, Block, anchors, blocks, commands, links, pages, prose
+from tests.weights import TEACHER_METADATA, random_teacher, safetensors_bytes
 
 #: The manual. Each of its blocks must name a language, so that the tests below find it.
 MANUAL = [page for page in pages() if page.parent in (ROOT, ROOT / "docs")]
@@ -193,9 +194,11 @@ def test_python_names_what_exists(block: Block) -> None:
 
 @pytest.mark.parametrize("page", sorted({block.page for block in PYTHON} - {NEEDS_A_GPU}), ids=name)
 def test_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs all blocks of a page in order, with the demonstration clip in place of the camera."""
+    """Runs all blocks of a page in order, with the demonstration clip and random weights."""
     for video in VIDEOS:
         shutil.copy(DEMO, tmp_path / video)
+    weights = safetensors_bytes(random_teacher(), TEACHER_METADATA)
+    (tmp_path / "teacher.safetensors").write_bytes(weights)
     monkeypatch.chdir(tmp_path)
     camera = cv2.VideoCapture
     monkeypatch.setattr(cv2, "VideoCapture", lambda source: camera(VIDEOS[0]))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import threading
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +16,9 @@ from numpy.typing import NDArray
 
 import rppg_fast as rf
 from rppg_fast import _core
+from rppg_fast.cli import main
 from rppg_fast.student import BUNDLED_WEIGHTS
-from tests.clips import BOX, frame_times, skin
+from tests.clips import BOX, frame_times, skin, write_video
 from tests.tiers import TEACHER_NOISE_TIER, allowed
 from tests.weights import (
     TEACHER_METADATA,
@@ -291,3 +294,69 @@ def test_the_method_and_the_network_of_a_stream_belong_together() -> None:
         with pytest.raises(ValueError, match=named):
             _core.Stream(network, rf.PulseSettings().to_native(method))
     _core.Stream(teacher(), rf.PulseSettings().to_native("pos"))  # takes the kernels alone
+
+
+def pulse_tensors() -> Tensors:
+    """Return a teacher whose output is close to the mean of green's motion.
+
+    Each convolution passes one map on, small enough for tanh to be almost linear. The masks are
+    open everywhere.
+    """
+    tensors = {name: np.zeros(shape, np.float32) for name, shape in TEACHER_SHAPES.items()}
+    for i, gain in enumerate((0.02, 1.0, 1.0, 1.0), start=1):
+        tensors[f"motion.conv{i}.weight"][0, 1 if i == 1 else 0, 1, 1] = gain
+    for name in ("attention1.bias", "attention2.bias"):
+        tensors[name][:] = 20.0
+    tensors["fc1.weight"].reshape(128, 64, 81)[0, 0] = 1 / 81
+    tensors["fc2.weight"][0, 0] = 50.0
+    return tensors
+
+
+@pytest.mark.parametrize("bpm", [54.0, 97.0])
+def test_a_monitor_reads_a_pulse_by_the_teacher(bpm: float) -> None:
+    network = teacher(tensors=pulse_tensors())
+    clip = list(skin(frame_times(30.0, 11.0), bpm))
+    monitor = rf.HeartRateMonitor(method="teacher", teacher=network, box=BOX)
+    assert monitor.method == "teacher"
+    reading = [monitor.push(frame, time) for frame, time in clip][-1]
+    assert reading.source == "teacher"
+    assert reading.candidate_bpm == pytest.approx(bpm, abs=1.0)
+    found = rf.measure_frames(
+        clip, rf.HeartRateMonitor(method="teacher", teacher=network, box=BOX, min_confidence=0.0)
+    )
+    assert found.method == "teacher"
+    assert found.heart_rate_bpm == pytest.approx(bpm, abs=1.0)
+
+
+@pytest.mark.parametrize("of", [rf.HeartRateMonitor, rf.FacesMonitor])
+def test_the_networks_of_a_monitor_belong_to_its_method(of: Callable[..., object]) -> None:
+    network, student = teacher(), rf.Student.load()
+    for options, named in (
+        ({"method": "teacher"}, "method 'teacher' needs a teacher: give teacher=rf.Teacher.load"),
+        ({"method": "pos", "teacher": network}, "a teacher is of no use to method 'pos'"),
+        ({"teacher": network}, "a teacher is of no use to method 'fusion'"),
+        (
+            {"method": "teacher", "teacher": network, "student": student},
+            "a student is of no use to method 'teacher'",
+        ),
+    ):
+        with pytest.raises(ValueError, match=named):
+            of(**options)
+    with pytest.raises(TypeError, match="teacher must be a Teacher, got <"):
+        of(method="teacher", teacher=student)
+
+
+def test_the_command_line_measures_by_a_teacher(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = tmp_path / "teacher.safetensors"
+    weights.write_bytes(safetensors_bytes(pulse_tensors(), TEACHER_METADATA))
+    clip = write_video(tmp_path / "clip.avi", skin(frame_times(30.0, 8.0), 72.0), 30.0)
+    box = ",".join(str(side) for side in BOX)
+    command = ["measure", str(clip), "--method", "teacher", "--box", box, "--json", "-"]
+    assert main([*command, "--weights", str(weights), "--min-confidence", "0"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["method"] == "teacher"
+    assert found["heart_rate_bpm"] == pytest.approx(72.0, abs=1.0)
+    assert main(command) == 2
+    assert "--method teacher needs --weights" in capsys.readouterr().err

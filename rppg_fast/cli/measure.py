@@ -7,8 +7,9 @@ import importlib.util
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from rppg_fast.cli.output import BAD_INPUT, NO_HEART_RATE, OK, complain, describe, say
 from rppg_fast.cli.progress import ProgressBar
@@ -21,12 +22,14 @@ from rppg_fast.monitor import (
     PAPER_BOX_SCALE,
     TRACKINGS,
 )
+from rppg_fast.options import TEACHER_METHOD
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import Measurement, Status
 from rppg_fast.reference import Reference
 from rppg_fast.results import naming, open_results
 from rppg_fast.sources import Source, open_source
 from rppg_fast.student import BUNDLED_WEIGHTS, Student
+from rppg_fast.teacher import Teacher
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -51,9 +54,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--reference", metavar="FILE", help="ground_truth.txt of UBFC-rPPG to draw in the plot"
     )
     command.add_argument(
-        "--method", choices=METHODS, default=DEFAULT_METHOD, help=f"default: {DEFAULT_METHOD}"
+        "--method",
+        choices=(*METHODS, TEACHER_METHOD),
+        default=DEFAULT_METHOD,
+        help=f"default: {DEFAULT_METHOD}",
     )
-    command.add_argument("--weights", metavar="FILE", help="other weights for the student")
+    command.add_argument(
+        "--weights", metavar="FILE", help="other weights for the student, or the teacher's weights"
+    )
     command.add_argument(
         "--box", type=_box, metavar="X0,Y0,X1,Y1", help="pixels to measure, without face detection"
     )
@@ -139,7 +147,11 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("--plot draws one face, not all of them")
     if options.reference and not options.plot:
         raise ValueError("--reference is drawn into a plot: give --plot, too")
-    if options.weights and options.method not in NETWORK_METHODS:
+    if options.method == TEACHER_METHOD and not options.weights:
+        raise ValueError(
+            "--method teacher needs --weights: no weights of a teacher ship"
+        )
+    if options.weights and options.method not in (*NETWORK_METHODS, TEACHER_METHOD):
         raise ValueError(f"--weights are of no use to --method {options.method}")
     if options.plot and importlib.util.find_spec("matplotlib") is None:
         raise ValueError('--plot needs matplotlib: pip install "rppg_fast[plot]"')
@@ -153,15 +165,17 @@ def run(options: argparse.Namespace) -> int:
         min_confidence=options.min_confidence,
         peaks=options.peaks,
     )
-    student = None
+    networks: dict[str, Any] = {}
     if options.method in NETWORK_METHODS:
-        student = Student.load(options.weights or BUNDLED_WEIGHTS)
+        networks["student"] = Student.load(options.weights or BUNDLED_WEIGHTS)
+    elif options.method == TEACHER_METHOD:
+        networks["teacher"] = Teacher.load(options.weights)
 
     code = OK
     report = open_results(options.json) if options.json else None
     results: list[Measurement] = []
     for name in options.videos:
-        found, own_code = _measure_file(name, options, student, settings)
+        found, own_code = _measure_file(name, options, networks, settings)
         code = own_code if code == OK or own_code == BAD_INPUT else code
         if found is None:
             continue
@@ -186,7 +200,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _measure_file(
-    name: str, options: argparse.Namespace, student: Student | None, settings: PulseSettings
+    name: str, options: argparse.Namespace, networks: Mapping[str, Any], settings: PulseSettings
 ) -> tuple[list[Measurement] | None, int]:
     """Measure one file and print its errors and warnings; return its results and exit code."""
     try:
@@ -204,11 +218,11 @@ def _measure_file(
                 step=options.step,
                 progress=bar,
                 method=options.method,
-                student=student,
                 box=options.box,
                 box_scale=options.box_scale,
                 tracking=options.tracking,
                 settings=settings,
+                **networks,
             )
     except MeasurementInterrupted as interrupted:
         return _as_list(interrupted.measurement), complain(interrupted)
