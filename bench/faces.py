@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 import rppg_fast as rf
 from rppg_fast import _core
-from tests.mtcnn import NETWORKS, WEIGHTS, tensors
+from tests.support.mtcnn import NETWORKS, WEIGHTS, tensors
 
 Frame = NDArray[np.uint8]
 Floats = NDArray[np.float32]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.made_up_clips import make_clips
+from tests.support.made_up_clips import make_clips
 from training.data.clips import Clips
 from training.models.config import load
 from training.models.networks import Student, Teacher

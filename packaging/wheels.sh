@@ -36,7 +36,7 @@ build() {
 # An environment's Python, and what runs it. No test that starts Python anew: the emulator would not.
 smoke() {
   (cd "$work" && "$@" -m rppg_fast.cli info && "$@" -m rppg_fast.cli demo)
-  (cd "$root" && "$@" -m pytest -q -p no:cacheprovider tests/test_measure.py)
+  (cd "$root" && "$@" -m pytest -q -p no:cacheprovider tests/package/test_measure.py)
 }
 
 build aarch64

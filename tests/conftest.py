@@ -38,7 +38,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def perfect(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     """Return the evaluation of a source without errors."""
-    from tests.made_up_evaluations import perfect_evaluation
+    from tests.support.made_up_evaluations import perfect_evaluation
 
     return perfect_evaluation(tmp_path_factory.mktemp("perfect") / "clips")
 
@@ -46,7 +46,7 @@ def perfect(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
 @pytest.fixture(scope="session")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return clips of a few rendered faces, made like the benchmark's."""
-    from tests.made_up_evaluations import tiny_benchmark
+    from tests.support.made_up_evaluations import tiny_benchmark
 
     return tiny_benchmark(tmp_path_factory.mktemp("faces") / "clips")
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from bench.engine import ROOT, build, link
 from rppg_fast.student import BUNDLED_WEIGHTS
-from tests.weights import random_tensors, safetensors_bytes
+from tests.support.weights import random_tensors, safetensors_bytes
 
 COMPILER = "clang++"
 TARGETS = ("weights", "frame", "pulse")

@@ -12,7 +12,7 @@ namespace {
 // A heart rate below the band, or a slow movement of the head, causes harmonics inside the band,
 // and a heart rate above the band causes aliases. Both are weaker than the line that causes them.
 // The ratios were chosen so that no correct reading of the synthetic validation clips was refused;
-// tests/test_monitor.py contains such heart rates and such light.
+// tests/package/test_monitor.py contains such heart rates and such light.
 constexpr double kOvertoneRatio = 4.0;
 constexpr double kAliasRatio = 1.0;
 constexpr double kLineWidth = 0.05;  // Hz to either side

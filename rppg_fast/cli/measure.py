@@ -148,9 +148,7 @@ def run(options: argparse.Namespace) -> int:
     if options.reference and not options.plot:
         raise ValueError("--reference is drawn into a plot: give --plot, too")
     if options.method == TEACHER_METHOD and not options.weights:
-        raise ValueError(
-            "--method teacher needs --weights: no weights of a teacher ship"
-        )
+        raise ValueError("--method teacher needs --weights: no weights of a teacher ship")
     if options.weights and options.method not in (*NETWORK_METHODS, TEACHER_METHOD):
         raise ValueError(f"--weights are of no use to --method {options.method}")
     if options.plot and importlib.util.find_spec("matplotlib") is None:

@@ -1,0 +1,1 @@
+"""Tests of the C interface, its examples and the program over it."""

@@ -1,0 +1,1 @@
+"""Tests of what the project says of itself: pages, messages, promises, folders, results."""

@@ -1,0 +1,41 @@
+"""The figures in RESULTS.md equal those in its result files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="training needs PyTorch")
+
+import rppg_fast as rf
+from training.confidence.evaluate import as_markdown as trust_as_markdown
+from training.evaluate.tables import FORMAT, as_markdown
+
+ROOT = Path(__file__).parents[2]
+TRAINING = ROOT / "training"
+RESULTS = sorted((TRAINING / "results").glob("*.json"))
+
+
+def test_there_are_results() -> None:
+    assert RESULTS
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=[path.stem for path in RESULTS])
+def test_each_table_stands_in_the_text_as_its_file_has_it(path: Path) -> None:
+    table = json.loads(path.read_text(encoding="utf-8"))
+    assert table["format"] == FORMAT
+    text = (TRAINING / "RESULTS.md").read_text(encoding="utf-8")
+    assert f"results/{path.name}" in text
+    assert as_markdown(table) in text
+
+
+def test_what_readings_are_worth_stands_in_the_text() -> None:
+    found = json.loads((TRAINING / "results" / "trust" / "trust.json").read_text(encoding="utf-8"))
+    text = (TRAINING / "RESULTS.md").read_text(encoding="utf-8")
+    assert trust_as_markdown(found["table"]) in text
+    assert trust_as_markdown(found["kinds"]) in text
+    assert found["min_confidence"] == rf.PulseSettings().min_confidence
+    header = (ROOT / "csrc" / "reading" / "confidence_weights.hpp").read_text(encoding="utf-8")
+    assert found["source"]["sha256"][:12] in header

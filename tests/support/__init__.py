@@ -1,0 +1,1 @@
+"""What the tests share: references, made-up clips and frames, programs that they run."""
