@@ -27,8 +27,8 @@ TRAINING = ("support", "data", "synthetic", "models", "evaluate", "train", "conf
 #: Headers outside of the folders.
 ANYWHERE = {"rppg_fast.h"}
 
-#: A file does one job: so many lines at most, except for the header of the C interface, which is one
-#: file for its users and mostly documentation.
+#: A file does one job: so many lines at most, except for the header of the C interface, which is
+#: one file for its users and mostly documentation.
 LONGEST = 400
 LONG_FILES = {"csrc/include/rppg_fast.h"}
 SOURCES = (
