@@ -24,8 +24,6 @@ from training.data.codec import write_video  # noqa: E402
 from training.data.ingredients import OFF, Law, OneOf  # noqa: E402
 from training.data.preprocess import (  # noqa: E402
     ENDS_APART,
-    FAILED,
-    PARTS,
     Part,
     Work,
     main,
@@ -34,6 +32,7 @@ from training.data.preprocess import (  # noqa: E402
 )
 from training.data.pulse import PulseWave, label  # noqa: E402
 from training.data.recordings import Recording, Trace, find  # noqa: E402
+from training.data.reduction import FAILED, PARTS  # noqa: E402
 from training.data.render import place_in_frame, render  # noqa: E402
 from training.data.scene import sample_scene  # noqa: E402
 from training.data.timeline import pulse_wave  # noqa: E402

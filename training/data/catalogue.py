@@ -122,7 +122,7 @@ def real_clips(catalogue: Path, part: str, split: Path = SPLIT) -> list[RealClip
     beside = sorted(
         path for path in map(catalogue.parent.joinpath, names - listed) if path.is_file()
     )
-    clips += [_unlisted(path) for path in beside]
+    clips += [unlisted(path) for path in beside]
     return [clip for clip in clips if part == "all" or clip.name in names]
 
 
@@ -143,7 +143,8 @@ def person_of(name: str, split: Path = SPLIT) -> str:
     return next((min(group["files"]) for group in groups if name in group["files"]), name)
 
 
-def _unlisted(path: Path) -> RealClip:
+def unlisted(path: Path) -> RealClip:
+    """Give what is known of a video that no catalogue lists."""
     unknown = "not in the catalogue"
     return RealClip(path, int(not path.name.startswith("none")), "", None, None, unknown, unknown)
 
