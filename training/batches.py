@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 import rppg_fast as rf
+from training.carried import CarriedSteps
 from training.config import Config
 from training.data.clips import Clips, as_float
 from training.parallel import Processes
@@ -79,6 +80,8 @@ class Batches:
         Where batches are wanted.
     processes : Processes
         Which part of each batch is ours.
+    carried : CarriedSteps, optional
+        Where the share of each batch comes from that the config's carriers have.
 
     Raises
     ------
@@ -93,10 +96,14 @@ class Batches:
         label: NDArray[np.float32],
         device: torch.device,
         processes: Processes,
+        carried: CarriedSteps | None = None,
     ) -> None:
         if config.batch % processes.count:
             raise ValueError(f"{processes.count} processes cannot share a batch of {config.batch}")
         self.config = config
+        self.carried = carried
+        share = config.carriers.share if carried is not None and config.carriers is not None else 0
+        self.carried_count = round(share * config.batch)
         self.device = device
         self.part = slice(processes.rank, None, processes.count)
         self.start = np.array([clip.start for clip in clips.clips])
@@ -108,8 +115,8 @@ class Batches:
             self.on_device = _copy(clips.appearance, config.input, device)
 
     def draw(self, step: int) -> Draw:
-        """Draw the samples of a step, for all processes together."""
-        batch = self.config.batch
+        """Draw the clips' samples of a step, for all processes together."""
+        batch = self.config.batch - self.carried_count
         random = np.random.default_rng((self.config.seed, step))
         clip = random.integers(len(self.start), size=batch)
         offset = (random.random(batch) * self.length[clip]).astype(np.int64)
@@ -126,11 +133,16 @@ class Batches:
         motion = motion * sign.view(-1, 1, 1, 1)
         mirror = torch.from_numpy(flip).to(self.device).view(-1, 1, 1, 1)
         label = self.label[torch.from_numpy(frame).to(self.device)] * sign
-        return Batch(
+        of_clips = Batch(
             torch.where(mirror, motion.flip(-1), motion),
             torch.where(mirror, appearance.flip(-1), appearance),
             label,
         )
+        if self.carried is None:
+            return of_clips
+        made = self.carried(step, self.carried_count)
+        ours = (one[self.part].to(self.device) for one in made)
+        return Batch(*(torch.cat(pair) for pair in zip(of_clips, ours)))
 
     def _gather(
         self, frame: NDArray[np.int64], earlier: NDArray[np.int64]

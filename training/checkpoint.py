@@ -19,7 +19,7 @@ from training.config import Config, from_mapping
 from training.files import replace_file
 
 FORMAT = "rppg_fast.checkpoint"
-VERSION = 2
+VERSION = 3
 
 Row = dict[str, float]
 
@@ -49,8 +49,9 @@ class Checkpoint:
         for random weights, and where no one teaches.
     label_std : float
         Standard deviation of the labels: the unit of the model's output.
-    model, helper, optimizer, schedule : dict
-        Their `state_dict`; the helper is what is trained along and then thrown away.
+    model, average, helper, optimizer, schedule : dict
+        Their `state_dict`; the average of the model's weights is empty where there is none, and
+        the helper is what is trained along and then thrown away.
     log : list of dict
         Rows of the log so far.
     """
@@ -66,10 +67,16 @@ class Checkpoint:
     teacher: str
     label_std: float
     model: dict[str, Tensor]
+    average: dict[str, Tensor]
     helper: dict[str, Tensor]
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
     log: list[Row]
+
+    @property
+    def network(self) -> dict[str, Tensor]:
+        """The weights that the training is for: their average, or else the last ones."""
+        return self.average or self.model
 
     def save(self, path: Path) -> None:
         """Write the checkpoint; a run that is killed meanwhile leaves the one before."""

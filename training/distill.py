@@ -22,10 +22,11 @@ from training.checkpoint import Checkpoint
 from training.command import command
 from training.config import Config
 from training.config import Distillation as Settings
+from training.data.carriers import Carriers
 from training.data.clips import Clips
 from training.models import Maps, Student, Teacher, load_model
 from training.objective import Objective
-from training.run import add_arguments, execute, read_arguments
+from training.run import add_arguments, execute, open_carriers, read_arguments
 
 TEACHER_CHANNELS = {"middle": 32, "last": 64}
 
@@ -108,6 +109,7 @@ def distill(
     *,
     resume: bool = False,
     device: str = "auto",
+    carriers: Carriers | None = None,
 ) -> None:
     """Train a student with a teacher's help; see `training.run.execute`.
 
@@ -143,6 +145,7 @@ def distill(
         device=device,
         make_objective=make_objective,
         teacher=teacher,
+        carriers=carriers,
     )
 
 
@@ -163,6 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.out,
         resume=given.resume,
         device=given.device,
+        carriers=open_carriers(given.carriers, config),
     )
     return 0
 

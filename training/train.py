@@ -19,7 +19,7 @@ from pathlib import Path
 
 from training.command import command
 from training.files import file_sha256
-from training.run import add_arguments, execute, read_arguments
+from training.run import add_arguments, execute, open_carriers, read_arguments
 from training.unfold import unfold
 
 
@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         device=given.device,
         model=None if given.start is None else unfold(given.start, data, config),
         start="" if given.start is None else file_sha256(given.start),
+        carriers=open_carriers(given.carriers, config),
     )
     return 0
 

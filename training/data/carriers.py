@@ -9,7 +9,7 @@ a later one in the same box, as in a live measurement.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable
@@ -164,6 +164,10 @@ class Carriers:
         """Give one view."""
         clip, frames = self.clips.clips[i], self.clips[i]
         return CarrierFrames(frames.appearance, self.mask[clip.start : clip.stop], frames.times)
+
+    def select(self, people: Collection[str]) -> Carriers:
+        """Keep the views of some persons; raises as ``Clips.select``."""
+        return replace(self, clips=self.clips.select(people))
 
     def keep(self, chosen: Callable[[Clip], bool]) -> Carriers:
         """Keep the views that a rule chooses.

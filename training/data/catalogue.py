@@ -22,6 +22,9 @@ PARTS = ("dev", "test")
 # Positions in a period of five that belong to "dev": 60 % of the groups.
 _PERIOD, _DEV = 5, (0, 2, 3)
 
+# Positions in a period of three, in "dev", of the groups that settings are chosen by.
+_CHOSEN_EVERY, _CHOSEN_BY = 3, 1
+
 # Up to it a clip holds no window of 10 s.
 _SHORT = 10.0
 
@@ -143,6 +146,18 @@ def person_of(name: str, split: Path = SPLIT) -> str:
     return next((min(group["files"]) for group in groups if name in group["files"]), name)
 
 
+def chosen_by_people(split: Path = SPLIT) -> frozenset[str]:
+    """Give the persons of "dev" by whom settings are chosen while others are learned from.
+
+    Every third group of "dev" that shows a face, in the order of ``draw_split``.
+    """
+    lists = json.loads(split.read_text(encoding="utf-8"))
+    dev = frozenset(lists["dev"])
+    groups = [g for g in lists["groups"] if g["kind"] != "none" and dev.issuperset(g["files"])]
+    ordered = sorted(groups, key=_order)
+    return frozenset(min(group["files"]) for group in ordered[_CHOSEN_BY::_CHOSEN_EVERY])
+
+
 def unlisted(path: Path) -> RealClip:
     """Give what is known of a video that no catalogue lists."""
     unknown = "not in the catalogue"
@@ -163,13 +178,13 @@ def draw_split(groups: list[dict[str, Any]]) -> dict[str, list[str]]:
     dict of str to list of str
         Files of "dev" and of "test", sorted.
     """
-
-    def order(group: dict[str, Any]) -> tuple[str, bool, str]:
-        name = min(group["files"])
-        digest = hashlib.sha256(name.encode()).hexdigest()
-        return group["kind"], group["seconds"] < _SHORT, digest
-
     parts: dict[str, list[str]] = {part: [] for part in PARTS}
-    for place, group in enumerate(sorted(groups, key=order)):
+    for place, group in enumerate(sorted(groups, key=_order)):
         parts["dev" if place % _PERIOD in _DEV else "test"] += group["files"]
     return {part: sorted(files) for part, files in parts.items()}
+
+
+def _order(group: dict[str, Any]) -> tuple[str, bool, str]:
+    name = min(group["files"])
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return group["kind"], group["seconds"] < _SHORT, digest
