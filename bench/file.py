@@ -27,7 +27,7 @@ import rppg_fast as rf
 from bench.tracking import FPS, RATE_TOLERANCE_BPM, SCENES, film
 from rppg_fast.face import ASSETS
 from rppg_fast.reference import Reference
-from training.data.codec import write_video
+from training.synthetic.codec import write_video
 
 ROUNDS = 9
 LOOPS = 3

@@ -29,7 +29,7 @@ HEART = 1.3
 LIGHT = 1 / 3600
 """Hz: the sum of the network's changes may wander like that, a thousand times the pulse."""
 FIRST, GAP, HOLE = 0, 2, 3
-"""What the native resampler says of a value: see ``csrc/clock.hpp``."""
+"""What the native resampler says of a value: see ``csrc/signal/clock.hpp``."""
 CHECKS = 40
 RESTARTS = 3
 """Expected in all, however long it takes, so that there are long stretches to drift in."""

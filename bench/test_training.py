@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from tests.made_up_clips import make_clips
-from training.batches import Batches
-from training.config import load
 from training.data.clips import Clips
-from training.distill import Distillation
-from training.labels import labels
-from training.models import Student, Teacher
-from training.objective import Objective
-from training.parallel import Processes
-from training.run import Run
+from training.models.config import load
+from training.models.networks import Student, Teacher
+from training.support.parallel import Processes
+from training.train.batches import Batches
+from training.train.distill import Distillation
+from training.train.labels import labels
+from training.train.objective import Objective
+from training.train.trainer import Trainer
 
 CONFIGS = Path(__file__).parents[1] / "training" / "configs"
 CPU = torch.device("cpu")
@@ -30,11 +30,11 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
     return make_clips(tmp_path_factory.mktemp("clips") / "cache", seed=1, with_silent=False)
 
 
-def make_run(name: str, clips: Clips) -> Run:
+def make_run(name: str, clips: Clips) -> Trainer:
     config = load(CONFIGS / f"{name}.toml")
     settings = config.distillation
     if settings is None:
-        return Run(config, clips, None, CPU)
+        return Trainer(config, clips, None, CPU)
     torch.manual_seed(0)
     teacher = Teacher().eval()
 
@@ -42,7 +42,7 @@ def make_run(name: str, clips: Clips) -> Run:
         assert isinstance(model, Student)
         return Distillation(model, teacher, settings)
 
-    return Run(config, clips, None, CPU, make_objective)
+    return Trainer(config, clips, None, CPU, make_objective)
 
 
 @pytest.mark.benchmark(group="training: a batch of 64")
@@ -59,6 +59,6 @@ def test_gathering_a_batch(benchmark: Any, clips: Clips) -> None:
 @pytest.mark.parametrize("name", ["plain", "teacher", "distilled", "literal"])
 def test_a_step(benchmark: Any, clips: Clips, name: str) -> None:
     run = make_run(name, clips)
-    terms = benchmark.pedantic(run.advance, rounds=5, warmup_rounds=1)
+    terms = benchmark.pedantic(run.training_step, rounds=5, warmup_rounds=1)
     assert torch.isfinite(terms).all()
     assert run.step == 6 or benchmark.disabled

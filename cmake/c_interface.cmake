@@ -12,10 +12,10 @@ set(embed ${CMAKE_CURRENT_SOURCE_DIR}/cmake/embed.cmake)
 add_custom_command(OUTPUT ${bundled} DEPENDS ${weights} ${embed} VERBATIM
   COMMAND ${CMAKE_COMMAND} -DINPUT=${weights} -DOUTPUT=${bundled} -P ${embed})
 
-add_library(rppg_capi OBJECT csrc/capi.cpp csrc/capi_face.cpp ${bundled})
+add_library(rppg_capi OBJECT csrc/capi/capi.cpp csrc/capi/face.cpp ${bundled})
 target_include_directories(rppg_capi PUBLIC csrc csrc/include)
 target_compile_options(rppg_capi PRIVATE ${warnings})
-set_source_files_properties(csrc/capi.cpp PROPERTIES
+set_source_files_properties(csrc/capi/capi.cpp PROPERTIES
   COMPILE_DEFINITIONS RPPG_VERSION="${PROJECT_VERSION}")
 
 add_library(rppg_fast_static STATIC $<TARGET_OBJECTS:rppg_core> $<TARGET_OBJECTS:rppg_capi>)

@@ -18,7 +18,7 @@ endif()
 
 if(NOT with_cuda)
   message(STATUS "Without CUDA")
-  add_library(rppg_cuda STATIC csrc/cuda_absent.cpp)
+  add_library(rppg_cuda STATIC csrc/cuda/cuda_absent.cpp)
 else()
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
     set(named_by_user OFF)
@@ -48,14 +48,14 @@ else()
   message(STATUS "With CUDA ${CMAKE_CUDA_COMPILER_VERSION} for ${CMAKE_CUDA_ARCHITECTURES}")
 
   # C++14, which is all that the last CUDA of the Jetson Nano takes.
-  add_library(rppg_cuda STATIC csrc/cuda.cpp csrc/kernels/cuda/kernels.cu)
+  add_library(rppg_cuda STATIC csrc/cuda/cuda.cpp csrc/kernels/cuda/kernels.cu)
   set_target_properties(rppg_cuda PROPERTIES
     CUDA_STANDARD 14 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF)
   target_link_libraries(rppg_cuda PRIVATE CUDA::cudart_static)
   string(REPLACE ";" ", sm_" architectures "${CMAKE_CUDA_ARCHITECTURES}")
   string(REGEX REPLACE ", sm_[0-9]+-virtual" " and later" architectures "${architectures}")
   string(REPLACE "-real" "" architectures "${architectures}")
-  set_source_files_properties(csrc/cuda.cpp PROPERTIES
+  set_source_files_properties(csrc/cuda/cuda.cpp PROPERTIES
     COMPILE_DEFINITIONS "RPPG_CUDA_ARCHITECTURES=\"${architectures}\"")
 endif()
 target_link_libraries(rppg_cuda PUBLIC rppg_core)

@@ -5,7 +5,7 @@ string(REGEX REPLACE "(.........................................................
   "\\1\n" bytes "${bytes}")
 get_filename_component(name "${INPUT}" NAME)
 file(WRITE "${OUTPUT}" "// ${name}
-#include \"bundled.hpp\"
+#include \"capi/bundled.hpp\"
 
 namespace rppg {
 

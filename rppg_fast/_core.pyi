@@ -118,7 +118,7 @@ OBSERVED: int
 SIGNALS: int
 """Number of signals of a frame in a window: the sum of the network's output, then ``observe``'s."""
 EVIDENCE: int
-"""Number of features of a candidate, in the order of ``Testimony`` in csrc/witness.hpp."""
+"""Number of features of a candidate: ``Testimony`` in csrc/reading/region_signals.hpp."""
 EVIDENCE_SNR: int
 EVIDENCE_HEIGHT: int
 EVIDENCE_COVERAGE: int
@@ -199,7 +199,7 @@ class TimeError(ValueError):
     """
 
 class Clock:
-    """The times of a stream's frames; ``csrc/clock.hpp``."""
+    """The times of a stream's frames; ``csrc/signal/clock.hpp``."""
 
     def __init__(self, max_gap: float) -> None: ...
     def push(self, time: float) -> int:
@@ -630,7 +630,7 @@ spectrum, confidence (0 to 1), and its features, float64 of shape (``EVIDENCE``,
 """
 
 class PulseWindow:
-    """The window of the last seconds, and the heart rate in it; see ``csrc/pulse.hpp``.
+    """The window of the last seconds, and the heart rate in it; see ``csrc/reading/window.hpp``.
 
     Raises
     ------
@@ -746,7 +746,7 @@ class Stream:
     def start(self) -> float: ...
 
 class Recording:
-    """Which readings of a stream count, and their common heart rate; see ``csrc/recording.hpp``."""
+    """Which readings of a stream count, and their heart rate; see ``csrc/reading/summary.hpp``."""
 
     def __init__(self, step: float, max_gap: float, min_confidence: float) -> None: ...
     def take(
@@ -764,7 +764,7 @@ class Recording:
     def evidence(self) -> tuple[float, NDArray[np.float64]]:
         """Return the mean rate of the track (bpm) and its features; NaN if there is no track.
 
-        The order is that of ``TrackEvidence`` in ``csrc/confidence.hpp``.
+        The order is that of ``TrackEvidence`` in ``csrc/reading/confidence.hpp``.
         """
     def summary(self) -> tuple[int, float, float, float, float, float, int, float, float]:
         """Return status, heart rate, SNR, confidence, coverage, spread, frames, duration and rate.
@@ -773,7 +773,7 @@ class Recording:
         """
 
 class Patience:
-    """Tells when a face without a pulse makes room for another; see ``csrc/patience.hpp``."""
+    """Tells when a face without a pulse makes room; see ``csrc/reading/patience.hpp``."""
 
     def __init__(self, window: float) -> None: ...
     def restart(self) -> None:

@@ -57,7 +57,7 @@ class Student(_core.Student):
         Parameters
         ----------
         path
-            A file written by ``python -m training.export``.
+            A file written by ``python -m training.models.export``.
         backend
             One of ``rppg_fast.backends()``, "cuda" or "auto". "auto" is the backend that the
             environment variable ``RPPG_BACKEND`` names when it is first needed, else the fastest

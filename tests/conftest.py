@@ -13,7 +13,7 @@ import rppg_fast as rf
 from bench.engine import build, run
 
 if TYPE_CHECKING:  # it needs PyTorch, which not every test does
-    from training.evaluation import Evaluation
+    from training.evaluate.evaluation import Evaluation
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("no deadline", deadline=None)

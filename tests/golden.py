@@ -1,4 +1,4 @@
-"""Motion of a face, and what PyTorch makes of it in float64; written by ``training.export``."""
+"""Motion of a face, and PyTorch's float64 results; written by ``training.models.export``."""
 
 from __future__ import annotations
 

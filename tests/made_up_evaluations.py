@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.clips import Clip, Clips, ClipWriter, Frames, as_stored
-from training.data.ingredients import OFF
-from training.data.synthetic import Recipe, Stratum, make_cache
-from training.evaluate import evaluate
-from training.evaluation import WINDOW, Evaluation, Recording
-from training.sources import NetworkSource
+from training.evaluate.estimators import NetworkSource
+from training.evaluate.evaluation import WINDOW, Evaluation, Recording
+from training.evaluate.recordings import evaluate
+from training.synthetic.generate import Recipe, Stratum, make_cache
+from training.synthetic.parameters import OFF
 
 Floats = NDArray[np.float32]
 

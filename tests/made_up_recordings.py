@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 for module in ("scipy", "av", "tqdm", "torch"):
     pytest.importorskip(module, reason="reading recordings needs the extra 'train'")
 
-from training.data.codec import write_video  # noqa: E402
-from training.data.write_ubfc import write_ground_truth  # noqa: E402
+from training.data.ubfc_format import write_ground_truth  # noqa: E402
+from training.synthetic.codec import write_video  # noqa: E402
 
 Values = NDArray[np.float64]
 Frame = NDArray[np.uint8]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.clips import PULSE, Frame
-from training.demo_clip import portrait, skin_mask
+from training.synthetic.demo_clip import portrait, skin_mask
 
 Floats = NDArray[np.float32]
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import periodogram
 
-from training.data.ingredients import OFF, Between, Choice, Law, OneOf
-from training.data.render import place_in_crop, render
-from training.data.scene import Scene
-from training.data.synthetic import clip_times
+from training.synthetic.generate import clip_times
+from training.synthetic.parameters import OFF, Between, Choice, Law, OneOf
+from training.synthetic.render import place_in_crop, render
+from training.synthetic.scene import Scene
 
 # All that moves or changes, but the pulse.
 CALM: dict[str, Law] = {

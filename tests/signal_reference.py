@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-#: Continuation of either end, in periods of the band's lower edge, as in csrc/band_pass.cpp.
+#: Continuation of either end, in periods of the band's lower edge, as in csrc/signal/band_pass.cpp.
 PADDED_PERIODS = 1.0
 
 

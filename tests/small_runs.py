@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import torch
 
-from training.checkpoint import Checkpoint
-from training.config import Config, Distillation
-from training.run import CHECKPOINT, LOG, Run
+from training.models.checkpoint import LOG, Checkpoint
+from training.models.config import Config, Distillation
+from training.train.trainer import CHECKPOINT, Trainer
 
 CONFIG = Config(
     network="student",
@@ -57,15 +57,15 @@ class Killed(Exception):
 @contextmanager
 def killed_at(step: int) -> Iterator[None]:
     """Kill whatever run is started within, before it makes a step."""
-    advance = Run.advance
+    training_step = Trainer.training_step
 
-    def advance_or_die(run: Run) -> torch.Tensor:
+    def step_or_die(run: Trainer) -> torch.Tensor:
         if run.step == step:
             raise Killed
-        return advance(run)
+        return training_step(run)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Run, "advance", advance_or_die)
+        patch.setattr(Trainer, "training_step", step_or_die)
         with pytest.raises(Killed):
             yield
 

@@ -13,14 +13,14 @@ for module in ("scipy", "av", "tqdm", "skimage", "torch"):
     pytest.importorskip(module, reason="the generator needs the extra 'train'")
 
 import rppg_fast as rf  # noqa: E402
-from training.data import benchmark as module_under_test  # noqa: E402
-from training.data.benchmark import EACH, STRATA, VERSION, benchmark  # noqa: E402
 from training.data.clips import Clips  # noqa: E402
-from training.data.ingredients import OneOf  # noqa: E402
-from training.data.render import place_in_crop, render  # noqa: E402
-from training.data.scene import BENCHMARK_SEED, RANGES, Scene  # noqa: E402
-from training.data.synthetic import clip_times, subject  # noqa: E402
-from training.splits import Split  # noqa: E402
+from training.data.splits import Split  # noqa: E402
+from training.synthetic import benchmark as module_under_test  # noqa: E402
+from training.synthetic.benchmark import EACH, STRATA, VERSION, benchmark  # noqa: E402
+from training.synthetic.generate import clip_times, subject  # noqa: E402
+from training.synthetic.parameters import OneOf  # noqa: E402
+from training.synthetic.render import place_in_crop, render  # noqa: E402
+from training.synthetic.scene import BENCHMARK_SEED, RANGES, Scene  # noqa: E402
 
 SPLIT = Path(__file__).parents[1] / "training" / "splits" / "benchmark.json"
 
@@ -43,7 +43,7 @@ SEEN_TOLERANCE = 0.1 / 255
 
 CHANGED = (
     "seed, strata, ranges or generator have changed: results would no longer compare."
-    " Raise training.data.benchmark.VERSION and pin its numbers here"
+    " Raise training.synthetic.benchmark.VERSION and pin its numbers here"
 )
 TRAINING_SEEDS = (1, 2)  # of training and of validation clips, see training/README.md
 

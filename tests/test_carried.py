@@ -16,17 +16,17 @@ import torch  # noqa: E402
 from tests.made_up_carriers import JUMP, RATES, make_carriers  # noqa: E402
 from tests.made_up_clips import make_clips  # noqa: E402
 from tests.small_runs import CONFIG, SHORT, bits, flat, killed_at, toml  # noqa: E402
-from training.average import Average  # noqa: E402
-from training.batches import Batches  # noqa: E402
-from training.carried import CarriedSteps  # noqa: E402
-from training.checkpoint import Checkpoint  # noqa: E402
-from training.config import Carried, load  # noqa: E402
 from training.data.carriers import Carriers  # noqa: E402
 from training.data.clips import Clips  # noqa: E402
-from training.models import Student, load_model  # noqa: E402
-from training.parallel import Processes  # noqa: E402
-from training.run import CHECKPOINT, execute  # noqa: E402
-from training.train import main as train  # noqa: E402
+from training.models.checkpoint import Checkpoint  # noqa: E402
+from training.models.config import Carried, load  # noqa: E402
+from training.models.networks import Student, load_model  # noqa: E402
+from training.support.parallel import Processes  # noqa: E402
+from training.train.average import Average  # noqa: E402
+from training.train.batches import Batches  # noqa: E402
+from training.train.carried import CarriedSteps  # noqa: E402
+from training.train.train import main as train  # noqa: E402
+from training.train.trainer import CHECKPOINT, execute  # noqa: E402
 
 CPU = torch.device("cpu")
 MIX = Carried(share=0.25, people="all", pulse={})
@@ -168,7 +168,7 @@ def test_the_command_takes_carriers(
 
 
 def test_people_that_settings_are_chosen_by_are_left_out_of_a_fit(tmp_path: Path) -> None:
-    from training.run import open_carriers
+    from training.train.trainer import open_carriers
 
     make_carriers(tmp_path, people=("face10.mp4", "anna"))
     fit = replace(MIXED, carriers=replace(MIX, people="fit"))

@@ -22,12 +22,12 @@ from training.data.catalogue import (  # noqa: E402
     person_of,
 )
 from training.data.clips import as_float  # noqa: E402
-from training.data.codec import write_video  # noqa: E402
-from training.data.ingredients import OFF, Law, OneOf  # noqa: E402
 from training.data.preprocess import main  # noqa: E402
-from training.data.render import place_in_frame, render  # noqa: E402
-from training.data.scene import sample_scene  # noqa: E402
 from training.data.videos import find_videos  # noqa: E402
+from training.synthetic.codec import write_video  # noqa: E402
+from training.synthetic.parameters import OFF, Law, OneOf  # noqa: E402
+from training.synthetic.render import place_in_frame, render  # noqa: E402
+from training.synthetic.scene import sample_scene  # noqa: E402
 
 Frame = NDArray[np.uint8]
 

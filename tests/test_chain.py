@@ -22,16 +22,16 @@ pytest.importorskip("matplotlib", reason="the chain draws pictures")
 
 import rppg_fast as rf  # noqa: E402
 from tests.small_runs import PAPER, SHORT, bits, toml  # noqa: E402
-from training.chain import CONFIGS, EVALUATION, WEIGHTS, chain, main  # noqa: E402
-from training.checkpoint import Checkpoint  # noqa: E402
-from training.config import load as load_config  # noqa: E402
 from training.data.clips import Clips  # noqa: E402
-from training.evaluate import evaluate  # noqa: E402
-from training.evaluation import Evaluation  # noqa: E402
-from training.figures import draw_all  # noqa: E402
-from training.models import load_model  # noqa: E402
-from training.run import CHECKPOINT, LOG  # noqa: E402
-from training.score import predict  # noqa: E402
+from training.evaluate.evaluation import Evaluation  # noqa: E402
+from training.evaluate.figures import draw_all  # noqa: E402
+from training.evaluate.recordings import evaluate  # noqa: E402
+from training.evaluate.validation import predict  # noqa: E402
+from training.models.checkpoint import LOG, Checkpoint  # noqa: E402
+from training.models.config import load as load_config  # noqa: E402
+from training.models.networks import load_model  # noqa: E402
+from training.smoke import CONFIGS, EVALUATION, WEIGHTS, chain, main  # noqa: E402
+from training.train.trainer import CHECKPOINT  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +80,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
         return draw_all(sources[:1], evaluations[:1], *rest)  # the others take as long each
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.figures.draw_all", draw_the_first)
+        patch.setattr("training.evaluate.figures.draw_all", draw_the_first)
         return Done(configs, out, chain(out, configs, CLIPS, SECONDS))
 
 
@@ -152,7 +152,7 @@ def test_a_chain_that_was_killed_ends_with_the_same_bits(
     options = ["--out", tmp_path, "--configs", done.configs]
     options += ["--clips", str(CLIPS), "--seconds", str(SECONDS)]
     run_and_kill(
-        [sys.executable, "-m", "training.chain", *map(str, options)],
+        [sys.executable, "-m", "training.smoke", *map(str, options)],
         tmp_path / "teacher" / LOG,
         CONFIG.validate_every + 1,
     )

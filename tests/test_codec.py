@@ -9,8 +9,8 @@ for module in ("scipy", "av", "tqdm", "skimage"):
     pytest.importorskip(module, reason="the generator needs the extra 'train'")
 
 from tests.scenes import STRONG, frames_of  # noqa: E402
-from training.data.codec import LOSSY, transcode  # noqa: E402
-from training.data.scene import sample_scene  # noqa: E402
+from training.synthetic.codec import LOSSY, transcode  # noqa: E402
+from training.synthetic.scene import sample_scene  # noqa: E402
 
 
 @pytest.mark.parametrize("codec", LOSSY)

@@ -11,7 +11,7 @@ from multiprocessing import get_context
 import pytest
 
 pytest.importorskip("torch")
-from training.command import command
+from training.support.command import command
 
 
 def _die() -> None:

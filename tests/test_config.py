@@ -12,8 +12,8 @@ pytest.importorskip("torch", reason="training needs PyTorch")
 pytest.importorskip("tqdm", reason="training needs tqdm")
 
 from tests.small_runs import CONFIG, PAPER, toml
-from training import config as config_module
-from training.config import CHOICES, Carried, Config, Distillation, from_mapping
+from training.models import config as config_module
+from training.models.config import CHOICES, Carried, Config, Distillation, from_mapping
 
 CONFIGS = Path(__file__).parents[1] / "training" / "configs"
 SHIPPED_CONFIG = CONFIGS / "student.toml"

@@ -14,14 +14,15 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch")
 
 from tests.made_up_clips import make_clips  # noqa: E402
 from tests.small_runs import PAPER, SHORT, write  # noqa: E402
-from training import crossvalidate, tables  # noqa: E402
-from training.checkpoint import Checkpoint, fingerprint  # noqa: E402
 from training.data.clips import Clips  # noqa: E402
-from training.evaluate import evaluate  # noqa: E402
-from training.evaluation import Evaluation  # noqa: E402
-from training.report import measure  # noqa: E402
-from training.run import CHECKPOINT  # noqa: E402
-from training.splits import Fold, Split  # noqa: E402
+from training.data.splits import Fold, Split  # noqa: E402
+from training.evaluate import tables  # noqa: E402
+from training.evaluate.evaluation import Evaluation  # noqa: E402
+from training.evaluate.recordings import evaluate  # noqa: E402
+from training.evaluate.report import measure  # noqa: E402
+from training.models.checkpoint import Checkpoint, fingerprint  # noqa: E402
+from training.train import crossvalidate  # noqa: E402
+from training.train.trainer import CHECKPOINT  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

@@ -34,7 +34,13 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[st
     flags = ["-std=c++17", "-O2", f"-I{ROOT / 'csrc'}"]
     watch = ["-fsanitize=address,bounds,alignment", "-fno-sanitize-recover=all"]
     sources = [
-        ROOT / "csrc" / f"{name}.cpp" for name in ("frame", "weights", "safetensors", "pack")
+        ROOT / "csrc" / f"{name}.cpp"
+        for name in (
+            "frame/frame",
+            "network/weights",
+            "network/safetensors",
+            "network/weight_packing",
+        )
     ]
     shim = ROOT / "tests" / "native" / "run_cuda.cpp"
     run(COMPILER, *flags, *watch, shim, *sources, "-o", program)
@@ -181,11 +187,21 @@ def test_the_hosts_side_of_cuda_against_a_stand_in_for_its_runtime(tmp_path: Pat
     host = ["-x", "c++", "-allow-unsupported-compiler", "-Xcompiler=-fsanitize=address"]
     defined = '-DRPPG_CUDA_ARCHITECTURES="53"'
     objects = []
-    for source in (ROOT / "csrc" / "cuda.cpp", ROOT / "tests" / "native" / "run_cuda_host.cpp"):
+    for source in (
+        ROOT / "csrc" / "cuda" / "cuda.cpp",
+        ROOT / "tests" / "native" / "run_cuda_host.cpp",
+    ):
         objects.append(tmp_path / f"{source.stem}.o")
         compiler = resources.compilers()[0]
         run(compiler, *flags, *host, defined, "-c", source, "-o", objects[-1])
-    names = ("pack", "frame", "resize", "colour", "student", "kernels/dispatch")
+    names = (
+        "network/weight_packing",
+        "frame/frame",
+        "frame/resize",
+        "frame/colour",
+        "network/student",
+        "kernels/dispatch",
+    )
     sources = [ROOT / "csrc" / f"{name}.cpp" for name in (*names, "kernels/portable")]
     program = tmp_path / "run_cuda_host"
     link = ["-fsanitize=address", "-pthread", "-DRPPG_PORTABLE"]

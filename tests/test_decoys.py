@@ -11,9 +11,9 @@ import pytest
 
 import rppg_fast as rf
 from training.data.clips import Clips
-from training.data.decoys import Decoy, decoy, film, make_decoys
-from training.data.ingredients import sample
-from training.data.synthetic import clip_times
+from training.synthetic.generate import clip_times
+from training.synthetic.negatives import Decoy, decoy, film, make_decoys
+from training.synthetic.parameters import sample
 
 _NOTHING: dict[str, Any] = dict.fromkeys(asdict(sample(Decoy, "decoy", {}, 0, 0)), 0.0)
 STILL = Decoy(**{**_NOTHING, "picture": "face", "codec": "none", "keyframes": 60.0})

@@ -13,8 +13,8 @@ import rppg_fast as rf  # noqa: E402
 from rppg_fast import methods  # noqa: E402
 from rppg_fast.reference import Reference  # noqa: E402
 from tests.scenes import peak_rate, read_video  # noqa: E402
-from training import demo_clip  # noqa: E402
-from training.data.timeline import pulse_wave  # noqa: E402
+from training.synthetic import demo_clip  # noqa: E402
+from training.synthetic.timeline import pulse_wave  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -15,17 +15,22 @@ pytest.importorskip("tqdm", reason="training needs tqdm")
 
 from tests.made_up_clips import make_clips  # noqa: E402
 from tests.small_runs import PAPER, SHORT, bits, killed_at, write  # noqa: E402
-from training import tat, train  # noqa: E402
-from training.batches import Batch, Batches  # noqa: E402
-from training.checkpoint import Checkpoint, fingerprint  # noqa: E402
-from training.config import Config, Distillation  # noqa: E402
 from training.data.clips import Clips  # noqa: E402
-from training.distill import Distillation as Objective  # noqa: E402
-from training.distill import distill, main  # noqa: E402
-from training.labels import labels  # noqa: E402
-from training.models import Student, Teacher, load_model, new_model  # noqa: E402
-from training.parallel import Processes  # noqa: E402
-from training.run import CHECKPOINT, LOG, Run, execute  # noqa: E402
+from training.models import losses  # noqa: E402
+from training.models.checkpoint import (  # noqa: E402
+    LOG,
+    Checkpoint,
+    fingerprint,
+)
+from training.models.config import Config, Distillation  # noqa: E402
+from training.models.networks import Student, Teacher, load_model, new_model  # noqa: E402
+from training.support.parallel import Processes  # noqa: E402
+from training.train import train  # noqa: E402
+from training.train.batches import Batch, Batches  # noqa: E402
+from training.train.distill import Distillation as Objective  # noqa: E402
+from training.train.distill import distill, main  # noqa: E402
+from training.train.labels import labels  # noqa: E402
+from training.train.trainer import CHECKPOINT, Trainer, execute  # noqa: E402
 
 CPU = torch.device("cpu")
 SECONDS = 4.0
@@ -80,7 +85,7 @@ def first_batch(clips: Clips, config: Config) -> Batch:
     return Batches(clips, config, label, CPU, Processes())(0)
 
 
-def make_run(config: Config, clips: Clips, teacher: Teacher) -> Run:
+def make_run(config: Config, clips: Clips, teacher: Teacher) -> Trainer:
     """Make a run that distils, for tests that go step by step."""
 
     def objective(model: Student | Teacher, _: float) -> Objective:
@@ -88,7 +93,7 @@ def make_run(config: Config, clips: Clips, teacher: Teacher) -> Run:
         assert config.distillation is not None
         return Objective(model, teacher, config.distillation)
 
-    return Run(config, clips, None, CPU, objective)
+    return Trainer(config, clips, None, CPU, objective)
 
 
 def named(objective: Objective, batch: Batch) -> dict[str, float]:
@@ -114,7 +119,7 @@ def expected_terms(
         ("middle", ours.middle_full if full else ours.middle, theirs[2 if full else 0]),
         ("last", ours.last_full if full else ours.last, theirs[3 if full else 1]),
     ):
-        loss, spread = tat.distance(tat.embed(a), tat.embed(b), settings)
+        loss, spread = losses.distance(losses.embed(a), losses.embed(b), settings)
         terms[name], terms[name + "_spread"] = loss, spread
     return {name: float(value) for name, value in terms.items()}
 
@@ -187,7 +192,7 @@ def test_only_the_student_learns(clips: Clips, taught: Checkpoint, settings: Dis
     start = {name: tensor.clone() for name, tensor in run.objective.named_parameters()}
     run.objective.train()  # as any training loop would
     for _ in range(2):
-        run.advance()
+        run.training_step()
     assert fingerprint(teacher.state_dict()) == before
     assert not any(module.training for module in teacher.modules())
     assert all(parameter.grad is None for parameter in teacher.parameters())
@@ -207,7 +212,7 @@ def test_distilling_brings_the_student_closer(clips: Clips, taught: Checkpoint) 
         config = replace(DISTILLED, steps=20, validate_every=20, distillation=settings)
         run = make_run(config, clips, load_teacher(taught))
         for _ in range(config.steps):
-            run.advance()
+            run.training_step()
         assert isinstance(run.model, Student)
         run.model.eval()
         batch = first_batch(clips, replace(config, batch=64, seed=99))
@@ -219,7 +224,7 @@ def test_distilling_brings_the_student_closer(clips: Clips, taught: Checkpoint) 
 def test_bfloat16_terms_are_close_to_those_in_float32(clips: Clips, taught: Checkpoint) -> None:
     config = replace(DISTILLED, distillation=replace(PROJECTED, projection=False))
     exact, rounded = (
-        make_run(replace(config, precision=p), clips, load_teacher(taught)).advance().tolist()
+        make_run(replace(config, precision=p), clips, load_teacher(taught)).training_step().tolist()
         for p in ("float32", "bfloat16")
     )
     assert rounded != exact
@@ -345,7 +350,7 @@ def test_each_command_takes_its_own_configs(
     write(tmp_path, DISTILLED)
     arguments = ["--config", config, "--data", clips.folder, "--out", out]
     assert train.main([str(argument) for argument in arguments]) == 2
-    assert "has a [distillation]: use training.distill" in capsys.readouterr().err
+    assert "has a [distillation]: use training.train.distill" in capsys.readouterr().err
     assert command(config, tmp_path / "nobody.pt", clips.folder, out) == 2
     assert "nobody.pt" in capsys.readouterr().err
     assert not out.exists()

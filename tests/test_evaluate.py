@@ -24,16 +24,16 @@ from tests.made_up_evaluations import (  # noqa: E402
     write_clips,
 )
 from tests.small_runs import SHORT  # noqa: E402
-from training.checkpoint import Checkpoint  # noqa: E402
 from training.data.clips import Clips, as_float  # noqa: E402
-from training.evaluate import evaluate, main  # noqa: E402
-from training.evaluation import WINDOW, Evaluation  # noqa: E402
-from training.export import fold, load_student, metadata, safetensors  # noqa: E402
-from training.models import Student, Teacher  # noqa: E402
-from training.report import MEASURES, measure, rows  # noqa: E402
-from training.run import CHECKPOINT, execute  # noqa: E402
-from training.score import PREDICT_BATCH, predict, predict_clip  # noqa: E402
-from training.sources import NetworkSource, open_source  # noqa: E402
+from training.evaluate.estimators import NetworkSource, open_source  # noqa: E402
+from training.evaluate.evaluation import WINDOW, Evaluation  # noqa: E402
+from training.evaluate.recordings import evaluate, main  # noqa: E402
+from training.evaluate.report import MEASURES, measure, rows  # noqa: E402
+from training.evaluate.validation import PREDICT_BATCH, predict, predict_clip  # noqa: E402
+from training.models.checkpoint import Checkpoint  # noqa: E402
+from training.models.export import fold, load_student, metadata, safetensors  # noqa: E402
+from training.models.networks import Student, Teacher  # noqa: E402
+from training.train.trainer import CHECKPOINT, execute  # noqa: E402
 
 EXPORT_BPM = 0.01  # folding and other kernels: the engine's float32 tier
 

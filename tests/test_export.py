@@ -15,10 +15,10 @@ pytest.importorskip("tqdm", reason="training needs tqdm")
 
 import rppg_fast as rf  # noqa: E402
 from tests.weights import SHAPES  # noqa: E402
-from training import config as config_module  # noqa: E402
-from training.checkpoint import Checkpoint  # noqa: E402
-from training.export import export, fold, golden_motion, load_student, main  # noqa: E402
-from training.models import Student, Teacher  # noqa: E402
+from training.models import config as config_module  # noqa: E402
+from training.models.checkpoint import Checkpoint  # noqa: E402
+from training.models.export import export, fold, golden_motion, load_student, main  # noqa: E402
+from training.models.networks import Student, Teacher  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 

@@ -20,13 +20,13 @@ from tests.made_up_evaluations import (  # noqa: E402
     write_clips,
 )
 from tests.small_runs import SHORT  # noqa: E402
-from training import figures  # noqa: E402
 from training.data.clips import Clips, as_float  # noqa: E402
-from training.evaluate import evaluate  # noqa: E402
-from training.evaluation import Evaluation  # noqa: E402
-from training.models import Teacher  # noqa: E402
-from training.report import rows  # noqa: E402
-from training.run import execute  # noqa: E402
+from training.evaluate import figures  # noqa: E402
+from training.evaluate.evaluation import Evaluation  # noqa: E402
+from training.evaluate.recordings import evaluate  # noqa: E402
+from training.evaluate.report import rows  # noqa: E402
+from training.models.networks import Teacher  # noqa: E402
+from training.train.trainer import execute  # noqa: E402
 
 
 def drawn(line: Any) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import json
 import math
 from pathlib import Path
 
-from training.files import as_json, replace_file
+from training.support.files import as_json, replace_file
 
 VALUES = {
     "name": "x",

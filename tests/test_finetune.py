@@ -22,26 +22,26 @@ from rppg_fast.student import BUNDLED_WEIGHTS  # noqa: E402
 from tests.made_up_clips import make_clips  # noqa: E402
 from tests.small_runs import CONFIG, PAPER, SHORT, bits, killed_at, write  # noqa: E402
 from tests.weights import random_tensors, safetensors_bytes  # noqa: E402
-from training import unfold as unfold_module  # noqa: E402
-from training.batches import Batches  # noqa: E402
-from training.checkpoint import Checkpoint, fingerprint  # noqa: E402
-from training.config import Config  # noqa: E402
-from training.config import load as load_config  # noqa: E402
 from training.data.clips import Clips, ClipWriter  # noqa: E402
-from training.data.codec import write_video  # noqa: E402
-from training.data.ingredients import OFF, Between, Choice, Law, OneOf  # noqa: E402
-from training.data.render import place_in_frame, render  # noqa: E402
-from training.data.scene import sample_scene  # noqa: E402
-from training.data.timeline import pulse_wave  # noqa: E402
-from training.export import fold  # noqa: E402
-from training.finetune import (  # noqa: E402
+from training.evaluate.report import MEASURES, Row  # noqa: E402
+from training.models.checkpoint import Checkpoint, fingerprint  # noqa: E402
+from training.models.config import Config  # noqa: E402
+from training.models.config import load as load_config  # noqa: E402
+from training.models.export import fold  # noqa: E402
+from training.support.parallel import Processes  # noqa: E402
+from training.synthetic.codec import write_video  # noqa: E402
+from training.synthetic.parameters import OFF, Between, Choice, Law, OneOf  # noqa: E402
+from training.synthetic.render import place_in_frame, render  # noqa: E402
+from training.synthetic.scene import sample_scene  # noqa: E402
+from training.synthetic.timeline import pulse_wave  # noqa: E402
+from training.train import import_weights as import_weights_module  # noqa: E402
+from training.train.batches import Batches  # noqa: E402
+from training.train.finetune import (  # noqa: E402
     CONFIG as SHIPPED_CONFIG,
 )
-from training.finetune import REPORT, WEIGHTS, check_config, hold_out, main, verdict  # noqa: E402
-from training.parallel import Processes  # noqa: E402
-from training.report import MEASURES, Row  # noqa: E402
-from training.run import CHECKPOINT  # noqa: E402
-from training.unfold import unfold  # noqa: E402
+from training.train.finetune import REPORT, WEIGHTS, check_config, hold_out, main, verdict  # noqa: E402
+from training.train.import_weights import import_weights  # noqa: E402
+from training.train.trainer import CHECKPOINT  # noqa: E402
 
 # Dividing by a deviation and multiplying by it again, in float32; relative to the largest output.
 UNFOLD_TOLERANCE = 1e-5
@@ -63,7 +63,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
 
 @pytest.fixture(autouse=True)
 def _few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unfold_module, "SAMPLES", 96)
+    monkeypatch.setattr(import_weights_module, "SAMPLES", 96)
 
 
 def motion_of(clips: Clips, config: Config, step: int) -> Tensor:
@@ -81,7 +81,7 @@ def weights(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_unfolding_changes_the_form_and_not_the_function(weights: Path, clips: Clips) -> None:
-    student = unfold(weights, clips, CONFIG)
+    student = import_weights(weights, clips, CONFIG)
     assert not student.training
     assert isinstance(student.norm1, torch.nn.BatchNorm2d)
     # Batches that it was not made with; and there and back again.
@@ -97,12 +97,12 @@ def test_training_begins_near_the_same_function(weights: Path, clips: Clips) -> 
     motion = motion_of(clips, CONFIG, 1000)
     expected = rf.Student.load(weights)(motion.numpy())
     with torch.no_grad():
-        change = unfold(weights, clips, CONFIG).train()(motion).numpy()
+        change = import_weights(weights, clips, CONFIG).train()(motion).numpy()
     assert np.corrcoef(change, expected)[0, 1] > TRAINING_CORRELATION
 
 
 def test_what_is_normalised_has_unit_deviation(weights: Path, clips: Clips) -> None:
-    student = unfold(weights, clips, CONFIG)
+    student = import_weights(weights, clips, CONFIG)
     seen: list[Tensor] = []
     for norm in (student.norm1, student.norm2):
         norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -124,7 +124,7 @@ def test_unfolding_does_not_depend_on_the_number_of_threads(clips: Clips) -> Non
     try:
         for count in (1, 2):
             torch.set_num_threads(count)
-            found.add(fingerprint(unfold(BUNDLED_WEIGHTS, clips, CONFIG).state_dict()))
+            found.add(fingerprint(import_weights(BUNDLED_WEIGHTS, clips, CONFIG).state_dict()))
     finally:
         torch.set_num_threads(threads)
     assert len(found) == 1
@@ -132,15 +132,15 @@ def test_unfolding_does_not_depend_on_the_number_of_threads(clips: Clips) -> Non
 
 def test_what_cannot_be_unfolded_is_refused(clips: Clips, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"student\.safetensors: made for input 'normalized'"):
-        unfold(BUNDLED_WEIGHTS, clips, replace(CONFIG, input="difference"))
+        import_weights(BUNDLED_WEIGHTS, clips, replace(CONFIG, input="difference"))
     wrong = tmp_path / "wrong.safetensors"
     tensors = random_tensors()
     del tensors["fc.bias"]
     wrong.write_bytes(safetensors_bytes(tensors))
     with pytest.raises(ValueError, match=r"wrong\.safetensors"):
-        unfold(wrong, clips, CONFIG)
+        import_weights(wrong, clips, CONFIG)
     with pytest.raises(FileNotFoundError):
-        unfold(tmp_path / "nothing.safetensors", clips, CONFIG)
+        import_weights(tmp_path / "nothing.safetensors", clips, CONFIG)
     # Nothing moves, and so nothing can be normalised.
     writer = ClipWriter(tmp_path / "still", {"description": "a photograph"}, clips.clips)
     for i in range(len(clips)):
@@ -148,7 +148,7 @@ def test_what_cannot_be_unfolded_is_refused(clips: Clips, tmp_path: Path) -> Non
         writer.write(i, replace(frames, appearance=np.full_like(frames.appearance, 20_000)))
     writer.finish()
     with pytest.raises(ValueError, match=r"still: a channel .* is constant"):
-        unfold(BUNDLED_WEIGHTS, Clips.open(tmp_path / "still"), CONFIG)
+        import_weights(BUNDLED_WEIGHTS, Clips.open(tmp_path / "still"), CONFIG)
 
 
 # Who is held out
@@ -271,7 +271,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     (root / "recordings" / "empty").mkdir()
     made = Done(root / "recordings", write(root, TINY), root / "out", "")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(unfold_module, "SAMPLES", 96)
+        patch.setattr(import_weights_module, "SAMPLES", 96)
         said: list[str] = []
         patch.setattr("builtins.print", lambda text, **_: said.append(text))
         assert made.run(made.out) == 0

@@ -13,7 +13,7 @@ pytest.importorskip("tqdm", reason="the command needs the extra 'train'")
 
 import rppg_fast as rf
 from rppg_fast.face import ASSETS
-from training import followed
+from training.evaluate import followed
 
 # Cropped and large, cropped and moving, far and near, cut away at the end, dark.
 CLIPS = ["face27.mp4", "face23.mp4", "face05.mp4", "face20.mp4", "face31.avi"]

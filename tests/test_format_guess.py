@@ -19,7 +19,7 @@ from tests.clips import Frame
 from tests.raw_frames import EVEN_WIDTH, FORMATS, pack
 
 NAMES = list(FORMATS)
-# Of frames of one clip in the formats that are mixed up most; see csrc/format_guess.cpp.
+# Of frames of one clip in the formats that are mixed up most; see csrc/frame/format_guess.cpp.
 NAMED = 0.8
 
 

@@ -20,10 +20,10 @@ from tests.made_up_evaluations import (
     write_clips,
 )
 from training.data.clips import Clip
-from training.data.scene import sample_scene
-from training.evaluate import CALM, conditions, evaluate
-from training.evaluation import Evaluation
-from training.report import MEASURES, groups, mean_over_folds, measure, rows
+from training.evaluate.evaluation import Evaluation
+from training.evaluate.recordings import CALM, conditions, evaluate
+from training.evaluate.report import MEASURES, groups, mean_over_folds, measure, rows
+from training.synthetic.scene import sample_scene
 
 
 def everything(evaluation: Evaluation) -> dict[str, float]:

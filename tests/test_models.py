@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 torch = pytest.importorskip("torch", reason="training needs PyTorch")
 pytest.importorskip("tqdm", reason="training needs tqdm")
 
-from training.models import (  # noqa: E402
+from training.models.networks import (  # noqa: E402
     STUDENT_PARAMETERS,
     TEACHER_PARAMETERS,
     Student,

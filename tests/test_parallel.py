@@ -22,14 +22,14 @@ if not (distributed.is_available() and distributed.is_gloo_available()):
 
 from tests.made_up_clips import make_clips  # noqa: E402
 from tests.small_runs import PAPER, SHORT, killed_at, write  # noqa: E402
-from training import parallel  # noqa: E402
-from training.checkpoint import Checkpoint  # noqa: E402
-from training.config import Config  # noqa: E402
-from training.distill import distill  # noqa: E402
-from training.parallel import BatchNorm, Processes, mean_and_variance  # noqa: E402
-from training.run import CHECKPOINT, LOG, execute  # noqa: E402
-from training.score import Score  # noqa: E402
-from training.train import main  # noqa: E402
+from training.evaluate.validation import Score  # noqa: E402
+from training.models.checkpoint import LOG, Checkpoint  # noqa: E402
+from training.models.config import Config  # noqa: E402
+from training.support import parallel  # noqa: E402
+from training.support.parallel import BatchNorm, Processes, mean_and_variance  # noqa: E402
+from training.train.distill import distill  # noqa: E402
+from training.train.train import main  # noqa: E402
+from training.train.trainer import CHECKPOINT, execute  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 4.0
@@ -140,8 +140,13 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         given = ["--config", write(root, config, name), "--data", clips.folder]
         return [*given, "--out", root / f"{name}-2"]
 
-    student = ["training.train", *arguments("student", SHORT), "--validation", validation.folder]
-    distilled = ["training.distill", *arguments("distilled", DISTILLED), "--teacher", teacher]
+    student = [
+        "training.train.train",
+        *arguments("student", SHORT),
+        "--validation",
+        validation.folder,
+    ]
+    distilled = ["training.train.distill", *arguments("distilled", DISTILLED), "--teacher", teacher]
     with two_processes(root / "teacher", *distilled, "--resume"), two_processes(root, *student):
         execute(SHORT, clips, validation, root / "student", device="cpu")
         distill_alone(resume=True)

@@ -11,11 +11,11 @@ for module in ("scipy", "av", "tqdm", "skimage"):
     pytest.importorskip(module, reason="the generator needs the extra 'train'")
 
 from tests.scenes import peak_rate  # noqa: E402
-from training.data import ppg_shapes  # noqa: E402
-from training.data.ingredients import OFF, Choice  # noqa: E402
-from training.data.pulse import label  # noqa: E402
-from training.data.scene import sample_scene  # noqa: E402
-from training.data.timeline import pulse_wave  # noqa: E402
+from training.synthetic import ppg_shapes  # noqa: E402
+from training.synthetic.parameters import OFF, Choice  # noqa: E402
+from training.synthetic.pulse import label  # noqa: E402
+from training.synthetic.scene import sample_scene  # noqa: E402
+from training.synthetic.timeline import pulse_wave  # noqa: E402
 
 
 def test_the_phase_runs_at_the_heart_rate() -> None:

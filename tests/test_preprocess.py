@@ -20,8 +20,6 @@ import rppg_fast as rf  # noqa: E402
 from tests.made_up_recordings import write_ubfc_2  # noqa: E402
 from training.data import preprocess as preprocess_module  # noqa: E402
 from training.data.clips import LEVELS, Clips, ClipWriter  # noqa: E402
-from training.data.codec import write_video  # noqa: E402
-from training.data.ingredients import OFF, Law, OneOf  # noqa: E402
 from training.data.preprocess import (  # noqa: E402
     ENDS_APART,
     Part,
@@ -30,13 +28,15 @@ from training.data.preprocess import (  # noqa: E402
     make_part,
     preprocess,
 )
-from training.data.pulse import PulseWave, label  # noqa: E402
 from training.data.recordings import Recording, Trace, find  # noqa: E402
 from training.data.reduction import FAILED, PARTS  # noqa: E402
-from training.data.render import place_in_frame, render  # noqa: E402
-from training.data.scene import sample_scene  # noqa: E402
-from training.data.timeline import pulse_wave  # noqa: E402
-from training.data.write_ubfc import write_ground_truth  # noqa: E402
+from training.data.ubfc_format import write_ground_truth  # noqa: E402
+from training.synthetic.codec import write_video  # noqa: E402
+from training.synthetic.parameters import OFF, Law, OneOf  # noqa: E402
+from training.synthetic.pulse import PulseWave, label  # noqa: E402
+from training.synthetic.render import place_in_frame, render  # noqa: E402
+from training.synthetic.scene import sample_scene  # noqa: E402
+from training.synthetic.timeline import pulse_wave  # noqa: E402
 
 Values = NDArray[np.float64]
 Frame = NDArray[np.uint8]

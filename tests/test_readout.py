@@ -18,8 +18,8 @@ from scipy import signal
 from tests.made_up_evaluations import seen_pulse, write_clips
 from tests.signal_reference import zero_phase
 from training.data.clips import Frames, as_stored
-from training.readout import true_windows, window_ends
-from training.sources import open_network, open_source
+from training.evaluate.estimators import open_network, open_source
+from training.evaluate.windows import true_windows, window_ends
 
 # Appearance is stored in steps of 1/257 of a grey level, so a level of a pulse differs a little
 # from the live one; a rate then differs by some 1e-3 bpm. Over a hole the live colours stay what

@@ -17,11 +17,11 @@ import rppg_fast as rf  # noqa: E402
 from rppg_fast.reference import Reference  # noqa: E402
 from tests.people import Person, filmed, still  # noqa: E402
 from training.data.timed_video import write_timed_video  # noqa: E402
-from training.data.write_ubfc import write_ground_truth  # noqa: E402
-from training.real import main as scoreboard  # noqa: E402
-from training.real_items import Item  # noqa: E402
-from training.real_measure import pulse_windows  # noqa: E402
-from training.real_tables import Result, totals  # noqa: E402
+from training.data.ubfc_format import write_ground_truth  # noqa: E402
+from training.evaluate.scoreboard import main as scoreboard  # noqa: E402
+from training.evaluate.scoreboard_items import Item  # noqa: E402
+from training.evaluate.scoreboard_measure import pulse_windows  # noqa: E402
+from training.evaluate.scoreboard_tables import Result, totals  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -185,7 +185,7 @@ def test_what_was_measured_is_not_measured_again(
     def never(*arguments: object) -> None:
         raise AssertionError("measured again")
 
-    monkeypatch.setattr("training.real_measure.measure_clip", never)
+    monkeypatch.setattr("training.evaluate.scoreboard_measure.measure_clip", never)
     _, after = run(folder, tmp_path, "--clips", "face.nut")
     assert before["clips"] == after["clips"]
     with pytest.raises(AssertionError, match="measured again"):

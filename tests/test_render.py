@@ -11,11 +11,11 @@ for module in ("scipy", "av", "tqdm", "skimage"):
 import rppg_fast as rf  # noqa: E402
 from rppg_fast import methods  # noqa: E402
 from tests.scenes import CALM, STRONG, filmed, frames_of, peak_rate  # noqa: E402
-from training.data.ingredients import OFF, Between, Law  # noqa: E402
-from training.data.pulse import label  # noqa: E402
-from training.data.render import place_in_crop, place_in_frame, render  # noqa: E402
-from training.data.scene import Scene, sample_scene  # noqa: E402
-from training.data.timeline import pulse_wave  # noqa: E402
+from training.synthetic.parameters import OFF, Between, Law  # noqa: E402
+from training.synthetic.pulse import label  # noqa: E402
+from training.synthetic.render import place_in_crop, place_in_frame, render  # noqa: E402
+from training.synthetic.scene import Scene, sample_scene  # noqa: E402
+from training.synthetic.timeline import pulse_wave  # noqa: E402
 
 # Whole recordings of 10 s with a constant rate; the spectrum's main lobe is 12 bpm wide.
 CLEAN_RATE_TOLERANCE = 0.7

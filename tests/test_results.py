@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("torch", reason="training needs PyTorch")
 
 import rppg_fast as rf
-from training.tables import FORMAT, as_markdown
-from training.trust import as_markdown as trust_as_markdown
+from training.confidence.evaluate import as_markdown as trust_as_markdown
+from training.evaluate.tables import FORMAT, as_markdown
 
 ROOT = Path(__file__).parents[1]
 TRAINING = ROOT / "training"
@@ -37,5 +37,5 @@ def test_what_readings_are_worth_stands_in_the_text() -> None:
     assert trust_as_markdown(found["table"]) in text
     assert trust_as_markdown(found["kinds"]) in text
     assert found["min_confidence"] == rf.PulseSettings().min_confidence
-    header = (ROOT / "csrc" / "confidence_weights.hpp").read_text(encoding="utf-8")
+    header = (ROOT / "csrc" / "reading" / "confidence_weights.hpp").read_text(encoding="utf-8")
     assert found["source"]["sha256"][:12] in header

@@ -10,9 +10,9 @@ import pytest
 for module in ("scipy", "av", "tqdm", "skimage"):
     pytest.importorskip(module, reason="the generator needs the extra 'train'")
 
-from training.data.codec import LOSSY  # noqa: E402
-from training.data.ingredients import OFF, Between, Choice, OneOf, parse_law  # noqa: E402
-from training.data.scene import GROUPS, RANGES, Scene, describe, sample_scene  # noqa: E402
+from training.synthetic.codec import LOSSY  # noqa: E402
+from training.synthetic.parameters import OFF, Between, Choice, OneOf, parse_law  # noqa: E402
+from training.synthetic.scene import GROUPS, RANGES, Scene, describe, sample_scene  # noqa: E402
 
 
 @pytest.mark.parametrize("index", range(30))

@@ -14,11 +14,11 @@ for module in ("scipy", "av", "tqdm", "cv2"):
 from rppg_fast.methods import pos  # noqa: E402
 from tests.made_up_carriers import ROOM, SKIN, skin_mask  # noqa: E402
 from training.data.finger import InjectedPulse  # noqa: E402
-from training.data.ingredients import OFF, Between, Choice, OneOf  # noqa: E402
 from training.data.injection import Look  # noqa: E402
-from training.data.ppg_shapes import load_shapes  # noqa: E402
-from training.data.pulse import LABEL_FS, band_pass  # noqa: E402
-from training.data.skin_pulses import (  # noqa: E402
+from training.data.standard_pulse import LABEL_FS, band_pass  # noqa: E402
+from training.synthetic.parameters import OFF, Between, Choice, OneOf  # noqa: E402
+from training.synthetic.ppg_shapes import load_shapes  # noqa: E402
+from training.synthetic.skin_pulses import (  # noqa: E402
     Beats,
     StepPulse,
     draw_pulses,

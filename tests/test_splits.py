@@ -17,7 +17,7 @@ pytest.importorskip("tqdm", reason="training needs tqdm")
 
 from tests.made_up_clips import make_clips
 from training.data.clips import Clips
-from training.splits import Fold, Split, deal, deal_strata, main, make_split
+from training.data.splits import Fold, Split, deal, deal_strata, main, make_split
 
 SPLITS = Path(__file__).parents[1] / "training" / "splits"
 

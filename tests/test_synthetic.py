@@ -14,13 +14,9 @@ for module in ("scipy", "av", "tqdm", "skimage"):
 
 import rppg_fast as rf  # noqa: E402
 from tests.scenes import STRONG  # noqa: E402
-from training.data import synthetic  # noqa: E402
 from training.data.clips import Clips, Frames, as_stored  # noqa: E402
-from training.data.ingredients import Between, Law, OneOf  # noqa: E402
-from training.data.pulse import label  # noqa: E402
-from training.data.render import place_in_crop  # noqa: E402
-from training.data.scene import RANGES, Scene, sample_scene  # noqa: E402
-from training.data.synthetic import (  # noqa: E402
+from training.synthetic import generate as synthetic  # noqa: E402
+from training.synthetic.generate import (  # noqa: E402
     Recipe,
     Stratum,
     clip_times,
@@ -29,7 +25,11 @@ from training.data.synthetic import (  # noqa: E402
     plan,
     subject,
 )
-from training.data.timeline import pulse_wave  # noqa: E402
+from training.synthetic.parameters import Between, Law, OneOf  # noqa: E402
+from training.synthetic.pulse import label  # noqa: E402
+from training.synthetic.render import place_in_crop  # noqa: E402
+from training.synthetic.scene import RANGES, Scene, sample_scene  # noqa: E402
+from training.synthetic.timeline import pulse_wave  # noqa: E402
 
 FILES = ("appearance.npy", "pulse.npy", "times.npy", "heart_rate.npy", "clips.json")
 

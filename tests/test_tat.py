@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch")
 pytest.importorskip("tqdm", reason="training needs tqdm")
 
 from tests.small_runs import PAPER  # noqa: E402
-from training import tat  # noqa: E402
+from training.models import losses  # noqa: E402
 
 # Both sides in float64: only the order of additions differs.
 PLAIN_TOLERANCE = 1e-12
@@ -83,7 +83,7 @@ def test_the_distance_is_what_the_equations_say(
         features=features,
         temperature=temperature,
     )
-    loss, spread = tat.distance(student, teacher, settings)
+    loss, spread = losses.distance(student, teacher, settings)
     ours, theirs = student.numpy(), teacher.numpy()
     if features == "standard":
         ours, theirs = standard(ours), standard(theirs)
@@ -95,7 +95,8 @@ def test_the_distance_is_what_the_equations_say(
 def test_the_two_orientations_are_two_things() -> None:
     student, teacher = embeddings()
     literal, target = (
-        tat.attention(student, teacher, orientation, 1.0) for orientation in ("literal", "target")
+        losses.attention(student, teacher, orientation, 1.0)
+        for orientation in ("literal", "target")
     )
     # One softmax goes over the rows and the other over the columns of the same logits.
     logits = np.einsum("nic,njc->nij", student.numpy(), teacher.numpy())
@@ -106,7 +107,7 @@ def test_the_two_orientations_are_two_things() -> None:
 
 def test_maps_become_rows_of_channels() -> None:
     maps = torch.arange(2 * 3 * 4 * 5).view(2, 3, 4, 5)
-    embedding = tat.embed(maps)
+    embedding = losses.embed(maps)
     assert embedding.shape == (2, 20, 3)
     for y, x in ((0, 0), (1, 4), (3, 2)):
         assert torch.equal(embedding[:, 5 * y + x], maps[:, :, y, x])
@@ -116,7 +117,7 @@ def test_standard_features_are_standard() -> None:
     values, _ = embeddings(count=3, positions=11)
     values[..., 2] = 4.0  # a channel that is constant has nothing to say
     values.requires_grad_()
-    out = tat.standardise(values)
+    out = losses.standardise(values)
     mean, deviation = out.mean((0, 1)), out.std((0, 1), correction=0)
     assert not out[..., 2].any()
     np.testing.assert_allclose(mean.detach(), 0, atol=STANDARD_TOLERANCE)
@@ -135,10 +136,10 @@ def test_the_gradient_is_that_of_the_distance(
     settings = replace(PAPER, orientation=orientation, distance=distance, features=features)
 
     def loss(values: Any) -> Any:
-        return tat.distance(values, teacher, settings)[0]
+        return losses.distance(values, teacher, settings)[0]
 
     assert torch.autograd.gradcheck(loss, student.requires_grad_())
-    assert not tat.distance(student, teacher, settings)[1].requires_grad
+    assert not losses.distance(student, teacher, settings)[1].requires_grad
 
 
 def test_like_maps_are_close_where_the_attention_is_sharp() -> None:
@@ -146,21 +147,21 @@ def test_like_maps_are_close_where_the_attention_is_sharp() -> None:
     positions = torch.linalg.qr(embeddings(1, 6, 6)[0])[0]
     for orientation in ("literal", "target"):
         sharp = replace(PAPER, orientation=orientation, temperature=0.01)
-        loss, spread = tat.distance(positions, positions, sharp)
+        loss, spread = losses.distance(positions, positions, sharp)
         assert float(loss) < PLAIN_TOLERANCE
         assert float(spread) == pytest.approx(1 / 6)
     # Moved about, a teacher's positions are still found, but only where each of them looks.
     mixed = positions[:, torch.tensor([2, 0, 1, 5, 3, 4])]
     target = replace(PAPER, orientation="target", temperature=0.01)
-    assert float(tat.distance(mixed, positions, target)[0]) < PLAIN_TOLERANCE
-    assert float(tat.distance(mixed, positions, replace(target, orientation="literal"))[0]) > 1
+    assert float(losses.distance(mixed, positions, target)[0]) < PLAIN_TOLERANCE
+    assert float(losses.distance(mixed, positions, replace(target, orientation="literal"))[0]) > 1
 
 
 def test_a_faint_map_is_averaged_plainly() -> None:
     student, teacher = embeddings(positions=8)
     for orientation in ("literal", "target"):
         settings = replace(PAPER, orientation=orientation)
-        loss, spread = tat.distance(1e-7 * student, teacher, settings)
+        loss, spread = losses.distance(1e-7 * student, teacher, settings)
         assert float(spread) == pytest.approx(1, abs=1e-9)
         # Each position of the student's new map is its mean, which is nothing beside the teacher.
         norms = torch.linalg.vector_norm(teacher, dim=(1, 2))
@@ -187,7 +188,7 @@ def test_attention_only_averages(
 ) -> None:
     student, teacher = embeddings(count, positions, channels, seed)
     student = size * student
-    weights = tat.attention(student, teacher, orientation, temperature)
+    weights = losses.attention(student, teacher, orientation, temperature)
     assert weights.shape == (count, positions, positions)
     assert float(weights.min()) >= 0
     np.testing.assert_allclose(weights.sum(2), 1, rtol=0, atol=SUM_TOLERANCE)
@@ -195,7 +196,7 @@ def test_attention_only_averages(
     slack = SUM_TOLERANCE * float(student.abs().max())
     assert bool((gathered <= student.amax(1, keepdim=True) + slack).all())
     assert bool((gathered >= student.amin(1, keepdim=True) - slack).all())
-    _, spread = tat.distance(
+    _, spread = losses.distance(
         student, teacher, replace(PAPER, orientation=orientation, temperature=temperature)
     )
     assert 1 / positions - 1e-9 <= float(spread) <= 1 + 1e-9

@@ -10,9 +10,9 @@ import pytest
 for module in ("scipy", "av", "tqdm", "skimage"):
     pytest.importorskip(module, reason="the generator needs the extra 'train'")
 
-from training.data.scene import sample_scene  # noqa: E402
-from training.data.timeline import frame_times, timeline  # noqa: E402
 from training.data.trajectories import Wander  # noqa: E402
+from training.synthetic.scene import sample_scene  # noqa: E402
+from training.synthetic.timeline import frame_times, timeline  # noqa: E402
 
 
 def test_frame_times_increase_whatever_the_jitter() -> None:

@@ -19,18 +19,22 @@ pytest.importorskip("tqdm", reason="training needs tqdm")
 import rppg_fast as rf  # noqa: E402
 from tests.made_up_clips import make_clips  # noqa: E402
 from tests.small_runs import CONFIG, SHORT, bits, killed_at, write  # noqa: E402
-from training.batches import Batches  # noqa: E402
-from training.checkpoint import Checkpoint, fingerprint  # noqa: E402
-from training.config import Config  # noqa: E402
 from training.data.clips import Clips, as_float  # noqa: E402
-from training.data.scene import BENCHMARK_SEED  # noqa: E402
-from training.files import replace_file  # noqa: E402
-from training.labels import labels  # noqa: E402
-from training.models import Student, Teacher, load_model  # noqa: E402
-from training.parallel import Processes  # noqa: E402
-from training.run import CHECKPOINT, LOG, Run, execute  # noqa: E402
-from training.score import predict, score  # noqa: E402
-from training.train import main  # noqa: E402
+from training.evaluate.validation import predict, score  # noqa: E402
+from training.models.checkpoint import (  # noqa: E402
+    LOG,
+    Checkpoint,
+    fingerprint,
+)
+from training.models.config import Config  # noqa: E402
+from training.models.networks import Student, Teacher, load_model  # noqa: E402
+from training.support.files import replace_file  # noqa: E402
+from training.support.parallel import Processes  # noqa: E402
+from training.synthetic.scene import BENCHMARK_SEED  # noqa: E402
+from training.train.batches import Batches  # noqa: E402
+from training.train.labels import labels  # noqa: E402
+from training.train.train import main  # noqa: E402
+from training.train.trainer import CHECKPOINT, Trainer, execute  # noqa: E402
 
 # Heart rate of a noiseless clip of 12 s whose true rate is constant: far below a spectral bin.
 CLEAN_HEART_RATE_TOLERANCE = 0.5
@@ -260,8 +264,8 @@ def test_training_learns_what_the_clips_show(
 
 def test_a_logged_loss_is_the_mean_since_the_row_before(clips: Clips, tmp_path: Path) -> None:
     config = replace(SHORT, steps=4, log_every=2, validate_every=2, batch=4)
-    run = Run(config, clips, None, CPU)
-    losses = [float(run.advance()[0]) for _ in range(4)]
+    run = Trainer(config, clips, None, CPU)
+    losses = [float(run.training_step()[0]) for _ in range(4)]
     execute(config, clips, None, tmp_path, device="cpu")
     for row, expected in zip(rows_of(tmp_path), (losses[:2], losses[2:])):
         assert float(row["loss"]) == pytest.approx(np.mean(expected), rel=SAME_TOLERANCE)
@@ -291,7 +295,7 @@ def test_nobody_is_validated_on_who_is_trained_on(
     clips: Clips, validation: Clips, tmp_path: Path
 ) -> None:
     some, others = clips.select(clips.subjects[:2]), clips.select(clips.subjects[2:])
-    Run(SHORT, some, others, CPU)
+    Trainer(SHORT, some, others, CPU)
     overlap = clips.select(clips.subjects[1:])
     with pytest.raises(ValueError, match="subject made-up-1-1 is one of the training data"):
         execute(SHORT, some, overlap, tmp_path / "run", device="cpu")
@@ -328,9 +332,11 @@ def test_a_killed_and_resumed_run_ends_with_the_same_bits(
 
 def test_bfloat16_steps_are_close_to_those_in_float32(clips: Clips) -> None:
     config = replace(CONFIG, batch=8)
-    runs = [Run(replace(config, precision=p), clips, None, CPU) for p in ("float32", "bfloat16")]
+    runs = [
+        Trainer(replace(config, precision=p), clips, None, CPU) for p in ("float32", "bfloat16")
+    ]
     for _ in range(3):
-        exact, rounded = (float(run.advance()[0]) for run in runs)
+        exact, rounded = (float(run.training_step()[0]) for run in runs)
         assert rounded != exact
         assert rounded == pytest.approx(exact, rel=BFLOAT16_LOSS_TOLERANCE)
     assert all(p.dtype == torch.float32 for p in runs[1].model.parameters())
@@ -410,8 +416,8 @@ def test_a_run_whose_disk_is_full_can_go_on_later(
 
 
 def test_checkpoints_come_back_as_they_were(clips: Clips, tmp_path: Path) -> None:
-    run = Run(CONFIG, clips, None, CPU)
-    run.advance()
+    run = Trainer(CONFIG, clips, None, CPU)
+    run.training_step()
     run.log.append({"step": 1, "loss": 0.5})
     run.checkpoint().save(tmp_path / "c.pt")
     ours, theirs = vars(run.checkpoint()), vars(Checkpoint.load(tmp_path / "c.pt"))

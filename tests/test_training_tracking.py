@@ -9,7 +9,7 @@ for module in ("scipy", "av", "tqdm"):
     pytest.importorskip(module, reason="the generator needs the extra 'train'")
 
 from rppg_fast.monitor import TRACKINGS  # noqa: E402
-from training import tracking  # noqa: E402
+from training.evaluate import tracking  # noqa: E402
 
 
 def test_every_tracking_is_read_against_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:

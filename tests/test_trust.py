@@ -1,4 +1,4 @@
-"""What readings are worth, as training.trust and training.confidence count it, on made-up peaks."""
+"""What readings are worth, as ``training.confidence`` counts it, on made-up peaks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 pytest.importorskip("torch", reason="training needs PyTorch")
 
 from rppg_fast import PulseSettings, Status, _core
-from training.candidates import Candidates
-from training.confidence import as_header
-from training.confidence_fit import Model, TrackModel, fit, fit_tracks
-from training.confidence_sets import Examples as Sets
-from training.tracks import chosen_peak, summed_up, tracks
-from training.trust import by_kind, curve, recordings, reliability, summary
+from training.confidence.candidates import Candidates
+from training.confidence.evaluate import by_kind, curve, recordings, reliability, summary
+from training.confidence.fit import Model, TrackModel, fit, fit_tracks
+from training.confidence.sets import Examples as Sets
+from training.confidence.tracks import chosen_peak, summed_up, tracks
+from training.confidence.train import as_header
 
 LIMIT = PulseSettings().min_confidence
 SURE, UNSURE = LIMIT + 0.1, LIMIT - 0.3

@@ -13,12 +13,12 @@ for module in ("scipy", "av", "tqdm", "torch"):
     pytest.importorskip(module, reason="reading recordings needs the extra 'train'")
 
 import rppg_fast as rf  # noqa: E402
-from training.data.ingredients import OFF, Law  # noqa: E402
-from training.data.pulse import PulseWave, label  # noqa: E402
+from training.data.ground_truth import SHORTEST, truth  # noqa: E402
 from training.data.recordings import MAX_GAP, Trace  # noqa: E402
-from training.data.scene import sample_scene  # noqa: E402
-from training.data.timeline import pulse_wave  # noqa: E402
-from training.data.truth import SHORTEST, truth  # noqa: E402
+from training.synthetic.parameters import OFF, Law  # noqa: E402
+from training.synthetic.pulse import PulseWave, label  # noqa: E402
+from training.synthetic.scene import sample_scene  # noqa: E402
+from training.synthetic.timeline import pulse_wave  # noqa: E402
 
 Values = NDArray[np.float64]
 

@@ -22,7 +22,7 @@ COLOURS = 3
 LOW, HIGH, ORDER = 0.7, 4.0, 1
 # CHROM and POS run at half the rate, which is enough for the band, and at every third sample.
 COARSE, RENEWAL = 2, 3
-HEADER = Path(__file__).parents[1] / "csrc" / "confidence_weights.hpp"
+HEADER = Path(__file__).parents[1] / "csrc" / "reading" / "confidence_weights.hpp"
 
 # The engine keeps witnesses as float32: 6e-8 of brightness 1, where rhythms are 1e-3.
 FLOAT_TOLERANCE = 2e-3

@@ -14,10 +14,10 @@ for module in ("scipy", "av", "tqdm", "skimage"):
 
 from rppg_fast.reference import Reference  # noqa: E402
 from tests.scenes import read_video  # noqa: E402
-from training.data.render import place_in_frame, render  # noqa: E402
-from training.data.scene import Scene  # noqa: E402
-from training.data.timeline import pulse_wave  # noqa: E402
-from training.data.write_ubfc import main as write_ubfc  # noqa: E402
+from training.synthetic.render import place_in_frame, render  # noqa: E402
+from training.synthetic.scene import Scene  # noqa: E402
+from training.synthetic.timeline import pulse_wave  # noqa: E402
+from training.synthetic.write_ubfc import main as write_ubfc  # noqa: E402
 
 
 @pytest.mark.parametrize("codec", ["raw", "ffv1", "mpeg4"])

@@ -10,7 +10,7 @@
 #include <random>
 #include <vector>
 
-#include "stream.hpp"
+#include "monitor/stream.hpp"
 
 namespace {
 

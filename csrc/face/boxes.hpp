@@ -4,7 +4,7 @@
 #include <array>
 #include <vector>
 
-#include "frame.hpp"
+#include "frame/frame.hpp"
 
 namespace rppg {
 

@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "face/networks.hpp"
-#include "face/picture.hpp"
+#include "face/integral_image.hpp"
+#include "face/weights.hpp"
 
 namespace rppg {
 

@@ -12,7 +12,7 @@
 namespace rppg {
 namespace {
 
-struct Amx : Body<V> {
+struct Amx : StudentKernels<V> {
   struct alignas(64) Configuration {
     std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
     std::uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};  // in a row
@@ -118,8 +118,6 @@ struct Amx : Body<V> {
 
 }  // namespace
 
-const Kernels kAmxKernels = {"amx",         Amx::sum_rows,    Amx::average,
-                             Amx::motion,   Amx::change,      Amx::correlate,
-                             Fft<V>::power, Convolve<V>::row, Convolve<V>::pool};
+const Kernels kAmxKernels = Generic<V>::kernels("amx", Amx::change);
 
 }  // namespace rppg

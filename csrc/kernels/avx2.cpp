@@ -1,7 +1,7 @@
 // x86-64 with AVX2 and FMA: 16 registers of 8 floats.
 #include <immintrin.h>
 
-#include "body.hpp"
+#include "generic.hpp"
 
 namespace rppg {
 namespace {
@@ -57,6 +57,6 @@ struct V {
 
 }  // namespace
 
-const Kernels kAvx2Kernels = Body<V>::kernels("avx2");
+const Kernels kAvx2Kernels = Generic<V>::kernels("avx2");
 
 }  // namespace rppg

@@ -3,6 +3,6 @@
 
 namespace rppg {
 
-const Kernels kAvx512Kernels = Body<V>::kernels("avx512");
+const Kernels kAvx512Kernels = Generic<V>::kernels("avx512");
 
 }  // namespace rppg

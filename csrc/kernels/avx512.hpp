@@ -4,7 +4,7 @@
 
 #include <immintrin.h>
 
-#include "body.hpp"
+#include "generic.hpp"
 
 namespace rppg {
 namespace {

@@ -1,8 +1,8 @@
 // The convolutions of the face detector's networks, written once for all instruction sets; V is
-// that of body.hpp.
+// that of generic.hpp.
 #pragma once
 
-#include "kernels.hpp"
+#include "contract.hpp"
 
 namespace rppg {
 

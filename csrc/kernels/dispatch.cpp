@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "kernels.hpp"
+#include "contract.hpp"
 #if defined(RPPG_AMX)
 #include "amx_support.hpp"
 #endif

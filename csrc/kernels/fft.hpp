@@ -1,5 +1,5 @@
 // A fast Fourier transform of samples that are continued with many zeros, on vectors of doubles.
-// `V` is the backend's vector, for its width and its name: see body.hpp.
+// `V` is the backend's vector, for its width and its name: see generic.hpp.
 //
 // Of kFftLanes * points complex values z,
 //   Z[kFftLanes m + r] = sum over n of (z[n] exp(-2 pi i r n / half)) exp(-2 pi i m n / points),
@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstring>
 
-#include "kernels.hpp"
+#include "contract.hpp"
 
 // The neighbours of one pass: the loop below writes what it does not read.
 #if defined(__clang__)

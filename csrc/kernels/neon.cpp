@@ -1,7 +1,7 @@
 // 64-bit Arm (ARMv8.0, as of the Cortex-A57): 32 registers of 4 floats.
 #include <arm_neon.h>
 
-#include "body.hpp"
+#include "generic.hpp"
 
 namespace rppg {
 namespace {
@@ -60,6 +60,6 @@ struct V {
 
 }  // namespace
 
-const Kernels kNeonKernels = Body<V>::kernels("neon");
+const Kernels kNeonKernels = Generic<V>::kernels("neon");
 
 }  // namespace rppg

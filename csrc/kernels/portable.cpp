@@ -1,6 +1,6 @@
 // For any processor: vectors of 4 floats, without its instructions by name.
-#include "body.hpp"
-#include "floats.hpp"
+#include "float4.hpp"
+#include "generic.hpp"
 
 namespace rppg {
 namespace {
@@ -56,6 +56,6 @@ struct V {
 
 }  // namespace
 
-const Kernels kPortableKernels = Body<V>::kernels("portable");
+const Kernels kPortableKernels = Generic<V>::kernels("portable");
 
 }  // namespace rppg

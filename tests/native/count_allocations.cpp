@@ -10,9 +10,9 @@
 #include <new>
 #include <vector>
 
-#include "formats.hpp"
-#include "ica.hpp"
-#include "stream.hpp"
+#include "frame/formats.hpp"
+#include "monitor/stream.hpp"
+#include "reading/ica.hpp"
 
 namespace {
 

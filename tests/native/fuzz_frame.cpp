@@ -10,11 +10,11 @@
 #include <stdexcept>
 #include <vector>
 
-#include "colour.hpp"
-#include "face/picture.hpp"
-#include "format_guess.hpp"
-#include "formats.hpp"
-#include "resize.hpp"
+#include "face/integral_image.hpp"
+#include "frame/colour.hpp"
+#include "frame/format_guess.hpp"
+#include "frame/formats.hpp"
+#include "frame/resize.hpp"
 
 namespace {
 

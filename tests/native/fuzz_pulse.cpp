@@ -7,8 +7,8 @@
 #include <optional>
 #include <stdexcept>
 
-#include "pulse.hpp"
-#include "resampler.hpp"
+#include "reading/window.hpp"
+#include "signal/resampler.hpp"
 
 namespace {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "face/networks.hpp"
-#include "student.hpp"
+#include "face/weights.hpp"
+#include "network/student.hpp"
 
 namespace {
 

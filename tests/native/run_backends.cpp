@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "student.hpp"
+#include "network/student.hpp"
 
 namespace {
 

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "block.hpp"
-#include "cuda.hpp"
-#include "weights.hpp"
+#include "cuda/cuda.hpp"
+#include "network/weights.hpp"
 
 namespace {
 

@@ -1,7 +1,7 @@
-// The host's side of CUDA (csrc/cuda.cpp) against a stand-in for the CUDA runtime. Its streams do
-// nothing before somebody waits for them, so that a missing wait shows; the student's kernels are
-// put down by name and give a motion's first value, times two; that of the frames is the real one.
-// Exits with 1, and says what is wrong. Usage: run_cuda_host
+// The host's side of CUDA (csrc/cuda/cuda.cpp) against a stand-in for the CUDA runtime. Its streams
+// do nothing before somebody waits for them, so that a missing wait shows; the student's kernels
+// are put down by name and give a motion's first value, times two; that of the frames is the real
+// one. Exits with 1, and says what is wrong. Usage: run_cuda_host
 #include <cuda_runtime_api.h>
 
 #include <cmath>
@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "block.hpp"
-#include "cuda.hpp"
+#include "cuda/cuda.hpp"
 #include "kernels/cuda/launch.hpp"
 
 namespace {

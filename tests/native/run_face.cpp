@@ -8,7 +8,7 @@
 #include <iterator>
 #include <vector>
 
-#include "face/detector.hpp"
+#include "face/mtcnn.hpp"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "stream.hpp"
+#include "monitor/stream.hpp"
 
 namespace {
 

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "stream.hpp"
+#include "monitor/stream.hpp"
 
 namespace {
 

@@ -1,1 +1,1 @@
-"""Data to learn from: the synthetic-video generator and its cache of clips."""
+"""Clips and recordings: stored, read, prepared, split by person, with a pulse put in."""

@@ -26,8 +26,8 @@ import rppg_fast as rf
 from rppg_fast.video import Frame
 from training.data.catalogue import RealClip
 from training.data.trajectories import Times
-from training.data.write_ubfc import write_ground_truth
-from training.files import replace_file
+from training.data.ubfc_format import write_ground_truth
+from training.support.files import replace_file
 
 ABOUT = "clip.json"
 TRUTH = "ground_truth.txt"

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rppg_fast as rf
-from training.files import replace_file
+from training.support.files import replace_file
 
 FORMAT = 2
 

@@ -21,7 +21,6 @@ from scipy.signal import butter, find_peaks, sosfiltfilt
 import rppg_fast as rf
 from rppg_fast.reference import Reference
 from training.data.trajectories import Times
-from training.metrics import PULSE
 
 CLOSE = 3.0
 """How far, in bpm, the spectrum of an injected pulse may peak from its mean rate."""
@@ -35,6 +34,8 @@ _NEIGHBOURS = 9
 _END = 0.5  # s left out at either end of a record, where the filter swings in
 _DRAWS = 200
 _MIN_SWING = 0.5  # standard deviation of red in 8-bit levels; less is a saturated channel
+
+PULSE = rf.PulseSettings()
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ import numpy as np
 
 import rppg_fast as rf
 from rppg_fast.reading import none_if_nan
-from training.command import command
 from training.data.catalogue import PARTS, RealClip, real_clips
 from training.data.clip_folder import Carrier, finish, is_complete, run_jobs
 from training.data.finger import Finger, draw_pulse, fingers
@@ -41,6 +40,7 @@ from training.data.injection import Look, SkinPulse, measured_amplitude
 from training.data.negatives import VARIANTS, Negative, make_negative
 from training.data.skin import skin_masks
 from training.data.timed_video import ENCODERS, write_timed_video
+from training.support.command import command
 
 SHORTEST = 5.0
 """A shorter clip, in seconds, is no carrier."""

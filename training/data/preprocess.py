@@ -34,15 +34,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rppg_fast as rf
-from training.command import command
 from training.data.catalogue import PARTS, SPLIT
 from training.data.clips import Clip, ClipWriter, Frames, as_stored
+from training.data.ground_truth import truth
 from training.data.recordings import LAYOUTS, Recording, TimedFrame, Trace, find
 from training.data.reduction import made_with, part_of, reduce
 from training.data.trajectories import Times
-from training.data.truth import truth
 from training.data.videos import LIMIT, VideosWork, find_videos
-from training.files import replace_file
+from training.support.command import command
+from training.support.files import replace_file
 
 BOX_SCALE = 1.6
 """The paper's factor on the face's box."""

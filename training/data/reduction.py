@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 import rppg_fast as rf
 from training.data.clips import Clips
-from training.files import replace_file
+from training.support.files import replace_file
 
 SETTINGS = "settings.json"
 FAILED = "failed.csv"

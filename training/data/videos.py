@@ -23,7 +23,7 @@ from training.data.catalogue import RealClip, names_of_part, person_of, real_cli
 from training.data.clip_folder import Carrier
 from training.data.clips import Clip, ClipWriter, Frames
 from training.data.reduction import made_with, part_of
-from training.files import replace_file
+from training.support.files import replace_file
 
 SUFFIXES = (".avi", ".gif", ".mkv", ".mov", ".mp4", ".webm")
 """Of video files, in a folder without a catalogue."""

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../cover.hpp"
+#include "../pixel_span.hpp"
 #include "../shape.hpp"
 #include "device.hpp"
 

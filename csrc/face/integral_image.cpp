@@ -1,0 +1,133 @@
+#include "face/integral_image.hpp"
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <string>
+
+#include "frame/colour.hpp"
+
+namespace rppg {
+namespace {
+
+// P-Net's smallest picture has twelve pixels a side: the sum of one of them fits 32 bits.
+constexpr std::int64_t kMostPixels = std::int64_t{1} << 30;
+
+// Pixels to the networks' [-1, 1].
+constexpr double kGrey = 127.5, kGreyStep = 1.0 / 128.0;
+
+// Red, green and blue of every pixel outside the frame: the middle of the range.
+constexpr std::uint8_t kOutside = 128;
+
+// How many of begin, begin + step, ... lie before `end`, at most `count`.
+int count_before(int begin, int end, int step, int count) {
+  return begin < end ? std::min((end - begin + step - 1) / step, count) : 0;
+}
+
+using Colour = std::array<std::uint32_t, 3>;
+
+// Bytes of red, green and blue, `pixel` bytes from one pixel to the next.
+struct Row {
+  const std::uint8_t *red, *green, *blue;
+  std::ptrdiff_t pixel;
+};
+
+// Goes on with a row from the sum of its pixels so far: `count` pixels are added to it and to the
+// sums above. Returns the sum then.
+Colour add_pixels(const Row& row, int count, Colour sum, const std::uint32_t* above,
+                  std::uint32_t* out) {
+  std::uint32_t r = sum[0], g = sum[1], b = sum[2];
+  const std::uint8_t *red = row.red, *green = row.green, *blue = row.blue;
+  for (int x = 0; x < count; ++x, red += row.pixel, green += row.pixel, blue += row.pixel) {
+    above += 3;
+    out += 3;
+    out[0] = above[0] + (r += *red);
+    out[1] = above[1] + (g += *green);
+    out[2] = above[2] + (b += *blue);
+  }
+  return {r, g, b};
+}
+
+// Whether rows of a frame can be read as they are.
+bool is_plain(const FrameView& frame) {
+  const std::ptrdiff_t pixel = frame.planes[0].pixel;
+  return frame.colours == Colours::rgb && !frame.words() && frame.planes[1].pixel == pixel &&
+         frame.planes[2].pixel == pixel;
+}
+
+}  // namespace
+
+void Picture::fill(const FrameView& frame, const Part& part) {
+  width_ = part.width();
+  height_ = part.height();
+  if (std::int64_t{width_} * height_ > kMostPixels)
+    throw std::invalid_argument("frame must not have more than " + std::to_string(kMostPixels) +
+                                " pixels, has " + std::to_string(width_) + "x" +
+                                std::to_string(height_));
+  sums_.resize(stride() * (static_cast<std::size_t>(height_) + 1));
+  std::fill_n(sums_.begin(), stride(), 0u);
+  const bool plain = is_plain(frame);
+  const PixelConverter converter(frame);
+  if (!plain) row_.resize(3 * static_cast<std::size_t>(width_));
+  const int left = count_before(part.box.x0, 0, part.step, width_);
+  const int right = count_before(part.box.x0, frame.width, part.step, width_);
+  const int first_x = part.box.x0 + left * part.step;
+  for (int i = 0; i < height_; ++i) {
+    const int y = part.box.y0 + i * part.step;
+    std::uint32_t* out = sums_.data() + stride() * (static_cast<std::size_t>(i) + 1);
+    Colour sum{};
+    std::copy(sum.begin(), sum.end(), out);
+    const auto add = [&](const Row& row, int count) {
+      sum = add_pixels(row, count, sum, out - stride(), out);
+      out += 3 * count;
+    };
+    const auto pad = [&](int count) { add({&kOutside, &kOutside, &kOutside, 0}, count); };
+    if (y < 0 || y >= frame.height || left >= right) {
+      pad(width_);
+      continue;
+    }
+    pad(left);
+    if (plain) {
+      const auto row = [&](int c) { return frame.planes[c].at(y, first_x); };
+      add({row(0), row(1), row(2), part.step * frame.planes[0].pixel}, right - left);
+    } else {
+      converter.row(y, first_x, std::min(part.box.x1, frame.width), part.step, row_.data());
+      add({row_.data(), row_.data() + 1, row_.data() + 2, 3}, right - left);
+    }
+    pad(width_ - right);
+  }
+}
+
+void Resizer::begin(const Picture& picture, const Box& box, int height, int width) {
+  picture_ = &picture;
+  box_ = box;
+  height_ = height;
+  columns_.resize(static_cast<std::size_t>(width));
+  const std::int64_t length = box.width();
+  for (int x = 0; x < width; ++x) {
+    const auto first = static_cast<int>(x * length / width);
+    const auto last = static_cast<int>(((x + 1) * length + width - 1) / width);
+    columns_[static_cast<std::size_t>(x)] = {3 * first, 3 * last, 1.0 / (last - first)};
+  }
+  strip_.resize(3 * (static_cast<std::size_t>(length) + 1));
+}
+
+void Resizer::row(int y, float* out) {
+  const std::int64_t length = box_.height();
+  const auto first = static_cast<int>(y * length / height_);
+  const auto last = static_cast<int>(((y + 1) * length + height_ - 1) / height_);
+  const std::uint32_t* const above = picture_->sums(box_.y0 + first) + 3 * box_.x0;
+  const std::uint32_t* const below = picture_->sums(box_.y0 + last) + 3 * box_.x0;
+  const std::size_t count = strip_.size();
+  std::uint32_t* const strip = strip_.data();
+  for (std::size_t i = 0; i < count; ++i) strip[i] = below[i] - above[i];
+  const double scale = kGreyStep / (last - first);
+  for (const Bin& bin : columns_) {
+    const double share = bin.share * scale;
+    for (int colour = 0; colour < 3; ++colour)
+      *out++ = static_cast<float>((strip[bin.last + colour] - strip[bin.first + colour]) * share -
+                                  kGrey * kGreyStep);
+  }
+}
+
+}  // namespace rppg

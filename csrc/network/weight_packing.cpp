@@ -1,0 +1,150 @@
+#include "network/weight_packing.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+namespace rppg {
+namespace {
+
+constexpr double kTwoLog2E = 2.8853900817779268;
+
+// Filters of three taps at the points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity: Winograd's F(6, 3).
+constexpr double kFilter[kTilePoints][3] = {
+    {1, 0, 0},
+    {-2.0 / 9, -2.0 / 9, -2.0 / 9},
+    {-2.0 / 9, 2.0 / 9, -2.0 / 9},
+    {1.0 / 90, 1.0 / 45, 2.0 / 45},
+    {1.0 / 90, -1.0 / 45, 2.0 / 45},
+    {32.0 / 45, 16.0 / 45, 8.0 / 45},
+    {32.0 / 45, -16.0 / 45, 8.0 / 45},
+    {0, 0, 1},
+};
+
+void pack_conv1(const float* weight, PackedWeights& packed) {
+  for (int map = 0; map < kMaps1; ++map)
+    for (int colour = 0; colour < kColours; ++colour)
+      for (int kx = 0; kx < 3; ++kx)
+        for (int point = 0; point < kTilePoints; ++point) {
+          double sum = 0;
+          for (int ky = 0; ky < 3; ++ky)
+            sum += kFilter[point][ky] * weight[((map * kColours + colour) * 3 + ky) * 3 + kx];
+          packed.conv1[((point * kColours + colour) * 3 + kx) * kMaps1 + map] =
+              static_cast<float>(kTwoLog2E * sum);
+        }
+}
+
+void pack_conv2(const float* weight, PackedWeights& packed) {
+  for (int map2 = 0; map2 < kMaps2; ++map2)
+    for (int map1 = 0; map1 < kMaps1; ++map1) {
+      const float* filter = weight + (map2 * kMaps1 + map1) * 9;
+      for (int py = 0; py < kTilePoints; ++py)
+        for (int px = 0; px < kTilePoints; ++px) {
+          double sum = 0;
+          for (int ky = 0; ky < 3; ++ky)
+            for (int kx = 0; kx < 3; ++kx)
+              sum += kFilter[py][ky] * kFilter[px][kx] * filter[ky * 3 + kx];
+          packed.conv2[map2 / kHalf][py * kTilePoints + px][map1 * kHalf + map2 % kHalf] =
+              static_cast<float>(kTwoLog2E * sum);
+        }
+    }
+}
+
+// The nearest bf16, of two the even one.
+std::uint16_t to_bf16(double value) {
+  const float single = static_cast<float>(value);
+  std::uint32_t bits;
+  std::memcpy(&bits, &single, sizeof bits);
+  return static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+double from_bf16(std::uint16_t half) {
+  const std::uint32_t bits = std::uint32_t{half} << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return static_cast<double>(value);
+}
+
+// Neighbouring inputs are much alike, so that it is the sum of a filter's taps that must be right:
+// what rounding takes from one tap the next smaller one gets. A quarter of the error at the output.
+void round_filter(const float* filter, std::uint16_t (&rounded)[9]) {
+  int order[9];
+  std::iota(order, order + 9, 0);
+  std::sort(order, order + 9,
+            [&](int a, int b) { return std::abs(filter[a]) > std::abs(filter[b]); });
+  double rest = 0;
+  for (const int tap : order) {
+    const double wanted = kTwoLog2E * static_cast<double>(filter[tap]) + rest;
+    rounded[tap] = to_bf16(wanted);
+    rest = wanted - from_bf16(rounded[tap]);
+  }
+}
+
+void pack_bf16(const StudentTensors& tensors, PackedWeights& packed) {
+  for (int map1 = 0; map1 < kMaps1; ++map1)
+    packed.rest1[map1] = std::tanh(tensors.conv1_bias[map1]);
+  for (int map2 = 0; map2 < kMaps2; ++map2) {
+    // Of every tap, the sum over the first maps at rest.
+    double rest[9] = {};
+    for (int map1 = 0; map1 < kMaps1; ++map1) {
+      const float* const filter = tensors.conv2 + (map2 * kMaps1 + map1) * 9;
+      std::uint16_t rounded[9];
+      round_filter(filter, rounded);
+      for (int tap = 0; tap < 9; ++tap) {
+        packed.conv2_bf16[map2 / kBlock][tap][map1 / 2][map2 % kBlock * 2 + map1 % 2] =
+            rounded[tap];
+        rest[tap] += static_cast<double>(filter[tap]) * static_cast<double>(packed.rest1[map1]);
+      }
+    }
+    constexpr int kFirstRow[3] = {0, 2, kSide1 - 2};
+    for (int pair = 0; pair < 3; ++pair)
+      for (int pixel = 0; pixel < kPairPixels; ++pixel) {
+        const int y = kFirstRow[pair] + pixel / kPadded1, x = pixel % kPadded1;
+        double sum = static_cast<double>(tensors.conv2_bias[map2]);
+        for (int tap = 0; tap < 9; ++tap) {
+          const int from_y = y + tap / 3 - 1, from_x = x + tap % 3 - 1;
+          if (from_y >= 0 && from_y < kSide1 && from_x >= 0 && from_x < kSide1) sum += rest[tap];
+        }
+        packed.rest2[pair][pixel][map2] = static_cast<float>(kTwoLog2E * sum);
+      }
+  }
+}
+
+// Biases and the last layer, which every backend keeps alike.
+template <class Packed>
+void pack_rest(const StudentTensors& tensors, Packed& packed) {
+  for (int map = 0; map < kMaps1; ++map)
+    packed.conv1_bias[map] = static_cast<float>(kTwoLog2E * tensors.conv1_bias[map]);
+  for (int map = 0; map < kMaps2; ++map)
+    packed.conv2_bias[map] = static_cast<float>(kTwoLog2E * tensors.conv2_bias[map]);
+  constexpr int kCells = kSide2 * kSide2;
+  for (int map = 0; map < kMaps2; ++map)
+    for (int cell = 0; cell < kCells; ++cell)
+      packed.fully_connected[cell * kMaps2 + map] = tensors.fully_connected[map * kCells + cell];
+  packed.fully_connected_bias = *tensors.fully_connected_bias;
+}
+
+// [map][input and tap] -> [input and tap][map].
+void transpose(const float* weight, int maps, int taps, float* out) {
+  for (int map = 0; map < maps; ++map)
+    for (int tap = 0; tap < taps; ++tap)
+      out[tap * maps + map] = static_cast<float>(kTwoLog2E * weight[map * taps + tap]);
+}
+
+}  // namespace
+
+void pack(const StudentTensors& tensors, PackedWeights& packed) {
+  pack_conv1(tensors.conv1, packed);
+  pack_conv2(tensors.conv2, packed);
+  pack_bf16(tensors, packed);
+  pack_rest(tensors, packed);
+}
+
+void pack(const StudentTensors& tensors, cuda::DeviceWeights& packed) {
+  transpose(tensors.conv1, kMaps1, kColours * 9, packed.conv1);
+  transpose(tensors.conv2, kMaps2, kMaps1 * 9, packed.conv2);
+  pack_rest(tensors, packed);
+}
+
+}  // namespace rppg

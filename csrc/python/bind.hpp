@@ -1,0 +1,61 @@
+// What the files of the Python module share.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <atomic>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "frame/resize.hpp"
+#include "network/student.hpp"
+#include "network/weights.hpp"
+
+namespace rppg {
+
+ColourOrder parse_order(const std::string& color);
+MotionKind parse_kind(const std::string& kind);
+Box parse_box(const pybind11::object& object);
+void check_frame_size(std::int64_t height, std::int64_t width);
+// A NumPy array of three bytes a pixel.
+FrameView view_array(const pybind11::object& object, ColourOrder order);
+// A frame of any kind: the same, one of grey, or a YuvFrame, of which `color` says nothing.
+FrameView view_frame(const pybind11::object& object, const std::string& color = "bgr");
+// The planes of a YuvFrame; nullptr where the object is none.
+const FrameView* planes_of(const pybind11::handle& object);
+
+// Turns the use of one thing by two threads at once, which would corrupt it, into an error.
+class BusyMark {
+ public:
+  BusyMark(std::atomic_flag& flag, const char* what) : flag_(flag) {
+    if (flag_.test_and_set(std::memory_order_acquire))
+      throw std::runtime_error(std::string("this ") + what +
+                               " is in use by another thread; give each its own");
+  }
+  ~BusyMark() { flag_.clear(std::memory_order_release); }
+  BusyMark(const BusyMark&) = delete;
+
+ private:
+  std::atomic_flag& flag_;
+};
+
+// bind_pulse.cpp
+void bind_pulse(pybind11::module_& module);
+
+// bind_classical.cpp
+void bind_classical(pybind11::module_& module);
+
+// bind_frame.cpp
+void bind_frame(pybind11::module_& module);
+
+// bind_face.cpp
+void bind_face(pybind11::module_& module);
+
+// bind_cuda.cpp
+std::shared_ptr<const Accelerator> open_accelerator(const StudentFile& file);
+void changes_on_device(const Student& student, const pybind11::object& motion,
+                       const pybind11::object& out, std::uintptr_t stream);
+void bind_cuda(pybind11::module_& module);
+
+}  // namespace rppg

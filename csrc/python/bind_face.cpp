@@ -1,0 +1,249 @@
+// The face detector for Python: argument checks, release of the GIL, no arithmetic.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <string_view>
+#include <tuple>
+
+#include "face/mtcnn.hpp"
+#include "face/tracker.hpp"
+#include "python/bind.hpp"
+
+namespace py = pybind11;
+
+namespace rppg {
+namespace {
+
+using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
+using Edges64 = std::array<double, 4>;              // x0, y0, x1, y1
+using Probable = std::tuple<Edges64, double, int>;  // and the probability, and how it is turned
+
+Face face_of(const Edges64& box, int turned = 0) {
+  return {box[0], box[1], box[2], box[3], 1.0, {}, turned};
+}
+
+Face face_of(const Probable& face) {
+  const auto& [box, probability, turned] = face;
+  check_turned(turned);
+  return {box[0], box[1], box[2], box[3], probability, {}, turned};
+}
+
+py::tuple without_landmarks(const Face& face) {
+  return py::make_tuple(face.x0, face.y0, face.x1, face.y1, face.probability, py::tuple(),
+                        face.turned);
+}
+
+py::tuple as_tuple(const Box& box) { return py::make_tuple(box.x0, box.y0, box.x1, box.y1); }
+
+std::vector<Face> faces_of(const std::vector<Probable>& given) {
+  std::vector<Face> faces;
+  for (const Probable& face : given) faces.push_back(face_of(face));
+  return faces;
+}
+
+py::tuple as_tuple(const Face& face) {
+  py::list points;
+  for (const Point& point : face.landmarks) points.append(py::make_tuple(point.x, point.y));
+  return py::make_tuple(face.x0, face.y0, face.x1, face.y1, face.probability, py::tuple(points),
+                        face.turned);
+}
+
+class DetectorHandle {
+ public:
+  DetectorHandle(std::shared_ptr<FaceNetworks> networks, double min_face_size,
+                 const std::array<double, 3>& thresholds, double factor, const std::string& backend)
+      : detector_(std::move(networks), {min_face_size, thresholds, factor},
+                  select_kernels(backend.c_str())) {}
+
+  // What `use` finds in a frame, while Python does something else.
+  template <typename Use>
+  auto ask(const py::object& frame, Use&& use) {
+    const FrameView view = view_frame(frame);
+    const BusyMark mark(busy_, "detector");
+    py::gil_scoped_release release;
+    return use(view);
+  }
+
+  py::list find(const py::object& frame) {
+    return list_of(ask(frame, [&](const FrameView& view) { return detector_.find(view); }));
+  }
+
+  py::list locate(const py::object& frame, int step, int turned) {
+    check_turned(turned);
+    return list_of(ask(frame, [&](const FrameView& view) {
+      return detector_.locate(view, std::max(step, 1), turned);
+    }));
+  }
+
+  py::object look_again(const py::object& frame, const Edges64& box, int turned) {
+    return seen(frame, box, turned, &FaceDetector::look_again);
+  }
+
+  py::object check(const py::object& frame, const Edges64& box, int turned) {
+    return seen(frame, box, turned, &FaceDetector::check);
+  }
+
+  py::object compare(const py::object& frame, const Edges64& box, int turned) {
+    check_turned(turned);
+    const std::optional<Face> found = ask(frame, [&](const FrameView& view) {
+      return detector_.compare(view, face_of(box, turned));
+    });
+    return found ? py::object(as_tuple(*found)) : py::none();
+  }
+
+ private:
+  static py::list list_of(const std::vector<Face>& faces) {
+    py::list out;
+    for (const Face& face : faces) out.append(as_tuple(face));
+    return out;
+  }
+
+  py::object seen(const py::object& frame, const Edges64& box, int turned,
+                  std::optional<Sight> (FaceDetector::*look)(const FrameView&, const Face&)) {
+    check_turned(turned);
+    const std::optional<Sight> found = ask(frame, [&](const FrameView& view) {
+      return (detector_.*look)(view, face_of(box, turned));
+    });
+    if (!found) return py::none();
+    return py::make_tuple(as_tuple(found->face), found->by_cascade);
+  }
+
+  FaceDetector detector_;
+  std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
+};
+
+// What a network says of a picture of its size.
+Floats forward(const FaceNetworks& networks, const std::string& name, const py::object& frame,
+               const std::string& backend) {
+  const FaceNetwork& network = name == "pnet"   ? networks.propose
+                               : name == "rnet" ? networks.refine
+                                                : networks.output;
+  const FrameView view = view_frame(frame);
+  const Box whole{0, 0, view.width, view.height};
+  Picture picture;
+  picture.fill(view, {whole, 1});
+  FaceForward pass(network, select_kernels(backend.c_str()));
+  if (network.side != 0) {
+    const float* const outputs = pass.look(picture, {whole});
+    return Floats({1, 1, network.outputs}, outputs);
+  }
+  pass.begin(picture, whole, view.height, view.width);
+  Floats out({pass.height(), pass.width(), network.outputs});
+  for (int y = 0; y < pass.height(); ++y) {
+    const float* pixel = pass.row(y);
+    for (int x = 0; x < pass.width(); ++x, pixel += pass.stride())
+      std::copy_n(pixel, network.outputs, out.mutable_data(y, x, 0));
+  }
+  return out;
+}
+
+std::vector<int> suppress_boxes(const Floats& boxes, const Floats& scores, float threshold,
+                                const std::string& relative_to) {
+  if (boxes.ndim() != 2 || boxes.shape(1) != 4 || scores.ndim() != 1 ||
+      scores.shape(0) != boxes.shape(0))
+    throw py::value_error("boxes must have shape (N, 4), and scores (N,)");
+  if (relative_to != "union" && relative_to != "smaller")
+    throw py::value_error("relative_to must be 'union' or 'smaller', got '" + relative_to + "'");
+  std::vector<Edges> edges(static_cast<std::size_t>(boxes.shape(0)));
+  for (std::size_t i = 0; i < edges.size(); ++i)
+    std::copy_n(boxes.data(static_cast<py::ssize_t>(i), 0), 4, edges[i].begin());
+  return suppress(edges, {scores.data(), scores.data() + scores.size()}, threshold,
+                  relative_to == "union" ? Overlap::of_union : Overlap::of_smaller);
+}
+
+py::list tracks_of(const FaceTracker& tracker) {
+  py::list out;
+  for (const Track& track : tracker.tracks())
+    out.append(py::make_tuple(track.name, as_tuple(track.box), without_landmarks(track.aim),
+                              without_landmarks(track.face), track.seen, track.glide.has_value()));
+  return out;
+}
+
+}  // namespace
+
+void bind_face(py::module_& module) {
+  py::class_<FaceNetworks, std::shared_ptr<FaceNetworks>>(module, "FaceNetworks")
+      .def(py::init([](const py::bytes& data, const std::string& source) {
+             const std::string_view bytes = data;
+             return std::const_pointer_cast<FaceNetworks>(
+                 read_face_networks(bytes.data(), bytes.size(), source));
+           }),
+           py::arg("data"), py::arg("source"))
+      .def("forward", forward, py::arg("name"), py::arg("frame"), py::arg("backend") = "auto");
+
+  const DetectorOptions defaults;
+  py::class_<DetectorHandle>(module, "FaceDetector")
+      .def(py::init<std::shared_ptr<FaceNetworks>, double, const std::array<double, 3>&, double,
+                    const std::string&>(),
+           py::arg("networks").none(false), py::arg("min_face_size") = defaults.min_face_size,
+           py::arg("thresholds") = defaults.thresholds, py::arg("factor") = defaults.factor,
+           py::arg("backend") = "auto")
+      .def("find", &DetectorHandle::find, py::arg("frame"))
+      .def("locate", &DetectorHandle::locate, py::arg("frame"), py::arg("step") = 1,
+           py::arg("turned") = 0)
+      .def("look_again", &DetectorHandle::look_again, py::arg("frame"), py::arg("box"),
+           py::arg("turned") = 0)
+      .def("check", &DetectorHandle::check, py::arg("frame"), py::arg("box"), py::arg("turned") = 0)
+      .def("compare", &DetectorHandle::compare, py::arg("frame"), py::arg("box"),
+           py::arg("turned") = 0);
+
+  module.def("suppress", suppress_boxes, py::arg("boxes"), py::arg("scores"), py::arg("threshold"),
+             py::arg("relative_to") = "union");
+  module.def(
+      "face_box",
+      [](const Edges64& face, int width, int height, double scale) {
+        return as_tuple(face_box(face_of(face), width, height, scale));
+      },
+      py::arg("face"), py::arg("width"), py::arg("height"), py::arg("scale"));
+  module.def(
+      "nearest_face",
+      [](const std::vector<Edges64>& faces, const Edges64& face) {
+        std::vector<Face> all;
+        for (const Edges64& each : faces) all.push_back(face_of(each));
+        return nearest_face(all, face_of(face));
+      },
+      py::arg("faces"), py::arg("face"));
+
+  py::class_<FaceTracker>(module, "FaceTracker")
+      .def(py::init<double, int, bool, bool>(), py::arg("box_scale"), py::arg("most"),
+           py::arg("follow"), py::arg("all_ways"))
+      .def("reset", &FaceTracker::reset)
+      .def("restart", &FaceTracker::restart, py::arg("time"))
+      .def(
+          "begin",
+          [](FaceTracker& self, int width, int height, double time) {
+            return static_cast<int>(self.begin(width, height, time));
+          },
+          py::arg("width"), py::arg("height"), py::arg("time"))
+      .def(
+          "looked",
+          [](FaceTracker& self, const std::optional<Probable>& face, bool by_cascade) {
+            self.looked(face ? std::optional<Sight>({face_of(*face), by_cascade}) : std::nullopt);
+          },
+          py::arg("face"), py::arg("by_cascade"))
+      .def(
+          "compared",
+          [](FaceTracker& self, const std::optional<Probable>& face) {
+            self.compared(face ? std::optional<Face>(face_of(*face)) : std::nullopt);
+          },
+          py::arg("face"))
+      .def(
+          "searched",
+          [](FaceTracker& self, const std::vector<Probable>& faces) {
+            self.searched(faces_of(faces));
+          },
+          py::arg("faces"))
+      .def("pass_over", &FaceTracker::pass_over, py::arg("name"))
+      .def_property_readonly(
+          "sought", [](const FaceTracker& self) { return without_landmarks(self.sought()); })
+      .def_property_readonly("tracks", tracks_of)
+      .def_property_readonly("due", &FaceTracker::due)
+      .def_property_readonly("search_step", &FaceTracker::search_step)
+      .def_property_readonly("search_turned", &FaceTracker::search_turned);
+  module.attr("LOOK_INTERVAL") = kLookInterval;
+  module.attr("DEAD_ZONE") = kDeadZone;
+}
+
+}  // namespace rppg

@@ -1,0 +1,407 @@
+// The signal path for Python: argument checks, release of the GIL, no arithmetic.
+#include <pybind11/gil_safe_call_once.h>
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "monitor/stream.hpp"
+#include "python/arrays.hpp"
+#include "python/bind.hpp"
+#include "reading/patience.hpp"
+#include "reading/summary.hpp"
+
+namespace py = pybind11;
+
+namespace rppg {
+namespace {
+
+// The named tuple of rppg_fast/reading.py, made once for every frame: by its constructor, or there
+// out of another tuple, it takes a microsecond.
+class ReadingType {
+ public:
+  py::object make(double time, const Reading& reading) const {
+    constexpr py::ssize_t kFields = 10;
+    auto* const type = reinterpret_cast<PyTypeObject*>(type_.ptr());
+    auto record = py::reinterpret_steal<py::object>(type->tp_alloc(type, kFields));
+    if (!record) throw py::error_already_set();
+    const auto known = [](double value) -> py::object {
+      return std::isnan(value) ? py::object(py::none()) : py::float_(value);
+    };
+    py::object fields[kFields] = {py::float_(time),
+                                  statuses_[static_cast<std::size_t>(reading.status)],
+                                  known(reading.heart_rate),
+                                  known(reading.snr_db),
+                                  known(reading.confidence),
+                                  py::float_(reading.start),
+                                  py::float_(reading.end),
+                                  py::float_(reading.coverage),
+                                  known(reading.candidate),
+                                  std::isnan(reading.candidate)
+                                      ? py::object(py::none())
+                                      : methods_[static_cast<std::size_t>(reading.source)]};
+    for (py::ssize_t i = 0; i < kFields; ++i)
+      PyTuple_SET_ITEM(record.ptr(), i, fields[i].release().ptr());
+    return record;
+  }
+
+  static const ReadingType& get() {
+    PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<ReadingType> type;
+    return type.call_once_and_store_result([] { return ReadingType(); }).get_stored();
+  }
+
+ private:
+  ReadingType() {
+    const auto module = py::module_::import("rppg_fast.reading");
+    type_ = module.attr("Reading");
+    for (const py::handle status : module.attr("STATUSES"))
+      statuses_.push_back(py::reinterpret_borrow<py::object>(status));
+    for (const char* name : kMethodNames) methods_.push_back(py::str(name));
+  }
+
+  py::object type_;
+  std::vector<py::object> statuses_, methods_;
+};
+
+void check_count(const PulseWindow& window, std::size_t count) {
+  if (count > window.size())
+    throw py::value_error("the window holds " + std::to_string(window.size()) +
+                          " samples, fewer than " + std::to_string(count));
+}
+
+Doubles newest(PulseWindow& window, std::size_t count, bool filtered) {
+  check_count(window, count);
+  Doubles out(static_cast<py::ssize_t>(count));
+  if (filtered)
+    window.copy_live(count, out.mutable_data());
+  else
+    window.copy_unfiltered(count, out.mutable_data());
+  return out;
+}
+
+py::array_t<bool> missing(const PulseWindow& window, std::size_t count) {
+  check_count(window, count);
+  py::array_t<bool> out(static_cast<py::ssize_t>(count));
+  window.copy_missing(count, reinterpret_cast<unsigned char*>(out.mutable_data()));
+  return out;
+}
+
+class StreamHandle {
+ public:
+  StreamHandle(std::shared_ptr<const Student> student, const PulseOptions& options)
+      : stream_(std::move(student), options) {}
+
+  py::object push(const py::object& frame, const py::object& box, double time,
+                  const std::string& color, int turned) {
+    const FrameView view = view_frame(frame, color);
+    const Box crop = parse_box(box);
+    const BusyMark mark(busy_, "stream");
+    const Reading reading = [&] {
+      py::gil_scoped_release release;
+      return stream_.push(view, crop, time, turned);
+    }();
+    return ReadingType::get().make(time, reading);
+  }
+
+  void rebox(const py::object& frame, const py::object& box, const std::string& color, int turned) {
+    const FrameView view = view_frame(frame, color);
+    const Box crop = parse_box(box);
+    const BusyMark mark(busy_, "stream");
+    py::gil_scoped_release release;
+    stream_.rebox(view, crop, turned);
+  }
+
+  void reset() {
+    const BusyMark mark(busy_, "stream");
+    stream_.reset();
+  }
+
+  Doubles signals() {
+    const BusyMark mark(busy_, "stream");
+    return Doubles(py::ssize_t{kSignals}, stream_.signals());
+  }
+
+  template <typename Use>
+  auto with_pulse(Use&& use) {
+    const BusyMark mark(busy_, "stream");
+    return use(stream_.pulse());
+  }
+
+ private:
+  Stream stream_;
+  std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
+};
+
+py::list candidates(PulseWindow& window) {
+  py::list out;
+  for (const PulseWindow::Candidate& one : window.candidates())
+    out.append(py::make_tuple(one.frequency, one.snr_db, name_of(one.source), one.highest,
+                              one.confidence,
+                              Doubles(py::ssize_t{Testimony::kCount}, one.said.items.data())));
+  return out;
+}
+
+// What a window tells, whether it stands alone or inside a stream.
+template <typename Class>
+void add_pulse_window(Class& python_class) {
+  using Self = typename Class::type;
+  const auto ask = [](Self& self, auto&& use) {
+    if constexpr (std::is_same_v<Self, PulseWindow>)
+      return use(self);
+    else
+      return self.with_pulse(use);
+  };
+  python_class.def("candidates", [ask](Self& self) { return ask(self, candidates); })
+      .def("filtered",
+           [ask](Self& self) {
+             return ask(self, [](PulseWindow& w) {
+               Doubles out(static_cast<py::ssize_t>(w.size()));
+               w.filter(out.mutable_data());
+               return out;
+             });
+           })
+      .def(
+          "newest",
+          [ask](Self& self, std::size_t count, bool filtered) {
+            return ask(self, [=](PulseWindow& w) { return newest(w, count, filtered); });
+          },
+          py::arg("count"), py::arg("filtered") = true)
+      .def(
+          "missing",
+          [ask](Self& self, std::size_t count) {
+            return ask(self, [=](PulseWindow& w) { return missing(w, count); });
+          },
+          py::arg("count"))
+      .def_property_readonly(
+          "size", [ask](Self& self) { return ask(self, [](PulseWindow& w) { return w.size(); }); })
+      .def_property_readonly(
+          "total",
+          [ask](Self& self) { return ask(self, [](PulseWindow& w) { return w.total(); }); })
+      .def_property_readonly("start", [ask](Self& self) {
+        return ask(self, [](PulseWindow& w) { return w.start(); });
+      });
+}
+
+py::tuple resample(Resampler& resampler, double time, const py::object& object) {
+  const py::ssize_t channels = resampler.channels();
+  const Doubles values = as_doubles(object, "values");
+  if (values.shape(0) != channels)
+    throw py::value_error("values must have shape (" + std::to_string(channels) + ",), got " +
+                          describe(values));
+  std::vector<double> samples;
+  const auto step = resampler.push(time, values.data(), [&](const double* sample, bool) {
+    samples.insert(samples.end(), sample, sample + channels);
+  });
+  py::array_t<double> out({static_cast<py::ssize_t>(samples.size()) / channels, channels});
+  std::copy(samples.begin(), samples.end(), out.mutable_data());
+  return py::make_tuple(static_cast<int>(step), out);
+}
+
+// Rows of samples for a window.
+void push_samples(PulseWindow& window, const Doubles& samples, bool missing, bool too_slow) {
+  if (samples.ndim() != 2 || samples.shape(1) != kSignals)
+    throw py::value_error("samples must have shape (samples, " + std::to_string(kSignals) +
+                          "), got " + describe(samples));
+  for (py::ssize_t i = 0; i < samples.shape(0); ++i)
+    window.push(samples.data(i, 0), missing, too_slow);
+}
+
+// Filters a copy of the samples with the filter's own sections, forwards and backwards.
+Doubles zero_phase(const BandPass& filter, const py::object& object) {
+  const Doubles samples = as_doubles(object, "samples");
+  const auto count = static_cast<std::size_t>(samples.shape(0));
+  Doubles out(samples.shape(0), samples.data());
+  ZeroPhase(filter, count).run(out.mutable_data(), count, 1);
+  return out;
+}
+
+void bind_signal(py::module_& module) {
+  // The number of items that are known of a peak, and the places of those that Python names.
+  const std::pair<const char*, Testimony::Item> items[] = {
+      {"EVIDENCE", Testimony::kCount},
+      {"EVIDENCE_SNR", Testimony::snr},
+      {"EVIDENCE_HEIGHT", Testimony::height},
+      {"EVIDENCE_COVERAGE", Testimony::coverage},
+      {"EVIDENCE_CHROM_HEIGHT", Testimony::chrom_height},
+      {"EVIDENCE_POS_HEIGHT", Testimony::pos_height},
+  };
+  for (const auto& [name, item] : items) module.attr(name) = py::int_(static_cast<int>(item));
+  py::register_exception<TimeError>(module, "TimeError", PyExc_ValueError);
+
+  py::class_<Clock>(module, "Clock")
+      .def(py::init<double>(), py::arg("max_gap"))
+      .def(
+          "push", [](Clock& clock, double time) { return static_cast<int>(clock.push(time)); },
+          py::arg("time"))
+      .def("reset", &Clock::reset);
+
+  const PulseOptions defaults;
+  py::class_<PulseOptions>(module, "PulseOptions")
+      .def(py::init([](double rate, double low, double high, int order, double window,
+                       double min_window, double min_confidence, int peaks, double max_gap,
+                       const std::string& method) {
+             return PulseOptions{rate,           low,
+                                 high,           order,
+                                 window,         min_window,
+                                 min_confidence, peaks,
+                                 max_gap,        method_named(method)};
+           }),
+           py::kw_only(), py::arg("rate") = defaults.rate, py::arg("low") = defaults.low,
+           py::arg("high") = defaults.high, py::arg("order") = defaults.order,
+           py::arg("window") = defaults.window, py::arg("min_window") = defaults.min_window,
+           py::arg("min_confidence") = defaults.min_confidence, py::arg("peaks") = defaults.peaks,
+           py::arg("max_gap") = defaults.max_gap, py::arg("method") = name_of(defaults.method))
+      .def_readonly("rate", &PulseOptions::rate)
+      .def_readonly("low", &PulseOptions::low)
+      .def_readonly("high", &PulseOptions::high)
+      .def_readonly("order", &PulseOptions::order)
+      .def_readonly("window", &PulseOptions::window)
+      .def_readonly("min_confidence", &PulseOptions::min_confidence)
+      .def_readonly("peaks", &PulseOptions::peaks)
+      .def_readonly("max_gap", &PulseOptions::max_gap)
+      .def_readonly("min_window", &PulseOptions::min_window)
+      .def_property_readonly("method",
+                             [](const PulseOptions& options) { return name_of(options.method); });
+
+  py::class_<BandPass>(module, "BandPass")
+      .def(py::init<double, double, double, int>(), py::arg("low"), py::arg("high"), py::arg("fs"),
+           py::arg("order") = 2)
+      .def(
+          "__call__",
+          [](BandPass& filter, const py::object& object) {
+            const Doubles samples = as_doubles(object, "samples");
+            Doubles out(samples.shape(0));
+            for (py::ssize_t i = 0; i < samples.shape(0); ++i)
+              out.mutable_at(i) = filter.step(samples.at(i));
+            return out;
+          },
+          py::arg("samples"))
+      .def("reset", &BandPass::reset)
+      .def("zero_phase", zero_phase, py::arg("samples"))
+      .def_property_readonly("sections", [](const BandPass& filter) {
+        Doubles out({static_cast<py::ssize_t>(filter.sections().size()), py::ssize_t{6}});
+        double* row = out.mutable_data();
+        for (const Section& s : filter.sections())
+          for (const double value : {s.b0, s.b1, s.b2, 1.0, s.a1, s.a2}) *row++ = value;
+        return out;
+      });
+
+  py::class_<Resampler>(module, "Resampler")
+      .def(py::init<double, int, double>(), py::arg("rate"), py::arg("channels") = 1,
+           py::arg("max_gap") = defaults.max_gap)
+      .def("push", resample, py::arg("time"), py::arg("values"))
+      .def("reset", &Resampler::reset)
+      .def_property_readonly("value_rate", &Resampler::value_rate);
+
+  py::class_<PulseWindow> window(module, "PulseWindow");
+  window
+      .def(py::init([](const PulseOptions& options, const std::string& backend) {
+             return PulseWindow(options, select_kernels(backend.c_str()));
+           }),
+           py::arg("options"), py::arg("backend") = "auto")
+      .def("restart", &PulseWindow::restart, py::arg("start"), py::arg("after_gap"))
+      .def("push", push_samples, py::arg("samples"), py::arg("missing") = false,
+           py::arg("too_slow") = false)
+      .def_property_readonly("capacity", &PulseWindow::capacity)
+      .def("is_too_slow", &PulseWindow::is_too_slow, py::arg("frame_rate"))
+      .def(
+          "read",
+          [](PulseWindow& self, double time) { return ReadingType::get().make(time, self.read()); },
+          py::arg("time"));
+  add_pulse_window(window);
+
+  py::class_<StreamHandle> stream(module, "Stream");
+  stream
+      .def(py::init([](std::shared_ptr<Student> student, const PulseOptions& options) {
+             return std::make_unique<StreamHandle>(std::move(student), options);
+           }),
+           py::arg("student").none(false), py::arg("options"))
+      .def("push", &StreamHandle::push, py::arg("frame"), py::arg("box"), py::arg("time"),
+           py::arg("color") = "bgr", py::arg("turned") = 0)
+      .def("rebox", &StreamHandle::rebox, py::arg("frame"), py::arg("box"),
+           py::arg("color") = "bgr", py::arg("turned") = 0)
+      .def("reset", &StreamHandle::reset)
+      .def_property_readonly("signals", &StreamHandle::signals);
+  add_pulse_window(stream);
+
+  module.def(
+      "spectrum",
+      [](const py::object& object, double fs, double low, double high, const std::string& backend) {
+        const Doubles pulse = as_doubles(object, "pulse");
+        const auto count = static_cast<std::size_t>(pulse.shape(0));
+        Spectrum spectrum(select_kernels(backend.c_str()), fs, low, high, count);
+        spectrum.analyse(pulse.data(), count);
+        constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+        Peak peak{kNone, kNone};
+        const bool found = spectrum.find_peaks(&peak, 1) == 1;
+        const std::vector<double>& power = spectrum.power();
+        Doubles out(static_cast<py::ssize_t>(power.size()), power.data());
+        return py::make_tuple(spectrum.bin_hz(), out, found, peak.frequency, peak.snr_db);
+      },
+      py::arg("pulse"), py::arg("fs"), py::arg("low") = defaults.low,
+      py::arg("high") = defaults.high, py::arg("backend") = "auto");
+}
+
+void bind_recording(py::module_& module) {
+  py::class_<Recording>(module, "Recording")
+      .def(py::init<double, double, double>(), py::arg("step"), py::arg("max_gap"),
+           py::arg("min_confidence"))
+      .def(
+          "take",
+          [](Recording& self, double time, int status, double snr_db, double confidence,
+             double start, double end, double coverage, double candidate) {
+            Reading reading{};
+            reading.status = static_cast<Status>(status);
+            reading.snr_db = snr_db;
+            reading.confidence = confidence;
+            reading.start = start;
+            reading.end = end;
+            reading.coverage = coverage;
+            reading.candidate = candidate;
+            return self.take(time, reading);
+          },
+          py::arg("time"), py::arg("status"), py::arg("snr_db"), py::arg("confidence"),
+          py::arg("start"), py::arg("end"), py::arg("coverage"), py::arg("candidate"))
+      .def("evidence",
+           [](const Recording& self) {
+             const auto [rate, known] = self.evidence();
+             return py::make_tuple(rate,
+                                   Doubles(py::ssize_t{TrackEvidence::kCount}, known.items.data()));
+           })
+      .def("summary", [](const Recording& self) {
+        const Summary summary = self.summary();
+        return py::make_tuple(static_cast<int>(summary.status), summary.heart_rate, summary.snr_db,
+                              summary.confidence, summary.coverage, summary.spread, summary.frames,
+                              summary.duration, summary.fps);
+      });
+
+  py::class_<Patience>(module, "Patience")
+      .def(py::init<double>(), py::arg("window"))
+      .def("restart", &Patience::restart)
+      .def(
+          "is_over",
+          [](Patience& self, double time, int status, double confidence) {
+            Reading reading{};
+            reading.status = static_cast<Status>(status);
+            reading.confidence = confidence;
+            return self.is_over(time, reading);
+          },
+          py::arg("time"), py::arg("status"), py::arg("confidence"));
+}
+
+}  // namespace
+
+void bind_pulse(py::module_& module) {
+  bind_signal(module);
+  bind_recording(module);
+}
+
+}  // namespace rppg

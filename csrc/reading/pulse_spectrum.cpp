@@ -1,0 +1,64 @@
+#include "reading/pulse_spectrum.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/double2.hpp"
+#include "signal/band_pass.hpp"
+
+namespace rppg {
+namespace {
+
+// A heart below the band, or a slow sway of the head, shows its overtones inside the band, and a
+// heart above it its aliases: both are weaker than the line that they come from. Chosen so that no
+// right reading of the synthetic validation clips was refused; tests/test_monitor.py has such
+// hearts and such light.
+constexpr double kOvertoneRatio = 4.0;
+constexpr double kAliasRatio = 1.0;
+constexpr double kLineWidth = 0.05;  // Hz to either side
+constexpr double kLeastGain = 1e-6;  // below it the filter leaves rounding errors only
+
+}  // namespace
+
+PulseSpectrum::PulseSpectrum(const Kernels& kernels, const PulseOptions& options, double rate,
+                             std::size_t most_samples, double highest, double bins_per_hz)
+    : low_(options.low),
+      high_(options.high),
+      highest_(highest),
+      spectrum_(kernels, rate, options.low, options.high, most_samples, highest, bins_per_hz),
+      undo_(spectrum_.power().size()) {
+  const BandPass band_pass(options.low, options.high, rate, options.order);
+  for (std::size_t k = 0; k < undo_.size(); ++k) {
+    const double gain = band_pass.gain(static_cast<double>(k) * spectrum_.bin_hz());
+    undo_[k] = 1.0 / std::max(gain * gain, kLeastGain);  // the filter was passed twice
+  }
+}
+
+int PulseSpectrum::analyse(const double* filtered, std::size_t count, int most) {
+  spectrum_.analyse(filtered, count);
+  strongest_above_ = strongest(high_ + 2.0 * kLineWidth, highest_);
+  return spectrum_.find_peaks(peaks_, most);
+}
+
+double PulseSpectrum::strongest(double low, double high) const {
+  const auto& power = spectrum_.power();
+  const auto bin = [&](double f) { return f / spectrum_.bin_hz(); };
+  const auto first = static_cast<std::size_t>(std::ceil(std::max(0.0, bin(low))));
+  const auto last = std::min(power.size() - 1, static_cast<std::size_t>(std::max(0.0, bin(high))));
+  Pair most{};
+  std::size_t k = first;
+  for (; k + 1 <= last; k += 2) most = greater(load(&power[k]) * load(&undo_[k]), most);
+  if (k == last) most[0] = std::max(most[0], power[k] * undo_[k]);
+  return greatest(most);
+}
+
+bool PulseSpectrum::is_echo(double frequency) const {
+  const auto line = [&](double f) { return strongest(f - kLineWidth, f + kLineWidth); };
+  const double peak = line(frequency);
+  for (const double divisor : {2.0, 3.0})
+    if (frequency / divisor < low_ && line(frequency / divisor) > kOvertoneRatio * peak)
+      return true;
+  return strongest_above_ > kAliasRatio * peak;
+}
+
+}  // namespace rppg

@@ -1,0 +1,327 @@
+#include "reading/window.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include "reading/confidence.hpp"
+#include "signal/require.hpp"
+
+namespace rppg {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+// A clip of 10 s has no frame at 10 s: its pulse ends one frame step earlier.
+constexpr double kWindowSlack = 0.1;  // s, one step at 10 fps
+
+constexpr double kNarrowestBand = 1.0;  // Hz
+constexpr double kFewestBeats = 2.0;    // in a window, at the band's lower edge
+
+// Share of the Nyquist rate that will do: a camera of 8 frames a second is not exact.
+constexpr double kRateTolerance = 0.98;
+
+// Range of a pulse below which a window holds rounding errors only.
+constexpr double kSilence = 1e-9;
+
+// Of a window: more is a slip of the user's.
+constexpr double kMostSamples = 1e6;
+
+// Peaks of two methods that are nearer than this are one candidate, Hz: half of what a window of
+// 10 s resolves.
+constexpr double kSamePeak = 0.05;
+
+// Second opinions are renewed every so many samples: in a tenth of a second a window hardly
+// changes, and they cost as much as all the rest of a reading.
+constexpr std::size_t kRenewal = 3;
+
+// Whether the range of a pulse is within rounding errors; the first few samples tell where it is
+// not.
+bool is_silent(const double* pulse, std::size_t count) {
+  double least = pulse[0], most = pulse[0];
+  for (std::size_t i = 1; i < count; ++i) {
+    least = std::min(least, pulse[i]);
+    most = std::max(most, pulse[i]);
+    if (most - least > kSilence) return false;
+  }
+  return true;
+}
+
+// Above it, Hz, no line is looked for of which a peak could be the alias.
+double highest_line(const PulseOptions& options) {
+  return std::min(2.0 * options.high, 0.45 * options.rate);
+}
+
+// The options, unless they make no sense.
+const PulseOptions& checked(const PulseOptions& options) {
+  check_band(options.low, options.high, options.rate);
+  if (options.high - options.low < kNarrowestBand)
+    throw std::invalid_argument("the band " + std::to_string(options.low) + " to " +
+                                std::to_string(options.high) +
+                                " Hz must be at least 1 Hz wide: a signal-to-noise ratio needs a "
+                                "band around the peak");
+  if (!(options.min_confidence >= 0 && options.min_confidence <= 1))
+    throw std::invalid_argument("the least confidence must lie between 0 and 1, is " +
+                                std::to_string(options.min_confidence));
+  if (options.peaks < 1 || options.peaks > kMostPeaks)
+    throw std::invalid_argument("the number of peaks must be from 1 to " +
+                                std::to_string(kMostPeaks) + ", is " +
+                                std::to_string(options.peaks));
+  require_positive(options.window, "the window");
+  require_positive(options.min_window, "the least window");
+  if (options.window * options.low < kFewestBeats)
+    throw std::invalid_argument("a window of " + std::to_string(options.window) +
+                                " s holds fewer than two beats at the band's lower edge of " +
+                                std::to_string(options.low) + " Hz");
+  if (options.window * options.rate > kMostSamples)
+    throw std::invalid_argument("a window of " + std::to_string(options.window) + " s is too long");
+  return options;
+}
+
+std::size_t window_samples(const PulseOptions& options) {
+  return static_cast<std::size_t>(std::round(options.window * options.rate));
+}
+
+// Samples that must have been seen: as long as `min_window`, but two beats at least, and enough for
+// a spectrum of what is added up.
+std::size_t needed_samples(const PulseOptions& options) {
+  const double least = std::max(options.min_window, kFewestBeats / options.low);
+  const double seconds = std::min(least, options.window) - kWindowSlack;
+  const std::size_t coarse = coarseness(options.rate, options.high, window_samples(options));
+  return std::max(static_cast<std::size_t>(std::max(0.0, std::round(seconds * options.rate))),
+                  2 * coarse + kRenewal - 1);
+}
+
+}  // namespace
+
+PulseWindow::PulseWindow(const PulseOptions& options, const Kernels& kernels)
+    : options_(checked(options)),
+      needed_(needed_samples(options)),
+      levels_(window_samples(options)),
+      live_(levels_),
+      colours_{levels_, levels_, levels_},
+      missing_(levels_.rows()),
+      band_pass_(options.low, options.high, options.rate, options.order),
+      zero_phase_(band_pass_, capacity()),
+      spectrum_(kernels, options, options.rate, capacity(), highest_line(options), kBinsPerHz),
+      colour_window_(options, kernels, options.rate, uses_network(options.method) ? 2 : capacity()),
+      second_(options, kernels, capacity()),
+      witness_(kernels, options.rate, options.low, options.high, capacity()),
+      colour_pulse_(capacity()),
+      colour_live_(capacity()),
+      filtered_(capacity()) {}
+
+void PulseWindow::restart(double start, bool after_gap) {
+  band_pass_.reset();
+  witness_.restart();
+  size_ = seen_ = since_too_slow_ = 0;
+  total_ = extracted_ = asked_ = read_ = 0;
+  start_ = start;
+  after_gap_ = after_gap;
+}
+
+bool PulseWindow::is_too_slow(double frame_rate) const {
+  return frame_rate < kRateTolerance * 2.0 * options_.high;
+}
+
+void PulseWindow::push(const double* signals, bool missing, bool too_slow) {
+  witness_.push(signals + 1 + kColours);
+  if (size_ == capacity() && !*missing_.newest(size_)) --seen_;
+  levels_.push(signals[0]);
+  for (int c = 0; c < kColours; ++c) colours_[c].push(signals[1 + c]);
+  missing_.push(missing);
+  if (uses_network(options_.method)) live_.push(band_pass_.step(signals[0]));
+  size_ = std::min(size_ + 1, capacity());
+  seen_ += missing ? 0 : 1;
+  since_too_slow_ = too_slow ? 0 : std::min(since_too_slow_ + 1, capacity());
+  ++total_;
+}
+
+void PulseWindow::copy_live(std::size_t count, double* out) {
+  if (uses_network(options_.method)) {
+    std::copy_n(live_.newest(count), count, out);
+  } else {
+    extract();
+    std::copy_n(colour_live_.data() + (size_ - count), count, out);
+  }
+}
+
+void PulseWindow::copy_unfiltered(std::size_t count, double* out) {
+  std::copy_n(pulse() + (size_ - count), count, out);
+}
+
+void PulseWindow::copy_missing(std::size_t count, unsigned char* out) const {
+  std::copy_n(missing_.newest(count), count, out);
+}
+
+void PulseWindow::filter(double* out) {
+  std::copy_n(pulse(), size_, out);
+  zero_phase_.run(out, missing_.newest(size_), size_, 1);
+}
+
+const Reading& PulseWindow::read() {
+  if (read_ != total_ + 1) {
+    reading_ = make_reading();
+    read_ = total_ + 1;
+  }
+  return reading_;
+}
+
+Reading PulseWindow::make_reading() {
+  const double end = start_ + static_cast<double>(total_) / options_.rate;
+  const double begin = end - static_cast<double>(size_) / options_.rate;
+  const double coverage = static_cast<double>(seen_) / static_cast<double>(capacity());
+  Reading reading{Status::low_signal, kNone, kNone,          kNone, begin, end,
+                  coverage,           kNone, options_.method};
+  if (!is_readable()) {
+    const bool starts = seen_ < needed_ && seen_ == size_ && !after_gap_;
+    reading.status = starts ? Status::warming_up : Status::gap;
+    return reading;
+  }
+  // A peak that is not the highest of its spectrum needs stricter proof: half the doubt.
+  const double strict = 0.5 * (1.0 + options_.min_confidence);
+  const int count = find_places();
+  for (const bool highest : {true, false}) {
+    for (int i = 0; i < count; ++i) {
+      const Place& place = places_[i];
+      if (place.highest != highest) continue;
+      const double sure = weigh(place);
+      if (reading.confidence >= sure) continue;
+      reading.confidence = sure;
+      reading.snr_db = place.peak.snr_db;
+      reading.candidate = 60.0 * place.peak.frequency;
+      reading.source = place.source;
+    }
+    if (reading.confidence >= (highest ? options_.min_confidence : strict)) {
+      reading.status = Status::ok;
+      reading.heart_rate = reading.candidate;
+      break;
+    }
+  }
+  return reading;
+}
+
+const double* PulseWindow::pulse() {
+  if (uses_network(options_.method)) return levels_.newest(size_);
+  extract();
+  return colour_pulse_.data();
+}
+
+void PulseWindow::extract() {
+  if (extracted_ == total_) return;
+  extracted_ = total_;
+  if (size_ < 2) {  // one sample is no pulse yet
+    std::fill_n(colour_pulse_.begin(), size_, 0.0);
+    std::fill_n(colour_live_.begin(), size_, 0.0);
+    return;
+  }
+  for (int c = 0; c < kColours; ++c)
+    std::copy_n(colours_[c].newest(size_), size_, colour_window_.colour(c));
+  std::copy_n(missing_.newest(size_), size_, colour_window_.missing());
+  colour_window_.filter(size_);
+  colour_window_.extract(options_.method, size_, colour_pulse_.data());
+  band_pass_.reset();
+  for (std::size_t i = 0; i < size_; ++i)
+    colour_live_[i] = band_pass_.step(colour_pulse_[i] - colour_pulse_[0]);
+}
+
+int PulseWindow::find_places() {
+  count_ = 0;
+  const bool silent = is_silent(pulse(), size_);
+  filter(filtered_.data());
+  witness_.look(filtered_.data(), spectrum_.hann(size_), size_);
+  const Method own = options_.method == Method::fusion ? Method::student : options_.method;
+  add_places(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks),
+             own);
+
+  ask_colours();
+  if (options_.method == Method::fusion) {
+    add_places(second_.pos(), second_.pos_peaks(), Method::pos);
+    add_places(second_.chrom(), second_.chrom_peaks(), Method::chrom);
+  }
+  return count_;
+}
+
+void PulseWindow::ask_colours() {
+  const std::uint64_t renewal = total_ / kRenewal + 1;
+  if (asked_ == renewal) return;
+  asked_ = renewal;
+  // The window ends where they are due, and begins where it did for the first who asked then, so
+  // that they are the same whenever they are asked.
+  const std::size_t coarse = second_.coarse();
+  const std::size_t end = size_ - static_cast<std::size_t>(total_ % kRenewal);
+  const std::size_t count = std::min(end, capacity() - (kRenewal - 1)) / coarse;
+  const std::size_t skip = end - count * coarse;
+  ColourWindow& window = second_.window();
+  for (int c = 0; c < kColours; ++c) {
+    const double* from = colours_[c].newest(size_) + skip;
+    double* const to = window.colour(c);
+    for (std::size_t i = 0; i < count; ++i) {
+      double sum = 0;
+      for (std::size_t k = 0; k < coarse; ++k) sum += *from++;
+      to[i] = sum / static_cast<double>(coarse);
+    }
+  }
+  const unsigned char* from = missing_.newest(size_) + skip;
+  for (std::size_t i = 0; i < count; ++i, from += coarse)
+    window.missing()[i] = std::any_of(from, from + coarse, [](unsigned char m) { return m != 0; });
+  second_.analyse(count);
+}
+
+void PulseWindow::add_places(const PulseSpectrum& spectrum, int found, Method source) {
+  for (int i = 0; i < found && count_ < kMostPlaces; ++i) {
+    const Peak& peak = spectrum.peak(i);
+    Place* const end = places_ + count_;
+    Place* const same = std::find_if(places_, end, [&](const Place& place) {
+      return std::abs(place.peak.frequency - peak.frequency) < kSamePeak;
+    });
+    if (same == end)
+      places_[count_++] = {peak, source, i == 0};
+    else
+      same->highest = same->highest || i == 0;
+  }
+}
+
+const PulseSpectrum& PulseWindow::spectrum_of(Method source) const {
+  if (options_.method != Method::fusion || source == Method::student) return spectrum_;
+  return source == Method::pos ? second_.pos() : second_.chrom();
+}
+
+Testimony PulseWindow::testify(const Place& place) {
+  const double frequency = place.peak.frequency;
+  const bool own = &spectrum_of(place.source) == &spectrum_;
+  Testimony said = witness_.testify(own ? place.peak : spectrum_.examine(frequency));
+  const Peak chrom = second_.chrom().examine(frequency);
+  const Peak pos = second_.pos().examine(frequency);
+  const double seen = static_cast<double>(seen_) / options_.rate;
+  said.items[Testimony::coverage] = std::min(1.0, seen / PulseOptions{}.window);
+  said.items[Testimony::chrom_snr] = bounded_snr(chrom.snr_db);
+  said.items[Testimony::chrom_height] = chrom.height;
+  said.items[Testimony::pos_snr] = bounded_snr(pos.snr_db);
+  said.items[Testimony::pos_height] = pos.height;
+  return said;
+}
+
+bool PulseWindow::is_echo(const Place& place) const {
+  return spectrum_of(place.source).is_echo(place.peak.frequency);
+}
+
+double PulseWindow::weigh(const Place& place) {
+  return is_echo(place) ? 0.0 : confidence(options_.method, testify(place));
+}
+
+std::vector<PulseWindow::Candidate> PulseWindow::candidates() {
+  std::vector<Candidate> all;
+  const int found = is_readable() ? find_places() : 0;
+  for (int i = 0; i < found; ++i) {
+    const Place& place = places_[i];
+    const Testimony said = testify(place);
+    all.push_back({place.peak.frequency, place.peak.snr_db, place.source, place.highest, said,
+                   is_echo(place) ? 0.0 : confidence(options_.method, said)});
+  }
+  return all;
+}
+
+}  // namespace rppg

@@ -1,0 +1,170 @@
+"""The fit of a reading's confidence: of a window's peak, and of a recording's track."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from tqdm import tqdm
+
+from training.confidence.candidates import Candidates
+from training.confidence.sets import (
+    CLOSE,
+    FAR,
+    REAL_WEIGHT,
+    SILENT_WEIGHT,
+    Examples,
+    weighed_peaks,
+)
+from training.confidence.tracks import tracks
+from training.evaluate.windows import Floats
+
+FOLDS = 5
+"""Of cross-validation, which tells the least confidence."""
+
+HIDDEN = 24
+STEPS = 60
+WEIGHT_DECAY = 2e-4
+FARTHEST = 3.0  # as kFarthest in csrc/reading/confidence.cpp
+MEMBERS = 8
+"""Networks that are fitted; their mean logit is one network of so many times the hidden units."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network of one hidden layer on standardised, clipped items."""
+
+    mean: Floats
+    deviation: Floats
+    hidden_weights: Floats
+    hidden_bias: Floats
+    output_weights: Floats
+    output_bias: float
+
+    def __call__(self, said: Floats) -> Floats:
+        """Give confidences; the arithmetic of csrc/reading/confidence.cpp."""
+        x = np.clip((said - self.mean) / self.deviation, -FARTHEST, FARTHEST)
+        hidden = np.maximum(x @ self.hidden_weights.T + self.hidden_bias, 0)
+        logit = hidden @ self.output_weights + self.output_bias
+        return np.asarray(np.where(np.isfinite(said).all(-1), 1 / (1 + np.exp(-logit)), 0.0))
+
+
+def fit(
+    said: Floats, right: NDArray[np.bool_], weight: Floats, seed: int, members: int = MEMBERS
+) -> Model:
+    """Fit to peaks that are the heart's and peaks that are not.
+
+    Parameters
+    ----------
+    said
+        Shape (peaks, items).
+    right, weight
+        Shape (peaks,).
+    seed
+        Of the start.
+    members
+        Networks that are fitted.
+    """
+    weight = weight / weight.sum()
+    mean_ = weight @ said
+    deviation = np.sqrt(weight @ (said - mean_) ** 2) + 1e-9
+    # Single precision, as the engine keeps the weights: half the time.
+    bounded = np.clip((said - mean_) / deviation, -FARTHEST, FARTHEST)
+    x, y, w = (torch.from_numpy(one.astype(np.float32)) for one in (bounded, right, weight))
+    found = [
+        _fit_member(x, y, w, seed + k) for k in tqdm(range(members), "fit", unit="net", leave=False)
+    ]
+    weights, bias, out, out_bias = zip(*found)
+    return Model(
+        mean_,
+        deviation,
+        np.concatenate(weights),
+        np.concatenate(bias),
+        np.concatenate([o[0] for o in out]) / members,
+        float(np.mean(out_bias)),
+    )
+
+
+def _fit_member(x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, seed: int) -> list[Floats]:
+    """Fit one network; gives weights and bias of the hidden layer, then of the output."""
+    torch.manual_seed(seed)
+    hidden, output = nn.Linear(x.shape[1], HIDDEN), nn.Linear(HIDDEN, 1)
+    parameters = [*hidden.parameters(), *output.parameters()]
+    optimizer = torch.optim.LBFGS(parameters, max_iter=STEPS, line_search_fn="strong_wolfe")
+
+    def loss() -> float:
+        optimizer.zero_grad()
+        logit = output(torch.relu(hidden(x)))[:, 0]
+        misfit = nn.functional.binary_cross_entropy_with_logits(logit, y, w, reduction="sum")
+        decay = WEIGHT_DECAY * ((hidden.weight**2).sum() + (output.weight**2).sum())
+        (misfit + decay).backward()  # type: ignore[no-untyped-call]
+        return float((misfit + decay).detach())
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return [parameter.detach().double().numpy() for parameter in parameters]
+
+
+def cross_validated(seen: Candidates, real: NDArray[np.bool_], seed: int) -> Floats:
+    """Give the confidence of every peak by networks that were fitted to other people and clips."""
+    persons, number = np.unique(seen.person, return_inverse=True)
+    folds = np.random.default_rng(seed).integers(0, FOLDS, len(persons))[number]
+    confidence = np.zeros(seen.error.shape)
+    for fold in range(FOLDS):
+        inside = folds == fold
+        if inside.any():
+            model = fit(*weighed_peaks(seen.where(~inside), real[~inside]), seed, members=2)
+            confidence[inside] = model(seen.said[inside])
+    return confidence
+
+
+@dataclass(frozen=True)
+class TrackModel:
+    """The confidence of a whole recording: logistic in what is known of its track."""
+
+    weights: Floats
+    bias: float
+
+    def __call__(self, evidence: Floats) -> Floats:
+        """Give confidences; the arithmetic of csrc/reading/confidence.cpp."""
+        return np.asarray(1 / (1 + np.exp(-(evidence @ self.weights + self.bias))))
+
+
+def fit_tracks(examples: Examples, confidence: Floats) -> TrackModel:
+    """Fit the confidence of recordings, by confidences of windows that were fitted to others."""
+    ends = np.cumsum([len(one.ok) for one in examples.sets])
+    known, right, weight = [], [], []
+    for real, seen, sure in zip(examples.real, examples.sets, np.split(confidence, ends[:-1])):
+        evidence, rates, true = tracks(seen, sure)
+        error = np.abs(rates - true)
+        clear = (error < CLOSE) | (error > FAR)
+        known.append(evidence[clear])
+        right.append(error[clear] < CLOSE)
+        silent = ~np.isfinite(true[clear])
+        of_set = REAL_WEIGHT if real else 1 - REAL_WEIGHT
+        weight.append(of_set * np.where(silent, SILENT_WEIGHT, 1.0))
+    x = torch.from_numpy(np.concatenate(known))
+    y = torch.from_numpy(np.concatenate(right).astype(np.float64))
+    share = np.concatenate(weight)
+    of_real = np.concatenate(
+        [np.full(len(part), real) for part, real in zip(weight, examples.real)]
+    )
+    for kind in (of_real, ~of_real):
+        share[kind] /= max(1, kind.sum())
+    w = torch.from_numpy(share / share.sum())
+    # More of each can only speak for a track: weights are squares.
+    roots = torch.full((x.shape[1],), 0.5, dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([roots, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
+
+    def loss() -> float:
+        optimizer.zero_grad()
+        logit = x @ roots**2 + bias
+        value = nn.functional.binary_cross_entropy_with_logits(logit, y, w, reduction="sum")
+        value.backward()  # type: ignore[no-untyped-call]
+        return float(value.detach())
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return TrackModel((roots**2).detach().numpy(), float(bias.detach()))

@@ -1,0 +1,1 @@
+"""Heart rates of recordings beside the truth: measures, tables, figures, the scoreboard."""

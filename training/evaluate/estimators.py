@@ -1,0 +1,190 @@
+"""Where predictions come from: weights for the engine, a checkpoint, or a classical method."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+import rppg_fast as rf
+from rppg_fast.methods import METHODS
+from training.data.clips import Frames, as_float
+from training.evaluate.validation import Network, as_network, predict_clip
+from training.evaluate.windows import (
+    Floats,
+    SignalStream,
+    Window,
+    from_zero,
+    observed_in,
+    read_windows,
+)
+from training.models.checkpoint import Checkpoint, fingerprint
+from training.models.networks import Teacher, load_model
+from training.support.parallel import choose_device
+
+
+@dataclass(frozen=True)
+class NetworkSource:
+    """A network.
+
+    Attributes
+    ----------
+    name : str
+        What tables call it.
+    about : dict
+        What it is, in plain values.
+    network : callable
+        From motion and appearance to changes.
+    kind : str
+        Of motion, as in ``rppg_fast.motion``.
+    teacher : Teacher or None
+        The model, where it has attention maps.
+    log : list of dict
+        Rows of the training's log, where they are known.
+    learned_from : frozenset of str
+        The subjects that it has learned from, where they are known.
+    method : str
+        How windows are read: "student", by the network alone, or "fusion".
+    """
+
+    name: str
+    about: dict[str, Any]
+    network: Network
+    kind: str
+    teacher: Teacher | None
+    log: list[dict[str, float]]
+    learned_from: frozenset[str] = frozenset()
+    method: str = "student"
+
+    def signal(self, frames: Frames) -> Floats:
+        """Give what a ``SignalStream`` takes of every frame of a clip.
+
+        The level of the pulse is the sum of what the network says beyond what it says of no motion
+        at all.
+        """
+        change = predict_clip(self.network, frames, self.kind)
+        still = np.zeros((1, *frames.appearance.shape[1:]), np.float32)
+        rest = self.network(still, as_float(frames.appearance[:1]))
+        level = np.cumsum(np.concatenate([[0.0], change - rest]), dtype=np.float64)
+        return from_zero(level, frames.times, observed_in(frames))
+
+    def windows(self, frames: Frames, ends: Collection[int]) -> list[Window]:
+        """Read windows at some frames of a clip."""
+        return read_windows(SignalStream(self.method), self.signal(frames), frames.times, ends)
+
+
+@dataclass(frozen=True)
+class MethodSource:
+    """One of the classical methods, on the mean colour of the face; it learns from nobody."""
+
+    name: str
+    method: str
+    learned_from: frozenset[str] = frozenset()
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What it is, in plain values."""
+        return {"kind": "classical method", "method": self.method}
+
+    def signal(self, frames: Frames) -> Floats:
+        """Give what a ``SignalStream`` takes of every frame of a clip; there is no level."""
+        return from_zero(np.zeros(len(frames.times)), frames.times, observed_in(frames))
+
+    def windows(self, frames: Frames, ends: Collection[int]) -> list[Window]:
+        """Read windows at some frames of a clip."""
+        return read_windows(SignalStream(self.method), self.signal(frames), frames.times, ends)
+
+
+Source = Union[NetworkSource, MethodSource]
+
+
+def open_source(text: str, device: str = "auto") -> Source:
+    """Open what a text names.
+
+    Parameters
+    ----------
+    text
+        ``[NAME=]SOURCE``: a weights file (.safetensors), which the native student runs; a
+        checkpoint (.pt), which PyTorch runs; or "green", "ica", "chrom" or "pos".
+    device
+        Where PyTorch computes, see ``training.support.parallel.choose_device``.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    ValueError
+        If it is none of these.
+    """
+    label, named, rest = text.partition("=")
+    # A path may hold a "=", too; a name has no "/".
+    name, what = (label, rest) if named and "/" not in label else (text, text)
+    if what in METHODS:
+        return MethodSource(name, what)
+    if what.endswith(".safetensors"):
+        return _weights(name, Path(what))
+    if what.endswith(".pt"):
+        return _checkpoint(name, Path(what), device)
+    raise ValueError(
+        f"{what!r} is no source: give weights (.safetensors), a checkpoint (.pt), or one of"
+        f" {', '.join(METHODS)}"
+    )
+
+
+def open_network(text: str, method: str = "student") -> NetworkSource:
+    """Open a network, as ``open_source`` does, to be read by "student" or "fusion".
+
+    Raises what ``open_source`` does, and ValueError if it is a classical method.
+    """
+    source = open_source(text)
+    if not isinstance(source, NetworkSource):
+        raise ValueError(f"{text} is no network")
+    return replace(source, method=method)
+
+
+def _weights(name: str, path: Path) -> NetworkSource:
+    student = rf.Student.load(path)
+    said = student.metadata
+    about = {
+        "kind": "weights",
+        "sha256": student.sha256,
+        "input": said["input"],
+        "training_data": said.get("training_data"),
+        "config": json.loads(said["config"]) if "config" in said else None,
+        "config_sha256": said.get("config_sha256"),
+    }
+
+    def network(motion: NDArray[np.float32], _: NDArray[np.float32]) -> NDArray[np.float32]:
+        return student(motion)
+
+    return NetworkSource(name, about, network, said["input"], None, [])
+
+
+def _checkpoint(name: str, path: Path, device: str) -> NetworkSource:
+    checkpoint = Checkpoint.load(path)
+    config = checkpoint.config
+    try:
+        model = load_model(checkpoint)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    where = choose_device(device)
+    about = {
+        "kind": f"checkpoint of a {config.network}",
+        "sha256": fingerprint(checkpoint.model),
+        "input": config.input,
+        "training_data": checkpoint.data,
+        "training_data_sha256": checkpoint.data_sha256,
+        "teacher": checkpoint.teacher,
+        "config": json.loads(config.to_json()),
+        "config_sha256": config.sha256(),
+        "step": checkpoint.step,
+    }
+    teacher = model if isinstance(model, Teacher) else None
+    network = as_network(model.to(where), where)
+    learned_from = frozenset(checkpoint.subjects)
+    return NetworkSource(name, about, network, config.input, teacher, checkpoint.log, learned_from)

@@ -1,0 +1,111 @@
+"""Compare the ways of tracking a face on synthetic recordings in whole pictures.
+
+    python -m training.evaluate.tracking --clips 4
+
+Each scene is filmed once, its face found by MTCNN, and every frame pushed through a monitor of each
+kind. For every set of scenes it prints the share of windows (one a second) that are within 3 bpm of
+the truth by their largest peak, the share that read ok, their mean error, and the mean SNR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+import rppg_fast as rf
+from rppg_fast.monitor import TRACKINGS
+from training.support.command import command
+from training.synthetic.generate import clip_times
+from training.synthetic.parameters import OFF, Between, Choice, Law, OneOf
+from training.synthetic.presets import BROAD
+from training.synthetic.render import place_in_frame, render
+from training.synthetic.scene import sample_scene
+from training.synthetic.timeline import pulse_wave
+
+SEED = 4242  # neither of a training set nor of the benchmark
+SIZE = 480, 360
+SECONDS = 14.0
+
+_CAMERA: Mapping[str, Law] = {
+    "camera.codec": Choice({"none": 1.0}),
+    "camera.fps": OneOf((30.0,)),
+    "camera.drops": OFF,
+}
+SETS: Mapping[str, Mapping[str, Law]] = {
+    "ordinary": {},
+    "broad": BROAD,
+    "sways far": {
+        "motion.sway": Between(0.3, 0.7, log=True),
+        "pulse.amplitude": Between(0.004, 0.012),
+    },
+}
+
+
+def errors_of_clip(
+    ranges: Mapping[str, Law], index: int, method: str
+) -> dict[str, list[tuple[float, float, float]]]:
+    """Film one scene and read it with every tracking.
+
+    Returns
+    -------
+    dict of str to list of tuple
+        By tracking, for every window: the error of its largest peak, in bpm, that of its reading,
+        NaN where it is not ok, and its SNR in dB; NaN where there is no peak.
+    """
+    scene = sample_scene(SEED, index, {**ranges, **_CAMERA})
+    times = clip_times(scene, SECONDS)
+    rates = pulse_wave(scene).heart_rate(times)
+    monitors = {name: rf.HeartRateMonitor(method=method, tracking=name) for name in TRACKINGS}
+    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in TRACKINGS}
+    due = 10.0
+    for frame, time in zip(render(scene, place_in_frame(scene, *SIZE), times), times):
+        readings = {name: monitor.push(frame, time) for name, monitor in monitors.items()}
+        if time < due:
+            continue
+        due += 1.0
+        truth = float(rates[(times > time - 10.0) & (times <= time)].mean())
+        for name, reading in readings.items():
+            pulse = monitors[name].pulse[1]
+            peak = rf.spectrum(pulse, 30.0).heart_rate if pulse.size >= 290 else np.nan
+            read = np.nan if reading.heart_rate is None else reading.heart_rate
+            snr_db = np.nan if reading.snr_db is None else reading.snr_db
+            found[name].append((abs(peak - truth), abs(read - truth), snr_db))
+    return found
+
+
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.evaluate.tracking", description=__doc__
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--clips", type=int, default=4, help="of each set")
+    parser.add_argument("--method", default="student")
+    args = parser.parse_args(arguments)
+    cv2.setNumThreads(1)
+    for title, ranges in SETS.items():
+        clips = [
+            errors_of_clip(ranges, index, args.method)
+            for index in tqdm(range(args.clips), title, leave=False)
+        ]
+        for name in TRACKINGS:
+            peak, read, snr_db = np.array([row for clip in clips for row in clip[name]]).T
+            good, ok = np.mean(peak < 3.0), np.isfinite(read)
+            error = np.mean(read[ok]) if ok.any() else np.nan
+            print(
+                f"{title:10} {name:7} {len(peak)} windows: {good:.3f} within 3 bpm, "
+                f"{ok.mean():.3f} ok, their mean error {error:.2f} bpm, "
+                f"SNR {np.nanmean(snr_db):.1f} dB",
+                flush=True,
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""How well predicted changes tell the heart rate of validation clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from tqdm import tqdm
+
+import rppg_fast as rf
+from training.data.clips import Clips, Frames, as_float
+from training.evaluate.metrics import PULSE, mae, mean, peak_rate, pearson, snr_db, within
+
+CLOSE = 3.0  # bpm
+PREDICT_BATCH = 128  # larger ones are slower on a CPU: they leave its cache
+
+
+@dataclass(frozen=True)
+class Score:
+    """Means over clips.
+
+    Attributes
+    ----------
+    correlation : float
+        Pearson, of predicted and true changes.
+    mae_bpm : float
+        Absolute error of the heart rate of a whole clip.
+    within_3_bpm : float
+        Share of clips with an error of at most 3 bpm.
+    snr_db : float
+        Power of the predicted pulse at the true rate and its first harmonic against the rest
+        of the band.
+    """
+
+    correlation: float
+    mae_bpm: float
+    within_3_bpm: float
+    snr_db: float
+
+
+Floats = NDArray[np.float32]
+Network = Callable[[Floats, Floats], Floats]
+"""From motion and appearance, (N, 3, 36, 36) each, to changes (N,)."""
+
+
+def predict(model: nn.Module, clips: Clips, kind: str, device: torch.device) -> list[Floats]:
+    """Predict the change of every frame step of all clips.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Called as ``model(motion, appearance)``, two float32 (N, 3, 36, 36), it gives (N,);
+        left in the mode, training or evaluation, in which it came.
+    clips : Clips
+        What to predict.
+    kind : str
+        Of motion, as in ``rppg_fast.motion``.
+    device : torch.device
+        Where the model lies.
+
+    Returns
+    -------
+    list of float32 (frames - 1,)
+        One array for each clip.
+    """
+    training = model.training
+    model.eval()
+    run = as_network(model, device)
+    changes = [
+        predict_clip(run, clips[i], kind)
+        for i in tqdm(range(len(clips)), "predict", unit="clip", leave=False)
+    ]
+    model.train(training)
+    return changes
+
+
+def as_network(model: nn.Module, device: torch.device) -> Network:
+    """Wrap a PyTorch model, which lies on a device, for arrays."""
+
+    def run(motion: Floats, appearance: Floats) -> Floats:
+        with torch.inference_mode():
+            given = (torch.from_numpy(array).to(device) for array in (motion, appearance))
+            return np.asarray(model(*given).float().cpu().numpy())
+
+    return run
+
+
+def predict_clip(network: Network, frames: Frames, kind: str) -> Floats:
+    """Predict the changes of one clip, some steps at a time, so that any length fits memory.
+
+    Parameters
+    ----------
+    network : callable
+        What predicts; it is given each step's motion and the appearance of its earlier frame.
+    frames : Frames
+        The clip, of at least two frames.
+    kind : str
+        Of motion, as in ``rppg_fast.motion``.
+
+    Returns
+    -------
+    float32 (frames - 1,)
+    """
+    parts = []
+    for start in range(0, len(frames.times) - 1, PREDICT_BATCH):
+        seen = as_float(frames.appearance[start : start + PREDICT_BATCH + 1])
+        parts.append(network(rf.motion(seen[:-1], seen[1:], kind=kind), seen[:-1]))
+    return np.concatenate(parts)
+
+
+def score(clips: Clips, changes: Sequence[Floats]) -> Score:
+    """Score predicted changes on every clip that has a pulse.
+
+    Parameters
+    ----------
+    clips : Clips
+        The clips, with their true pulse and heart rates.
+    changes : sequence of float32 (frames - 1,)
+        Predicted changes of each clip, in any unit.
+
+    Raises
+    ------
+    ValueError
+        If there is not one array for each clip, of its length, or no clip has a pulse.
+    """
+    if len(changes) != len(clips):
+        raise ValueError(f"{clips.folder}: {len(changes)} predictions for {len(clips)} clips")
+    correlations, errors, ratios = [], [], []
+    for i, (clip, change) in enumerate(zip(clips.clips, changes)):
+        if clip.heart_rate is None:
+            continue
+        frames = clips[i]
+        if len(change) != len(frames.times) - 1:
+            raise ValueError(
+                f"clip {clip.name}: {len(change)} changes for {len(frames.times)} frames"
+            )
+        spectrum = whole(change, frames.times)
+        correlations.append(pearson(change, frames.change))
+        errors.append(peak_rate(spectrum) - clip.heart_rate)
+        ratios.append(snr_db(spectrum, clip.heart_rate))
+    if not errors:
+        raise ValueError(f"{clips.folder}: no clip has a pulse to score")
+    return Score(
+        correlation=mean(correlations),
+        mae_bpm=mae(errors),
+        within_3_bpm=within(errors, CLOSE),
+        snr_db=mean(ratios),
+    )
+
+
+def whole(change: Floats, times: NDArray[np.float64]) -> rf.Spectrum:
+    """Give the spectrum of a whole clip: cumulative sum, band-pass, transform.
+
+    Parameters
+    ----------
+    change : float32 (frames - 1,)
+        Predicted changes.
+    times : float64 (frames,)
+        Times of the frames, s.
+    """
+    level = np.cumsum(change - change.mean(), dtype=np.float64)
+    resampler = rf.Resampler(PULSE.rate, max_gap=float(times[-1] - times[0]))
+    uniform = [resampler.push(time, [value])[1] for time, value in zip(times[1:], level)]
+    pulse = rf.BandPass(PULSE.low, PULSE.high, PULSE.rate)(np.concatenate(uniform)[:, 0])
+    return rf.spectrum(pulse, PULSE.rate, PULSE.low, PULSE.high)

@@ -1,0 +1,1 @@
+"""Teacher and student, their losses, checkpoints and weights files."""

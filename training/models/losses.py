@@ -1,0 +1,85 @@
+"""The target-aware transformer's distance between two feature maps: equations 2 and 3.
+
+Lin et al., "Knowledge Distillation via the Target-Aware Transformer" (2022), as the paper prints
+it, with what it leaves open.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from training.models.config import Distillation
+from training.support.parallel import mean_and_variance
+
+_SMALLEST_DEVIATION = 1e-5  # a channel that is constant over a batch stays at zero
+
+
+def embed(maps: Tensor) -> Tensor:
+    """Lay a feature map out as a matrix E: (N, C, H, W) to (N, positions, channels)."""
+    return maps.flatten(2).transpose(1, 2)
+
+
+def standardise(embedding: Tensor) -> Tensor:
+    """Give each channel zero mean and unit deviation over batch and positions, same shape.
+
+    Of several processes' batches it is the deviation over all of them.
+    """
+    mean, variance = mean_and_variance(embedding, (0, 1))
+    return (embedding - mean) / torch.sqrt(variance + _SMALLEST_DEVIATION**2)
+
+
+def attention(student: Tensor, teacher: Tensor, orientation: str, temperature: float) -> Tensor:
+    """Softmax(E_S E_T^T), the weights of equation 2.
+
+    Parameters
+    ----------
+    student, teacher : Tensor
+        E_S and E_T, shape (N, positions, channels).
+    orientation : str
+        "literal": a row belongs to a position of the student and is a softmax over the teacher's.
+        "target": a row belongs to a position of the teacher and is a softmax over the student's.
+    temperature : float
+        Divides the logits.
+
+    Returns
+    -------
+    Tensor
+        Shape (N, positions, positions); rows sum to 1.
+    """
+    rows, columns = (student, teacher) if orientation == "literal" else (teacher, student)
+    return torch.softmax(rows @ columns.transpose(1, 2) / temperature, dim=2)
+
+
+def distance(student: Tensor, teacher: Tensor, settings: Distillation) -> tuple[Tensor, Tensor]:
+    """L_dist of equation 3 between the maps of a student and its teacher.
+
+    Parameters
+    ----------
+    student, teacher : Tensor
+        Embeddings of one shape (N, positions, channels).
+    settings : Distillation
+        Orientation, temperature, features and distance.
+
+    Returns
+    -------
+    loss : Tensor
+        Mean over the batch, a scalar.
+    spread : Tensor
+        Share of the positions that the attention really weighs: the exponential of its entropy
+        over their number. 1 is a plain average, 1 / positions a single one. No gradient.
+    """
+    if settings.features == "standard":
+        student, teacher = standardise(student), standardise(teacher)
+    weights = attention(student, teacher, settings.orientation, settings.temperature)
+    difference = weights @ student - teacher
+    if settings.distance == "norm":
+        loss = torch.linalg.vector_norm(difference, dim=(1, 2)).mean()
+    else:
+        loss = difference.square().mean()
+    with torch.no_grad():
+        entropy = torch.special.entr(weights).sum(2).mean()
+        spread = torch.exp(entropy - math.log(weights.shape[2]))
+    return loss, spread

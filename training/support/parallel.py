@@ -1,0 +1,152 @@
+"""One training run over several processes, as ``torchrun`` starts them.
+
+Batch normalisation takes its statistics over all processes' samples, so that several processes
+compute what one would with the whole batch. (PyTorch's own SyncBatchNorm needs a GPU.)
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Which of how many processes we are."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether we are the one that writes files and talks."""
+        return self.rank == 0
+
+
+def start(device: torch.device) -> Processes:
+    """Join the other processes that ``torchrun`` started; alone, do nothing."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return Processes()
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return Processes(distributed.get_rank(), distributed.get_world_size())
+
+
+def finish(processes: Processes) -> None:
+    """Leave the other processes."""
+    if processes.count > 1:
+        distributed.destroy_process_group()
+
+
+def local_device(device: torch.device) -> torch.device:
+    """Give each process of a machine a GPU of its own, unless one was chosen by number."""
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return device
+
+
+def share(module: nn.Module, processes: Processes) -> nn.Module:
+    """Wrap a module so that all processes' gradients are averaged; alone, return it as it is."""
+    if processes.count == 1:
+        return module
+    # Statistics are equal everywhere already (see BatchNorm): there is nothing to broadcast.
+    return DistributedDataParallel(module, broadcast_buffers=False)
+
+
+def mean(values: Tensor, processes: Processes) -> Tensor:
+    """Average a tensor over all processes."""
+    if processes.count == 1:
+        return values
+    distributed.all_reduce(values)
+    return values / processes.count
+
+
+class _Sum(torch.autograd.Function):
+    """Sum over all processes; the gradient is summed, too."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        """Sum the values."""
+        total = values.clone(memory_format=torch.contiguous_format)
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Sum the gradients: each process's loss depends on everyone's values."""
+        return _Sum.forward(ctx, gradient)
+
+
+def mean_and_variance(values: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Give mean and variance over some axes and over all processes.
+
+    Parameters
+    ----------
+    values : Tensor
+        float32; of one shape on every process.
+    axes : tuple of int
+        What to average over; kept, with length 1.
+
+    Returns
+    -------
+    mean, variance : Tensor
+        Gradients reach the values of every process.
+    """
+
+    def average(part: Tensor) -> Tensor:
+        ours = part.mean(axes, keepdim=True)
+        if not distributed.is_initialized():
+            return ours
+        total: Tensor = _Sum.apply(ours)  # type: ignore[no-untyped-call]
+        return total / distributed.get_world_size()
+
+    mean = average(values)
+    return mean, average((values - mean).square())
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation whose statistics in training are those of all processes' samples."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise (N, C, H, W), in float32 like PyTorch's own."""
+        if not self.training:
+            return super().forward(input)
+        values = input.float()
+        mean, variance = mean_and_variance(values, (0, 2, 3))
+        count = values.numel() // values.shape[1] * distributed.get_world_size()
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
+        with torch.no_grad():
+            unbiased = variance * (count / (count - 1))
+            self.running_mean.lerp_(mean.flatten(), self.momentum)
+            self.running_var.lerp_(unbiased.flatten(), self.momentum)
+            self.num_batches_tracked += 1
+        scale = self.weight.view(mean.shape) / torch.sqrt(variance + self.eps)
+        return ((values - mean) * scale + self.bias.view(mean.shape)).to(input.dtype)
+
+
+def synchronise(module: nn.Module, processes: Processes) -> None:
+    """Make all batch normalisation within a module share its statistics between processes."""
+    if processes.count == 1:
+        return
+    for child in module.modules():
+        if isinstance(child, nn.BatchNorm2d):
+            child.__class__ = BatchNorm  # same state, another way to compute
+
+
+def choose_device(name: str) -> torch.device:
+    """Find the device that torch knows by a name; "auto" is a GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = local_device(torch.device(name))
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {name!r}: {str(error).splitlines()[0]}") from None
+    return device

@@ -1,0 +1,1 @@
+"""Drawn faces with a known pulse, seen by a procedural camera."""

@@ -1,0 +1,177 @@
+r"""Train the student with a teacher's help.
+
+    python -m training.train.distill --config training/configs/distilled.toml --teacher CHECKPOINT \
+        --data DIR --validation DIR --out DIR [--resume] [--device DEVICE]
+
+OUT receives what `training.train.train` writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from training.data.carriers import Carriers
+from training.data.clips import Clips
+from training.models import losses
+from training.models.checkpoint import Checkpoint
+from training.models.config import Config
+from training.models.config import Distillation as Settings
+from training.models.networks import Maps, Student, Teacher, load_model
+from training.support.command import command
+from training.train.batches import Batch
+from training.train.objective import Objective
+from training.train.trainer import add_arguments, execute, open_carriers, read_arguments
+
+TEACHER_CHANNELS = {"middle": 32, "last": 64}
+
+
+class Distillation(Objective):
+    """Equation 4: task * L_S + middle * L_dist1 + last * L_dist2, and what the paper lacks.
+
+    Parameters
+    ----------
+    student : Student
+        What is trained.
+    teacher : Teacher
+        What it learns from; not changed, and not trained.
+    settings : Settings
+        The weights, and how maps are compared.
+    unit : float
+        The teacher's unit of output over the student's: the deviation of the labels that each
+        learned.
+    """
+
+    terms = ("loss", "task", "middle", "last", "output", "middle_spread", "last_spread")
+
+    def __init__(
+        self, student: Student, teacher: Teacher, settings: Settings, unit: float = 1.0
+    ) -> None:
+        super().__init__(student)
+        self.settings = settings
+        self.unit = unit
+        self.teacher = teacher.requires_grad_(False)
+        if settings.projection:
+            for name, channels in TEACHER_CHANNELS.items():
+                if getattr(settings, name):
+                    self.helper[name] = nn.Linear(channels, channels)
+
+    def train(self, mode: bool = True) -> Distillation:
+        """Switch the student; the teacher stays as it was trained."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Compute all terms; a weight of 0 leaves its term out, as 0."""
+        settings = self.settings
+        with torch.no_grad():
+            target, theirs = self.teacher.run(batch.motion, batch.appearance)
+        assert isinstance(self.model, Student)
+        predicted, ours = self.model.run(batch.motion)
+        predicted, target = predicted.float(), self.unit * target.float()
+        values = {
+            "task": nn.functional.mse_loss(predicted, batch.label),
+            "output": nn.functional.mse_loss(predicted, target),
+        }
+        for name in TEACHER_CHANNELS:
+            if getattr(settings, name):
+                values[name], values[name + "_spread"] = self._compare(name, ours, theirs)
+        zero = torch.zeros((), device=predicted.device)
+        values["loss"] = zero + sum(
+            getattr(settings, name) * values[name]
+            for name in ("task", "middle", "last", "output")
+            if getattr(settings, name)
+        )
+        return torch.stack([values.get(name, zero) for name in self.terms])
+
+    def _compare(self, name: str, ours: Maps, theirs: Maps) -> tuple[Tensor, Tensor]:
+        which = name if self.settings.maps == "pooled" else name + "_full"
+        student = losses.embed(getattr(ours, which)).float()
+        teacher = losses.embed(getattr(theirs, which)).float()
+        if name in self.helper:
+            student = self.helper[name](student)
+        with torch.autocast(student.device.type, enabled=False):  # sums over hundreds of positions
+            return losses.distance(student, teacher, self.settings)
+
+
+def distill(
+    config: Config,
+    teacher: Checkpoint,
+    data: Clips,
+    validation: Clips | None,
+    out: Path,
+    *,
+    resume: bool = False,
+    device: str = "auto",
+    carriers: Carriers | None = None,
+) -> None:
+    """Train a student with a teacher's help; see `training.train.trainer.execute`.
+
+    Raises
+    ------
+    OSError, ValueError
+        As `execute`; if the config has no [distillation], or the checkpoint holds no finished
+        teacher, or one that saw another kind of motion or other labels.
+    """
+    settings = config.distillation
+    if settings is None:
+        raise ValueError("the config has no [distillation]")
+    for name in ("input", "label_power"):
+        ours, theirs = getattr(config, name), getattr(teacher.config, name)
+        if ours != theirs:
+            raise ValueError(f"the teacher was trained with {name} = {theirs!r}, not {ours!r}")
+    if teacher.step != teacher.config.steps:
+        raise ValueError(f"the teacher stands at step {teacher.step} of {teacher.config.steps}")
+    network = load_model(teacher)
+    if not isinstance(network, Teacher):
+        raise ValueError("the checkpoint to learn from holds a student, not a teacher")
+
+    def make_objective(model: Student | Teacher, label_std: float) -> Objective:
+        assert isinstance(model, Student)  # a config with a [distillation] has no other
+        return Distillation(model, network, settings, teacher.label_std / label_std)
+
+    execute(
+        config,
+        data,
+        validation,
+        out,
+        resume=resume,
+        device=device,
+        make_objective=make_objective,
+        teacher=teacher,
+        carriers=carriers,
+    )
+
+
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training.train.distill", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add_arguments(parser)
+    parser.add_argument(
+        "--teacher", type=Path, required=True, help="checkpoint of training.train.train"
+    )
+    given = parser.parse_args(arguments)
+    config, data, validation = read_arguments(given)
+    distill(
+        config,
+        Checkpoint.load(given.teacher),
+        data,
+        validation,
+        given.out,
+        resume=given.resume,
+        device=given.device,
+        carriers=open_carriers(given.carriers, config),
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
