@@ -30,7 +30,7 @@ def skin_mask(shift: int = 0) -> NDArray[np.uint8]:
 def make_carriers(
     folder: Path,
     people: Sequence[str] = ("anna", "bert"),
-    own_rate: float | None = None,
+    for_tests: bool = True,
     seconds: float = SECONDS,
 ) -> Carriers:
     """Make carriers of one video each person; in followed views the box moves once by two cells."""
@@ -52,7 +52,8 @@ def make_carriers(
                 "video": f"{person}.mp4",
                 "origin": "made up",
                 "licence": "none",
-                "own_rate_bpm": own_rate,
+                "own_rate_bpm": None,
+                "for_tests": for_tests,
             }
             stop = start + len(moments)
             clips.append(Clip(f"{person} {view}", person, start, stop, rate, None, view, scene))

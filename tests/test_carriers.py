@@ -135,6 +135,7 @@ def test_any_folder_of_videos_becomes_carriers(
     assert {clip.scene["video"] for clip in carriers.clips.clips} == {"one.avi", "two.avi"}
     for clip in carriers.clips.clips:
         assert {"origin", "licence", "own_rate_bpm"} <= set(clip.scene)
+        assert not clip.scene["for_tests"]  # no catalogue says that it has no pulse of its own
         assert clip.heart_rate is None
         assert clip.fps == pytest.approx(FPS, rel=1e-2)
     # As the engine sees the same video: the first box of the paper, 1.6 times the face.

@@ -130,7 +130,8 @@ class Carriers:
     ----------
     clips : Clips
         The views; each one's subject is its person, its stratum the view's name, and its ``scene``
-        holds ``video``, ``person``, ``origin``, ``licence`` and ``own_rate``.
+        holds ``video``, ``origin``, ``licence``, ``own_rate_bpm``, and ``for_tests``: whether a
+        catalogue says that it shows one face, long enough, without a readable pulse of its own.
     mask : uint8 (frames, SIDE, SIDE)
         Of all entries.
     """

@@ -22,6 +22,7 @@ from training.data.carriers import MASK, VIEWS, CarrierFrames, View, steps, view
 from training.data.catalogue import RealClip, names_of_part, person_of, real_clips, unlisted
 from training.data.clip_folder import Carrier
 from training.data.clips import Clip, ClipWriter, Frames
+from training.data.inject import is_carrier
 from training.data.reduction import made_with, part_of
 from training.support.files import replace_file
 
@@ -192,6 +193,7 @@ def _clip(video: Video, view: View, start: int, frames: CarrierFrames) -> Clip:
             "origin": known.origin,
             "licence": known.licence,
             "own_rate_bpm": known.own_rate,
+            "for_tests": is_carrier(known, own_pulse=False),
         },
     )
 

@@ -9,8 +9,9 @@ puts pieces of real fingers' records, stretched to heart rates of 45 to 150 bpm,
 recording once, as a whole: band-passed forwards and backwards, the highest peak of its spectrum.
 OUT receives ``injected.json`` and ``injected.md``. All sources read the same clips.
 
-Carriers that seem to hold a readable pulse of their own, or show a face for less than 5 s, are left
-out. To choose between networks look at carriers of the part ``dev``; the part ``test`` is for what
+Carriers that seem to hold a readable pulse of their own, that show more than one face or one for
+less than 5 s, and those that no catalogue lists, are left out. To choose between networks look at
+the people of the part ``dev`` that a fit leaves out (``--choosing``); the part ``test`` is for what
 was chosen.
 """
 
@@ -32,6 +33,7 @@ import rppg_fast as rf
 from rppg_fast import _core
 from rppg_fast.methods import METHODS
 from training.data.carriers import Carriers, steps
+from training.data.catalogue import chosen_by_people
 from training.data.clips import Clip, as_float
 from training.data.finger import Finger, InjectedPulse, draw_pulse, fingers
 from training.data.inject import RATES, SHORTEST
@@ -100,7 +102,7 @@ def injected_clips(
     Parameters
     ----------
     carriers
-        Those that are too short, or have a pulse of their own, are passed over.
+        Those that are too short, or not ``for_tests``, are passed over.
     records
         Fingers to take pulses from.
     amplitudes
@@ -115,7 +117,7 @@ def injected_clips(
         times = frames.times - frames.times[0]
         inside = times < LIMIT
         times = times[inside]
-        if clip.scene["own_rate_bpm"] is not None or times[-1] < SHORTEST:
+        if not clip.scene["for_tests"] or times[-1] < SHORTEST:
             continue
         seen = as_float(frames.appearance[inside])
         mask = frames.mask[inside].astype(np.float32) / 255
@@ -286,12 +288,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--views", nargs="+", default=["fixed 1.6", "followed 1.4"])
     parser.add_argument("--amplitudes", nargs="+", type=float, default=list(AMPLITUDES))
     parser.add_argument("--repeats", type=int, default=3, help="pulses for each carrier")
-    parser.add_argument("--people", nargs="+", help="persons to take; all by default")
+    parser.add_argument(
+        "--choosing", action="store_true", help="only the people that settings are chosen by"
+    )
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
+    chosen_by = chosen_by_people()
     carriers = Carriers.open(given.carriers).keep(
         lambda clip: (
-            clip.stratum in given.views and (not given.people or clip.subject in given.people)
+            clip.stratum in given.views and (not given.choosing or clip.subject in chosen_by)
         )
     )
     sources = [open_source(text) for text in given.sources]
@@ -315,7 +320,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             }
         )
     if not clips:
-        raise ValueError(f"{given.carriers}: no carrier is long enough and without a pulse")
+        raise ValueError(f"{given.carriers}: no carrier is for tests, see training.data.carriers")
     rows = summary(clips, readings, given.seed)
     report = {
         "carriers": {
