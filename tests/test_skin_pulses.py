@@ -16,14 +16,14 @@ from tests.made_up_carriers import ROOM, SKIN, skin_mask  # noqa: E402
 from training.data.finger import InjectedPulse  # noqa: E402
 from training.data.injection import Look  # noqa: E402
 from training.data.standard_pulse import LABEL_FS, band_pass  # noqa: E402
-from training.synthetic.parameters import OFF, Between, Choice, OneOf  # noqa: E402
+from training.synthetic.parameters import OFF, Between, Choice, Law, OneOf  # noqa: E402
 from training.synthetic.ppg_shapes import load_shapes  # noqa: E402
 from training.synthetic.skin_pulses import (  # noqa: E402
     Beats,
     StepPulse,
     draw_pulses,
     put_into_clip,
-    put_into_steps,
+    put_into_runs,
 )
 
 FPS, SECONDS, RATE = 30.0, 20.0, 73.0
@@ -35,7 +35,8 @@ AMPLITUDE_TOLERANCE = 0.02
 # A change of brightness of a thousandth, squared.
 LINEAR_TOLERANCE = 2e-4
 
-QUIET = {f"pulse.{name}": OFF for name in ("exposure", "light", "noise", "delay", "variation")}
+STILL = ("delay", "variation", "right", "down", "warmth", "exposure", "light", "noise")
+QUIET: dict[str, Law] = {f"pulse.{name}": OFF for name in STILL}
 
 
 def skin(frames: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -50,6 +51,11 @@ def sine(frames: int) -> InjectedPulse:
     wave = np.sqrt(2) * np.sin(omega * times)
     slope = np.sqrt(2) * omega * np.cos(omega * times)
     return InjectedPulse(wave, slope, np.full(frames, RATE), "sine", 1.0)
+
+
+def lasting(count: int, step: float) -> NDArray[np.float64]:
+    """Times of runs of two frames."""
+    return np.stack([np.zeros(count), np.full(count, step)])
 
 
 def mean_colour(seen: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -106,9 +112,9 @@ def test_labels_are_changes_of_the_band_passed_ppg(which: float) -> None:
         "pulse.phase": Between(0.0, 1.0),
     }
     pulses = draw_pulses(ranges, 1, 0, 40)
-    seconds = np.full(40, 1 / 30)
+    seconds = lasting(40, 1 / 30)
     seen, mask = skin(40)
-    _, change = put_into_steps(
+    _, change = put_into_runs(
         np.stack([seen, seen]), np.stack([mask, mask]), seconds, pulses, np.random.default_rng(0)
     )
     # The same by filtering a minute of the beat, as clips' labels are made.
@@ -120,20 +126,20 @@ def test_labels_are_changes_of_the_band_passed_ppg(which: float) -> None:
         phase = 2 * np.pi * (pulses["phase"][i] + rate * grid)
         wave = band_pass(sum((c * np.exp(1j * k * phase)).real for k, c in enumerate(shape, 1)))
         middle = np.abs(grid) < 15
-        expected = np.diff(np.interp([0, seconds[i]], grid, wave))[0] / wave[middle].std()
+        expected = np.diff(np.interp(seconds[:, i], grid, wave))[0] / wave[middle].std()
         # Interpolated between the filter's 120 samples a second, and a window of whole beats not.
-        assert change[i] == pytest.approx(expected, abs=0.03)
+        assert change[0, i] == pytest.approx(expected, abs=0.03)
 
 
 def test_a_step_changes_the_skin_by_amplitude_times_the_change_of_the_ppg() -> None:
     pulses = draw_pulses({**QUIET, "pulse.shape": Choice({"sine": 1.0})}, 2, 5, 30)
     seen, mask = skin(30)
-    seconds = np.full(30, 1 / 25)
-    out, _ = put_into_steps(
+    seconds = lasting(30, 1 / 25)
+    out, _ = put_into_runs(
         np.stack([seen, seen]), np.stack([mask, mask]), seconds, pulses, np.random.default_rng(0)
     )
     beats = Beats.of(pulses)
-    ppg = beats.ppg(pulses["phase"] + beats.rate * seconds) - beats.ppg(pulses["phase"])
+    ppg = beats.ppg(pulses["phase"] + beats.rate * seconds[1]) - beats.ppg(pulses["phase"])
     for channel, ratio in enumerate((pulses["red"], np.ones(30), pulses["blue"])):
         inside = out[:, :, channel][:, :, mask[0] > 0.5].mean(-1) / SKIN[channel]
         wanted = -pulses["amplitude"] * ratio * ppg
@@ -166,12 +172,12 @@ def test_drawing_many_follows_the_law() -> None:
 
 def test_light_and_noise_change_what_is_seen_but_not_the_label() -> None:
     seen, mask = skin(20)
-    both, masks, seconds = np.stack([seen, seen]), np.stack([mask, mask]), np.full(20, 1 / 30)
+    both, masks, seconds = np.stack([seen, seen]), np.stack([mask, mask]), lasting(20, 1 / 30)
     lit = {**QUIET, "pulse.light": Between(0.01, 0.01), "pulse.noise": Between(0.001, 0.001)}
-    plain, change = put_into_steps(
+    plain, change = put_into_runs(
         both, masks, seconds, draw_pulses(QUIET, 1, 1, 20), np.random.default_rng(0)
     )
-    bright, same = put_into_steps(
+    bright, same = put_into_runs(
         both, masks, seconds, draw_pulses(lit, 1, 1, 20), np.random.default_rng(0)
     )
     np.testing.assert_array_equal(change, same)
@@ -183,11 +189,56 @@ def test_light_and_noise_change_what_is_seen_but_not_the_label() -> None:
 def test_steps_without_skin_stay_as_they_are() -> None:
     seen, mask = skin(5)
     pulses = draw_pulses(QUIET, 1, 1, 5)
-    out, _ = put_into_steps(
+    out, _ = put_into_runs(
         np.stack([seen, seen]),
         np.zeros((2, *mask.shape), np.float32),
-        np.full(5, 0.04),
+        lasting(5, 0.04),
         pulses,
         np.random.default_rng(0),
     )
     np.testing.assert_array_equal(out[0], seen)
+
+
+def test_a_run_holds_one_pulse_and_one_step_of_light() -> None:
+    frames, count = 60, 6
+    seen, mask = skin(count)
+    seconds = np.repeat(np.arange(frames)[:, None] / FPS, count, 1)
+    ranges = {
+        **QUIET,
+        "pulse.light": Between(0.2, 0.2),
+        "pulse.light_slope": OFF,
+        "pulse.shape": Choice({"sine": 1.0}),
+        "pulse.rate": Between(RATE, RATE),
+    }
+    out, change = put_into_runs(
+        np.repeat(seen[None], frames, 0),
+        np.repeat(mask[None], frames, 0),
+        seconds,
+        draw_pulses(ranges, 3, 1, count),
+        np.random.default_rng(0),
+    )
+    assert change.shape == (frames - 1, count)
+    level = np.cumsum(change, 0)
+    for run in range(count):
+        assert peak_bpm(level[:, run]) == pytest.approx(RATE, abs=60 / frames * FPS / 4)
+        green = out[:, run, 1][:, mask[0] > 0.5].mean(1)
+        steps = np.flatnonzero(np.abs(np.diff(green) / green[:-1]) > 0.1)
+        assert len(steps) == 1
+    # Runs change their light at steps of their own.
+    background = out[:, :, 1, 0, 0]
+    assert len({int(np.abs(np.diff(background[:, run])).argmax()) for run in range(count)}) > 1
+
+
+def test_a_picture_is_moved_with_its_skin_and_tinted() -> None:
+    seen, mask = skin(3)
+    ranges = {**QUIET, "pulse.right": Between(3.0, 3.0), "pulse.down": Between(-2.0, -2.0)}
+    ranges["pulse.warmth"] = Between(1.2, 1.2)
+    given = (np.stack([seen, seen]), np.stack([mask, mask]), lasting(3, 0.04))
+    out, _ = put_into_runs(*given, draw_pulses(ranges, 1, 1, 3), np.random.default_rng(0))
+    still, _ = put_into_runs(*given, draw_pulses(QUIET, 1, 1, 3), np.random.default_rng(0))
+    tint = np.array([1.2, 1, 1 / 1.2])
+    # A corner of the skin's ellipse, and the room around it.
+    for row, column in ((17, 17), (17, 7), (5, 17), (0, 0)):
+        moved = out[0, :, :, row - 2, column + 3] if row else out[0, :, :, row, column]
+        was = still[0, :, :, row, column]
+        np.testing.assert_allclose(moved, was * tint, rtol=0.02)

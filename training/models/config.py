@@ -29,6 +29,7 @@ CHOICES = {
     "distance": ("norm", "mean square"),
     "maps": ("pooled", "full"),
     "people": ("fit", "all"),
+    "normalisation": ("batch", "fixed"),
 }
 """What the fields may say that are names."""
 
@@ -147,6 +148,14 @@ class Config:
         Seeds the initial weights and, together with the step, every batch.
     steps, batch : int
         Optimizer steps, and clips' frame steps drawn for each.
+    run : int
+        How many of these follow each other in one clip: 1, or a run of some seconds.
+    band : float
+        Share in the loss of how well runs correlate with the pulse in the heart's band, see
+        `training.train.objective`; at 0 the loss is the steps' mean squared error.
+    normalisation : str
+        "batch", or "fixed" for one that stays as a weights file gives it, since a batch of a few
+        runs says little of what is usual.
     peak_learning_rate, weight_decay : float
         Of AdamW; the learning rate follows one cycle over all steps.
     label_power : float
@@ -176,6 +185,9 @@ class Config:
     seed: int
     steps: int
     batch: int
+    run: int
+    band: float
+    normalisation: str
     peak_learning_rate: float
     weight_decay: float
     label_power: float
@@ -191,15 +203,19 @@ class Config:
     def __post_init__(self) -> None:
         """Refuse values that no run can have."""
         _check_choices(self)
-        for name in ("steps", "batch", "log_every", "validate_every", "peak_learning_rate"):
+        for name in ("steps", "batch", "run", "log_every", "validate_every", "peak_learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
         for name in ("seed", "weight_decay"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
-        for name in ("label_power", "flip", "reverse"):
+        for name in ("band", "label_power", "flip", "reverse"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} lies between 0 and 1, not {getattr(self, name)}")
+        if self.batch % self.run:
+            raise ValueError(f"batch must be a multiple of run, not {self.batch} of {self.run}")
+        if self.band and self.run == 1:
+            raise ValueError("band needs runs of several steps")
         if not 0 <= self.average < 1:
             raise ValueError(f"average lies from 0 to below 1, not {self.average}")
         if self.validate_every % self.log_every or self.steps % self.validate_every:

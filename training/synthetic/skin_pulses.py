@@ -53,7 +53,10 @@ class StepPulse:
     delay: float = between("Time from the earliest to the latest side, s.", 0.0, 0.04)
     direction: float = between("Towards the latest side, in turns.", 0.0, 1.0)
     frames: float = one_of("Frames of the video to a step.", 1, 1, 1, 2, 3)
+    right: float = between("By how many cells the picture is moved to the right.", -4.0, 4.0)
+    down: float = between("By how many cells it is moved down.", -4.0, 4.0)
     exposure: float = between("Factor on the light of both frames.", 0.4, 1.2, share=0.3)
+    warmth: float = between("Red light over green, and green over blue, as a factor.", 0.8, 1.25)
     light: float = between("Change of the light over the step.", -0.01, 0.01, share=0.3)
     light_red: float = between("Change of red light over that of green.", 0.8, 1.2)
     light_blue: float = between("Change of blue light over that of green.", 0.8, 1.2)
@@ -62,7 +65,7 @@ class StepPulse:
     )
     light_direction: float = between("Towards the stronger change, in turns.", 0.0, 1.0)
     noise: float = between(
-        "Standard deviation of a cell's noise, of white.", 0.0001, 0.003, log=True, share=0.3
+        "Standard deviation of a cell's noise, of white.", 0.0001, 0.001, log=True, share=0.2
     )
 
 
@@ -139,54 +142,73 @@ def draw_pulses(ranges: Mapping[str, Law], seed: int, step: int, count: int) -> 
     return sample_many(StepPulse, PREFIX, ranges, seed, step, count)
 
 
-def put_into_steps(
+def put_into_runs(
     seen: Pixels, mask: Pixels, seconds: Floats, pulse: StepPulses, random: np.random.Generator
 ) -> tuple[Pixels, Floats]:
-    """Put a pulse, light and noise into frame steps.
+    """Put a pulse, light and noise into runs of frames.
 
     Parameters
     ----------
-    seen : (2, N, 3, SIDE, SIDE)
-        Red, green and blue of the earlier frames and of the later ones, from 0 to 1.
-    mask : (2, N, SIDE, SIDE)
+    seen : (frames, N, 3, SIDE, SIDE)
+        Red, green and blue of N runs' frames, from 0 to 1.
+    mask : (frames, N, SIDE, SIDE)
         How much of each cell is skin, from 0 to 1.
-    seconds : (N,)
-        Time from the earlier to the later frame.
+    seconds : (frames, N)
+        Times since each run's first frame.
     pulse
         N of them.
     random
-        For the places where pulses are stronger, and for noise.
+        For the places where pulses are stronger, the step at which the light changes, and noise.
 
     Returns
     -------
-    float32 (2, N, 3, SIDE, SIDE), float64 (N,)
-        What is seen then, and the change of the band-passed PPG of unit standard deviation.
+    float32 (frames, N, 3, SIDE, SIDE), float64 (frames - 1, N)
+        What is seen then, and the changes of the band-passed PPG of unit standard deviation.
     """
+    seen, mask = _moved(seen, pulse), _moved(mask, pulse)
     beats = Beats.of(pulse)
-    phase = np.stack([pulse["phase"], pulse["phase"] + beats.rate * seconds])
+    phase = pulse["phase"] + beats.rate * seconds
     ppg, slope = (np.stack([f(one) for one in phase]) for f in (beats.ppg, beats.slope))
     late = pulse["delay"][:, None, None] * along(2 * np.pi * pulse["direction"], SIDE)
     local = ppg[..., None, None] - late * slope[..., None, None]
-    weight = _spread(mask, _rough(random, len(seconds)), pulse["variation"]) * local
-    colour = np.stack([pulse["red"], np.ones_like(pulse["red"]), pulse["blue"]], -1).astype(
-        np.float32
-    )
-    factor = skin_factor(
-        weight.astype(np.float32), pulse["amplitude"][:, None, None], colour[:, None, None]
-    )
+    weight = _spread(mask, _rough(random, len(pulse["rate"])), pulse["variation"]) * local
+    ones = np.ones_like(pulse["red"])
+    colour = np.stack([pulse["red"], ones, pulse["blue"]], -1).astype(np.float32)
+    amplitude = pulse["amplitude"][:, None, None]
+    factor = skin_factor(weight.astype(np.float32), amplitude, colour[:, None, None])
     out = seen * np.moveaxis(factor, -1, 2)
-    bright = np.where(pulse["exposure"] == 0, 1.0, pulse["exposure"]).astype(np.float32)
-    out *= bright[:, None, None, None]
-    out[1] *= np.moveaxis(_light(pulse), -1, 1)
+    bright, warmth = (_factor(pulse[name])[:, None] for name in ("exposure", "warmth"))
+    out *= (bright * warmth ** np.array([1, 0, -1], np.float32))[..., None, None]
+    light = np.moveaxis(_light(pulse), -1, 1)
+    changes = 1 + (random.random(len(ones)) * (len(seen) - 1)).astype(int)
+    for i, frame in enumerate(out):
+        frame[changes <= i] *= light[changes <= i]
     noise = np.flatnonzero(pulse["noise"])
     level = pulse["noise"][noise, None, None, None].astype(np.float32)
     out[:, noise] += level * random.standard_normal(out[:, noise].shape, np.float32)
     np.clip(out, 0, _CEILING, out=out)
-    return out, beats.label(phase[1]) - beats.label(phase[0])
+    label = np.stack([beats.label(one) for one in phase])
+    return out, np.diff(label, axis=0)
+
+
+def _moved(cells: Pixels, pulse: StepPulses) -> Pixels:
+    """Move pictures (frames, N, ..., SIDE, SIDE); what comes in is like the edge."""
+    out = np.empty_like(cells)
+    place = np.arange(SIDE)
+    for i, (right, down) in enumerate(zip(pulse["right"], pulse["down"])):
+        rows = np.clip(place - round(down), 0, SIDE - 1)
+        columns = np.clip(place - round(right), 0, SIDE - 1)
+        out[:, i] = cells[:, i][..., rows[:, None], columns]
+    return out
+
+
+def _factor(values: Floats) -> Pixels:
+    """Give factors, 1 where an ingredient is off."""
+    return np.where(values == 0, 1, values).astype(np.float32)
 
 
 def _light(pulse: StepPulses) -> Pixels:
-    """Give what the light of the later frame is multiplied by, (N, SIDE, SIDE, 3)."""
+    """Give what the light of the later frames is multiplied by, (N, SIDE, SIDE, 3)."""
     uphill = 2 * along(2 * np.pi * pulse["light_direction"], SIDE)
     change = pulse["light"][:, None, None] * (1 + pulse["light_slope"][:, None, None] * uphill)
     colour = np.stack([pulse["light_red"], np.ones_like(pulse["light"]), pulse["light_blue"]], -1)

@@ -1,4 +1,4 @@
-"""Frame steps of carriers with a pulse in them, made anew for each batch."""
+"""Runs of carriers' frame steps with a pulse in them, made anew for each batch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from training.data.catalogue import names_of_part
 from training.data.clips import as_float
 from training.models.config import Config
 from training.synthetic.parameters import Law
-from training.synthetic.skin_pulses import draw_pulses, put_into_steps
+from training.synthetic.skin_pulses import draw_pulses, put_into_runs
 
 LEAST_SKIN = 0.05
-"""A step that shows less skin, as a share of the box in both frames, is left out."""
+"""A run that shows less skin, as a share of the box where it begins or ends, is left out."""
 
 SLOWEST = 10.0
 """Frames are left out of a video only as far as so many a second are left, Hz."""
@@ -30,28 +30,30 @@ _OF_CARRIERS = 1  # keeps their random streams apart from those of clips
 
 @dataclass(frozen=True)
 class Begins:
-    """Where the steps of one view begin in the cache.
+    """Where the runs of one view begin in the cache.
 
     Attributes
     ----------
     by_length : dict of int to int64 array
-        By the number of frames that a step is long.
+        By the number of frames that each of their steps is long.
     """
 
     by_length: Mapping[int, NDArray[np.int64]]
 
     def choose(self, length: int, where: float) -> tuple[int, int]:
-        """Choose a step of some frames, or of one where there is none; gives begin and end."""
+        """Choose a run whose steps are some frames long, or one frame where there is none.
+
+        Gives the entry that it begins with, and how many frames its steps are long.
+        """
         length = length if length in self.by_length else 1
         begins = self.by_length[length]
-        begin = int(begins[int(where * len(begins))])
-        return begin, begin + length
+        return int(begins[int(where * len(begins))]), length
 
 
-class CarriedSteps:
-    """Batches of carriers' frame steps.
+class CarriedRuns:
+    """Batches of carriers' runs of frame steps.
 
-    A person is drawn uniformly, then a view of this person, then a step of it. All random numbers
+    A person is drawn uniformly, then a view of this person, then a run of it. All random numbers
     follow from the seed and the step.
 
     Parameters
@@ -67,7 +69,7 @@ class CarriedSteps:
     ------
     ValueError
         If a carrier shows a person of the test part, the config has no carriers, or no view has a
-        step that shows skin.
+        run that shows skin.
     """
 
     def __init__(self, carriers: Carriers, config: Config, unit: float) -> None:
@@ -84,38 +86,49 @@ class CarriedSteps:
         self.ranges: Mapping[str, Law] = config.carriers.laws()
         people: dict[str, list[Begins]] = {}
         for i, clip in enumerate(carriers.clips.clips):
-            begins = _begins(carriers, i)
+            begins = _begins(carriers, i, config.run)
             if begins.by_length:
                 people.setdefault(clip.subject, []).append(begins)
         self.people = list(people.values())
         if not self.people:
-            raise ValueError(f"{carriers.clips.folder}: no carrier has a step that shows skin")
+            raise ValueError(f"{carriers.clips.folder}: no carrier has a run that shows skin")
 
-    def __call__(self, step: int, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Make ``count`` samples: motion, appearance and label, as in ``batches.Batch``."""
-        seed = self.config.seed
-        random = np.random.default_rng((seed, step, _OF_CARRIERS))
-        pulses = draw_pulses(self.ranges, seed, step, count)
-        chosen = np.array(
+    def __call__(self, step: int, runs: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Make some runs.
+
+        Returns
+        -------
+        motion, appearance : Tensor
+            float32, shape (runs, steps, 3, 36, 36), as in ``batches.Batch``.
+        label, times : Tensor
+            float32, shape (runs, steps), likewise.
+        """
+        config = self.config
+        random = np.random.default_rng((config.seed, step, _OF_CARRIERS))
+        pulses = draw_pulses(self.ranges, config.seed, step, runs)
+        begin, length = np.array(
             [
-                self._choose(int(length), *where)
-                for length, where in zip(pulses["frames"], random.random((count, 3)))
+                self._choose(int(wanted), *where)
+                for wanted, where in zip(pulses["frames"], random.random((runs, 3)))
             ]
         ).T
-        times, cache = self.carriers.clips.times, self.carriers.clips.appearance
-        seen = np.stack([as_float(cache[frames]) for frames in chosen])
-        mask = np.stack([self.carriers.mask[frames] for frames in chosen]) / np.float32(_FULL)
-        seen, change = put_into_steps(
-            seen, mask, times[chosen[1]] - times[chosen[0]], pulses, random
-        )
-        mirror = random.random(count) < self.config.flip
+        frames = begin + length * np.arange(config.run + 1)[:, None]
+        times = self.carriers.clips.times[frames]
+        seen = as_float(self.carriers.clips.appearance[frames])
+        mask = self.carriers.mask[frames] / np.float32(_FULL)
+        seen, change = put_into_runs(seen, mask, times - times[0], pulses, random)
+        mirror = random.random(runs) < config.flip
         seen[:, mirror] = seen[:, mirror][..., ::-1]
-        motion = rf.motion(seen[0], seen[1], kind=self.config.input)
-        label = change * pulses["amplitude"] ** self.config.label_power / self.unit
+        seen = np.ascontiguousarray(seen.swapaxes(0, 1))  # runs first, their steps together
+        earlier, later = (np.ascontiguousarray(part) for part in (seen[:, :-1], seen[:, 1:]))
+        motion = rf.motion(earlier, later, kind=config.input)
+        label = change.T * pulses["amplitude"][:, None] ** config.label_power / self.unit
+        middle = (times[1:] + times[:-1]).T / 2
         return (
             torch.from_numpy(motion),
-            torch.from_numpy(seen[0]),
+            torch.from_numpy(earlier),
             torch.from_numpy(label.astype(np.float32)),
+            torch.from_numpy((middle - middle[:, :1]).astype(np.float32)),
         )
 
     def _choose(self, length: int, person: float, view: float, where: float) -> tuple[int, int]:
@@ -123,14 +136,14 @@ class CarriedSteps:
         return views[int(view * len(views))].choose(length, where)
 
 
-def _begins(carriers: Carriers, i: int) -> Begins:
-    """List the steps of a view that show skin."""
+def _begins(carriers: Carriers, i: int, run: int) -> Begins:
+    """List the runs of a view that show skin where they begin and end."""
     clip, frames = carriers.clips.clips[i], carriers[i]
     skin = frames.mask.mean((1, 2)) >= LEAST_SKIN * _FULL
     found = {}
     for length in range(1, max(1, int(clip.fps / SLOWEST)) + 1):
-        begins = steps(frames.times, length)
-        begins = begins[skin[begins] & skin[begins + length]]
+        begins = steps(frames.times, length * run)
+        begins = begins[skin[begins] & skin[begins + length * run]]
         if begins.size:
             found[length] = clip.start + begins
     return Begins(found if 1 in found else {})

@@ -45,14 +45,22 @@ class Distillation(Objective):
     unit : float
         The teacher's unit of output over the student's: the deviation of the labels that each
         learned.
+    band : float
+        As in `Objective`: of the comparison with the labels, and with the teacher's output.
     """
 
-    terms = ("loss", "task", "middle", "last", "output", "middle_spread", "last_spread")
+    TERMS = ("loss", "task", "middle", "last", "output", "middle_spread", "last_spread")
 
     def __init__(
-        self, student: Student, teacher: Teacher, settings: Settings, unit: float = 1.0
+        self,
+        student: Student,
+        teacher: Teacher,
+        settings: Settings,
+        unit: float = 1.0,
+        band: float = 0.0,
     ) -> None:
-        super().__init__(student)
+        super().__init__(student, band)
+        self.terms = self.TERMS
         self.settings = settings
         self.unit = unit
         self.teacher = teacher.requires_grad_(False)
@@ -76,8 +84,8 @@ class Distillation(Objective):
         predicted, ours = self.model.run(batch.motion)
         predicted, target = predicted.float(), self.unit * target.float()
         values = {
-            "task": nn.functional.mse_loss(predicted, batch.label),
-            "output": nn.functional.mse_loss(predicted, target),
+            "task": self.task(predicted, batch)[0],
+            "output": self.task(predicted, batch._replace(label=target))[0],
         }
         for name in TEACHER_CHANNELS:
             if getattr(settings, name):
@@ -134,7 +142,7 @@ def distill(
 
     def make_objective(model: Student | Teacher, label_std: float) -> Objective:
         assert isinstance(model, Student)  # a config with a [distillation] has no other
-        return Distillation(model, network, settings, teacher.label_std / label_std)
+        return Distillation(model, network, settings, teacher.label_std / label_std, config.band)
 
     execute(
         config,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from training.data.carriers import Carriers
@@ -29,7 +29,7 @@ from training.support.parallel import Processes
 from training.synthetic.scene import BENCHMARK_SEED
 from training.train.average import Average
 from training.train.batches import Batches
-from training.train.carried import CarriedSteps
+from training.train.carried import CarriedRuns
 from training.train.labels import labels
 from training.train.objective import Objective
 
@@ -117,17 +117,21 @@ class Trainer:
         self.teacher = "" if teacher is None else fingerprint(teacher.model)
         self.start = start
         label, self.label_std = labels(training, config.label_power)
-        carried = None if carriers is None else CarriedSteps(carriers, config, self.label_std)
+        carried = None if carriers is None else CarriedRuns(carriers, config, self.label_std)
         self.batches = Batches(training, config, label, device, processes, carried)
         self.data, self.data_sha256 = described(training, carriers)
         self.model = new_model(config) if model is None else model
         # The layout that convolutions on a CPU like best, forward by a third.
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if make_objective is None:
-            self.objective = Objective(self.model)
+            self.objective = Objective(self.model, config.band)
         else:
             self.objective = make_objective(self.model, self.label_std)
         self.objective.to(device).train()
+        if config.normalisation == "fixed":
+            for module in self.model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         parallel.synchronise(self.model, processes)
         self._shared = parallel.share(self.objective, processes)
         self.optimizer = torch.optim.AdamW(
