@@ -66,7 +66,7 @@ def test_a_batch_comes_again_and_another_step_gives_another(carriers: Carriers) 
 
 def test_the_label_is_what_is_in_the_skin(carriers: Carriers) -> None:
     quiet = {"light": "0", "noise": "0", "exposure": "0", "delay": "0", "amplitude": "0.01"}
-    quiet |= {"right": "0", "down": "0", "warmth": "1"}
+    quiet |= {"right": "0", "down": "0", "sway": "0", "warmth": "0"}
     still = replace(MIXED, carriers=replace(MIX, pulse=quiet), label_power=0.0)
     motion, _, label, _ = CarriedRuns(carriers, still, 1.0)(0, 256)
     seen = motion[:, 0, 1].mean((1, 2)).numpy()

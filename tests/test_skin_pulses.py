@@ -34,8 +34,10 @@ RATE_TOLERANCE = 1.5
 AMPLITUDE_TOLERANCE = 0.02
 # A change of brightness of a thousandth, squared.
 LINEAR_TOLERANCE = 2e-4
+# Cells: places between them are taken in steps of 1/32.
+SWAY_TOLERANCE = 0.05
 
-STILL = ("delay", "variation", "right", "down", "warmth", "exposure", "light", "noise")
+STILL = ("delay", "variation", "right", "down", "sway", "warmth", "exposure", "light", "noise")
 QUIET: dict[str, Law] = {f"pulse.{name}": OFF for name in STILL}
 
 
@@ -242,3 +244,29 @@ def test_a_picture_is_moved_with_its_skin_and_tinted() -> None:
         moved = out[0, :, :, row - 2, column + 3] if row else out[0, :, :, row, column]
         was = still[0, :, :, row, column]
         np.testing.assert_allclose(moved, was * tint, rtol=0.02)
+
+
+def test_a_sway_moves_the_skin_to_and_fro_in_its_direction() -> None:
+    frames = 61
+    seen, mask = skin(1)
+    seconds = np.arange(frames)[:, None] / FPS
+    ranges = {
+        **QUIET,
+        "pulse.sway": Between(1.0, 1.0),
+        "pulse.sway_rate": Between(1.0, 1.0),
+        "pulse.sway_direction": Between(0.25, 0.25),
+    }
+    out, _ = put_into_runs(
+        np.repeat(seen[None], frames, 0),
+        np.repeat(mask[None], frames, 0),
+        seconds,
+        draw_pulses(ranges, 1, 1, 1),
+        np.random.default_rng(0),
+    )
+    bright = out[:, 0, 0].astype(np.float64) - ROOM
+    cells = np.arange(bright.shape[-1])
+    total = bright.sum((1, 2))
+    right, down = (bright.sum(axis) @ cells / total for axis in (1, 2))
+    assert right.std() < SWAY_TOLERANCE
+    assert down[:-1].std() == pytest.approx(1.0, abs=SWAY_TOLERANCE)
+    assert peak_bpm(down) == pytest.approx(60, abs=60 / frames * FPS / 4)

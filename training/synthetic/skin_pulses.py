@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfreqz
@@ -55,6 +56,12 @@ class StepPulse:
     frames: float = one_of("Frames of the video to a step.", 1, 1, 1, 2, 3)
     right: float = between("By how many cells the picture is moved to the right.", -4.0, 4.0)
     down: float = between("By how many cells it is moved down.", -4.0, 4.0)
+    sway: float = between(
+        "Standard deviation of a movement to and fro, cells.", 0.03, 1.5, log=True, share=0.5
+    )
+    sway_rate: float = between("How often it goes to and fro, Hz.", 0.1, 3.0, log=True)
+    sway_direction: float = between("Its direction, in turns.", 0.0, 1.0)
+    sway_phase: float = between("Where in the movement a run begins, in turns.", 0.0, 1.0)
     exposure: float = between("Factor on the light of both frames.", 0.4, 1.2, share=0.3)
     warmth: float = between("Red light over green, and green over blue, as a factor.", 0.8, 1.25)
     light: float = between("Change of the light over the step.", -0.01, 0.01, share=0.3)
@@ -165,7 +172,7 @@ def put_into_runs(
     float32 (frames, N, 3, SIDE, SIDE), float64 (frames - 1, N)
         What is seen then, and the changes of the band-passed PPG of unit standard deviation.
     """
-    seen, mask = _moved(seen, pulse), _moved(mask, pulse)
+    seen, mask = _moved(seen, mask, seconds, pulse)
     beats = Beats.of(pulse)
     phase = pulse["phase"] + beats.rate * seconds
     ppg, slope = (np.stack([f(one) for one in phase]) for f in (beats.ppg, beats.slope))
@@ -191,15 +198,23 @@ def put_into_runs(
     return out, np.diff(label, axis=0)
 
 
-def _moved(cells: Pixels, pulse: StepPulses) -> Pixels:
-    """Move pictures (frames, N, ..., SIDE, SIDE); what comes in is like the edge."""
-    out = np.empty_like(cells)
-    place = np.arange(SIDE)
-    for i, (right, down) in enumerate(zip(pulse["right"], pulse["down"])):
-        rows = np.clip(place - round(down), 0, SIDE - 1)
-        columns = np.clip(place - round(right), 0, SIDE - 1)
-        out[:, i] = cells[:, i][..., rows[:, None], columns]
-    return out
+def _moved(seen: Pixels, mask: Pixels, seconds: Floats, pulse: StepPulses) -> tuple[Pixels, Pixels]:
+    """Move pictures and their skin; what comes in is like the edge.
+
+    To whole cells where nothing sways; else between them, as a face moves in a box that stays.
+    """
+    turn = 2 * np.pi * (pulse["sway_phase"] + pulse["sway_rate"] * seconds)
+    path = np.sqrt(2) * pulse["sway"] * np.sin(turn)
+    angle = 2 * np.pi * pulse["sway_direction"]
+    right = np.rint(pulse["right"]) + path * np.cos(angle)
+    down = np.rint(pulse["down"]) + path * np.sin(angle)
+    moved, skin = np.empty_like(seen), np.empty_like(mask)
+    for i, j in np.ndindex(right.shape):
+        place = np.array([[1, 0, right[i, j]], [0, 1, down[i, j]]])
+        cells = np.concatenate([seen[i, j], mask[i, j, None]]).transpose(1, 2, 0)
+        out = cv2.warpAffine(cells, place, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
+        moved[i, j], skin[i, j] = out[..., :3].transpose(2, 0, 1), out[..., 3]
+    return moved, skin
 
 
 def _factor(values: Floats) -> Pixels:
