@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2024.4.15"
@@ -10,18 +15,32 @@ nox.options.sessions = ["lint", "tests", "docs"]
 PINS = ("-c", "constraints.txt")
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 CXX_FILES = ("*.c", "*.h", "*.cpp", "*.hpp", "*.cu")
+ENGINE = ("-DRPPG_PYTHON=OFF", "-DRPPG_CUDA=OFF", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON")
 EXTRAS = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check Python with ruff and mypy, C++ with clang-format."""
-    session.install(*PINS, ".[test,bench]", "clang-format", "mypy", "nox", "ruff")
+    """Check Python with ruff and mypy, C++ with clang-format and clang-tidy."""
+    checkers = ("clang-format", "clang-tidy", "cmake", "mypy", "nox", "ruff")
+    session.install(*PINS, ".[test,bench]", *checkers)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     listed = session.run("git", "ls-files", *CXX_FILES, external=True, silent=True)
     session.run("clang-format", "--dry-run", "-Werror", *str(listed).split())
+    # The files that this machine compiles, without the CUDA backend and the Python module.
+    build = session.create_tmp()
+    session.run("cmake", "-S", ".", "-B", build, *ENGINE, silent=True)
+    compiled = json.loads((Path(build) / "compile_commands.json").read_text(encoding="utf-8"))
+    files = sorted(entry["file"] for entry in compiled if "csrc" in entry["file"])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        checks = [
+            pool.submit(session.run, "clang-tidy", "-p", build, "--quiet", file, silent=True)
+            for file in files
+        ]
+        for check in checks:
+            check.result()
 
 
 @nox.session(python=PYTHONS)

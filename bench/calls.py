@@ -1,11 +1,12 @@
-r"""What a call from Python costs beyond the native work: a student's call, a monitor's push.
+r"""Measure the overhead of Python for a call of the student and for a push to a monitor.
 
     python -m bench.calls
 
-A student's call for each frame is compared with one call for all. A monitor's pushes are compared
-with those of a native loop, in an engine built for it; there the network is left out on both sides,
-as it takes more or less time by where its weights and its code lie in memory, by more than
-what is measured here. Of each the fastest round counts, whatever else the machine does.
+The time of one call of the student per frame is compared with that of one call for all frames. The
+time of a monitor's pushes is compared with that of a native loop, in an engine built for this
+comparison. The network's time is subtracted on both sides, because it varies with the place of its
+weights and code in memory by more than the overhead. The fastest round of each counts, so that
+other load on the machine matters least.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from rppg_fast.student import BUNDLED_WEIGHTS
 
 ROUNDS = 400
 TIMES = 40
-"""Calls in a round."""
+"""Number of calls in a round."""
 SIDE = 4
-"""Of the frames, pixels: as little native work as there can be."""
+"""Side of the frames, pixels: small, so that the native work is as small as possible."""
 
 
 def seconds_each(call: Callable[[int], object]) -> float:
-    """Return the time of one call, mean over a round."""
+    """Return the mean time of one call in a round, s."""
     start = time.perf_counter()
     for i in range(TIMES):
         call(i)
@@ -40,7 +41,7 @@ def seconds_each(call: Callable[[int], object]) -> float:
 
 
 def main() -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     compiler = os.environ.get("CXX", "c++")
     weights = str(BUNDLED_WEIGHTS).encode()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What every benchmark measures with: one frame of VGA size, a face-sized box, the weights."""
+"""Common inputs of the benchmarks: frames of VGA size, a face-sized box, the weights."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from numpy.typing import NDArray
 import rppg_fast as rf
 from bench.peers import torch_network
 
-# A face one metre from a 640x480 camera, enlarged 1.6 times.
+# Box of a face one metre from a 640x480 camera, enlarged 1.6 times.
 BOX = (150, 20, 490, 460)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """Let every contender use one thread."""
+    """Set OpenCV and PyTorch to one thread."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
 def frames() -> list[NDArray[np.uint8]]:
-    """Return frames to rotate through, so that none stays in the cache."""
+    """Return different frames to use in turn, so that none stays in the processor's cache."""
     rng = np.random.default_rng(0)
     return [rng.integers(0, 256, (480, 640, 3), dtype=np.uint8) for _ in range(16)]
 
 
 @pytest.fixture(scope="session")
 def appearances(frames: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
-    """Return their appearances, float32 (16, 3, 36, 36)."""
+    """Return the appearances of the frames, float32 of shape (16, 3, 36, 36)."""
     return np.stack([rf.appearance(frame, BOX) for frame in frames])
 
 
@@ -50,7 +50,7 @@ def torch_student() -> torch.nn.Module:
 
 
 def pytest_benchmark_update_json(benchmarks: list[Any], output_json: dict[str, Any]) -> None:
-    """Add the 99th percentile to what is stored of each benchmark."""
+    """Add the 99th percentile to the stored results of each benchmark."""
     finished = (each for each in benchmarks if not each.has_error)
     for measured, stored in zip(finished, output_json["benchmarks"]):
         stored["stats"]["p99"] = float(np.quantile(measured.stats.data, 0.99))

@@ -1,10 +1,10 @@
-"""How long faces are searched and looked at again, beside the same cascade on ``cv2.dnn``.
+"""Time the search for faces and the second look, beside the same cascade on ``cv2.dnn``.
 
     python -m bench.faces
 
-Frames of 640x480 with one face, with sixteen and with none. Every backend, and OpenCV with one
-thread and with all, in turn; medians, and in brackets their ratio to the first. That all find the
-same faces is asserted before a time counts.
+Uses frames of 640x480 pixels with one face, with sixteen and with none. Every backend takes turns
+with OpenCV in one thread and in all threads. It prints medians, and in brackets their ratio to the
+first. Before anything is timed, it asserts that all find the same faces.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Floats = NDArray[np.float32]
 WIDTH, HEIGHT = 640, 480
 ROUNDS = 20
 LOOKS = 3
-# Of a face's side: OpenCV weighs the pixels that it averages otherwise.
+# Relative to a face's side: OpenCV averages pixels with other weights when it resizes.
 TOLERANCE = 0.1
 
 
@@ -78,7 +78,7 @@ def as_onnx(name: str) -> bytes:
 
 
 class OpenCV:
-    """The cascade as one writes it with OpenCV: ``cv2.resize`` and ``cv2.dnn``."""
+    """The cascade written with ``cv2.resize`` and ``cv2.dnn``."""
 
     def __init__(self) -> None:
         self._networks = {
@@ -87,19 +87,19 @@ class OpenCV:
         }
 
     def run(self, name: str, pictures: list[Frame]) -> Floats:
-        """Show BGR pictures of one size to a network: (pictures, rows, columns, outputs)."""
+        """Apply a network to BGR pictures of equal size; (pictures, rows, columns, outputs)."""
         blob = cv2.dnn.blobFromImages(pictures, 1 / 128, mean=(127.5,) * 3, swapRB=True)
         self._networks[name].setInput(blob)
         return np.asarray(self._networks[name].forward().transpose(0, 2, 3, 1))
 
     def find(self, frame: Frame) -> Floats:
-        """Return the faces' edges, (N, 4)."""
+        """Return the edges of the faces, shape (N, 4)."""
         edges, scores = self._propose(frame)
-        kept = _core.suppress(edges, scores, 0.7)
+        kept = _core.non_max_suppression(edges, scores, 0.7)
         edges, scores, _ = self.look("rnet", 24, frame, edges[kept])
-        kept = _core.suppress(edges, scores, 0.7)
+        kept = _core.non_max_suppression(edges, scores, 0.7)
         edges, scores, _ = self.look("onet", 48, frame, edges[kept])
-        return edges[_core.suppress(edges, scores, 0.7, "smaller")]
+        return edges[_core.non_max_suppression(edges, scores, 0.7, "smaller")]
 
     def _propose(self, frame: Frame) -> tuple[Floats, Floats]:
         found, scale = [], 12 / max(20.0, min(frame.shape[:2]) / 12)
@@ -111,14 +111,14 @@ class OpenCV:
             at = np.nonzero(score >= 0.6)
             corner = np.stack(at[::-1], 1) * 2.0
             edges = np.concatenate([corner / scale, (corner + 12) / scale], 1).astype(np.float32)
-            kept = _core.suppress(edges, score[at], 0.5)
+            kept = _core.non_max_suppression(edges, score[at], 0.5)
             edges = shifted(edges, said[at][:, 1:5])[kept]
             found.append((edges, score[at][kept]))
             scale *= 0.709
         return np.concatenate([e for e, _ in found]), np.concatenate([s for _, s in found])
 
     def look(self, name: str, side: int, frame: Frame, edges: Floats) -> tuple[Floats, ...]:
-        """Show square boxes to a network: edges, scores and all outputs of those that pass."""
+        """Apply a network to square boxes; return edges, scores and outputs of those that pass."""
         if not len(edges):
             return edges, edges[:, 0], edges
         middle, half = (
@@ -140,7 +140,7 @@ class OpenCV:
         return shifted(square, said[:, 1:5])[passed], scores[passed], said[passed]
 
     def look_again(self, frame: Frame, face: Floats) -> Floats:
-        """Return a face's edges, found again by O-Net, (4,)."""
+        """Find a face again with O-Net; return its edges, shape (4,)."""
         for _ in range(LOOKS):
             before, (face, *_) = face, self.look("onet", 48, frame, face[None])[0]
             if np.abs(face - before).max() < 0.1 * np.ptp(before[::2]):
@@ -149,7 +149,7 @@ class OpenCV:
 
 
 def probability(logit: Floats) -> Floats:
-    """Return what a logit says."""
+    """Return the probability of a logit."""
     return np.asarray(1 / (1 + np.exp(-logit)), np.float32)
 
 
@@ -159,7 +159,7 @@ def shifted(edges: Floats, shifts: Floats) -> Floats:
 
 
 def scenes() -> dict[str, Frame]:
-    """Frames by what they show."""
+    """Return the frames by the name of their scene."""
     portrait = next(iter(rf.VideoFile(WEIGHTS.parent / "demo.mp4")))[0]
     wall = np.random.default_rng(0).integers(90, 130, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     one = wall.copy()
@@ -169,7 +169,7 @@ def scenes() -> dict[str, Frame]:
 
 
 def medians(contenders: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Milliseconds of each, in turn."""
+    """Return the median time of each contender, ms; the contenders take turns."""
     spent: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(ROUNDS):
         for name, run in contenders.items():
@@ -180,7 +180,7 @@ def medians(contenders: dict[str, Callable[[], object]]) -> dict[str, float]:
 
 
 def with_threads(threads: int, run: Callable[[], object]) -> object:
-    """Run with so many threads of OpenCV."""
+    """Call ``run`` with a given number of OpenCV threads."""
     cv2.setNumThreads(threads)
     return run()
 
@@ -201,7 +201,7 @@ def check(ours: Floats, theirs: Floats) -> None:
 
 
 def main() -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     networks = _core.FaceNetworks(WEIGHTS.read_bytes(), WEIGHTS.name)
     detectors = {name: _core.FaceDetector(networks, backend=name) for name in rf.backends()}
     opencv = OpenCV()

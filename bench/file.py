@@ -1,11 +1,11 @@
-"""What measuring a video file costs, decoding included, and what its parts cost.
+"""Measure what reading and measuring a video file costs, decoding included.
 
     python -m bench.file [VIDEO]
 
-writes a minute of a face at 640x480 in H.264, or takes a video, and compares the processor's time
-per frame, of all threads, in turns: OpenCV's loop that decodes the file and drops the frames; the
-same by PyAV, which converts nothing; the frames of ``open_source``; and ``measure``, with a box
-given and with the face found and followed.
+writes one minute of a face at 640x480 in H.264, or takes VIDEO. It compares the processor time per
+frame, summed over all threads, of: a loop of OpenCV that decodes the file and drops the frames; the
+same loop of PyAV, which converts nothing; the frames of ``open_source``; and ``measure``, with a
+given box and with the face found and followed. The contenders take turns.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from training.synthetic.codec import write_video
 
 ROUNDS = 9
 LOOPS = 3
-"""Of the demonstration clip."""
+"""Number of times that the demonstration clip is repeated."""
 BIT_RATE = 800_000
-"""Of a webcam's recording, bits a second."""
+"""Bit rate of the written video, typical of a webcam's recording, bits per second."""
 BOX = (160, 80, 480, 400)
 STARTS = ("import numpy", "import cv2", "import rppg_fast")
 
 
 def write(video: Path) -> None:
-    """Write a face that sits and talks, with a known pulse."""
+    """Write a video of a face with small movements and a known pulse."""
     portrait = [frame for frame, _ in rf.VideoFile(ASSETS / "demo.mp4")]
     frames = [frame for frame, _ in film(portrait, SCENES["sits"])] * LOOPS
     shown = tqdm(frames, "write", unit="frame", leave=False)
@@ -47,7 +47,7 @@ def write(video: Path) -> None:
 
 
 def opencv(video: str) -> int:
-    """Decode, convert to BGR and drop; returns the frames."""
+    """Decode the frames, convert them to BGR and drop them; return their number."""
     capture = cv2.VideoCapture(video)
     frames = 0
     while capture.read()[0]:
@@ -56,7 +56,7 @@ def opencv(video: str) -> int:
 
 
 def pyav(video: str, threads: int, kind: str) -> int:
-    """Decode and drop."""
+    """Decode the frames and drop them; return their number."""
     with av.open(video) as container:
         stream = container.streams.video[0]
         stream.thread_type = kind
@@ -65,14 +65,14 @@ def pyav(video: str, threads: int, kind: str) -> int:
 
 
 def per_frame(work: Callable[[], int]) -> float:
-    """Return the processor's time of all threads, ms a frame."""
+    """Return the processor time of all threads, ms per frame."""
     before = time.process_time()
     frames = work()
     return 1e3 * (time.process_time() - before) / frames
 
 
 def start(code: str) -> float:
-    """Return the processor's time of a Python that does nothing but an import, s."""
+    """Return the processor time of a Python process that runs one import, s."""
     before = os.times()
     subprocess.run([sys.executable, "-c", code], check=True)
     after = os.times()
@@ -81,7 +81,7 @@ def start(code: str) -> float:
 
 
 def main() -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     truth = float(Reference.read(ASSETS / "demo_truth.txt").heart_rate.mean())
     with tempfile.TemporaryDirectory() as folder:
         given = sys.argv[1] if len(sys.argv) > 1 else None

@@ -1,15 +1,15 @@
-r"""Count the instructions that a Cortex-A57, the processor of a Jetson Nano, takes for a frame.
+r"""Count the instructions per frame on a Cortex-A57, the processor of a Jetson Nano.
 
     python -m bench.instructions
 
-cross-compiles the engine, runs it in QEMU one instruction at a time and counts them: the
-difference between doing a thing twice and once. Needs CMake, qemu-aarch64 and the cross
-compiler (Debian: qemu-user, g++-aarch64-linux-gnu). A count is exact; what it takes in time is not
-known from it.
+cross-compiles the engine, runs it in QEMU one instruction at a time and counts the instructions:
+the count of doing a task twice minus the count of doing it once. Needs CMake, qemu-aarch64 and the
+cross compiler (Debian: qemu-user, g++-aarch64-linux-gnu). A count is exact, but it does not give
+the time.
 
-Where llvm-mca is installed, its model of the core adds an estimate of the cycles: every run of
-instructions without a branch, by itself and as often as it was executed. The model knows no cache
-and takes every branch for foreseen.
+If llvm-mca is installed, its model of the core adds an estimate of the cycles. The estimate is the
+sum over all instruction sequences without a branch, each multiplied by how often it was executed.
+The model has no cache and predicts every branch correctly.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rppg_fast.student import BUNDLED_WEIGHTS
 DISASSEMBLER = "aarch64-linux-gnu-objdump"
 MODEL = ("llvm-mca", "-mtriple=aarch64-linux-gnu", "-mcpu=cortex-a57", "-iterations=100")
 CLOCK = 1.43e9
-"""Of a Jetson Nano's cores, Hz."""
+"""Clock of a Jetson Nano's cores, Hz."""
 WHAT = {
     "forward": "motion to the change of the pulse",
     "frame": "340x440 pixels of a 640x480 frame to a sample of the pulse, forward included",
@@ -38,7 +38,7 @@ WHAT = {
 
 
 def executed(program: Path, what: str, times: int) -> Counter[int]:
-    """Return how often the whole program executes the instruction at each address."""
+    """Return how often the program executes the instruction at each address."""
     emulator = ["qemu-aarch64", "-cpu", "cortex-a57", "-singlestep", "-d", "exec,nochain"]
     command = [*emulator, str(program), str(BUNDLED_WEIGHTS), what, str(times)]
     addresses: Counter[int] = Counter()
@@ -53,10 +53,10 @@ def executed(program: Path, what: str, times: int) -> Counter[int]:
 
 
 def straight_runs(program: Path, counts: Counter[int]) -> list[tuple[list[str], int]]:
-    """Split what was executed at branches; return each run's instructions and how often it was."""
+    """Split the executed code at branches; return each sequence and how often it was executed."""
     listing = run(DISASSEMBLER, "-d", "--no-show-raw-insn", program)
     runs: list[tuple[list[str], int]] = []
-    last = (0, 0)  # address and count of the instruction before
+    last = (0, 0)  # address and count of the previous instruction
     for found in re.finditer(r"^\s*([0-9a-f]+):\t([^\n<]*)", listing, re.MULTILINE):
         address, instruction = int(found[1], 16), found[2].strip()
         count = counts[address]
@@ -65,7 +65,8 @@ def straight_runs(program: Path, counts: Counter[int]) -> list[tuple[list[str], 
         if last != (address - 4, count):
             runs.append(([], count))
         last = (address, count)
-        # Branches end a run; the model cannot read them, nor addresses relative to the program.
+        # Branches end a sequence; the model reads neither them nor addresses relative to the
+        # program.
         if re.match(r"(b|b\.\w+|bl|blr|br|ret|cbn?z|tbn?z|adrp?)\b", instruction):
             if not instruction.startswith("adr"):
                 last = (0, 0)
@@ -75,7 +76,7 @@ def straight_runs(program: Path, counts: Counter[int]) -> list[tuple[list[str], 
 
 
 def estimated_cycles(program: Path, counts: Counter[int]) -> float:
-    """Return the cycles that llvm-mca's model of the core takes for what was executed."""
+    """Return the cycles that llvm-mca's model of the core predicts for the executed code."""
     cycles = 0.0
     for instructions, count in straight_runs(program, counts):
         told = subprocess.run(
@@ -88,7 +89,7 @@ def estimated_cycles(program: Path, counts: Counter[int]) -> float:
 
 
 def main() -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     tools = ("cmake", ARM_COMPILER, DISASSEMBLER, "qemu-aarch64")
     missing = [tool for tool in tools if shutil.which(tool) is None]
     if missing:

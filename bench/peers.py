@@ -1,4 +1,4 @@
-"""The student as other inference engines run it, in one thread and in float32."""
+"""Run the student with other inference engines, in one thread and in float32."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
-# In ncnn's own format. Of a layer: its kind, name, how many blobs it takes and gives, and which.
+# ncnn's own format. A layer has a kind, a name, the numbers of its inputs and outputs, and their
+# names.
 NCNN = """7767517
 8 8
 Input          input   0 1 motion        0=36 1=36 2=3
@@ -74,14 +75,14 @@ def as_onnx(student: torch.nn.Module) -> bytes:
         [helper.make_tensor_value_info("change", TensorProto.FLOAT, ["n", 1])],
         [numpy_helper.from_array(value, name) for name, value in tensors.items()],
     )
-    # An old format, which every runtime of the last years reads.
+    # An old version, so that all runtimes of recent years can read it.
     opset = [helper.make_opsetid("", 13)]
     made: bytes = helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
     return made
 
 
 def ncnn_weights(student: torch.nn.Module) -> bytes:
-    """Return its weights as ncnn reads them: each layer's after a zero, which says float32."""
+    """Return the weights in ncnn's format: a zero before each layer's weights means float32."""
     parts = []
     for name, value in student.state_dict().items():
         parts += [bytes(4)] if name.endswith("weight") else []
@@ -90,11 +91,11 @@ def ncnn_weights(student: torch.nn.Module) -> bytes:
 
 
 def peer_student(who: str, student: torch.nn.Module) -> Run:
-    """Return the student as an inference engine runs it, or skip where that is not installed."""
+    """Return the student as an inference engine runs it; skip if the engine is not installed."""
     if who in ("PyTorch eager", "TorchScript"):
         network: Any = student
         if who == "TorchScript":
-            with warnings.catch_warnings():  # that it is deprecated
+            with warnings.catch_warnings():  # ignore the warning that torch.jit.trace is deprecated
                 warnings.simplefilter("ignore")
                 traced = torch.jit.trace(student, torch.zeros(1, 3, 36, 36))  # type: ignore[no-untyped-call]
                 network = torch.jit.optimize_for_inference(traced)
@@ -125,14 +126,14 @@ def peer_student(who: str, student: torch.nn.Module) -> Run:
         net.opt.num_threads = 1
         net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
         net.load_param_mem(NCNN)
-        with tempfile.NamedTemporaryFile() as file:  # from memory it would not keep them
+        with tempfile.NamedTemporaryFile() as file:  # ncnn keeps no weights loaded from memory
             file.write(ncnn_weights(student))
             file.flush()
             net.load_model(file.name)
 
         def run_ncnn(motion: NDArray[np.float32]) -> NDArray[np.float32]:
             changes = np.empty(len(motion), np.float32)
-            for index, one in enumerate(motion):  # it knows no batches
+            for index, one in enumerate(motion):  # ncnn has no batches
                 extractor = net.create_extractor()
                 extractor.input("motion", ncnn.Mat(one))
                 changes[index] = extractor.extract("change")[1][0]

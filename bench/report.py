@@ -1,11 +1,11 @@
-r"""Turn runs of the benchmarks into a table.
+r"""Make a table of the results of several runs of the benchmarks.
 
     for i in 1 2 3; do pytest bench/test_stages.py --benchmark-json runs/bench$i.json; done
     python -m bench.report runs/bench?.json
 
-Each contender runs once in each run, beside the others; its p50 and p99 are the medians over the
-runs of its own, since other users of a machine slow down now one run, now another. Ratios are of
-p50, to the backend that is chosen by itself.
+Each contender runs once in each run, beside the others. Its p50 and p99 are the medians of its
+values in the runs, because other users of a machine slow down different runs. Ratios are ratios of
+p50 to the backend that "auto" chooses.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from rppg_fast import _core
 OURS = "rppg_fast"
 PEERS = ("numpy", "opencv-python", "torch", "onnxruntime", "openvino", "ncnn")
 Times = Mapping[str, Mapping[str, tuple[float, float]]]
-"""For each group and contender, p50 and p99 in seconds."""
+"""p50 and p99 in seconds, for each group and contender."""
 
 
 def medians(runs: Sequence[Mapping[str, Any]]) -> Times:
-    """Collect times.
+    """Collect the times of several runs.
 
     Parameters
     ----------
     runs
-        Files of pytest-benchmark, parsed, with the `p99` that bench/conftest.py adds.
+        Parsed JSON files of pytest-benchmark, with the `p99` that bench/conftest.py adds.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def medians(runs: Sequence[Mapping[str, Any]]) -> Times:
     Raises
     ------
     ValueError
-        If a contender is missing in one of the runs.
+        If a contender is missing from one of the runs.
     """
     found: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for run in runs:
@@ -69,7 +69,7 @@ def medians(runs: Sequence[Mapping[str, Any]]) -> Times:
 
 
 def installed(package: str) -> str:
-    """Return the version of a package that is installed here, or nothing."""
+    """Return the version of an installed package, or an empty string."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -77,7 +77,7 @@ def installed(package: str) -> str:
 
 
 def text(seconds: float) -> str:
-    """Write a time to three digits."""
+    """Return a time with three digits and a unit."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
@@ -85,14 +85,14 @@ def text(seconds: float) -> str:
 
 
 def table(times: Times, auto: str) -> str:
-    """Write a Markdown table: one row for each contender, the fastest of a group first.
+    """Return a Markdown table with one row for each contender, the fastest of a group first.
 
     Parameters
     ----------
     times
-        As `medians` gives them.
+        The result of `medians`.
     auto
-        Name of the backend that ratios are to; without it in a group, they are to rppg_fast.
+        Name of the backend that ratios refer to; in a group without it, they refer to rppg_fast.
     """
     lines = ["| Stage | Who | p50 | p99 | Ratio |", "| --- | --- | ---: | ---: | ---: |"]
     for group, contenders in times.items():
@@ -105,7 +105,7 @@ def table(times: Times, auto: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.report", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN.json")

@@ -1,8 +1,8 @@
-"""How large the engine without Python is, for this processor and for a Cortex-A57.
+"""Print the size of the engine without Python, for this processor and for a Cortex-A57.
 
-``python -m bench.size`` prints, for each that a compiler is here for: the static library with its
-weights (code and data, as ``size`` counts them), and the shared library and the program without
-symbols, the compiler's own libraries included.
+``python -m bench.size`` prints, for each of the two for which a compiler is installed: the size of
+the static library with its weights (code and data, as ``size`` counts them), and the sizes of the
+shared library and of the program without symbols, the compiler's own libraries included.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from bench.engine import ARM, ARM_COMPILER, COMPILER, build, run
 
 
 def static_size(folder: Path) -> int:
-    """Bytes of code and data in the static library of a build folder."""
+    """Return the bytes of code and data in the static library of a build folder."""
     total = run("size", "-t", folder / "librppg_fast.a").splitlines()[-1]
     return int(total.split()[3])
 
 
 def stripped_size(binary: Path, strip: str) -> int:
-    """Bytes of a binary file without its symbols."""
+    """Return the size of a binary file without its symbols, bytes."""
     copy = binary.with_suffix(".stripped")
     run(strip, binary.resolve(), "-o", copy)
     return copy.stat().st_size
 
 
 def main() -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     known = 0
     for name, compiler, options, strip in (
         ("this processor", COMPILER, (), "strip"),

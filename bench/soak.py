@@ -1,11 +1,12 @@
-r"""A simulated day of the signal path with random faults, beside an offline computation.
+r"""Run the signal path for a simulated day with random faults, and compare it with SciPy.
 
     python -m bench.soak --hours 24
 
-pushes values at 30 per second, with jitter, drops, repetitions, slips, pauses and a clock that is
-set, through clock, resampler, band-pass and window, and compares what is in the window now and then
-with what NumPy and SciPy make of the same values at once. Prints the largest differences, in units
-of the pulse's amplitude: they must not grow. (python -m bench.streams --day shows the memory.)
+pushes values at 30 per second through clock, resampler, band-pass and window. The times have
+jitter, drops, repetitions, steps back, pauses and clock changes. At some moments it compares the
+samples in the window with those that NumPy and SciPy compute offline from all values. It prints the
+largest differences, in units of the pulse's amplitude: they must not grow. (python -m bench.streams
+--day measures the memory.)
 """
 
 from __future__ import annotations
@@ -25,24 +26,24 @@ from rppg_fast import _core
 
 FPS = 30.0
 HEART = 1.3
-"""Hz."""
+"""Frequency of the pulse, Hz."""
 LIGHT = 1 / 3600
-"""Hz: the sum of the network's changes may wander like that, a thousand times the pulse."""
+"""Frequency of the drift, Hz; the sum of the changes may drift by 1000 pulse amplitudes."""
 FIRST, GAP, HOLE = 0, 2, 3
-"""What the native resampler says of a value: see ``csrc/signal/clock.hpp``."""
+"""Steps that the native resampler returns; see ``csrc/signal/clock.hpp``."""
 CHECKS = 40
 RESTARTS = 3
-"""Expected in all, however long it takes, so that there are long stretches to drift in."""
+"""Expected number of restarts in a run of any length, so that long stretches remain."""
 EPOCH = 1.7e9
-"""s: what a clock shows that counts from 1970."""
-SETTINGS = rf.PulseSettings(min_confidence=0.0, peaks=1)  # nothing is seen but the pulse
+"""A clock's time in seconds since 1970, to test large times."""
+SETTINGS = rf.PulseSettings(min_confidence=0.0, peaks=1)  # only the pulse is tested
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Check:
-    """The window at one moment: its distance from the offline one, and what was read."""
+    """The window at one moment: its largest difference from the offline result, and its reading."""
 
     time: float
     difference: float
@@ -50,7 +51,7 @@ class Check:
 
 
 def faulty_times(seconds: float, seed: int = 0) -> Iterator[tuple[float, float]]:
-    """Yield the time that a clock shows and the true one, s, of frames with every kind of fault."""
+    """Yield the clock's time and the true time, s, of frames with every kind of fault."""
     rng = np.random.default_rng(seed)
     rare = RESTARTS / (seconds * FPS)
     ahead, true = EPOCH, 0.0
@@ -58,15 +59,15 @@ def faulty_times(seconds: float, seed: int = 0) -> Iterator[tuple[float, float]]
         true += (1.0 + 0.3 * rng.uniform(-1.0, 1.0)) / FPS
         fault, size = rng.random(2)
         if fault < rare:
-            ahead += 200.0 * size - 100.0  # the clock is set
+            ahead += 200.0 * size - 100.0  # the clock is changed
         elif fault < 2 * rare:
             yield 1e12 * size, true
         elif fault < 0.02:
             continue  # a drop
         elif fault < 0.04:
-            yield ahead + true, true  # seen twice
+            yield ahead + true, true  # a repeated frame
         elif fault < 0.041:
-            yield ahead + true - 30.0 * size, true  # a slip
+            yield ahead + true - 30.0 * size, true  # a step back
         elif fault < 0.0411:
             true += 0.4 * size  # a pause
         elif fault < 0.0412:
@@ -75,12 +76,12 @@ def faulty_times(seconds: float, seed: int = 0) -> Iterator[tuple[float, float]]
 
 
 def signal(true: float) -> float:
-    """Return the pulse on a light that drifts, at a true time."""
+    """Return the pulse plus a slow drift of the light at a true time, s."""
     return float(np.sin(2 * np.pi * HEART * true) + 1e3 * np.sin(2 * np.pi * LIGHT * true))
 
 
 def offline(times: Floats, values: Floats, count: int) -> Floats:
-    """Return the band-passed means of the polyline over the first cells, all at once."""
+    """Return the band-passed means over the first cells of the line through all values."""
     edges = times[0] + np.arange(count + 1) / SETTINGS.rate
     corners = np.union1d(edges, times)
     heights = np.interp(corners, times, values)
@@ -92,7 +93,7 @@ def offline(times: Floats, values: Floats, count: int) -> Floats:
 
 
 def soak(seconds: float, seed: int = 0) -> Iterator[Check]:
-    """Push so much simulated time; yield what is found in full windows on the way."""
+    """Push values for a simulated time; yield a check of the full window at regular intervals."""
     resampler = _core.Resampler(SETTINGS.rate, 1, SETTINGS.max_gap)
     window = _core.PulseWindow(SETTINGS.to_native())
     times, values = array("d"), array("d")  # since the window began
@@ -114,14 +115,14 @@ def soak(seconds: float, seed: int = 0) -> Iterator[Check]:
         if true >= due and window.size == window.capacity:
             due = true + seconds / CHECKS
             expected = offline(np.array(times), np.array(values), window.total)
-            # The last cell may have been closed just before its end.
+            # The last cell may have been completed just before its end.
             found = window.newest(window.size)[:-1]
             difference = np.abs(found - expected[-1 - found.size : -1]).max()
             yield Check(true, float(difference), window.read(shown))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--hours", type=float, default=24.0)

@@ -1,10 +1,11 @@
-r"""Many streams at once, what each takes of memory, and a day in one of them.
+r"""Measure many streams at once, the memory of each, and a simulated day in one stream.
 
     python -m bench.streams --streams 1,2,8 --day
 
-Prints frames per second of all streams together and of one core, the resident memory that one more
-stream takes, and, with --day, the memory before and after a day of 30 frames per second with random
-faults of their times, pushed as fast as they go. Linux only: memory is read from /proc.
+Prints the frames per second of all streams together and of one core, and the resident memory that
+one more stream takes. With --day, it also prints the memory before and after a day of 30 frames per
+second with random faults in their times, pushed as fast as possible. Linux only: the memory is read
+from /proc.
 """
 
 from __future__ import annotations
@@ -28,28 +29,28 @@ from bench.soak import faulty_times
 Frame = NDArray[np.uint8]
 FPS = 30
 DAY = 24 * 3600
-"""s."""
+"""Length of a day, s."""
 
 
 def resident() -> float:
-    """Return the memory that this process has in use, MB."""
+    """Return the resident memory of this process, MB."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) / 1024
 
 
 def push_all(monitor: rf.HeartRateMonitor, frames: Sequence[Frame], first: int, count: int) -> None:
-    """Push `count` frames, the first of which has the number `first`."""
+    """Push `count` frames; the first has the number `first`."""
     for i in range(first, first + count):
         monitor.push(frames[i % len(frames)], i / FPS)
 
 
 def throughput(streams: int, frames: Sequence[Frame], count: int) -> tuple[float, float]:
-    """Return frames per second of all streams, one thread each, and per second of CPU time."""
+    """Return the frames per second of all streams, one thread each, and per second of CPU time."""
     student = rf.Student.load()
     monitors = [rf.HeartRateMonitor(student=student, box=BOX) for _ in range(streams)]
     for monitor in monitors:
-        push_all(monitor, frames, 0, 10 * FPS)  # until the window is full
+        push_all(monitor, frames, 0, 10 * FPS)  # fill the window first
     with ThreadPoolExecutor(streams) as pool:
         begin, used = time.perf_counter(), time.process_time()
         list(pool.map(lambda m: push_all(m, frames, 10 * FPS, count), monitors))
@@ -70,7 +71,7 @@ def memory_of_a_stream(frames: Sequence[Frame], streams: int = 50) -> float:
 
 
 def long_run(frames: Sequence[Frame], seconds: float) -> tuple[float, float]:
-    """Push so much simulated time, faults included.
+    """Push frames for a simulated time, including faulty times.
 
     Returns
     -------
@@ -91,7 +92,7 @@ def long_run(frames: Sequence[Frame], seconds: float) -> tuple[float, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.streams", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--streams", default="1,2,8", help="how many at once, such as 1,2,8")

@@ -1,6 +1,6 @@
-"""Every stage of one frame by every backend, beside what a user would otherwise write.
+"""Time every stage of one frame with every backend, beside the usual code with other libraries.
 
-Each benchmark asserts its answer. Peers that are not installed are skipped.
+Each benchmark asserts its result. Contenders that are not installed are skipped.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from rppg_fast import _core
 Frame = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-# The contenders differ in the order of their float32 operations only.
+# The contenders differ only in the order of their float32 operations.
 APPEARANCE_TOLERANCE = 1e-5
 MOTION_TOLERANCE = 1e-4
 CHANGE_TOLERANCE = 1e-4
-# Of noise, which moves far more than a face; in bf16.
+# For bf16; the input is noise, whose motion is far larger than a face's.
 BF16_TOLERANCE = 2e-2
 
 
@@ -51,7 +51,7 @@ def numpy_motion(a: Floats, b: Floats) -> Floats:
 def rotating(
     items: list[Any] | NDArray[Any],
 ) -> Callable[[], tuple[tuple[Any, ...], dict[str, Any]]]:
-    """Return a set-up for ``benchmark.pedantic`` that hands over the next pair of items."""
+    """Return a set-up function for ``benchmark.pedantic`` that passes the next pair of items."""
     indices: Iterator[int] = cycle(range(len(items) - 1))
 
     def next_pair() -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -151,7 +151,7 @@ def test_spectrum(benchmark: Any, who: str) -> None:
 
     window = _core.PulseWindow(rf.PulseSettings().to_native())
     window.restart(0.0, False)
-    # Skin that pulses, green more than red, before a rim that does not.
+    # Skin that pulses, in green more than in red, and a rim that does not.
     samples = np.zeros((300, _core.SIGNALS))
     samples[:, 0] = pulse
     samples[:, 1:4] = [0.6, 0.45, 0.35] * (1 - pulse[:, None] * [0.004, 0.01, 0.007])
@@ -161,7 +161,7 @@ def test_spectrum(benchmark: Any, who: str) -> None:
     beat = cycle([samples[i : i + 1] for i in range(25)])
 
     def our_rate() -> float | None:
-        window.push(next(beat))  # with a reading comes a sample: nothing is known from before
+        window.push(next(beat))  # a new sample before each reading, so that no result can be reused
         return window.read(10.0).heart_rate
 
     run = {"rppg_fast": our_rate, "NumPy": numpy_rate}[who]
@@ -189,7 +189,7 @@ def test_frame(
         return monitor.push(frame, next(clock) / 30.0)
 
     def theirs(before: Frame, frame: Frame) -> float:
-        # The peer gets the band-pass for free: it only sums, transforms and finds the peak. It
+        # The other engine needs no band-pass here: it only sums, transforms and finds the peak. It
         # resizes one frame, as a stream would.
         motion = numpy_motion(previous[0], now := opencv_appearance(frame))
         previous[0] = now
@@ -203,11 +203,11 @@ def test_frame(
     previous = [opencv_appearance(frames[0])]
     run: Callable[[Frame, Frame], Any] = ours if ours_it_is else theirs
     next_pair = rotating(frames)
-    for _ in range(310):  # until the window is full
+    for _ in range(310):  # fill the window first
         run(*next_pair()[0])
     found = benchmark.pedantic(run, setup=next_pair, rounds=400)
     if isinstance(found, rf.Reading):
-        assert found.status in (rf.Status.OK, rf.Status.LOW_SIGNAL)  # a full window was read
+        assert found.status in (rf.Status.OK, rf.Status.LOW_SIGNAL)  # the window was full
         assert found.end - found.start == pytest.approx(10.0)
     else:
         assert 42.0 <= found <= 240.0

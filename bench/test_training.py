@@ -1,4 +1,4 @@
-"""One training step, and what gathering its batch takes of it: data must not be the bottleneck."""
+"""Time a training step and the gathering of its batch, which must not be the bottleneck."""
 
 from __future__ import annotations
 

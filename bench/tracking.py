@@ -1,11 +1,11 @@
-"""How long a frame takes while its face is followed.
+"""Measure the time per frame while a face is followed.
 
     python -m bench.tracking
 
-Pushes 640x480 frames of a face that sits, walks, or comes and goes, and prints the median, the 99th
-percentile and the longest of the processor times of ``push``, in ms, for each way of tracking. One
-thread; processor time, since a shared machine's clock counts what others do. What is read is
-asserted before a time is printed.
+Pushes 640x480 frames of a face that sits, walks, or comes and goes, and of no face. It prints the
+median, the 99th percentile and the maximum of the processor time of ``push`` in one thread, in ms,
+for each way of tracking. Processor time is used because the clock time of a shared machine includes
+other programs. The readings are asserted before a time is printed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SCENES: dict[str, Place] = {
 
 
 def film(portrait: list[Frame], place: Place) -> Iterator[tuple[Frame, float]]:
-    """Yield the demonstration clip's frames, pasted into larger ones at a place, in a loop."""
+    """Yield the frames of a clip, pasted into larger frames at a place that varies with time."""
     wall = np.random.default_rng(0).integers(90, 130, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     for index, face in enumerate(portrait):
         frame, left = wall.copy(), place(index / FPS)
@@ -47,7 +47,7 @@ def film(portrait: list[Frame], place: Place) -> Iterator[tuple[Frame, float]]:
 
 
 def check(scene: str, tracking: str, readings: list[rf.Reading], truth: float) -> None:
-    """Assert that the answers are right."""
+    """Assert that the readings are right for the scene."""
     seen = {reading.status for reading in readings}
     if scene == "sits" or (scene, tracking) == ("walks", "follow"):
         rate = readings[-1].heart_rate
@@ -60,7 +60,7 @@ def check(scene: str, tracking: str, readings: list[rf.Reading], truth: float) -
 
 
 def main() -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     cv2.setNumThreads(1)
     portrait = [frame for frame, _ in rf.VideoFile(ASSETS / "demo.mp4")]
     reference = Reference.read(ASSETS / "demo_truth.txt")

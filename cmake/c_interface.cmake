@@ -1,5 +1,5 @@
-# The C interface over the engine, with the weights compiled in, as a static library.
-if(NOT RPPG_PYTHON) # whose module is linked with the system's
+# The C interface of the engine with the bundled weights, as a static library.
+if(NOT RPPG_PYTHON) # the Python module uses the system's C++ runtime
   set(alone ON)
 endif()
 option(RPPG_STATIC_RUNTIME "Link the compiler's own libraries in: only libc is needed then" ${alone})

@@ -1,5 +1,6 @@
-# rppg_cuda: the student on a CUDA device, or what says that this build has none. The runtime is
-# linked in and looks for a driver at its first call, so that the module loads where there is none.
+# rppg_cuda: the student on a CUDA device, or a replacement that reports that this build has no
+# CUDA. The CUDA runtime is linked statically and looks for a driver at its first call, so that the
+# module also loads on a machine without one.
 if(RPPG_CUDA STREQUAL "AUTO")
   set(with_cuda OFF)
   if(RPPG_PYTHON AND NOT CMAKE_CROSSCOMPILING)
@@ -22,18 +23,19 @@ if(NOT with_cuda)
 else()
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
     set(named_by_user OFF)
-    set(CMAKE_CUDA_ARCHITECTURES OFF)  # chosen below, once the toolkit is known
+    set(CMAKE_CUDA_ARCHITECTURES OFF)  # chosen below, when the toolkit is known
   else()
     set(named_by_user ON)
   endif()
   enable_language(CUDA)
   find_package(CUDAToolkit REQUIRED)
   if(NOT named_by_user)
-    # What the toolkit knows of these: code of one runs on all later ones with its first digit, but
-    # for the boards (53, 62, 72, 87); and the newest once more in a form that later ones translate.
+    # The architectures of this list that the toolkit supports. Code for one of them runs on all
+    # later ones with the same first digit, except on the boards (53, 62, 72, 87). The newest is
+    # also added in a virtual form, which later devices translate.
     execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-arch OUTPUT_VARIABLE listed
       RESULT_VARIABLE failed ERROR_QUIET)
-    if(failed)  # CUDA 10
+    if(failed)  # CUDA 10 lacks --list-gpu-arch
       set(listed "compute_53 compute_60 compute_62 compute_70 compute_72 compute_75")
     endif()
     set(CMAKE_CUDA_ARCHITECTURES)
@@ -47,7 +49,7 @@ else()
   endif()
   message(STATUS "With CUDA ${CMAKE_CUDA_COMPILER_VERSION} for ${CMAKE_CUDA_ARCHITECTURES}")
 
-  # C++14, which is all that the last CUDA of the Jetson Nano takes.
+  # C++14, the newest standard of the last CUDA version for the Jetson Nano.
   add_library(rppg_cuda STATIC csrc/cuda/cuda.cpp csrc/kernels/cuda/kernels.cu)
   set_target_properties(rppg_cuda PROPERTIES
     CUDA_STANDARD 14 CUDA_STANDARD_REQUIRED ON CUDA_EXTENSIONS OFF)

@@ -1,4 +1,4 @@
-# Writes a file's bytes as C++: cmake -DINPUT=... -DOUTPUT=... -P embed.cmake
+# Writes a file's bytes as C++ source: cmake -DINPUT=... -DOUTPUT=... -P embed.cmake
 file(READ "${INPUT}" bytes HEX)
 string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
 string(REGEX REPLACE "(................................................................................)"

@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 option(RPPG_STATIC_LIBRARY "Install the static library, too" ON)
 
-# One place says the interface's version: the header.
+# The version of the interface is defined in one place, the header.
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS csrc/include/rppg_fast.h)
 foreach(part MAJOR MINOR)
   file(STRINGS csrc/include/rppg_fast.h line REGEX "^#define RPPG_ABI_${part} ")
@@ -42,7 +42,7 @@ configure_package_config_file(cmake/rppg_fast-config.cmake.in rppg_fast-config.c
 write_basic_package_version_file(rppg_fast-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/rppg_fast-config.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/rppg_fast-config-version.cmake DESTINATION ${package})
-# Relative to the file itself, so that an unpacked archive works wherever it lies.
+# Relative to the file itself, so that an unpacked archive works in any folder.
 file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/rppg_fast.pc.in rppg_fast.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/rppg_fast.pc

@@ -1,4 +1,4 @@
-# The program without Python: the C interface, and libjpeg where it is found.
+# The program, which needs no Python: it uses the C interface, and libjpeg if it is found.
 set(RPPG_JPEG AUTO CACHE STRING "Decode JPEG in rppg-fast-stream: ON, OFF or, with libjpeg, AUTO")
 
 add_executable(rppg-fast-stream csrc/program/main.cpp csrc/program/camera.cpp

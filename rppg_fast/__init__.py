@@ -15,8 +15,8 @@ Frame by frame::
 
 from pkgutil import extend_path
 
-# Run from the repository root, this source folder shadows an installed package and lacks its
-# compiled module: look for that one in the installed package, too.
+# If Python runs in the repository root, this source folder hides an installed package, and it has
+# no compiled module. The path is extended so that the module is found in the installed package.
 __path__ = extend_path(__path__, __name__)
 
 from rppg_fast import cuda as cuda

@@ -13,7 +13,7 @@ __version__: str
 compiler: str
 """Name and version of the compiler that built this module."""
 flags: str
-"""The flags it was given."""
+"""Compiler flags of this build."""
 
 def backends() -> list[str]:
     """Return the names of the kernel backends that this processor can run.
@@ -21,8 +21,7 @@ def backends() -> list[str]:
     Returns
     -------
     list of str
-        The fastest first. "amx" comes last: it computes in bf16, and it runs only where it is
-        asked for.
+        The fastest first. "amx" is last: it computes in bf16 and is used only if you ask for it.
     """
 
 def appearance(
@@ -60,7 +59,7 @@ def appearance(
     """
 
 class Planes:
-    """What the engine reads of a ``YuvFrame``, whose arguments these are; it checks them."""
+    """The form of a ``YuvFrame`` that the engine reads, with the same arguments; it checks them."""
 
     def __init__(
         self,
@@ -116,18 +115,18 @@ def motion(
 OBSERVED: int
 """Number of values that ``observe`` returns."""
 SIGNALS: int
-"""Number of signals of a frame in a window: the sum of the network's output, then ``observe``'s."""
-EVIDENCE: int
-"""Number of features of a candidate: ``Testimony`` in csrc/reading/region_signals.hpp."""
-EVIDENCE_SNR: int
-EVIDENCE_HEIGHT: int
-EVIDENCE_COVERAGE: int
-EVIDENCE_CHROM_HEIGHT: int
-EVIDENCE_POS_HEIGHT: int
+"""Number of signals of a frame in a window: the sum of the network's outputs, then ``observe``."""
+PEAK_FEATURES: int
+"""Number of features of a candidate: ``PeakFeatures`` in csrc/reading/region_signals.hpp."""
+PEAK_SNR: int
+PEAK_HEIGHT: int
+PEAK_COVERAGE: int
+PEAK_CHROM_HEIGHT: int
+PEAK_POS_HEIGHT: int
 """Index of the feature of that name."""
 
 def observe(appearance: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the region signals of an appearance, which tell a pulse from light and movement.
+    """Return the region signals of an appearance; they separate a pulse from light and movement.
 
     Parameters
     ----------
@@ -138,8 +137,8 @@ def observe(appearance: NDArray[np.float32]) -> NDArray[np.float64]:
     -------
     ndarray
         float64 of shape (``OBSERVED``,). First the mean red, green and blue of the middle two
-        thirds, in [0, 1]. Then brightness and colour, the logarithms of green and of green over
-        red, of 16 blocks in the middle and of the rim.
+        thirds, in [0, 1]. Then brightness (the logarithm of green) and colour (the logarithm of
+        green over red) of 16 blocks in the middle and of the rim.
 
     Raises
     ------
@@ -158,14 +157,15 @@ class Student:
         Parameters
         ----------
         motion
-            float32 of shape (N, 3, 36, 36): a NumPy array or, with ``out``, a contiguous array on
-            the student's CUDA device.
+            float32 of shape (N, 3, 36, 36): a NumPy array or, if ``out`` is given, a contiguous
+            array on the student's CUDA device.
         threads
             Number of processor threads that share a NumPy array.
         out
             float32 of shape (N,) on the device.
         stream
-            Handle of the CUDA stream to work on, with ``out``; the default stream if not given.
+            Handle of the CUDA stream that does the work, if ``out`` is given; the default stream if
+            not given.
 
         Returns
         -------
@@ -194,12 +194,12 @@ class Student:
 class TimeError(ValueError):
     """The time of a frame is not finite, or not later than the time of the frame before.
 
-    Leave the frame out and go on. If the next frame continues from the refused time, the clock was
-    set back, and the stream starts a new window with that frame.
+    Skip the frame and continue. If the next frame's time continues from the refused time, the clock
+    was set back, and the stream starts a new window with that frame.
     """
 
 class Clock:
-    """The times of a stream's frames; ``csrc/signal/clock.hpp``."""
+    """Checks and classifies the times of a stream's frames; see ``csrc/signal/clock.hpp``."""
 
     def __init__(self, max_gap: float) -> None: ...
     def push(self, time: float) -> int:
@@ -209,7 +209,7 @@ class Clock:
         -------
         int
             0: the first frame. 1: a next frame. 2: the first frame after a gap. 3: a next frame
-            after a hole; what lies between it and the frame before is missing.
+            after a hole; the samples between it and the frame before are missing.
 
         Raises
         ------
@@ -224,7 +224,7 @@ def cuda_build() -> str:
 def cuda_devices() -> str:
     """Return the names of the CUDA devices and the driver, or the reason why there are none.
 
-    An empty text means that the build has no CUDA.
+    The text is empty if the build has no CUDA.
     """
 
 class FrameMotion:
@@ -288,7 +288,7 @@ class FrameMotion:
         """Forget the last frame."""
 
 def green(rgb: ArrayLike) -> NDArray[np.float64]:
-    """Return minus the green channel, relative to its mean; see ``rppg_fast.methods.green``."""
+    """Return minus the green channel, divided by its mean; see ``rppg_fast.methods.green``."""
 
 def pos(rgb: ArrayLike, fs: float) -> NDArray[np.float64]:
     """Return the plane-orthogonal-to-skin pulse; see ``rppg_fast.methods.pos``."""
@@ -327,7 +327,7 @@ def ica(
     """
 
 _FoundFace = tuple[float, float, float, float, float, tuple[tuple[float, float], ...], int]
-"""x0, y0, x1, y1, probability, landmarks, pixels, and how far it is turned clockwise, degrees."""
+"""Edges x0, y0, x1, y1, probability, landmarks (pixels) and clockwise angle (degrees)."""
 
 class FaceNetworks:
     """MTCNN's networks, from the bytes of a safetensors file.
@@ -371,23 +371,23 @@ class FaceDetector:
     def look_again(
         self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
     ) -> tuple[_FoundFace, bool] | None:
-        """Return the face, and whether the cascade found it (or O-Net alone)."""
+        """Return the face near a box, and whether the cascade found it (False: O-Net alone)."""
     def check(
         self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
     ) -> tuple[_FoundFace, bool] | None:
-        """Do the same, but ask the whole cascade first."""
+        """Do the same as ``look_again``, but apply the whole cascade first."""
     def compare(
         self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
     ) -> _FoundFace | None:
-        """Return the face, turned by ``turned`` degrees, that the cascade finds near a box."""
+        """Return the face near a box that the cascade finds, turned clockwise by ``turned``."""
 
-def suppress(
+def non_max_suppression(
     boxes: NDArray[np.float32],
     scores: NDArray[np.float32],
     threshold: float,
     relative_to: str = "union",
 ) -> list[int]:
-    """Non-maximum suppression: keep the best of the boxes that overlap too much.
+    """Keep the best of the boxes that overlap too much (non-maximum suppression).
 
     Parameters
     ----------
@@ -398,8 +398,8 @@ def suppress(
     threshold
         Largest overlap that two kept boxes may have, in [0, 1].
     relative_to
-        What the shared area is divided by: "union", the area of both boxes together, or "smaller",
-        the area of the smaller box.
+        What the shared area is divided by: "union", the area of the union of both boxes, or
+        "smaller", the area of the smaller box.
 
     Returns
     -------
@@ -419,7 +419,7 @@ def nearest_face(
     faces: list[tuple[float, float, float, float]], face: tuple[float, float, float, float]
 ) -> int: ...
 
-# Edges, probability, and how far it is turned clockwise, degrees.
+# Edges, probability, and clockwise angle, degrees.
 _ProbableFace = tuple[tuple[float, float, float, float], float, int]
 # Without landmarks.
 _TrackedFace = tuple[float, float, float, float, float, tuple[()], int]
@@ -491,11 +491,11 @@ class PulseOptions:
     def method(self) -> str: ...
 
 class BandPass:
-    """A Butterworth band-pass in second-order sections: streaming, or forwards and backwards.
+    """A Butterworth band-pass filter in second-order sections.
 
-    A call filters the next samples of a stream. The state is kept from call to call, so that pieces
-    of a signal give the same as the whole. The result equals ``scipy.signal.sosfilt`` with
-    ``scipy.signal.butter(order, (low, high), "bandpass")``.
+    A call filters the next samples of a stream. The state is kept between calls, so that a signal
+    in pieces gives the same result as the whole signal. The result equals ``scipy.signal.sosfilt``
+    with ``scipy.signal.butter(order, (low, high), "bandpass")``.
 
     Parameters
     ----------
@@ -538,9 +538,9 @@ class BandPass:
     def zero_phase(self, samples: ArrayLike) -> NDArray[np.float64]:
         """Filter samples forwards and then backwards, so that there is no delay.
 
-        The state of the stream is not used and not changed. The result equals
-        ``scipy.signal.sosfiltfilt``; the samples are continued at both ends by their mirror image,
-        one period of the lower band edge long, or as long as they are.
+        The state of the stream is neither used nor changed. The result equals
+        ``scipy.signal.sosfiltfilt`` with ``padtype="even"``: the samples are extended at both ends
+        by their mirror image, for one period of the lower band edge, or as far as they reach.
 
         Parameters
         ----------
@@ -564,12 +564,12 @@ class BandPass:
         """Second-order sections in SciPy's layout, float64 of shape (sections, 6)."""
 
 class Resampler:
-    """Resamples signals from any times to a uniform grid.
+    """Resamples signals with irregular times to a uniform grid.
 
-    Between two times a signal is a straight line; a sample of the grid is the mean of this line
+    Between two times, a signal is a straight line; a sample of the grid is the mean of this line
     over a cell. Cell n begins n / ``rate`` seconds after the first time. A pause longer than
     ``max_gap`` starts a new grid. A shorter pause of more than half a second is a hole: its samples
-    are returned, but they are missing.
+    are returned, but they count as missing.
 
     Parameters
     ----------
@@ -588,12 +588,12 @@ class Resampler:
 
     def __init__(self, rate: float, channels: int = 1, max_gap: float = ...) -> None: ...
     def push(self, time: float, values: ArrayLike) -> tuple[int, NDArray[np.float64]]:
-        """Take the next values of the signals.
+        """Add the next values of the signals.
 
         Parameters
         ----------
         time
-            When the values were seen, s.
+            Time of the values, s.
         values
             Real numbers, shape (channels,).
 
@@ -601,9 +601,9 @@ class Resampler:
         -------
         step : int
             0: the first values. 1: next values. 2: the first values after a gap. 3: next values
-            after a hole; all samples that come with them are missing.
+            after a hole; all samples returned with them are missing.
         samples : ndarray
-            float64 of shape (cells, channels): the samples of the grid that are now complete.
+            float64 of shape (cells, channels): the samples of the grid that became complete.
 
         Raises
         ------
@@ -625,8 +625,8 @@ class Resampler:
 Candidate = tuple[float, float, str, bool, float, NDArray[np.float64]]
 """A spectral peak that a reading may choose.
 
-Frequency (Hz), SNR (dB), the method that the peak comes from, whether it is the highest of its
-spectrum, confidence (0 to 1), and its features, float64 of shape (``EVIDENCE``,).
+Frequency (Hz), SNR (dB), the method whose spectrum has the peak, whether it is the highest peak of
+that spectrum, confidence (0 to 1), and its features, float64 of shape (``PEAK_FEATURES``,).
 """
 
 class PulseWindow:
@@ -642,16 +642,16 @@ class PulseWindow:
     def restart(self, start: float, after_gap: bool) -> None:
         """Forget all samples; the cell of the next sample begins at ``start`` (s)."""
     def push(self, samples: ArrayLike, missing: bool = False, too_slow: bool = False) -> None:
-        """Take samples of the grid.
+        """Add samples of the grid.
 
         Parameters
         ----------
         samples
             Shape (samples, ``SIGNALS``).
         missing
-            Whether no frame shows them: they lie in a hole.
+            Whether the samples lie in a hole, where there is no frame.
         too_slow
-            Whether the frame rate is too low for the band. There is no reading as long as one such
+            Whether the frame rate is too low for the band. There is no reading while one such
             sample is in the window.
 
         Raises
@@ -664,10 +664,10 @@ class PulseWindow:
     def read(self, time: float) -> Reading:
         """Return the reading of the window that ends with the newest sample.
 
-        ``time`` is that of the newest frame, s.
+        ``time`` is the time of the newest frame, s.
         """
     def candidates(self) -> list[Candidate]:
-        """Return the peaks that a reading may choose; none if there is too little to read."""
+        """Return the peaks that a reading may choose; empty if the window holds too few samples."""
     def filtered(self) -> NDArray[np.float64]:
         """Return the pulse of the window, filtered forwards and backwards.
 
@@ -687,7 +687,7 @@ class PulseWindow:
         Raises
         ------
         ValueError
-            If the window holds fewer.
+            If the window holds fewer samples.
         """
     def missing(self, count: int) -> NDArray[np.bool_]:
         """Return which of the newest samples are missing.
@@ -700,7 +700,7 @@ class PulseWindow:
         Raises
         ------
         ValueError
-            If the window holds fewer.
+            If the window holds fewer samples.
         """
     @property
     def capacity(self) -> int:
@@ -713,7 +713,7 @@ class PulseWindow:
         """Samples since the last restart."""
     @property
     def start(self) -> float:
-        """When the grid began, s."""
+        """Time at which the grid began, s."""
 
 class Stream:
     """One face over time. The methods that ``PulseWindow`` has, too, are those of its window."""
@@ -745,11 +745,14 @@ class Stream:
     @property
     def start(self) -> float: ...
 
-class Recording:
-    """Which readings of a stream count, and their heart rate; see ``csrc/reading/summary.hpp``."""
+class RecordingSummary:
+    """Chooses the readings of a stream that count, and their heart rate.
+
+    See ``csrc/reading/summary.hpp``.
+    """
 
     def __init__(self, step: float, max_gap: float, min_confidence: float) -> None: ...
-    def take(
+    def push(
         self,
         time: float,
         status: int,
@@ -760,7 +763,7 @@ class Recording:
         coverage: float,
         candidate: float,
     ) -> bool:
-        """Take the reading of the next frame; NaN stands for None. Return whether it counts."""
+        """Add the reading of the next frame; NaN stands for None. Return whether it counts."""
     def evidence(self) -> tuple[float, NDArray[np.float64]]:
         """Return the mean rate of the track (bpm) and its features; NaN if there is no track.
 
@@ -773,13 +776,13 @@ class Recording:
         """
 
 class Patience:
-    """Tells when a face without a pulse makes room; see ``csrc/reading/patience.hpp``."""
+    """Decides when a face without a pulse must make room; see ``csrc/reading/patience.hpp``."""
 
     def __init__(self, window: float) -> None: ...
     def restart(self) -> None:
-        """Start with another face."""
+        """Start again with another face."""
     def is_over(self, time: float, status: int, confidence: float) -> bool:
-        """Take the reading of a frame; NaN stands for None.
+        """Add the reading of a frame; NaN stands for None.
 
         Return whether the face has shown no sign of a pulse for a full window.
         """

@@ -1,4 +1,4 @@
-"""The network's input, made on a CUDA device, and information about CUDA.
+"""Compute the network's input on a CUDA device, and report about CUDA.
 
 ``rppg_fast.Student.load(backend="cuda")`` gives a student that runs on the device. A frame that is
 on the device is not copied to the processor::
@@ -14,9 +14,9 @@ on the device is not copied to the processor::
 
 An array on the device is any object with ``__dlpack__`` or ``__cuda_array_interface__``, such as an
 array of PyTorch or CuPy; nothing is copied. ``stream`` is the handle of the CUDA stream that does
-the work: give the stream that the arrays are used on. Without it the default stream is used. The
-arrays must live until the stream has done the work. A CUDA graph of the student must not run beside
-other graphs captured on the same stream, nor beside calls on that stream: they share memory.
+the work: give the stream on which the arrays are used. Without it, the default stream is used. Keep
+the arrays until the stream has finished. Do not run a CUDA graph of the student at the same time as
+other graphs captured on the same stream, or as calls on that stream: they share memory.
 """
 
 from rppg_fast._core import FrameMotion

@@ -1,7 +1,8 @@
 """Face detection: MTCNN, and the box around the face that the pulse is read from.
 
 MTCNN (Zhang, Zhang, Li, Qiao, "Joint face detection and alignment using multitask cascaded
-convolutional networks", 2016) looks with three networks of growing size; ``csrc/face`` has them.
+convolutional networks", 2016) is a cascade of three networks of growing size, P-Net, R-Net and
+O-Net; they are in ``csrc/face``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from rppg_fast.yuv import AnyFrame, YuvFrame
 
 ASSETS = Path(__file__).parent / "assets"
 
-# P-Net sees a window of so many pixels.
+# Side of the window that P-Net sees, pixels.
 _WINDOW = 12
 
 
@@ -35,14 +36,14 @@ class Face:
     x0, y0, x1, y1
         Left, top, right and bottom edge; may lie outside the frame.
     probability
-        How sure the detector is, in [0, 1].
+        Probability of the detection, in [0, 1].
     landmarks
-        Points (x, y), if the detector finds them. MTCNN finds the eye on the left of the picture in
-        which the face is upright, the eye on the right, the nose, the left and the right corner of
-        the mouth.
+        Points (x, y), if the detector finds them. MTCNN finds five, named here as in a picture in
+        which the face is upright: the eye on the left, the eye on the right, the nose, the left and
+        the right corner of the mouth.
     turned
-        How far the face is turned clockwise from upright, degrees: 0, 90, 180 or 270. A detector of
-        your own can set it; the network sees the face upright.
+        Clockwise angle from upright, degrees: 0, 90, 180 or 270. A detector of your own can set it;
+        the pulse is then read from the face turned upright.
     """
 
     x0: float
@@ -74,7 +75,7 @@ class Face:
         return max(self.x1 - self.x0, self.y1 - self.y0)
 
     def scaled(self, scale: float, left: float = 0.0, top: float = 0.0) -> Face:
-        """Return the face in a frame ``scale`` times as large, moved by ``left`` and ``top``."""
+        """Return the face scaled by ``scale`` and then moved by ``left`` and ``top`` pixels."""
         return Face(
             left + scale * self.x0,
             top + scale * self.y0,
@@ -90,7 +91,7 @@ class FaceDetector(Protocol):
     """A function that finds the faces in a frame, uint8 of shape (H, W, 3), blue-green-red.
 
     MTCNN is called once for each direction in which faces may be turned. Any other detector is
-    called once for all of them, and sets ``turned`` of each face.
+    called once for all directions, and sets ``turned`` of each face.
     """
 
     def __call__(self, frame: NDArray[np.uint8], /) -> Sequence[Face]:
@@ -99,7 +100,7 @@ class FaceDetector(Protocol):
 
 
 def largest_face(faces: Iterable[Face], min_probability: float = 0.9) -> Face | None:
-    """Return the largest face that is probable enough.
+    """Return the largest face whose probability is high enough.
 
     Parameters
     ----------
@@ -117,25 +118,25 @@ def largest_face(faces: Iterable[Face], min_probability: float = 0.9) -> Face | 
 
 
 def sure_faces(faces: Iterable[Face], min_probability: float = 0.9) -> list[Face]:
-    """Return the faces that are probable enough, in their order."""
+    """Return the faces whose probability is high enough, in their order."""
     return [face for face in faces if face.probability >= min_probability]
 
 
 def nearest_face(faces: Iterable[Face], face: Face) -> Face | None:
-    """Return the face that could be the same as one seen a moment ago.
+    """Return the face that may be the same as one in an earlier frame.
 
     Parameters
     ----------
     faces
         The faces to choose from.
     face
-        The face seen before.
+        The face in the earlier frame.
 
     Returns
     -------
     Face or None
-        The nearest face that is less than the size of a face away, at most twice as large, and at
-        least half as large; None if there is none.
+        The nearest face whose centre is less than the size of a face away and whose size is at
+        least half and at most twice that of ``face``; None if there is none.
     """
     known = list(faces)
     index = _core.nearest_face([one.edges for one in known], face.edges)
@@ -191,7 +192,7 @@ class MTCNN:
         Side of the smallest face that is searched for, pixels, at least 12. Half the size takes
         about three times as long. None: a twelfth of the frame's shorter side, at least 20 pixels.
     thresholds
-        Smallest probability that passes P-Net, R-Net and O-Net.
+        Lowest probability with which a candidate passes P-Net, R-Net and O-Net.
     factor
         Ratio of the sizes of adjacent levels of the pyramid.
 
@@ -245,8 +246,8 @@ class MTCNN:
     def locate(self, frame: AnyFrame, step: int = 1, turned: int = 0) -> list[Face]:
         """Find the faces in a frame; a face that the border cuts gets the box of a whole face.
 
-        The cascade stretches the visible part of a face at the border, so its box is too far out.
-        O-Net looks at such a face once more, with grey in place of the missing part.
+        For a face at the border, the cascade resizes the visible part to a whole window, so its box
+        is too far outside. O-Net is then applied again, with grey in place of the missing part.
 
         Parameters
         ----------
@@ -255,12 +256,12 @@ class MTCNN:
         step
             The search uses every ``step``-th pixel of every ``step``-th row, at least 1.
         turned
-            The search is for faces that are turned clockwise by so many degrees: 0, 90, 180 or 270.
+            Clockwise angle of the faces that are searched for, degrees: 0, 90, 180 or 270.
 
         Returns
         -------
         list of Face
-            Most probable first, as the cascade saw them, with five landmarks each.
+            Most probable first, by the cascade's probability, with five landmarks each.
 
         Raises
         ------
@@ -273,11 +274,11 @@ class MTCNN:
         return [Face(*found) for found in self._detector().locate(frame, step, turned)]
 
     def look_again(self, frame: AnyFrame, face: Face) -> Face | None:
-        """Look for a face where it was a moment ago, at a fraction of the cost of a search.
+        """Look for a face near its earlier box, at a fraction of the cost of a search.
 
-        O-Net looks at the old box. If it says that the face has moved, it looks at the box that it
-        points to. This follows a face over about four tenths of its width. If this fails, the
-        surroundings are searched. Pixels outside the frame are grey.
+        O-Net is applied to the old box. If its result says that the face has moved, it is applied
+        to the box that it predicts. This follows a face over about four tenths of its width. If
+        this fails, the surroundings are searched. Pixels outside the frame are grey.
 
         Parameters
         ----------
@@ -301,7 +302,7 @@ class MTCNN:
         return None if sight is None else sight[0]
 
     def sight(self, frame: AnyFrame, face: Face, check: bool = False) -> tuple[Face, bool] | None:
-        """Look again, and tell whether the cascade found the face.
+        """Do the same as ``look_again``, and also return whether the cascade found the face.
 
         Parameters
         ----------
@@ -309,13 +310,13 @@ class MTCNN:
             The arguments of ``look_again``.
         check
             Whether the whole cascade searches the surroundings first, at several times the cost.
-            O-Net alone then decides only if the cascade finds nothing.
+            O-Net is then applied alone only if the cascade finds nothing.
 
         Returns
         -------
         tuple of Face and bool, or None
-            The face, and whether the cascade found it (or O-Net alone). None if there is no face
-            nearby.
+            The face, and True if the cascade found it, False if O-Net alone did. None if there is
+            no face nearby.
 
         Raises
         ------
@@ -330,8 +331,8 @@ class MTCNN:
     def compare(self, frame: AnyFrame, face: Face) -> Face | None:
         """Find a face with the whole cascade, near another face and turned in the same direction.
 
-        The cascade also finds faces that are turned in another direction, but it is less sure of
-        them. The direction with the highest probability of the four is the right one.
+        The cascade also finds faces that are turned in another direction, with a lower probability.
+        Of the four directions, the one with the highest probability is the right one.
 
         Parameters
         ----------
@@ -363,15 +364,22 @@ class MTCNN:
         return self._native
 
     def __getstate__(self) -> dict[str, object]:
-        return {**vars(self), "_native": None}  # made anew where it is needed
+        return {**vars(self), "_native": None}  # created again at the first call
 
 
 def check_frame(frame: AnyFrame) -> None:
-    """Raise TypeError or ValueError unless a frame is a ``YuvFrame`` or an array of pixels.
+    """Check that a frame is a ``YuvFrame`` or an array of pixels.
 
-    An array is uint8 of shape (H, W, 3), or of grey (H, W), and not empty.
+    An array must be uint8 of shape (H, W, 3), or (H, W) if grey, and not empty.
+
+    Raises
+    ------
+    TypeError
+        If the frame is neither an array nor a ``YuvFrame``.
+    ValueError
+        If the array has another dtype or shape, or is empty.
     """
-    if isinstance(frame, YuvFrame):  # which has checked itself
+    if isinstance(frame, YuvFrame):  # it checks itself when it is made
         return
     if not isinstance(frame, np.ndarray):
         raise TypeError(f"frame must be a NumPy array (or a YuvFrame), got {type(frame).__name__}")

@@ -261,7 +261,7 @@ class _Record:
 
     def __init__(self, step: float, settings: PulseSettings) -> None:
         self._settings = settings
-        self._recording = _core.Recording(step, settings.max_gap, settings.min_confidence)
+        self._recording = _core.RecordingSummary(step, settings.max_gap, settings.min_confidence)
         self._box: Box | None = None
         self._turned = 0
         self._windows: list[Reading] = []
@@ -272,7 +272,7 @@ class _Record:
         self._pieces.append(monitor.fetch_unfiltered())
         if monitor.box is not None:
             self._box, self._turned = monitor.box, monitor.turned
-        if self._recording.take(*reading.to_native()):
+        if self._recording.push(*reading.to_native()):
             self._windows.append(reading)
 
     def measurement(self, name: str, method: str, skipped: int, face: int | None) -> Measurement:

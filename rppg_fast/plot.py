@@ -36,7 +36,7 @@ def plot_measurement(
     Parameters
     ----------
     measurement
-        What ``rppg_fast.measure`` returned.
+        The result of ``rppg_fast.measure``.
     path
         File to write; its ending chooses the format, such as ``.png``.
     reference

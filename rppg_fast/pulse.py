@@ -36,11 +36,11 @@ class PulseSettings:
         Number of peaks of the spectrum that are tried, 1 to 8, the highest first, until one reaches
         ``min_confidence``. With 1 only the highest peak can be the heart rate, as in the paper.
     max_gap
-        A pause between two frames that is longer starts a new window, s. A shorter pause of more
-        than half a second is a hole in the window.
+        Longest pause between two frames that does not start a new window, s. A pause of at most
+        ``max_gap`` and of more than half a second is a hole in the window.
     min_window
-        Time that must have been seen before a window is read, s. Readings begin after that time and
-        become more certain until the window is full. It must hold at least two beats at ``low``.
+        Shortest time, s, from which a heart rate is read. Readings begin after that time and become
+        more certain until the window is full. It must hold at least two beats at ``low``.
 
     Raises
     ------
@@ -68,7 +68,7 @@ class PulseSettings:
                 raise TypeError(f"{field.name} must be {kind}, got {value!r}")
 
     def to_native(self, method: str = _DEFAULTS.method) -> _core.PulseOptions:
-        """Return the native form for a method; the stream that takes it checks the values."""
+        """Return the native form for a method; the stream that receives it checks the values."""
         return _core.PulseOptions(
             rate=self.rate,
             low=self.low,

@@ -147,7 +147,7 @@ class Reading(NamedTuple):
     source: str | None = None
 
     def to_native(self) -> tuple[float, int, float, float, float, float, float, float]:
-        """Return the arguments of ``_core.Recording.take``; NaN stands for None."""
+        """Return the arguments of ``_core.RecordingSummary.push``; NaN stands for None."""
         snr_db, confidence, candidate = (
             math.nan if value is None else value
             for value in (self.snr_db, self.confidence, self.candidate)

@@ -105,7 +105,7 @@ class Reference:
         settings = settings or PulseSettings()
         resampler = _core.Resampler(settings.rate, max_gap=float(np.ptp(self.times)) + 1.0)
         band_pass = _core.BandPass(settings.low, settings.high, settings.rate, settings.order)
-        fresh = np.concatenate([[True], np.diff(self.times) > 0])  # sensors repeat a time at times
+        fresh = np.concatenate([[True], np.diff(self.times) > 0])  # some sensors repeat a time
         cells = [
             resampler.push(time, [value])[1][:, 0]
             for time, value in zip(self.times[fresh], self.ppg[fresh])

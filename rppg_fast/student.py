@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rppg_fast import _core
 
-#: The weights that ship with the package; their card lies beside them.
+#: The weights that ship with the package; their description, ``student.md``, is beside them.
 BUNDLED_WEIGHTS = Path(__file__).parent / "assets" / "student.safetensors"
 
 
@@ -17,19 +17,19 @@ class Student(_core.Student):
     A call takes motion, float32 of shape (N, 3, 36, 36) as ``rppg_fast.motion`` returns it. It
     returns the predicted change of the pulse over each of the N frame steps, float32 of shape (N,),
     in standard deviations of the training label. The call runs in the caller's thread; ``threads``
-    spreads it over more, with the same bits. A student can be copied and pickled.
+    distributes it over several threads, with the same bits. A student can be copied and pickled.
 
-    A student on a CUDA device takes NumPy arrays, too, and copies them to the device and back. If
-    the motion is on the device already, give ``out``: the changes are written there, on the CUDA
-    stream whose handle is ``stream``; see ``rppg_fast.cuda``. Large batches are rounded in another
-    way than single frames, within the same tolerance.
+    A student on a CUDA device also takes NumPy arrays, and copies them to the device and back. If
+    the motion is already on the device, give ``out``: the changes are written to it, on the CUDA
+    stream whose handle is ``stream``; see ``rppg_fast.cuda``. Large batches are rounded differently
+    from single frames, within the same tolerance.
 
     Attributes
     ----------
     backend
-        Name of the kernels that run it, or "cuda".
+        Name of the kernel backend that runs the network, or "cuda".
     metadata
-        What the weights file says: format, input, training data, config.
+        Metadata of the weights file: format, input, training data, config.
     source
         Name of the weights file.
     sha256
@@ -43,7 +43,7 @@ class Student(_core.Student):
         super().__init__(data, source, backend)
         self._arguments = data, source, backend
         self.source = source
-        from hashlib import sha256  # which takes its time
+        from hashlib import sha256  # imported here because the import is slow
 
         self.sha256 = sha256(data).hexdigest()
 
@@ -52,7 +52,7 @@ class Student(_core.Student):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] = BUNDLED_WEIGHTS, backend: str = "auto") -> Student:
-        """Load weights from a safetensors file; the bundled weights without a path.
+        """Load weights from a safetensors file; without a path, the bundled weights.
 
         Parameters
         ----------
@@ -60,9 +60,9 @@ class Student(_core.Student):
             A file written by ``python -m training.models.export``.
         backend
             One of ``rppg_fast.backends()``, "cuda" or "auto". "auto" is the backend that the
-            environment variable ``RPPG_BACKEND`` names when it is first needed, else the fastest
-            one in float32. "amx" computes in bf16 and is less exact: its output is within 2e-3 of
-            the others on a face. "cuda" is the current CUDA device.
+            environment variable ``RPPG_BACKEND`` names when it is first needed. If the variable is
+            not set, it is the fastest float32 backend. "amx" computes in bf16 and is less exact:
+            for a face, its output is within 2e-3 of the others. "cuda" is the current CUDA device.
 
         Returns
         -------

@@ -1,7 +1,7 @@
-"""Frames as decoders and cameras have them: planes of luma and chroma, not converted.
+"""Frames as decoders and cameras deliver them: planes of luma and chroma, without conversion.
 
-The engine averages luma and chroma as they are and converts the averages only. So whole frames need
-not be converted to blue, green and red::
+The engine averages luma and chroma first and converts only the averages. Whole frames therefore
+need no conversion to blue, green and red::
 
     height, width = 480, 640
     y, u, v = ...  # of yuv420p: uint8 arrays (480, 640), (240, 320), (240, 320)
@@ -41,7 +41,7 @@ class YuvFrame:
     bits
         Number of significant bits of a sample: 8 for uint8, 9 to 16 for uint16.
     shift
-        Number of lower bits of a uint16 that do not count: 0 for yuv420p10le, 6 for p010.
+        Number of lowest bits of a uint16 that are unused: 0 for yuv420p10le, 6 for p010.
     full_range
         Whether luma goes from 0 to the largest number, as in JPEG. If not, it goes from 16 to 235
         of 255, as in nearly all video. Chroma has the corresponding range.
@@ -49,16 +49,16 @@ class YuvFrame:
         The coefficients of luma: "bt601", "bt709" or "bt2020". The conversion is linear; a transfer
         function such as PQ or HLG is not reversed.
     phase
-        By how many pixels the first column and the first row of chroma are smaller than the others.
-        It is not 0 if a frame of odd size is mirrored, or if a frame is cropped at an odd pixel.
+        By how many pixels the first column and the first row of chroma are smaller than the
+        others. 0 unless a frame of odd size is mirrored, or a frame is cropped at an odd pixel.
 
     Raises
     ------
     TypeError
         If a plane is not an array.
     ValueError
-        If a plane has another dtype or shape, or another argument a wrong value; the message names
-        it.
+        If a plane has another dtype or shape, or if another argument has a wrong value; the message
+        names it.
     """
 
     y: PlaneArray
@@ -74,7 +74,7 @@ class YuvFrame:
         native = _core.Planes(
             self.y, self.u, self.v, self.bits, self.shift, self.full_range, self.matrix, self.phase
         )
-        object.__setattr__(self, "_planes", native)  # what the engine reads
+        object.__setattr__(self, "_planes", native)  # the form that the engine reads
 
     def __reduce__(self) -> tuple[type[YuvFrame], tuple[Any, ...]]:
         given = (self.y, self.u, self.v, self.bits, self.shift)
@@ -143,7 +143,7 @@ class YuvFrame:
 
 
 def _turn(plane: PlaneArray | None, quarter_turns: int) -> Any:
-    """Turn a plane as ``numpy.rot90`` does, which takes too long for every frame of a video."""
+    """Turn a plane like ``numpy.rot90``, which is too slow to be called for every frame."""
     quarter_turns %= 4
     if plane is None or quarter_turns == 0:
         return plane
@@ -152,15 +152,15 @@ def _turn(plane: PlaneArray | None, quarter_turns: int) -> Any:
     return plane[:, ::-1].T if quarter_turns == 1 else plane.T[:, ::-1]
 
 
-#: What everything that takes frames takes: uint8 arrays of shape (height, width, 3), of grey of
-#: shape (height, width), or planes.
+#: A frame: a uint8 array of shape (height, width, 3), or (height, width) if grey, or a
+#: ``YuvFrame``. Every function that takes a frame takes these.
 AnyFrame = Union[NDArray[np.uint8], YuvFrame]
 
 
 def to_bgr(frame: AnyFrame) -> NDArray[np.uint8]:
     """Return a frame as a contiguous uint8 array (height, width, 3) in the order blue-green-red.
 
-    An array of three channels is taken to be in that order.
+    An array of three channels must already be in that order.
     """
     if isinstance(frame, np.ndarray) and frame.ndim == 3:
         return np.ascontiguousarray(frame)
@@ -168,7 +168,7 @@ def to_bgr(frame: AnyFrame) -> NDArray[np.uint8]:
 
 
 def in_bgr_order(frame: AnyFrame, color: str) -> AnyFrame:
-    """Return a view of a frame, whose colour array is in the order ``color``, in the order BGR."""
+    """Return a view of a frame in the order BGR; ``color`` is the order of an array's channels."""
     if color == "rgb" and isinstance(frame, np.ndarray) and frame.ndim == 3:
         return frame[..., ::-1]
     return frame

@@ -1,7 +1,7 @@
-"""What programs that use the shared library rely on, as text: symbols, functions, structs, numbers.
+"""Describe the interface of the shared library as text: symbols, functions, structs, numbers.
 
-``python -m tests.abi LIBRARY`` records the interface of the version that the header gives in
-``tests/abi/``. A version that is recorded stays as it is: a change needs another one.
+``python -m tests.abi LIBRARY`` records the interface of the header's version in ``tests/abi/``. A
+recorded version never changes: a change of the interface needs another version.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FOLDER = ROOT / "tests" / "abi"
 
 
 def version(header: str) -> tuple[int, int]:
-    """Major and minor number of the interface that a header describes."""
+    """Return the major and minor number of the interface that a header describes."""
     major, minor = (
         int(re.findall(rf"#define RPPG_ABI_{part} (\d+)", header)[0]) for part in ("MAJOR", "MINOR")
     )
@@ -27,7 +27,7 @@ def version(header: str) -> tuple[int, int]:
 
 
 def describe(library: Path) -> list[str]:
-    """Describe a built library and the header: one fact a line."""
+    """Describe a built library and the header, one fact per line."""
     exported = subprocess.run(
         ["nm", "-D", "--defined-only", library], check=True, capture_output=True, text=True
     ).stdout
@@ -37,7 +37,7 @@ def describe(library: Path) -> list[str]:
 
 
 def _layout() -> list[str]:
-    """Sizes and offsets as the C compiler has them, and the values of names."""
+    """Return sizes and offsets as the C compiler computes them, and the values of constants."""
     text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.DOTALL)
     lines = []
     for body, name in re.findall(r"typedef struct \w+ \{(.*?)\} (\w+);", text, re.DOTALL):
@@ -66,10 +66,10 @@ def _layout() -> list[str]:
 
 
 def step_needed(old: list[str], new: list[str]) -> str:
-    """Which number must rise from one description to another: "none", "minor" or "major"."""
+    """Return which number must rise from one description to another: "none", "minor" or "major"."""
     if old == new:
         return "none"
-    # Structs grow at their end: their size alone may change.
+    # Structs grow at their end, so their size alone may change.
     kept = {line for line in old if not line.startswith("struct ")}
     sizes = [
         {line.split()[1]: int(line.split()[2]) for line in d if line.startswith("struct ")}
@@ -80,7 +80,7 @@ def step_needed(old: list[str], new: list[str]) -> str:
 
 
 def record(library: Path) -> Path:
-    """Write the description of the header's version; refuse to change one that is recorded."""
+    """Write the description of the header's version; fail if that would change a recorded one."""
     major, minor = version(HEADER.read_text())
     path = FOLDER / f"{major}.{minor}.txt"
     text = "\n".join(describe(library)) + "\n"

@@ -1,4 +1,4 @@
-"""The classical methods in NumPy, as their papers have them: what the engine is held against.
+"""The classical methods in NumPy, as in their papers: a reference for the engine.
 
 Each ``method(rgb, fs)`` takes float64 of shape (samples, 3), red-green-blue, at the sampling rate
 ``fs`` in Hz, and returns float64 of shape (samples,). Blocks are computed one by one.
@@ -60,10 +60,10 @@ def pos(rgb: Floats, fs: float) -> Floats:
     return -_overlap_add(x + _deviation_ratio(x, y) * y, np.ones(length))
 
 
-#: Relative change of colour below which there are rounding errors only.
+#: Largest relative change of colour that can be a rounding error.
 _STILL = 1e-9
 
-#: As in ``rppg_fast.methods``.
+#: The same names as in ``rppg_fast.methods``.
 METHODS: dict[str, Callable[[Floats, float], Floats]] = {
     "green": green,
     "ica": ica,
@@ -77,7 +77,7 @@ def _block_length(rgb: Floats, fs: float) -> int:
 
 
 def _means(blocks: Floats) -> Floats:
-    """Return each block's mean colour; a channel that is black throughout divides by one."""
+    """Return each block's mean colour; for a channel that is black throughout, return one."""
     means: Floats = blocks.mean(axis=2, keepdims=True)
     return np.where(means > 0, means, 1.0)
 
@@ -98,7 +98,7 @@ def _deviation_ratio(x: Floats, y: Floats) -> Floats:
 
 
 def _overlap_add(blocks: Floats, weights: Floats) -> Floats:
-    """Average blocks that follow each other by one sample, each without its mean."""
+    """Overlap-add blocks that begin one sample apart, each without its mean, and average them."""
     count, length = blocks.shape
     weighted = (blocks - blocks.mean(axis=1, keepdims=True)) * weights
     total = np.zeros(count + length - 1)
@@ -112,13 +112,13 @@ def _overlap_add(blocks: Floats, weights: Floats) -> Floats:
 def _unmixing(signals: Floats) -> Floats:
     """Return the (3, 3) matrix that unmixes signals: symmetric FastICA with the cubic contrast.
 
-    Raises ``ArithmeticError`` where it does not settle: its last step is as good as any other then.
+    Raises ``ArithmeticError`` if it does not converge, because its last step is then arbitrary.
     """
     covariance = np.cov(signals.T)
     values, vectors = np.linalg.eigh(covariance)
     if not values[-1] > _STILL**2:
-        return np.eye(signals.shape[1])  # whitening would blow rounding errors up to a signal
-    floor = values[-1] * 1e-12  # directions without any signal stay finite
+        return np.eye(signals.shape[1])  # whitening would amplify rounding errors to a signal
+    floor = values[-1] * 1e-12  # keeps directions without a signal finite
     whitening = (vectors / np.sqrt(np.maximum(values, floor))).T
     white = (signals - signals.mean(axis=0)) @ whitening.T
     rotation = np.eye(signals.shape[1])
@@ -133,7 +133,7 @@ def _unmixing(signals: Floats) -> Floats:
 
 
 def _peak_share(signal: Floats, fs: float, settings: PulseSettings) -> float:
-    """Return the largest share of the band's power that one bin of the spectrum holds."""
+    """Return the largest share of the band's power in one bin of the spectrum."""
     bin_hz, power, found, _, _ = _core.spectrum(signal, fs, settings.low, settings.high)
     frequencies = np.arange(power.size) * bin_hz
     band = power[(frequencies >= settings.low) & (frequencies <= settings.high)]

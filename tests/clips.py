@@ -19,16 +19,16 @@ Frame = NDArray[np.uint8]
 SIZE = 72
 BOX = (0, 0, SIZE, SIZE)
 
-# Blue, green, red: a skin's colour, and by how much of itself each channel falls with the blood's
-# volume (the pulse's colour vector of de Haan, 0.33, 0.77, 0.53 in red, green, blue).
+# Blue, green, red: a skin's colour, and the relative fall of each channel with the blood volume
+# (the pulse's colour vector of de Haan, 0.33, 0.77, 0.53 in red, green, blue).
 SKIN = np.array([95.0, 120.0, 170.0])
 PULSE = np.array([0.53, 0.77, 0.33])
 WALL = np.array([110.0, 100.0, 90.0])
-MARGIN = SIZE // 6  # of the wall, as wide as what the engine takes for a face's rim
+MARGIN = SIZE // 6  # of the wall, as wide as the region that the engine takes as the rim of a face
 
 
 def frame_times(fps: float, seconds: float, jitter: float = 0.0, seed: int = 0) -> list[float]:
-    """Times of frames at a rate, each off by up to ``jitter`` frame periods to either side."""
+    """Return times of frames at a rate, each off by at most ``jitter`` frame periods."""
     count = round(seconds * fps) + 1
     shift = np.random.default_rng(seed).uniform(-jitter, jitter, count)
     return [float(t) for t in (np.arange(count) + shift) / fps + 1.0]
@@ -37,9 +37,9 @@ def frame_times(fps: float, seconds: float, jitter: float = 0.0, seed: int = 0) 
 def skin(
     times: list[float], bpm: float, amplitude: float = 0.02, noise: float = 2.0, seed: int = 0
 ) -> Iterator[tuple[Frame, float]]:
-    """Yield frames of skin whose blood volume beats at ``bpm``; amplitude 0 is a still photograph.
+    """Yield frames of skin with a pulse of ``bpm``; amplitude 0 gives a still photograph.
 
-    ``amplitude`` is relative to the skin's brightness, ``noise`` in grey levels.
+    ``amplitude`` is relative to the skin's brightness, ``noise`` is in grey levels.
     """
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:SIZE, 0:SIZE] / SIZE
@@ -56,7 +56,7 @@ def skin(
 
 
 def write_video(path: Path, frames: Iterable[tuple[Frame, float]], fps: float) -> Path:
-    """Write frames to a lossless file (FFV1) of a constant rate."""
+    """Write frames to a lossless file (FFV1) with a constant rate."""
     with av.open(str(path), "w") as container:
         stream: Any = None
         for index, (frame, _) in enumerate(frames):
@@ -74,7 +74,7 @@ def write_video(path: Path, frames: Iterable[tuple[Frame, float]], fps: float) -
 
 
 def to_nv12(frame: Frame) -> Frame:
-    """Luma, then U and V for every 2x2 pixels: (height * 3 / 2, width); both sides are even."""
+    """Return luma, then U and V for every 2x2 pixels: (height * 3 / 2, width); even sides only."""
     import cv2
 
     height, width = frame.shape[:2]
@@ -84,7 +84,7 @@ def to_nv12(frame: Frame) -> Frame:
 
 
 def to_yuyv(frame: Frame) -> Frame:
-    """Y, U, Y, V for every two pixels of a row: (height, 2 * width)."""
+    """Return Y, U, Y, V for every two pixels of a row: (height, 2 * width)."""
     import cv2
 
     yuyv = cv2.cvtColor(frame, cv2.COLOR_BGR2YUV_YUY2)

@@ -12,17 +12,17 @@ from hypothesis import settings
 import rppg_fast as rf
 from bench.engine import build, run
 
-if TYPE_CHECKING:  # it needs PyTorch, which not every test does
+if TYPE_CHECKING:  # needs PyTorch, which not every test has
     from training.evaluate.evaluation import Evaluation
 
-# How long an example takes says more of the machine than of the code.
+# The time of an example depends on the machine more than on the code.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """Recordings that are no part of the project."""
+    """Return the folder of recordings, which are not part of the project."""
     folder = os.environ.get("RPPG_DATA")
     if not folder:
         pytest.skip("RPPG_DATA is not set: there are no real recordings to test with")
@@ -31,13 +31,13 @@ def data() -> Path:
 
 @pytest.fixture(scope="session", params=rf.backends())
 def backend(request: pytest.FixtureRequest) -> str:
-    """Every kernel backend that this machine can run."""
+    """Return every kernel backend that this machine can run."""
     return str(request.param)
 
 
 @pytest.fixture(scope="session")
 def perfect(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
-    """The evaluation of a source that is right."""
+    """Return the evaluation of a source without errors."""
     from tests.made_up_evaluations import perfect_evaluation
 
     return perfect_evaluation(tmp_path_factory.mktemp("perfect") / "clips")
@@ -45,7 +45,7 @@ def perfect(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
 
 @pytest.fixture(scope="session")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Clips of a few rendered faces, as the benchmark's."""
+    """Return clips of a few rendered faces, made like the benchmark's."""
     from tests.made_up_evaluations import tiny_benchmark
 
     return tiny_benchmark(tmp_path_factory.mktemp("faces") / "clips")
@@ -53,9 +53,9 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Sequence[str]], Path]:
-    """Return a function that builds the engine once for a compiler and options of CMake.
+    """Return a function that builds the engine once for each compiler and CMake options.
 
-    It is installed in the folder's subfolder ``prefix``, too.
+    The engine is also installed in the subfolder ``prefix``.
     """
 
     @cache

@@ -1,4 +1,4 @@
-"""Arrays that say they lie on a CUDA device."""
+"""Arrays that claim to be on a CUDA device."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ctypes
 
 
 class Exported:
-    """What an array on a device shows of itself."""
+    """An object with only the interfaces of an array on a device."""
 
     def __init__(self, **changes: object) -> None:
         self.__cuda_array_interface__ = {
@@ -19,7 +19,7 @@ class Exported:
 
 
 class OnlyDlpack:
-    """The same by DLPack, made by hand: a float32 array with a type of device."""
+    """The same with DLPack, made by hand: a float32 array with a device type."""
 
     class Tensor(ctypes.Structure):
         _fields_ = [

@@ -2,9 +2,9 @@
 
     python -m tests.fuzz --seconds 600 weights frame pulse
 
-builds the engine and the targets of tests/native and runs each for so long. What crashes one is
-left in the folder that is named then. Needs clang with its runtime libraries (Debian: clang,
-libclang-rt-14-dev).
+builds the engine and the targets of tests/native, and runs each target for the given time. If one
+crashes, its input is stored in the folder named in the output. Needs clang with its runtime
+libraries (Debian: clang, libclang-rt-14-dev).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ COMPILER = "clang++"
 TARGETS = ("weights", "frame", "pulse")
 SANITIZERS = "-fsanitize=address,undefined -fno-sanitize-recover=all"
 LONGEST = {"weights": 110_000, "frame": 30_000, "pulse": 2_000}
-"""Longest input of each, bytes."""
+"""Length of the longest input of each target, bytes."""
 
 
 def missing() -> str | None:
-    """Return why nothing can be fuzzed here, None if it can."""
+    """Return the reason why fuzzing is not possible here; None if it is."""
     program = 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }'
     with tempfile.TemporaryDirectory() as folder:
         command = [COMPILER, "-fsanitize=fuzzer,address,undefined", "-x", "c++", "-", "-o"]
@@ -45,22 +45,22 @@ def missing() -> str | None:
 
 
 def build_debug(folder: Path, compiler: str, flags: str) -> None:
-    """Build the static engine and the program: quick to build, and what is found names its line."""
+    """Build the static engine and the program without much optimisation and with line numbers."""
     options = ["-DCMAKE_BUILD_TYPE=Debug", f"-DCMAKE_CXX_FLAGS={flags} -O1 -g1"]
-    # A sanitizer is linked to programs, not to libraries.
+    # A sanitizer is linked to programs, not to shared libraries.
     targets = ["rppg_fast_static", "rppg-fast-stream"]
     build(folder, compiler, [*options, "-DRPPG_STATIC_RUNTIME=OFF"], targets)
 
 
 def build_engine(folder: Path) -> Path:
-    """Build the engine so that a fuzzer sees which branches are taken; return its folder."""
-    # Checks keep loops from being vectorised, of which clang would warn.
+    """Build the engine with the fuzzer's coverage instrumentation; return its folder."""
+    # Sanitizer checks prevent the vectorisation of loops; without the flag, clang would warn.
     build_debug(folder, COMPILER, f"{SANITIZERS} -fsanitize=fuzzer-no-link -Wno-pass-failed")
     return folder
 
 
 def seeds(target: str) -> Iterator[bytes]:
-    """Yield inputs to begin with."""
+    """Yield the initial inputs of a target."""
     rng = np.random.default_rng(0)
     if target == "weights":
         whole = BUNDLED_WEIGHTS.read_bytes()
@@ -90,7 +90,7 @@ def fuzz(folder: Path, target: str, seconds: int) -> subprocess.CompletedProcess
         "max_len": LONGEST[target],
         "timeout": 20,
         "malloc_limit_mb": 500,
-        # A program's own peak begins at its parent's, so the sanitizer watches what it holds now.
+        # A child's peak memory starts at its parent's, so the sanitizer limits the current memory.
         "rss_limit_mb": 0,
         "artifact_prefix": f"{crashes}/",
         "print_final_stats": 1,
@@ -103,7 +103,7 @@ def fuzz(folder: Path, target: str, seconds: int) -> subprocess.CompletedProcess
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], metavar="TARGET")

@@ -1,4 +1,7 @@
-"""Motion of a face, and PyTorch's float64 results; written by ``training.models.export``."""
+"""Read the golden file: motion of a face and PyTorch's float64 results.
+
+``training.models.export`` writes the file.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,6 @@ GOLDEN = Path(__file__).parent / "fixtures" / "student_golden.npz"
 
 
 def golden(count: int | None = None) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Return so many of the motions, (N, 3, 36, 36), or all, and all changes of the pulse."""
+    """Return the first ``count`` motions, (N, 3, 36, 36), or all, and all changes of the pulse."""
     with np.load(GOLDEN) as file:
         return file["motion"][:count], file["change"]

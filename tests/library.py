@@ -1,4 +1,4 @@
-"""The C library through its C interface, as a program in any language sees it."""
+"""Call the shared library through its C interface, as a program in any language does."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Reading(c.Structure):
     ]
 
     def values(self) -> tuple[Any, ...]:
-        """All fields but the size, None for NaN, to compare."""
+        """Return all fields except the size, with None for NaN, for comparisons."""
         *numbers, source = (getattr(self, field[0]) for field in self._fields_[1:])
         known = (None if math.isnan(x) else x for x in numbers)
         return *known, None if source is None else source.decode()
@@ -129,7 +129,7 @@ _TYPES = {
 
 
 def declarations() -> list[tuple[str, str, list[str]]]:
-    """Every function of the header: what it returns, its name, the types of its arguments."""
+    """Return all functions of the header: return type, name, and types of the arguments."""
     text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.DOTALL)
     found = []
     pattern = re.compile(r"^RPPG_API (.*?)(rppg_\w+)\((.*?)\);", re.DOTALL | re.MULTILINE)
@@ -140,7 +140,7 @@ def declarations() -> list[tuple[str, str, list[str]]]:
 
 
 def load(path: Path) -> c.CDLL:
-    """Load the library and tell ctypes what its header says."""
+    """Load the library and declare the header's functions to ctypes."""
     library = c.CDLL(str(path))
     for result, name, kinds in declarations():
         function = getattr(library, name)

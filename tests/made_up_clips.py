@@ -1,4 +1,4 @@
-"""Small caches of made-up clips in which the pulse shows, without any face."""
+"""Make small caches of made-up clips with a visible pulse and without a face."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from training.data.clips import Clip, Clips, ClipWriter, Frames, as_stored
 
 SECONDS = 12.0
-RATES = ((60.0, 12.0), (75.0, 20.0), (96.0, 15.0))  # heart rate in bpm, frames per second
+RATES = ((60.0, 12.0), (75.0, 20.0), (96.0, 15.0))  # heart rate in bpm, frame rate in Hz
 SILENT_FPS = 15.0
 
 BRIGHTNESS = 0.4
-# With these the motion (b - a) / (a + b + 0.3) * 50 is about 4 times the change of the pulse, with
-# noise of deviation 0.3.
+# With these values, the motion (b - a) / (a + b + 0.3) * 50 is about 4 times the change of the
+# pulse, plus noise with a deviation of 0.3.
 DEPTH = 0.22
 NOISE = 0.0047
 
@@ -22,7 +22,7 @@ NOISE = 0.0047
 def make_clips(
     folder: Path, seed: int = 0, with_silent: bool = True, seconds: float = SECONDS
 ) -> Clips:
-    """Make a cache in which the pulse shows in the brightness, times a smooth pattern, in noise.
+    """Make a cache in which the pulse changes the brightness by a smooth pattern, with noise.
 
     Each clip has a subject of its own, named ``made-up-SEED-INDEX``.
     """

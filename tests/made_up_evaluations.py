@@ -1,4 +1,4 @@
-"""Evaluations to test with: clips whose pulse is known, seen by a source that sees it perfectly."""
+"""Make evaluations for tests: clips with a known pulse, read by a source without errors."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from training.synthetic.parameters import OFF
 
 Floats = NDArray[np.float32]
 
-PERFECT_BPM = 0.05  # 16 bits of appearance
-HARMONIC = 0.3  # of a beat, over its first: a lamp may be a sine, a heart is not
-PULSE = np.array([-0.002, -0.006, -0.004])  # of red, green and blue, of 0.5
+PERFECT_BPM = 0.05  # error from 16 bits of appearance
+HARMONIC = 0.3  # second harmonic of a beat over its first; a lamp may be a sine, a heart is not
+PULSE = np.array([-0.002, -0.006, -0.004])  # of red, green and blue; the brightness is 0.5
 
 
 def write_clips(folder: Path, clips: list[tuple[Clip, Frames]]) -> Clips:
@@ -44,16 +44,16 @@ def seen_pulse(
     noise: bool = False,
     pause: float = 0.0,
 ) -> tuple[Clip, Frames]:
-    """Make a clip whose face has a pulse, of the true pulse's rate or another."""
+    """Make a clip whose face has a pulse, at the true rate or at another one."""
     times = np.arange(round(30 * seconds)) / 30.0 + 2.0
     times[len(times) // 2 :] += pause
     phase = 2 * np.pi * seen_bpm / 60 * times
     level = np.sin(phase) + HARMONIC * np.sin(2 * phase)
     if noise:
         level = np.random.default_rng(len(name)).normal(size=times.size)
-    # In the middle, where the face is, green falls more than red as the blood comes.
+    # In the middle of the face, green falls more than red when the blood volume rises.
     appearance = np.full((times.size, 3, 36, 36), 0.5, np.float32)
-    if noise:  # of the light
+    if noise:  # noise of the light
         appearance += 0.1 * level[:, None, None, None].astype(np.float32)
     else:
         appearance[:, :, 6:30, 6:30] += np.einsum("t,c->tc", level, PULSE)[:, :, None, None]
@@ -66,7 +66,7 @@ def seen_pulse(
 
 
 def brightness(motion: Floats, _: Floats) -> Floats:
-    """Predict the change of the blood from the whole brightness: perfect for ``seen_pulse``."""
+    """Predict the change of the pulse from the total brightness: exact for ``seen_pulse``."""
     return np.asarray(-motion.mean(axis=(1, 2, 3)))
 
 
@@ -74,7 +74,7 @@ PERFECT = NetworkSource("perfect", {}, brightness, "difference", None, [])
 
 
 def perfect_evaluation(folder: Path) -> Evaluation:
-    """Two people, two strata, and a source that is right."""
+    """Make an evaluation of two people in two strata by a source without errors."""
     clips = [
         seen_pulse("a", 55.0, 55.0, subject="one", stratum="slow"),
         seen_pulse("b", 72.0, 72.0, subject="one", stratum="slow"),
@@ -84,7 +84,7 @@ def perfect_evaluation(folder: Path) -> Evaluation:
 
 
 def recording(name: str, subject: str, *windows: tuple[float, float, float, bool]) -> Recording:
-    """Build one from (heart rate, true rate, SNR, ok); a true rate of 0 is none."""
+    """Make one from (heart rate, true rate, SNR, ok); a true rate of 0 means none."""
     table = np.zeros(len(windows), WINDOW)
     for row, (rate, true, snr, ok) in zip(table, windows):
         row["heart_rate"], row["true_rate"], row["true_snr_db"] = rate, true or np.nan, snr
@@ -102,7 +102,7 @@ HAND = (
 
 
 def tiny_benchmark(folder: Path) -> Path:
-    """Render a benchmark of three clips, one of them without pulse."""
+    """Render a benchmark of three clips, one of them without a pulse."""
     silent = {"pulse.amplitude": OFF}
     make_cache(
         Recipe("tiny", 4711, 11.0, (Stratum("any", 2, {}), Stratum("no pulse", 1, silent))), folder

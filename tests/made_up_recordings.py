@@ -1,4 +1,4 @@
-"""Recordings of noise in the layouts of the data sets, a few frames each."""
+"""Write recordings of noise in the layouts of the data sets, with a few frames each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Values = NDArray[np.float64]
 Frame = NDArray[np.uint8]
 
 
-# Recordings of noise, for the readers.
+# Recordings of noise for tests of the readers.
 
 COUNT = 7
 
@@ -37,13 +37,13 @@ def trace_values(count: int, fs: float, start: float = 0.0) -> tuple[Values, Val
 
 
 def uneven(count: int = COUNT) -> Values:
-    """Times of frames as UBFC-rPPG has them: in pairs."""
+    """Return times of frames in pairs, as in UBFC-rPPG."""
     return np.arange(count) / 30 + 0.01 * (np.arange(count) % 2)
 
 
 @dataclass
 class Written:
-    """What stands in a folder that a test has written."""
+    """The content of a folder that a test has written."""
 
     frames: list[Frame]
     times: Values
@@ -74,7 +74,7 @@ def write_ubfc_2(place: Path, seed: int = 0, frames: int = COUNT, values: int = 
 def write_pure(place: Path, seed: int = 0) -> Written:
     (place / place.name).mkdir(parents=True)
     frames = noise(seed, width=17, height=13)
-    # Nineteen digits, as the set has them: float64 cannot hold them.
+    # Nineteen digits, as in the data set: more than float64 can hold.
     begin = 1392643993642815001
     stamps = [begin + round(t * 1e9) for t in uneven()]
     for stamp, frame in zip(stamps, frames):

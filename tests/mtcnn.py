@@ -1,4 +1,4 @@
-"""MTCNN's networks in PyTorch, float64, from the weights that ship."""
+"""MTCNN's networks in PyTorch, float64, with the shipped weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rppg_fast.face import ASSETS
 
 WEIGHTS = ASSETS / "mtcnn.safetensors"
-# Of each network: the side of its picture (0: any), and the poolings after its first layers.
+# For each network: the side of its input (0: any), and the poolings after its first layers.
 NETWORKS = {"pnet": (0, [2]), "rnet": (24, [3, 3]), "onet": (48, [3, 3, 2])}
 
 
@@ -23,7 +23,7 @@ def tensors() -> dict[str, NDArray[np.float32]]:
 
 
 def torch_forward(name: str, frame: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """What a network says of a BGR frame, (rows, columns, outputs)."""
+    """Return a network's output for a BGR frame, (rows, columns, outputs)."""
     torch = pytest.importorskip("torch")
     functional = torch.nn.functional
     weights = {

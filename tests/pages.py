@@ -1,4 +1,4 @@
-"""The project's Markdown pages, taken apart: fenced blocks, links, headings."""
+"""Parse the project's Markdown pages: fenced blocks, links, headings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEADING = re.compile(r"^#{1,6} +(.+)$", re.MULTILINE)
 
 
 class Block(NamedTuple):
-    """A fenced block: its page, the language after the fence, its text."""
+    """A fenced block: its page, its language, its text."""
 
     page: Path
     language: str
@@ -33,7 +33,7 @@ def pages() -> tuple[Path, ...]:
         capture_output=True,
         text=True,
     )
-    names = listed.stdout.split() or [  # not a checkout: an unpacked archive
+    names = listed.stdout.split() or [  # an unpacked archive instead of a checkout
         str(path.relative_to(ROOT)) for path in ROOT.rglob("*.md") if "build" not in path.parts
     ]
     return tuple(ROOT / name for name in sorted(names))
@@ -56,7 +56,7 @@ def links(page: Path) -> list[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """Return the anchors that the headings of a page give, as GitHub and MkDocs make them."""
+    """Return the anchors of a page's headings, as GitHub and MkDocs make them."""
     headings = (re.sub(r"[`*]|\]\([^)]*\)|\[", "", one) for one in _HEADING.findall(prose(page)))
     return {re.sub(r"[^\w\- ]", "", one).strip().lower().replace(" ", "-") for one in headings}
 

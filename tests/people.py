@@ -1,4 +1,4 @@
-"""People with known pulses who walk about in front of a camera: one portrait, pasted and moved."""
+"""Film simulated people with known pulses who move before a camera, from one portrait."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Floats = NDArray[np.float32]
 
 WIDTH, HEIGHT = 440, 260
 AMPLITUDE = 0.012
-HARMONIC = 0.3  # of the beat, over its first
+HARMONIC = 0.3  # second harmonic of the beat over its first
 NOISE = 1.0  # grey levels
 
-# The head in the portrait: columns and rows from, to; and the middle of the face in that cut.
+# Rows and columns of the head in the portrait, and the centre of the face in that part.
 _HEAD = (slice(20, 235), slice(60, 260))
 _MIDDLE = (99.5, 101.0)
-_SOFT = 12.0  # pixels over which the cut fades out
+_SOFT = 12.0  # pixels over which the edge of the head fades out
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with a heart rate (bpm; 0: none) whose face is at ``place(time)``, or nowhere.
+    """A person with a heart rate (bpm; 0: none) whose face is at ``place(time)``, or absent.
 
-    The place is the middle of the face in pixels; ``size`` scales a face about 90 pixels wide.
+    The place is the centre of the face in pixels; ``size`` scales a face about 90 pixels wide.
     """
 
     bpm: float
@@ -39,14 +39,14 @@ class Person:
 
 
 def still(x: float, y: float = 120.0) -> Callable[[float], tuple[float, float]]:
-    """Stay at a place."""
+    """Return a path that stays at one place."""
     return lambda time: (x, y)
 
 
 def filmed(
     people: Sequence[Person], times: Sequence[float], seed: int = 0
 ) -> Iterator[tuple[Frame, float]]:
-    """Yield frames (BGR) of people before a wall; the last one stands in front."""
+    """Yield frames (BGR) of people before a wall; later people are in front."""
     rng = np.random.default_rng(seed)
     wall = cv2.GaussianBlur(rng.uniform(60, 190, (HEIGHT, WIDTH, 3)).astype(np.float32), (0, 0), 9)
     wall = np.asarray(128 + 6 * (wall - 125), np.float32)
@@ -89,7 +89,7 @@ def _paste(picture: Floats, person: Person, place: tuple[float, float], time: fl
 
 @cache
 def _head() -> tuple[Floats, Floats, Floats]:
-    """The head, how its skin pulses, and how opaque it is."""
+    """Return the head, the strength of the pulse in its skin, and its opacity."""
     photo = portrait()
     pulse = photo * skin_mask(photo)[..., None] * PULSE.astype(np.float32)
     head = photo[_HEAD].astype(np.float32)

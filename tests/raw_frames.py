@@ -1,4 +1,4 @@
-"""Frames in every pixel format of the C interface, packed by NumPy from what the formats say."""
+"""Pack frames with NumPy in every pixel format of the C interface, from its definition."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from tests.clips import Frame
 from tests.yuv_reference import SHARES, Samples
 
-#: In the order of the header's rppg_format. Of luma and chroma: pixels that share a sample of
-#: chroma, across and down, significant bits, and bits below them.
+#: In the order of the header's rppg_format. For luma and chroma: how many pixels share a sample of
+#: chroma, across and down; significant bits; and unused lowest bits.
 FORMATS: dict[str, tuple[tuple[int, int] | None, int, int] | None] = {
     "bgr24": None,
     "rgb24": None,
@@ -32,12 +32,12 @@ FORMATS: dict[str, tuple[tuple[int, int] | None, int, int] | None] = {
 }
 YUV_FORMATS = [name for name, layout in FORMATS.items() if layout is not None]
 RGB_FORMATS = [name for name, layout in FORMATS.items() if layout is None]
-#: Rows of these have whole pairs of pixels.
+#: Formats whose rows have an even number of pixels.
 EVEN_WIDTH = ("yuyv", "uyvy")
 
 
 def pack_rgb(bgr: Frame, name: str) -> bytes:
-    """Pack a frame of blue, green and red; what stands in place of alpha does not count."""
+    """Pack a frame of blue, green and red; the alpha bytes are random and must be ignored."""
     noise = np.random.default_rng(0).integers(0, 256, bgr.shape[:2], dtype=np.uint8)
     pixels = bgr if name.startswith("bgr") else bgr[..., ::-1]
     return (np.dstack([pixels, noise]) if name.endswith("a") else pixels).tobytes()
@@ -61,9 +61,9 @@ def pack_yuv(given: Samples, name: str) -> bytes:
 def to_samples(
     bgr: Frame, name: str, full_range: bool | None = None, matrix: str = "bt601"
 ) -> Samples:
-    """Convert a frame to luma and chroma, of which the pixels that share a sample have the mean.
+    """Convert a frame to luma and chroma; a chroma sample is the mean of the pixels that share it.
 
-    ``full_range`` None: as the format has it unless something else is said.
+    With ``full_range`` None, the format's default range is used.
     """
     layout = FORMATS[name]
     assert layout is not None
@@ -98,7 +98,7 @@ def pack(bgr: Frame, name: str, full_range: bool | None = None, matrix: str = "b
 
 
 def _shrink(values: NDArray[np.float64], steps: tuple[int, int]) -> NDArray[np.float64]:
-    """Mean of the pixels that share a sample, fewer at the right and lower edge."""
+    """Return the means of the pixels that share a sample; fewer at the right and lower edge."""
     for axis, step in ((1, steps[0]), (0, steps[1])):
         starts = np.arange(0, values.shape[axis], step)
         counts = np.diff(np.append(starts, values.shape[axis]))

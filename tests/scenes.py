@@ -1,4 +1,4 @@
-"""What tests of the synthetic-video generator share: calm scenes, and how to look at them."""
+"""Helpers for tests of the synthetic videos: calm scenes, and measurements of frames."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.synthetic.parameters import OFF, Between, Choice, Law, OneOf
 from training.synthetic.render import place_in_crop, render
 from training.synthetic.scene import Scene
 
-# All that moves or changes, but the pulse.
+# Everything that moves or changes is off, except the pulse.
 CALM: dict[str, Law] = {
     name: OFF
     for name in (
@@ -37,14 +37,14 @@ STRONG: dict[str, Law] = {**CALM, "pulse.amplitude": Between(0.01, 0.01)}
 
 
 def peak_rate(signal: NDArray[Any], fs: float) -> float:
-    """Give the rate of the largest peak from 0.7 to 4 Hz, in bpm."""
+    """Return the rate of the largest peak from 0.7 to 4 Hz, bpm."""
     frequency, power = periodogram(signal, fs, "hann", nfft=16384)
     band = (frequency > 0.7) & (frequency < 4)
     return float(60 * frequency[band][np.argmax(power[band])])
 
 
 def filmed(scene: Scene, seconds: float = 10.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Film a scene's crop: mean RGB (frames, 3) of the inner face, and the times."""
+    """Render a scene's crop; return mean RGB (frames, 3) of the inner face, and the times."""
     times = clip_times(scene, seconds)
     placement, _ = place_in_crop(scene)
     x0, y0, x1, y1 = (round(edge) for edge in placement.face_box())
@@ -55,7 +55,7 @@ def filmed(scene: Scene, seconds: float = 10.0) -> tuple[NDArray[np.float64], ND
 
 
 def frames_of(scene: Scene, seconds: float) -> NDArray[np.uint8]:
-    """Give a scene's frames (frames, height, width, 3) as the camera sees them, BGR."""
+    """Return a scene's frames (frames, height, width, 3) as the camera sees them, BGR."""
     placement, _ = place_in_crop(scene)
     return np.stack(list(render(scene, placement, clip_times(scene, seconds))))
 

@@ -1,4 +1,4 @@
-"""Filter and resampling in SciPy and NumPy: what the engine's are held against."""
+"""Filter and resampling in SciPy and NumPy: references for the engine."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-#: Continuation of either end, in periods of the band's lower edge, as in csrc/signal/band_pass.cpp.
+#: Extension at either end, in periods of the band's lower edge, as in csrc/signal/band_pass.cpp.
 PADDED_PERIODS = 1.0
 
 
 def zero_phase(samples: Floats, low: float, high: float, fs: float, order: int) -> Floats:
-    """Band-pass forwards and backwards along the first axis, as SciPy does.
+    """Band-pass forwards and backwards along the first axis, with SciPy.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def zero_phase(samples: Floats, low: float, high: float, fs: float, order: int) 
     low, high, fs
         Band and sampling rate, Hz.
     order
-        Of the Butterworth prototype.
+        Order of the Butterworth prototype.
     """
     sections = scipy.signal.butter(order, (low, high), "bandpass", fs=fs, output="sos")
     padding = min(math.ceil(PADDED_PERIODS * fs / low), len(samples) - 1)
@@ -34,7 +34,7 @@ def zero_phase(samples: Floats, low: float, high: float, fs: float, order: int) 
 
 
 def cell_means(times: Floats, values: Floats, rate: float, count: int) -> Floats:
-    """Average a polyline over the first cells of a grid, by the trapezium rule.
+    """Return the means of a polyline over the first cells of a grid, by the trapezium rule.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def cell_means(times: Floats, values: Floats, rate: float, count: int) -> Floats
     rate
         Cells per second, Hz.
     count
-        Of cells.
+        Number of cells.
     """
     edges = times[0] + np.arange(count + 1) / rate
     corners = np.union1d(edges, times)

@@ -1,4 +1,4 @@
-"""What tests of training share: a small config, a run that is killed, and every bit of a run."""
+"""Helpers for tests of training: a small config, an interrupted run, and all bits of a run."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ PAPER = Distillation(
 
 
 class Killed(Exception):
-    """Stands for a signal."""
+    """Raised in place of a signal that kills the process."""
 
 
 @contextmanager
 def killed_at(step: int) -> Iterator[None]:
-    """Kill whatever run is started within, before it makes a step."""
+    """Interrupt a run that is started within the context, before it makes a given step."""
     training_step = Trainer.training_step
 
     def step_or_die(run: Trainer) -> torch.Tensor:
@@ -74,7 +74,7 @@ def killed_at(step: int) -> Iterator[None]:
 
 
 def flat(values: Any, path: str = "") -> dict[str, Any]:
-    """Flatten nested containers, tensors to their bytes, so that == compares every bit."""
+    """Flatten nested containers and convert tensors to bytes, so that == compares every bit."""
     if isinstance(values, dict):
         values = values.items()
     elif isinstance(values, (list, tuple)):
@@ -90,15 +90,15 @@ def flat(values: Any, path: str = "") -> dict[str, Any]:
 
 
 def bits(folder: Path) -> dict[str, Any]:
-    """Give every bit of a run: its log and its checkpoint."""
+    """Return all bits of a run: its log and its checkpoint."""
     checkpoint = flat(vars(Checkpoint.load(folder / CHECKPOINT)))
     return {"log": (folder / LOG).read_bytes(), **checkpoint}
 
 
 def toml(config: Config) -> str:
-    """Write a config as it stands in a file."""
+    """Return a config as the text of its file."""
 
-    def lines(values: dict[str, Any]) -> list[str]:  # a TOML value of these types is a JSON one
+    def lines(values: dict[str, Any]) -> list[str]:  # these TOML values are also JSON
         return [f"{name} = {json.dumps(value)}" for name, value in values.items()]
 
     values = dict(vars(config))

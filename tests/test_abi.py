@@ -1,4 +1,4 @@
-"""The interface that programs were linked against must not change unseen."""
+"""The interface of the shared library cannot change unnoticed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Bad input at every door: a clear error that names it, or left out and counted; never a crash.
+"""Bad input to any part gives a clear error that names it, or is skipped and counted; no crash.
 
-What single stages refuse stands with their own tests.
+Errors of single functions are tested with those functions.
 """
 
 from __future__ import annotations
@@ -178,20 +178,20 @@ def test_a_method_of_another_kind_is_named(method: object) -> None:
 
 @pytest.mark.parametrize("name", ["conv1.weight", "conv2.bias", "fc.weight", "fc.bias"])
 def test_weights_too_large_to_compute_with_give_no_heart_rate(name: str) -> None:
-    """Finite in the file, but not what comes of them."""
+    """The weights are finite, but the results computed with them are not."""
     tensors = random_tensors()
     tensors[name] = np.full_like(tensors[name], 3e38)
     student = rf.Student(safetensors_bytes(tensors), "huge")
     monitor = rf.HeartRateMonitor(student=student, box=BOX, window=3.0)
     for frame, time in skin(frame_times(12.0, 5.0), 72.0):
         reading = monitor.push(frame, time)
-    if name in ("fc.weight", "fc.bias"):  # what tanh saturates may still beat
+    if name in ("fc.weight", "fc.bias"):  # the values that saturate in tanh may still give a pulse
         assert reading.status is rf.Status.LOW_SIGNAL
     assert reading.heart_rate is None or math.isfinite(reading.heart_rate)
 
 
 def broken_off(count: int, error: Exception) -> Iterator[tuple[Frame, float]]:
-    """A camera that is unplugged after some frames."""
+    """Yield frames of a camera that is unplugged after ``count`` frames."""
     for index, pair in enumerate(skin(frame_times(20.0, 8.0), 72.0)):
         if index == count:
             raise error
@@ -267,7 +267,7 @@ RUNNING = (
     "FacesMonitor",
     "HeartRateMonitor",
     "Resampler",
-)  # their state is not for sharing
+)  # their state cannot be pickled
 ABSTRACT = ("FaceDetector", "Source")
 
 

@@ -1,4 +1,4 @@
-"""The benchmark: fixed for good, wide enough, and seen by no training."""
+"""The benchmark does not change, covers enough conditions, and is never used for training."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from training.synthetic.scene import BENCHMARK_SEED, RANGES, Scene  # noqa: E402
 
 SPLIT = Path(__file__).parents[1] / "training" / "splits" / "benchmark.json"
 
-# SHA-256 of all scenes' parameters, by the benchmark's version. Numbers are taken to 12 digits:
-# the last ones of a power or a logarithm are the mathematical library's own.
+# SHA-256 of all scenes' parameters, by the benchmark's version. Numbers are rounded to 12 digits,
+# because the last digits of powers and logarithms depend on the mathematical library.
 SCENES = {1: "06892be2ce0b5356a4459f1d4ed6d1ea51641e9f5ed1d75533fa477ada426fa1"}
-# Mean red, green and blue (0 to 1) of the face as the network sees it, 1 s into some scenes.
+# Mean red, green and blue (0 to 1) of the face in the network's input, 1 s after the start.
 SEEN = {
     1: {
         0: (0.54167, 0.44582, 0.35689),
@@ -38,14 +38,14 @@ SEEN = {
         83: (0.44061, 0.36903, 0.35243),
     }
 }
-# A tenth of a grey level: what other versions of OpenCV may round otherwise.
+# A tenth of a grey level: other versions of OpenCV may round differently.
 SEEN_TOLERANCE = 0.1 / 255
 
 CHANGED = (
     "seed, strata, ranges or generator have changed: results would no longer compare."
     " Raise training.synthetic.benchmark.VERSION and pin its numbers here"
 )
-TRAINING_SEEDS = (1, 2)  # of training and of validation clips, see training/README.md
+TRAINING_SEEDS = (1, 2)  # seeds of training and validation clips, see training/README.md
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def stratum(scenes: list[Scene], name: str) -> list[Scene]:
 
 
 def digits(values: object) -> object:
-    """Round all numbers within to 12 digits."""
+    """Round all numbers in a nested value to 12 digits."""
     if isinstance(values, dict):
         return {name: digits(value) for name, value in values.items()}
     return float(f"{values:.11e}") if isinstance(values, float) else values
@@ -101,7 +101,7 @@ def test_everyone_has_a_pulse_and_rates_span_the_range(scenes: list[Scene]) -> N
     rates = sorted(scene.pulse.heart_rate for scene in scenes)
     assert 45 <= rates[0] < 55
     assert 170 < rates[-1] <= 180
-    # No hole of more than 15 bpm between them.
+    # No gap of more than 15 bpm between neighbouring rates.
     assert max(b - a for a, b in zip(rates, rates[1:])) < 15
 
 
@@ -171,7 +171,7 @@ def test_every_named_parameter_exists() -> None:
             assert type(law) is type(RANGES[name]), name
 
 
-# --- Its folds
+# --- The folds of the benchmark
 
 
 def test_the_committed_folds_are_the_benchmarks(scenes: list[Scene]) -> None:
@@ -189,7 +189,7 @@ def test_the_committed_folds_are_the_benchmarks(scenes: list[Scene]) -> None:
 def test_the_command_makes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # One clip of one second stands for the whole, which takes an hour.
+    # One clip of one second represents the whole benchmark, which takes an hour.
     tiny = benchmark(each=1, seconds=1.0)
     tiny = type(tiny)(tiny.title, tiny.seed, tiny.seconds, tiny.strata[:1])
     monkeypatch.setattr(module_under_test, "benchmark", lambda: tiny)

@@ -1,4 +1,4 @@
-"""A face that is there is never lost: it moves over every border and corner, at every size."""
+"""A visible face is never lost, while it moves over every border and corner, at every size."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tests.turning import lying, lying_edges
 
 WIDTH, HEIGHT = 640, 480
 SECONDS = 60.0
-# What the tracker decides depends on the frames' times alone.
+# The tracker's decisions depend only on the frames' times, so a low rate is enough.
 FPS = 8.0
 
-# Of the frame's shorter side: from the smallest face that a search looks for (with the detector's
-# own scatter) to one that is larger than the frame.
+# Sizes relative to the frame's shorter side: from the smallest face of a search (with the
+# detector's scatter) to one that is larger than the frame.
 SIZES = [1 / 11.5, 1 / 7, 1 / 4, 0.5, 0.8, 1.15]
-# Share of the face that stays in the frame at a border and in a corner, both edges together.
+# Share of the face that stays in the frame at a border, and in a corner for both edges together.
 INSIDE = 0.62
-# Between the tracker's face and the true one, a moment after it was looked at: of its side, and
-# shared area over area of both. The boxes of the cascade scatter by a tenth (AGAIN_TOLERANCE of
-# tests/test_face.py); two fifths of the face have to be guessed.
+# Largest distance of the tracker's face from the true one soon after a look, relative to its side;
+# and smallest intersection over union. The cascade's boxes scatter by a tenth (AGAIN_TOLERANCE of
+# tests/test_face.py), and two fifths of the face are outside the frame.
 APART, SHARED = 0.25, 0.5
-# A face that lies is found by then, s: tests/test_turned.py.
+# Time within which a face that is turned by 90 degrees is found, s; see tests/test_turned.py.
 FOUND_WITHIN = 2.0
-# Clips whose first face has room around it in the picture.
+# Clips with room around the first face in the picture.
 CLIPS = ["face05.mp4", "face11.mp4", "face34.mp4"]
 
 Edges = tuple[float, float, float, float]
@@ -41,7 +41,7 @@ Edges = tuple[float, float, float, float]
 
 @cache
 def portrait(path: Path) -> tuple[Frame, Edges]:
-    """The first face of a clip with its surroundings, and where in them its box is."""
+    """Return the first face of a clip with its surroundings, and its box in them."""
     frame = next(iter(rf.VideoFile(path)))[0]
     face = rf.largest_face(rf.MTCNN()(frame))
     assert face is not None
@@ -51,7 +51,7 @@ def portrait(path: Path) -> tuple[Frame, Edges]:
 
 
 def tour(width: float, height: float) -> NDArray[np.float64]:
-    """Middles of a face of that size: from the middle once round over borders and corners."""
+    """Return centres of a face of a given size, from the middle once around borders and corners."""
     middle = np.array([WIDTH / 2, HEIGHT / 2])
     places = [middle]
     for direction in [
@@ -66,14 +66,14 @@ def tour(width: float, height: float) -> NDArray[np.float64]:
         (-1, 0),
     ]:
         beyond = 1 - np.sqrt(INSIDE) if all(direction) else 1 - INSIDE
-        # to where that share of the face is beyond the border
+        # move until the given share of the face is beyond the border
         reach = middle - (0.5 - beyond) * np.array([width, height])
         places.append(middle + direction * np.maximum(reach, 0))
     return np.array([*places, middle])
 
 
 def filmed(path: Path, size: float) -> Iterator[tuple[Frame, float, Edges]]:
-    """Yield frames of a face on its tour, their times and the face's true box."""
+    """Yield frames of a face on its tour, with times and true boxes."""
     picture, box = portrait(path)
     scale = size * HEIGHT / max(box[2] - box[0], box[3] - box[1])
     width, height = scale * (box[2] - box[0]), scale * (box[3] - box[1])
@@ -92,7 +92,7 @@ def filmed(path: Path, size: float) -> Iterator[tuple[Frame, float, Edges]]:
 
 
 def shared_area(a: Edges, b: Edges) -> float:
-    """Common area over the area of both together."""
+    """Return intersection over union."""
     across = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
     down = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
     areas = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
@@ -106,7 +106,7 @@ def follow_all_along(path: Path, size: float, turned: int = 0) -> None:
         tracker.update(lying(frame, turned), time)
         if turned and time < FOUND_WITHIN:
             continue
-        (track,) = tracker.tracks  # never none
+        (track,) = tracker.tracks  # raises ValueError if there is no track
         assert track.name == 1, time
         assert track.face.turned == turned
         if track.seen < time:

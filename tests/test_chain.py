@@ -1,4 +1,4 @@
-"""The chain from data to an evaluated student: it learns, it is whole, and it can be cut off."""
+"""The chain from data to an evaluated student: it learns, is complete, and can be interrupted."""
 
 from __future__ import annotations
 
@@ -44,19 +44,20 @@ CONFIG = replace(SHORT, steps=16, batch=16, peak_learning_rate=1e-3, reverse=0.0
 
 # Native float32 against PyTorch's float32, relative to the output's deviation.
 NATIVE_TOLERANCE = 1e-5
-# What such a difference may do to a heart rate.
+# Largest effect of such a difference on a heart rate.
 RATE_TOLERANCE = 0.01  # bpm
-# The last rows of the log together: a single one is noisy at such a batch.
+# Mean of the last rows of the log, because a single row is noisy with such a batch.
 ROWS = 4
-# Of predicted and true changes on the validation clips; seen 0.61 to 0.68, without learning 0.
+# Correlation of predicted and true changes on the validation clips: 0.61 to 0.68 was seen; without
+# learning it is 0.
 LEARNED_CORRELATION = 0.4
-# For a process that is to train a few steps.
+# Longest time for a process that trains a few steps.
 PATIENCE = 120.0  # s
 
 
 @dataclass(frozen=True)
 class Done:
-    """A chain that nobody disturbed."""
+    """The result of a chain without interruption."""
 
     configs: Path
     out: Path
@@ -77,7 +78,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
         (configs / f"{name}.toml").write_text(toml(config))
 
     def draw_the_first(sources: list[Any], evaluations: list[Any], *rest: Any) -> list[Path]:
-        return draw_all(sources[:1], evaluations[:1], *rest)  # the others take as long each
+        return draw_all(sources[:1], evaluations[:1], *rest)  # drawing the others takes long
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.evaluate.figures.draw_all", draw_the_first)
@@ -99,7 +100,7 @@ def test_the_loss_falls(name: str, done: Done) -> None:
         rows = list(csv.DictReader(file))
     loss = [float(row["task" if name == "distilled" else "loss"]) for row in rows]
     assert len(loss) == CONFIG.steps
-    assert np.mean(loss[-ROWS:]) < loss[0]  # that of the weights that training began with
+    assert np.mean(loss[-ROWS:]) < loss[0]  # the first row has the loss of the initial weights
     assert float(rows[-1]["correlation"]) > LEARNED_CORRELATION
 
 
@@ -131,8 +132,8 @@ def test_the_evaluation_is_that_of_the_networks(name: str, done: Done) -> None:
 
 
 def run_and_kill(command: list[str], log: Path, rows: int) -> None:
-    """Start a command, and kill it when a log has so many rows."""
-    # Bits depend on the number of threads, and other tests may have changed ours.
+    """Start a command, and kill it when its log has ``rows`` rows."""
+    # The bits depend on the number of threads, and other tests may have changed it.
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     end = time.monotonic() + PATIENCE
@@ -157,7 +158,7 @@ def test_a_chain_that_was_killed_ends_with_the_same_bits(
         CONFIG.validate_every + 1,
     )
     assert Checkpoint.load(tmp_path / "teacher" / CHECKPOINT).step == CONFIG.validate_every
-    # What comes after the training takes seconds and tells nothing here.
+    # Skip the evaluation after the training: it takes seconds and is not tested here.
     for name in ("chain.evaluate", "chain.write_results", "figures.draw_all"):
         monkeypatch.setattr(f"training.{name}", lambda *_: None)
     chain(tmp_path, done.configs, CLIPS, SECONDS)
@@ -175,7 +176,7 @@ def test_wrong_options_are_one_line(
     for options in (
         [*out, "--configs", str(tmp_path)],
         [*out, "--clips", "0"],
-        # Clips of another length are there.
+        # The folder holds clips of another length.
         ["--out", str(done.out), "--configs", str(done.configs), "--clips", str(CLIPS)],
     ):
         assert main(options) == 2

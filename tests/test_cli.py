@@ -26,7 +26,7 @@ BOX_TEXT = ",".join(map(str, BOX))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Videos of every kind that a user may hand over."""
+    """Return a folder with videos of every kind that a user may give."""
     folder = tmp_path_factory.mktemp("videos")
     for name, seconds in (("skin.avi", 12.0), ("short.avi", 3.0), ("one.avi", 0.0)):
         write_video(folder / name, skin(frame_times(30.0, seconds), 72.0), 30.0)
@@ -131,7 +131,7 @@ def test_everything_else_is_one_clear_line_and_its_exit_code(
 
 
 def test_times_in_milliseconds_are_named_in_one_line(folder: Path) -> None:
-    """A container that says 0.2 frames per second: every frame comes after a gap."""
+    """The container says 0.2 frames per second, so every frame comes after a gap."""
     done = run("measure", folder / "short.avi", "--box", BOX_TEXT, "--fps", "0.2")
     assert done.returncode == NO_HEART_RATE
     (warning,) = done.stderr.strip().splitlines()
@@ -200,7 +200,7 @@ def test_json_that_cannot_be_written_is_named_after_the_result(folder: Path) -> 
         "measure", folder / "skin.avi", "--box", BOX_TEXT, "--json", folder / "no" / "o.json"
     )
     assert done.returncode == BAD_INPUT
-    assert "bpm" in done.stdout  # what was measured is not lost
+    assert "bpm" in done.stdout  # the results are not lost
     assert "o.json: No such file or directory" in done.stderr
 
 
@@ -240,7 +240,7 @@ def test_a_plot_without_a_window_is_left_out(
 ) -> None:
     target = tmp_path / "p.png"
     code = main(["measure", str(folder / "short.avi"), "--box", BOX_TEXT, "--plot", str(target)])
-    assert code == NO_HEART_RATE  # still a valid answer
+    assert code == NO_HEART_RATE  # a valid answer
     assert "p.png: there is no window to plot" in capsys.readouterr().err
     assert not target.exists()
 
@@ -284,7 +284,7 @@ def test_progress_is_shown_to_people_only(folder: Path) -> None:
             while piece := os.read(parent, 4096):
                 pieces.append(piece)
         except OSError:
-            pass  # how Linux says that the other end is closed
+            pass  # Linux signals in this way that the other end is closed
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -338,7 +338,7 @@ def test_a_full_standard_output_is_named(folder: Path, options: list[str]) -> No
 def test_results_are_whole_after_every_video_and_replace_old_ones_at_once(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a killed program leaves: the state between two writes, none of them by halves."""
+    """A killed program leaves the state between two writes; no write is half done."""
     target = tmp_path / "out.json"
     target.write_text("what was there")
     seen: list[str] = []
@@ -349,7 +349,7 @@ def test_results_are_whole_after_every_video_and_replace_old_ones_at_once(
             raise KeyboardInterrupt
         return rf.measure(video, box=BOX)
 
-    monkeypatch.setattr("rppg_fast.cli.measure", watched)
+    monkeypatch.setattr("rppg_fast.cli.measure.measure", watched)
     names = [str(folder / "still.avi")] * 3
     assert main(["measure", *names, "--json", str(target)]) == INTERRUPTED
     assert seen[0] == "what was there"

@@ -1,4 +1,4 @@
-"""The cache of clips: what is stored, which clips are chosen, and what is refused."""
+"""The cache of clips: storage, selection and errors."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from training.data.clips import (
     as_stored,
 )
 
-# Half a level of storage, and the rounding of float32 near 1.
+# Half a storage step, and float32 rounding near 1.
 STORED_TOLERANCE = 0.5 / LEVELS + 6e-8
-# Motion (b - a) / (a + b + 0.3) * 50, whose derivative is at most 50 / 0.3 each, of two roundings.
+# Error of motion (b - a) / (a + b + 0.3) * 50 from two roundings; each derivative is at most 50 /
+# 0.3.
 MOTION_TOLERANCE = 2 * 50 / 0.3 * STORED_TOLERANCE
 ARRAYS = ("appearance", "pulse", "times", "heart_rate")
 
@@ -37,7 +38,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
     return make_clips(tmp_path_factory.mktemp("clips") / "cache", seed=4, seconds=2.0)
 
 
-# --- What is stored
+# --- Storage
 
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=50))
@@ -60,7 +61,7 @@ def test_every_level_survives_the_way_there_and_back() -> None:
 def test_motion_is_that_of_inference_up_to_storage(kind: str) -> None:
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (7, 61, 53, 3)).astype(np.uint8)
-    pixels[2:4] //= 40  # dark frames, where motion is the most sensitive
+    pixels[2:4] //= 40  # dark frames, for which motion is most sensitive
     seen = np.stack([rf.appearance(frame, (5, 7, 50, 60)) for frame in pixels])
     frames = Frames(
         as_stored(seen), np.zeros(7, np.float32), np.arange(7.0), np.zeros(7, np.float32)
@@ -141,7 +142,7 @@ def test_a_selection_of_nobody_or_of_strangers_is_refused(clips: Clips) -> None:
         clips.select(["made-up-4-1"]).select(["made-up-4-0"])
 
 
-# --- What is refused
+# --- Errors
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Encoders in the loop."""
+"""Encoding and decoding in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_encoders_give_every_frame_back(codec: str) -> None:
     assert np.array_equal(coded, again)
     error = coded.astype(float) - frames
     assert error.any()
-    # 30 dB; a swap of red and blue would be far below.
+    # 30 dB; with red and blue exchanged, the error would be much larger.
     assert np.sqrt(np.mean(error**2)) < 8
     assert np.abs(error.mean(axis=(0, 1, 2))).max() < 5
 

@@ -1,4 +1,4 @@
-"""Command lines of training fail in one line."""
+"""Errors of the training commands are one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Config files: what they say, and what is wrong with them."""
+"""Config files: their values and their errors."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_distillation_counts_in_the_hash() -> None:
         ('precision = "float32"', 'precision = "half"', "precision must be one of"),
         ("log_every = 10", "log_every = 33", "multiple"),
         ("seed = 3", "seed = = 0", "Invalid value"),
-        # In the table
+        # Errors in the table [distillation]
         ("task = 1.0", "task = 1.0\ntusk = 1.0", r"\[distillation\]: unknown key 'tusk'"),
         ("task = 1.0", "", r"\[distillation\]: key 'task' is missing"),
         ("task = 1.0", "task = 'much'", r"\[distillation\]: task must be float, not str"),

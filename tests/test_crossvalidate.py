@@ -26,7 +26,7 @@ from training.train.trainer import CHECKPOINT  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
-# Rounded to four decimals in a table.
+# A table has four decimals.
 TABLE_TOLERANCE = 1e-4
 
 TEACHER = replace(SHORT, network="teacher", steps=2, peak_learning_rate=5e-4, validate_every=2)
@@ -62,7 +62,7 @@ class Setting:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Setting:
-    """A finished cross-validation; nothing in it may be changed."""
+    """Return a finished cross-validation; tests must not change it."""
     setting = Setting(tmp_path_factory.mktemp("crossvalidate"))
     assert setting.run("--sources", "pos") == 0
     return setting

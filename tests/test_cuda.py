@@ -1,4 +1,4 @@
-"""CUDA's part of the module, where there is no device."""
+"""The CUDA functions of the module without a device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The device code: its arithmetic as plain C++, and compiled, its resources."""
+"""The CUDA kernels: their arithmetic, compiled as plain C++, and their resources."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMPILER = os.environ.get("CXX", "c++")
 
 @pytest.fixture(scope="session")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Any]]:
-    """The kernels as plain C++, every access to memory watched; returns what each order gives."""
+    """Compile the kernels as plain C++ with checked memory access; return a function to run it."""
     if shutil.which(COMPILER) is None:
         pytest.skip(f"there is no {COMPILER}")
     program = tmp_path_factory.mktemp("cuda") / "run_cuda"
@@ -75,7 +75,7 @@ def test_both_student_kernels_give_what_pytorch_gives(
 def test_every_weight_and_pixel_has_its_place(
     simulator: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
-    """Lit pixels at the borders and between the bands, and weights without any symmetry."""
+    """Single pixels at the borders and between the bands, and weights without any symmetry."""
     weights = tmp_path / "weights"
     weights.write_bytes(safetensors_bytes(random_tensors(5)))
     places = [(0, 0, 35), (1, 35, 0), (2, 11, 17), (0, 24, 18)]
@@ -89,7 +89,8 @@ def test_every_weight_and_pixel_has_its_place(
     noise = np.random.default_rng(0).standard_normal((40, 3, 36, 36)).astype(np.float32)
     deviation = student(noise).std()
     for changes in simulator(weights, tmp_path / "motions").values():
-        # Of made-up weights portable's own transforms round to some 2e-5: see test_student.py.
+        # With random weights, the transforms of the portable backend round to about 2e-5; see
+        # test_student.py.
         assert np.abs(changes - expected).max() <= 3e-5 * deviation
 
 
@@ -154,7 +155,7 @@ def test_a_kernel_that_spills_or_does_not_fit_is_told() -> None:
     assert right.right
     assert right.blocks == 2
     assert right.occupancy == pytest.approx(12 / 64)
-    # 32768 registers for a block of 8 warps, as they are handed out, are 128 for a thread.
+    # 32768 registers for a block of 8 warps, as they are allocated, are 128 per thread.
     assert not resources.Resources("whole", 53, 136, 30528, 0, 0).right
     assert resources.Resources("whole", 90, 136, 30528, 0, 0).right
     assert not resources.Resources("whole", 90, 118, 30528, 0, 4).right
@@ -180,7 +181,7 @@ def test_device_headers_are_cpp14(tmp_path: Path) -> None:
 
 
 def test_the_hosts_side_of_cuda_against_a_stand_in_for_its_runtime(tmp_path: Path) -> None:
-    """Launches, chunks, streams, errors, frames; the program says itself what is wrong."""
+    """Tests launches, chunks, streams, errors and frames; the program reports what is wrong."""
     if not resources.compilers():
         pytest.skip("there is no CUDA compiler here, on the PATH or in RPPG_NVCC, with its headers")
     flags = ["-std=c++17", f"-I{ROOT / 'csrc'}"]

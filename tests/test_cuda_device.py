@@ -1,4 +1,4 @@
-"""What takes a CUDA device: the tests marked ``cuda``."""
+"""Tests that need a CUDA device; they are marked ``cuda``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.tiers import FLOAT32_TIER, MOTION_TOLERANCE
 
 @pytest.fixture(scope="session")
 def torch_cuda() -> Any:
-    """PyTorch that sees the device, or the reason why not."""
+    """Return PyTorch with a CUDA device; skip with the reason if there is none."""
     if rf.cuda.build() == "not built" or rf.cuda.devices().startswith("no device"):
         pytest.skip(f"CUDA: {rf.cuda.build()} {rf.cuda.devices()}")
     torch = pytest.importorskip("torch")
@@ -34,7 +34,7 @@ def torch_cuda() -> Any:
 
 @pytest.fixture(scope="session")
 def motions() -> NDArray[np.float32]:
-    """4096 motions, all different, of the size that a face shows."""
+    """Return 4096 different motions of the size that a face has."""
     motion, _ = golden(23)
     gains = np.linspace(0.5, 1.5, 4096, dtype=np.float32)
     return motion[np.arange(4096) % 23] * gains[:, None, None, None]
@@ -99,7 +99,7 @@ def test_streams_do_not_disturb_each_other(torch_cuda: Any, motions: NDArray[np.
 
 @pytest.mark.cuda
 def test_the_callers_stream_is_waited_for(torch_cuda: Any, motions: NDArray[np.float32]) -> None:
-    """The motion arrives on the stream late, after work that takes long."""
+    """The motion arrives on the stream late, after other work that takes long."""
     student = rf.Student.load(backend="cuda")
     host = torch_cuda.from_numpy(motions[:4]).pin_memory()
     stream = torch_cuda.cuda.Stream()
@@ -166,7 +166,7 @@ def test_motion_of_frames_is_that_of_portable(torch_cuda: Any, kind: str, where:
     )
     assert not seen[0].any()
     assert np.abs(seen[1] - rf.motion(a, b, kind, "portable")).max() <= MOTION_TOLERANCE
-    assert not seen[2].any()  # another box
+    assert not seen[2].any()  # the box has changed
     frame_motion.reset()
     frame_motion.push(place(frames[1]), boxes[2], out=out)
     assert not out.cpu().numpy().any()
@@ -198,7 +198,7 @@ def test_errors_on_a_device(torch_cuda: Any) -> None:
             np.zeros((9, 9, 3), np.uint8), (0, 0, 10, 9), poisoned(torch_cuda, 3, 36, 36)
         )
     graph = torch_cuda.cuda.CUDAGraph()
-    with pytest.raises(RuntimeError), torch_cuda.cuda.graph(graph):  # which must not allocate
+    with pytest.raises(RuntimeError), torch_cuda.cuda.graph(graph):  # a graph cannot allocate
         rf.Student.load(backend="cuda")
 
 

@@ -1,4 +1,4 @@
-"""What has no pulse must never read ok: pictures shown to the camera in every way there is."""
+"""Pictures without a pulse, shown to a camera in many ways, never have the status ok."""
 
 from __future__ import annotations
 

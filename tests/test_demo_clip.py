@@ -1,4 +1,4 @@
-"""The demo clip: what its script makes, with a face and its pulse."""
+"""The demonstration clip equals what its script makes, and has a face with a pulse."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_demo_clip_is_what_its_script_makes(demo: list[NDArray[np.uint8]]) -
     assert len(demo) == len(demo_clip.demo_times())
     made = demo_clip.frames()
     for shown in demo[:3]:
-        # H.264 at 320 kbit/s; the bytes themselves depend on the encoder's version.
+        # H.264 at 320 kbit/s; the exact bytes depend on the encoder's version.
         assert np.sqrt(np.mean((shown.astype(float) - next(made)) ** 2)) < 9
 
 

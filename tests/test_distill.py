@@ -1,4 +1,4 @@
-"""Learning from a teacher: equation 4, who changes and who does not, and what is refused."""
+"""Distillation: equation 4, which parameters change, and errors."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ from training.train.trainer import CHECKPOINT, Trainer, execute  # noqa: E402
 CPU = torch.device("cpu")
 SECONDS = 4.0
 
-# The same float32 operations on both sides, in another grouping.
+# Both sides have the same float32 operations in another order.
 SAME_TOLERANCE = 1e-5
 # bfloat16 keeps 8 bits: 0.4 % for each product, less for a mean over a batch.
 BFLOAT16_TOLERANCE = 0.03
-# What 20 steps with equation 4 leave of the distances that 20 steps without it end with: seen 0.7.
+# Distances after 20 steps with equation 4, relative to those after 20 steps without it: 0.7 was
+# seen.
 CLOSER = 0.8
 
 TEACHER = replace(SHORT, network="teacher", steps=4, validate_every=4, batch=16)
@@ -63,7 +64,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
 
 @pytest.fixture(scope="module")
 def teacher_file(clips: Clips, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Checkpoint of a teacher that has learned a little."""
+    """Return the checkpoint of a teacher after a short training."""
     folder = tmp_path_factory.mktemp("teacher")
     execute(TEACHER, clips, None, folder, device="cpu")
     return folder / CHECKPOINT
@@ -86,7 +87,7 @@ def first_batch(clips: Clips, config: Config) -> Batch:
 
 
 def make_run(config: Config, clips: Clips, teacher: Teacher) -> Trainer:
-    """Make a run that distils, for tests that go step by step."""
+    """Create a distillation for tests that make single steps."""
 
     def objective(model: Student | Teacher, _: float) -> Objective:
         assert isinstance(model, Student)
@@ -106,7 +107,7 @@ def named(objective: Objective, batch: Batch) -> dict[str, float]:
 def expected_terms(
     student: Student, teacher: Teacher, batch: Batch, settings: Distillation, unit: float
 ) -> dict[str, float]:
-    """Work out the terms from the networks' outputs and maps, each by itself."""
+    """Compute each term separately from the networks' outputs and maps."""
     with torch.no_grad():
         predicted, ours = student.run(batch.motion)
         target, theirs = teacher.run(batch.motion, batch.appearance)
@@ -164,7 +165,7 @@ def test_a_weight_of_0_leaves_its_term_out(clips: Clips, taught: Checkpoint) -> 
 def test_the_log_tells_each_term_in_the_students_unit(
     clips: Clips, taught: Checkpoint, tmp_path: Path
 ) -> None:
-    # A teacher that learned labels of another deviation speaks in another unit.
+    # A teacher whose labels have another deviation has another unit of output.
     other = replace(taught, label_std=3 * taught.label_std)
     config = replace(DISTILLED, steps=1, validate_every=1)
     config = replace(config, distillation=replace(PAPER, output=1.0))
@@ -178,10 +179,10 @@ def test_the_log_tells_each_term_in_the_students_unit(
     expected = expected_terms(student, teacher, batch, config.distillation, unit=3.0)
     for name, value in expected.items():
         assert float(row[name]) == pytest.approx(value, rel=SAME_TOLERANCE), name
-    assert row["mae_bpm"] == ""  # nobody to validate on
+    assert row["mae_bpm"] == ""  # there is no validation
 
 
-# --- Who learns
+# --- Which parameters change
 
 
 @pytest.mark.parametrize("settings", [PAPER, PROJECTED], ids=["paper", "projected"])
@@ -190,7 +191,7 @@ def test_only_the_student_learns(clips: Clips, taught: Checkpoint, settings: Dis
     before = fingerprint(teacher.state_dict())
     run = make_run(replace(DISTILLED, distillation=settings), clips, teacher)
     start = {name: tensor.clone() for name, tensor in run.objective.named_parameters()}
-    run.objective.train()  # as any training loop would
+    run.objective.train()  # as a training loop does
     for _ in range(2):
         run.training_step()
     assert fingerprint(teacher.state_dict()) == before
@@ -236,7 +237,7 @@ def test_bfloat16_terms_are_close_to_those_in_float32(clips: Clips, taught: Chec
 
 @pytest.fixture(scope="module")
 def whole(clips: Clips, taught: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a distillation that nothing interrupted."""
+    """Return the folder of a distillation without interruption."""
     folder = tmp_path_factory.mktemp("whole")
     config = replace(DISTILLED, distillation=PROJECTED)
     distill(config, taught, clips, clips_of_others(clips, folder), folder, device="cpu")
@@ -256,10 +257,10 @@ def test_a_killed_and_resumed_distillation_ends_with_the_same_bits(
     with killed_at(3):
         distill(config, taught, clips, validation, tmp_path, device="cpu")
     assert Checkpoint.load(tmp_path / CHECKPOINT).step == 2
-    torch.manual_seed(99)  # whatever state the new process is in
+    torch.manual_seed(99)  # a new process may have any random state
     distill(config, taught, clips, validation, tmp_path, resume=True, device="cpu")
     ours, theirs = bits(tmp_path), bits(whole)
-    assert len(ours) > 70  # every tensor of model, helper and optimizer, schedule and log
+    assert len(ours) > 70  # all tensors of model, helper and optimizer, schedule and log
     assert ours == theirs
 
 
@@ -299,7 +300,7 @@ def test_a_run_goes_on_with_the_same_teacher_and_settings_only(
         execute(SHORT, clips, None, tmp_path, resume=True, device="cpu")
 
 
-# --- What is refused
+# --- Errors
 
 
 def command(config: Path, teacher: Path, data: Path, out: Path) -> int:

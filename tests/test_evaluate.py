@@ -35,7 +35,7 @@ from training.models.export import fold, load_student, metadata, safetensors  # 
 from training.models.networks import Student, Teacher  # noqa: E402
 from training.train.trainer import CHECKPOINT, execute  # noqa: E402
 
-EXPORT_BPM = 0.01  # folding and other kernels: the engine's float32 tier
+EXPORT_BPM = 0.01  # tolerance of folding and of other float32 kernels
 
 
 # --- Predictions
@@ -85,7 +85,7 @@ def test_a_constant_in_the_output_means_nothing(tmp_path: Path) -> None:
 
 
 def test_weights_and_checkpoint_of_a_student_read_the_same(tmp_path: Path) -> None:
-    """The engine's student, and PyTorch's before it was exported."""
+    """Compares the engine's student with PyTorch's student before the export."""
     clips = make_clips(tmp_path / "clips", seconds=11.0)
     execute(SHORT, clips.select(clips.subjects[2:]), None, tmp_path, device="cpu")
     clips = clips.select(clips.subjects[:2])

@@ -1,4 +1,4 @@
-"""The examples, built against the installed library in a folder of their own, and run."""
+"""Build the examples against the installed library in a separate folder, and run them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ EXAMPLES = ROOT / "examples"
 BOX = ("2", "3", "68", "71")
 FPS = 15.0
 
-# Other processors round sums in another order.
+# Other processors add sums in another order.
 EMULATED_RATE = 0.01  # bpm
 PRINTED = 5e-5  # bpm, half of the last digit
-# Of frames that were scaled and converted on the way.
+# The frames were scaled and converted before.
 PIPE_RATE = 0.1  # bpm
 
 WITHOUT_OPENCV = "-DCMAKE_DISABLE_FIND_PACKAGE_OpenCV=ON"
@@ -42,7 +42,7 @@ def need(*tools: str) -> None:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Raw frames of a pulse."""
+    """Write raw frames with a pulse; return the file."""
     path = tmp_path_factory.mktemp("clip") / "frames.bgr24"
     frames = skin(frame_times(FPS, 11.0), 66.0)
     path.write_bytes(b"".join(frame.tobytes() for frame, _ in frames))
@@ -67,7 +67,7 @@ def heart_rate(printed: str) -> float:
 
 
 def examples(prefix: Path, folder: Path, *options: str) -> Path:
-    """Build the examples against an installed library, away from the sources; return where."""
+    """Build the examples against an installed library, outside the sources; return the folder."""
     shutil.copytree(EXAMPLES, folder / "examples")
     cmake(folder / "examples", folder / "build", f"-DCMAKE_PREFIX_PATH={prefix}", *options)
     return folder / "build"
@@ -161,7 +161,7 @@ def ffmpeg() -> str:
 
 
 def shell(prefix: Path, *command: object, **environment: str) -> str:
-    """Run a command that finds the program in its path; 3 is a valid exit code, too."""
+    """Run a command with the program in its PATH; exit code 3 is also valid."""
     path = f"{prefix / 'bin'}:{os.environ['PATH']}"
     done = subprocess.run(
         [*map(str, command)],
@@ -185,7 +185,7 @@ def test_a_pipe_after_ffmpeg(prefix: Path, tmp_path: Path) -> None:
 
 
 def test_a_pipe_after_gstreamer(prefix: Path) -> None:
-    """The line that pipe.sh and the boards' page give, with a test picture as its source."""
+    """Runs the command of pipe.sh and of the page of boards, with a test picture as the source."""
     need("gst-launch-1.0")
     text = (EXAMPLES / "pipe.sh").read_text()
     line = re.findall(r"gst-launch.*?--format nv12", text, re.DOTALL)
@@ -200,10 +200,10 @@ def test_a_pipe_after_gstreamer(prefix: Path) -> None:
 
 def test_valgrind_finds_nothing(here: Path, clip: Path, expected: rf.Measurement) -> None:
     need("valgrind")
-    # The C++ runtime keeps what it would throw with when memory is out: reachable to the end.
+    # The C++ runtime keeps memory for exceptions until the end; it stays reachable.
     kinds = "definite,indirect,possible"
     checks = ["-q", "--error-exitcode=99", "--leak-check=full", f"--errors-for-leak-kinds={kinds}"]
-    # It carries out fused multiplications one by one, in software: minutes with the other kernels.
+    # Valgrind emulates fused multiply-adds in software; with the other kernels this takes minutes.
     command = ["env", "RPPG_BACKEND=portable", "valgrind", *checks, here / "raw_frames"]
     printed = run(*command, *arguments(clip))
     assert heart_rate(printed) == pytest.approx(expected.heart_rate, abs=EMULATED_RATE)

@@ -24,13 +24,13 @@ ROOT = Path(__file__).parents[1]
 
 # The folded weights are rounded to float32 once (6e-8 each); relative to the output's deviation.
 FOLD_TOLERANCE = 1e-6
-# The parity that the native float32 student must reach, relative to the output's deviation.
+# Required accuracy of the native float32 student, relative to the output's deviation.
 NATIVE_TOLERANCE = 1e-5
 
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:
-    """Make a finished run's checkpoint, with batch normalisation far from the identity."""
+    """Return the checkpoint of a finished run with batch normalisation far from the identity."""
     torch.manual_seed(5)
     student = Student()
     for norm in (student.norm1, student.norm2):
@@ -83,7 +83,7 @@ def test_golden_inputs_reach_where_parity_breaks() -> None:
     assert np.array_equal(motion, golden_motion())
     assert not motion[0].any()
     assert (motion.min(), motion.max()) == (-10, 10)
-    # no symmetry that would hide swapped colours, a mirrored or a transposed image
+    # no symmetry may hide exchanged colours, or a mirrored or transposed image
     last = motion[-1]
     for wrong in (last[::-1], last[:, ::-1], last[:, :, ::-1], last.transpose(0, 2, 1)):
         assert not np.allclose(last, wrong, atol=0.1)
@@ -163,7 +163,7 @@ def test_the_native_student_loads_and_agrees(checkpoint: Checkpoint, tmp_path: P
         (torch.zeros(3), "not a checkpoint of rppg_fast"),
         ({"format": "rppg_fast.checkpoint", "version": 1, "step": 3}, "version 1, expected 2"),
         ({"format": "rppg_fast.checkpoint", "version": 2, "step": 3}, "lacks config, data"),
-        ({"format": Path}, "not a checkpoint"),  # an arbitrary object: refused, not run
+        ({"format": Path}, "not a checkpoint"),  # an arbitrary object, which must not be executed
     ],
 )
 def test_what_is_no_checkpoint_is_refused(

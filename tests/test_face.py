@@ -1,4 +1,4 @@
-"""Face detection against facenet-pytorch's own cascade, and the box around the face."""
+"""Face detection against facenet-pytorch's cascade, and the box around the face."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ EXPECTED: dict[str, Any] = json.loads((FIXTURES / "mtcnn_boxes.json").read_text(
 FROM_VIDEO = [name for name in EXPECTED if "frame" in name]
 FROM_PHOTOGRAPH = [name for name in EXPECTED if "frame" not in name]
 
-# The cascade is the same and only float32 rounding differs. It decides which of two boxes of the
-# same face is taken where both have the same probability to the last bit, half a pixel apart.
+# The cascade is the same up to float32 rounding. If two boxes of a face have equal probabilities,
+# rounding decides which one is kept; they are half a pixel apart.
 PIXELS = 0.5
-# Where that does not happen; the fixture itself is rounded to 0.001.
+# Tolerance for the other faces; the fixture itself is rounded to 0.001.
 PIXELS_AS_A_RULE, SHARE_AS_A_RULE = 0.01, 0.98
-# A video decoder may round colours differently than the one that made the fixture.
+# A video decoder may round colours differently from the one that made the fixture.
 PIXELS_FROM_VIDEO = 1.0
 PROBABILITY = 1e-3
 
@@ -71,7 +71,7 @@ def box_of(face: Face) -> NDArray[np.float64]:
 
 
 def pairs(faces: list[Face], expected: list[dict[str, Any]]) -> list[tuple[Face, dict[str, Any]]]:
-    """Pair by place: nearly equal probabilities may change places."""
+    """Pair faces by place, because faces with nearly equal probabilities may be exchanged."""
     assert len(faces) == len(expected)
     remaining = list(expected)
     result = []
@@ -145,7 +145,7 @@ def test_default_finds_the_same_face_at_every_size_of_the_frame() -> None:
     large = small.repeat(3, axis=0).repeat(3, axis=1)
     (in_small,), (in_large,) = MTCNN()(small), MTCNN()(large)
     side = in_small.x1 - in_small.x0
-    # the pyramid is the same but for the rounding of its sizes
+    # the pyramids differ only by the rounding of their sizes
     np.testing.assert_allclose(box_of(in_large) / 3, box_of(in_small), rtol=0, atol=0.03 * side)
 
 
@@ -284,9 +284,9 @@ def test_anything_that_maps_a_frame_to_faces_is_a_detector() -> None:
 
 # --- the networks ---
 
-# Of float32 sums in another order, relative to the largest output.
+# Difference of float32 sums in another order, relative to the largest output.
 NETWORK_TOLERANCE = 1e-5
-# Of faces that two backends find, pixels: both round, in one order or another.
+# Difference of the faces that two backends find, pixels: both round, in different orders.
 BACKEND_PIXELS = 0.01
 
 
@@ -371,8 +371,8 @@ def test_two_threads_at_once_are_refused_or_served_in_turn() -> None:
 
 # --- looking again at a face ---
 
-# Of the face's side, to where a search of the frame finds it: the boxes of a cascade over a picture
-# thinned out to 48 pixels a face scatter by a few of them.
+# Distance to the face that a search of the frame finds, relative to the face's side. A search uses
+# a picture reduced to 48 pixels per face, so its boxes scatter by a few of these pixels.
 AGAIN_TOLERANCE = 0.15
 
 
@@ -432,12 +432,12 @@ def test_looking_again_gives_equal_bits_for_any_strides_and_colours_as_they_are(
         detector.look_again(frame.astype(np.float32), known)
 
 
-# Of the face's side, where two fifths of it are beyond the border and have to be guessed.
+# Tolerance relative to the face's side if two fifths of the face are beyond the border.
 CUT_TOLERANCE = 0.25
 
 
 def cut_frames(share: float) -> list[tuple[NDArray[np.uint8], Face]]:
-    """The portrait without that share of its face, on each side; and the face's true box."""
+    """Return the portrait without a share of its face, for each side; and the face's true box."""
     frame, (known,) = portrait(), found("portrait")
     height, width = frame.shape[:2]
     left, right = round(known.x0 + share * known.side), round(known.x1 - share * known.side)
@@ -451,7 +451,7 @@ def cut_frames(share: float) -> list[tuple[NDArray[np.uint8], Face]]:
 
 @pytest.mark.parametrize("share", [0.1, 0.2, 0.3, 0.4])
 def test_a_face_at_the_border_stays_where_it_is_however_often_it_is_looked_at(share: float) -> None:
-    """Squeezed into the network's square, it was pushed outwards at every look."""
+    """Without a correction, the box would move outwards at every look."""
     detector = MTCNN()
     for frame, known in cut_frames(share):
         face = known
@@ -473,7 +473,7 @@ def test_a_search_for_the_tracker_finds_whole_faces_at_the_border() -> None:
         assert np.abs(box_of(face) - box_of(known)).max() < CUT_TOLERANCE * known.side
         assert face.probability >= as_cascade.probability
         outwards.append(np.abs(box_of(as_cascade) - box_of(known)).max() / known.side)
-    assert np.median(outwards) > 1.2 * CUT_TOLERANCE  # the test can tell
+    assert np.median(outwards) > 1.2 * CUT_TOLERANCE  # shows that the test can fail
 
 
 def test_a_search_for_the_tracker_is_the_cascade_where_no_face_is_cut() -> None:
@@ -506,7 +506,7 @@ def test_a_look_is_o_nets_and_a_check_the_cascades() -> None:
         np.testing.assert_allclose(
             box_of(face), box_of(known), rtol=0, atol=AGAIN_TOLERANCE * known.side
         )
-    # upside down neither sees it
+    # an upside-down face is found by neither
     assert detector.sight(np.ascontiguousarray(frame[::-1]), known, check=True) is None
 
 
@@ -534,7 +534,7 @@ def scored_boxes(draw: st.DrawFn) -> tuple[NDArray[np.float32], NDArray[np.float
 
 
 def overlap(a: NDArray[np.float32], b: NDArray[np.float32], relative_to: str) -> float:
-    """Share of the common area, box by box, in Python's own floats."""
+    """Return the overlap of two boxes, with Python's own floats."""
     ax0, ay0, ax1, ay1 = map(float, a)
     bx0, by0, bx1, by1 = map(float, b)
     shared = max(min(ax1, bx1) - max(ax0, bx0), 0) * max(min(ay1, by1) - max(ay0, by0), 0)
@@ -543,14 +543,14 @@ def overlap(a: NDArray[np.float32], b: NDArray[np.float32], relative_to: str) ->
 
 
 @pytest.mark.parametrize("relative_to", ["union", "smaller"])
-# Not a ratio of the areas that these boxes can have, so that rounding decides nothing.
+# Thresholds that the overlaps of these boxes never equal, so that rounding decides nothing.
 @pytest.mark.parametrize("threshold", [0.30103, 0.70711])
 @given(data=scored_boxes())
 def test_suppression_keeps_the_best_of_what_overlaps(
     data: tuple[NDArray[np.float32], NDArray[np.float32]], threshold: float, relative_to: Any
 ) -> None:
     boxes, scores = data
-    kept = _core.suppress(boxes, scores, threshold, relative_to)
+    kept = _core.non_max_suppression(boxes, scores, threshold, relative_to)
     rank = {i: (-scores[i], i) for i in range(len(boxes))}
     assert kept == sorted(kept, key=rank.__getitem__)
     for i in range(len(boxes)):
@@ -564,27 +564,33 @@ def test_suppression_of_what_was_kept_changes_nothing(
     data: tuple[NDArray[np.float32], NDArray[np.float32]],
 ) -> None:
     boxes, scores = data
-    kept = _core.suppress(boxes, scores, 0.5)
-    again = _core.suppress(boxes[kept], scores[kept], 0.5)
+    kept = _core.non_max_suppression(boxes, scores, 0.5)
+    again = _core.non_max_suppression(boxes[kept], scores[kept], 0.5)
     assert again == [*range(len(kept))]
 
 
 def test_suppression_at_its_limits() -> None:
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [5, 0, 15, 10], [30, 30, 40, 40]], np.float32)
     scores = np.array([0.8, 0.9, 0.7, 0.6], np.float32)
-    assert _core.suppress(boxes, scores, 1.0) == [1, 0, 2, 3]
-    assert _core.suppress(boxes, scores, 0.0) == [1, 3]
-    assert _core.suppress(boxes, scores, 0.5) == [1, 2, 3]  # the shifted one shares a third
-    assert _core.suppress(np.empty((0, 4), np.float32), np.empty(0, np.float32), 0.5) == []
+    assert _core.non_max_suppression(boxes, scores, 1.0) == [1, 0, 2, 3]
+    assert _core.non_max_suppression(boxes, scores, 0.0) == [1, 3]
+    assert _core.non_max_suppression(boxes, scores, 0.5) == [
+        1,
+        2,
+        3,
+    ]  # the shifted box shares a third
+    assert (
+        _core.non_max_suppression(np.empty((0, 4), np.float32), np.empty(0, np.float32), 0.5) == []
+    )
     points = np.zeros((2, 4), np.float32)
-    assert _core.suppress(points, scores[:2], 0.5) == [1, 0]
+    assert _core.non_max_suppression(points, scores[:2], 0.5) == [1, 0]
 
 
 def test_suppression_relative_to_the_smaller_removes_what_lies_inside() -> None:
     boxes = np.array([[0, 0, 100, 100], [40, 40, 60, 60]], np.float32)
     scores = np.array([0.9, 0.8], np.float32)
-    assert _core.suppress(boxes, scores, 0.7) == [0, 1]
-    assert _core.suppress(boxes, scores, 0.7, relative_to="smaller") == [0]
+    assert _core.non_max_suppression(boxes, scores, 0.7) == [0, 1]
+    assert _core.non_max_suppression(boxes, scores, 0.7, relative_to="smaller") == [0]
 
 
 # --- the largest face and its box ---

@@ -1,4 +1,4 @@
-"""Figures show what they say that they show."""
+"""Figures show the data that their labels state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from training.train.trainer import execute  # noqa: E402
 
 
 def drawn(line: Any) -> NDArray[np.float64]:
-    """Give the points of a line, (points, 2)."""
+    """Return the points of a line, (points, 2)."""
     return np.asarray(line.get_xydata())
 
 
@@ -106,7 +106,7 @@ def test_losses_are_drawn_from_logs(tmp_path: Path, capsys: Any) -> None:
         2,
         4,
         6,
-    ]  # only validations have an SNR
+    ]  # only rows with a validation have an SNR
     picture = tmp_path / "losses.png"
     assert figures.main(["--out", str(picture), str(run)]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""Unfolding the weights that ship, and training them further on recordings."""
+"""Unfold the shipped weights and train them further on recordings."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ from training.train.finetune import REPORT, WEIGHTS, check_config, hold_out, mai
 from training.train.import_weights import import_weights  # noqa: E402
 from training.train.trainer import CHECKPOINT  # noqa: E402
 
-# Dividing by a deviation and multiplying by it again, in float32; relative to the largest output.
+# Division by a deviation and multiplication by it, in float32; relative to the largest output.
 UNFOLD_TOLERANCE = 1e-5
-# In training mode the batch's own statistics take the place of those of many batches.
+# In training mode, the statistics of one batch replace those of many batches.
 TRAINING_CORRELATION = 0.95
-# A channel's mean and deviation on other batches of the same clips.
+# Difference of a channel's mean and deviation on other batches of the same clips.
 STATISTICS_TOLERANCE = 0.25
 
 TINY = replace(SHORT, reverse=0.0)
@@ -84,7 +84,7 @@ def test_unfolding_changes_the_form_and_not_the_function(weights: Path, clips: C
     student = import_weights(weights, clips, CONFIG)
     assert not student.training
     assert isinstance(student.norm1, torch.nn.BatchNorm2d)
-    # Batches that it was not made with; and there and back again.
+    # Batches that were not used for the statistics; the export must reverse the import.
     motion = motion_of(clips, CONFIG, 1000)
     expected = rf.Student.load(weights)(motion.numpy())
     for model in (student, fold(student)):
@@ -118,7 +118,7 @@ def test_what_is_normalised_has_unit_deviation(weights: Path, clips: Clips) -> N
 
 
 def test_unfolding_does_not_depend_on_the_number_of_threads(clips: Clips) -> None:
-    """Or a run could not be resumed with another one: its first weights would be others."""
+    """Otherwise a resumed run with another number of threads would have other initial weights."""
     threads = torch.get_num_threads()
     found = set()
     try:
@@ -141,7 +141,7 @@ def test_what_cannot_be_unfolded_is_refused(clips: Clips, tmp_path: Path) -> Non
         import_weights(wrong, clips, CONFIG)
     with pytest.raises(FileNotFoundError):
         import_weights(tmp_path / "nothing.safetensors", clips, CONFIG)
-    # Nothing moves, and so nothing can be normalised.
+    # Nothing moves, so nothing can be normalised.
     writer = ClipWriter(tmp_path / "still", {"description": "a photograph"}, clips.clips)
     for i in range(len(clips)):
         frames = clips[i]
@@ -151,7 +151,7 @@ def test_what_cannot_be_unfolded_is_refused(clips: Clips, tmp_path: Path) -> Non
         import_weights(BUNDLED_WEIGHTS, Clips.open(tmp_path / "still"), CONFIG)
 
 
-# Who is held out
+# Which subjects are held out
 
 
 def of_one_person(clips: Clips) -> Clips:
@@ -187,11 +187,11 @@ def test_a_single_recording_cannot_be_held_out(clips: Clips) -> None:
         hold_out(single, 0)
 
 
-# Whether it helped
+# Whether fine-tuning has helped
 
 
 def table(before: float, after: float) -> list[Row]:
-    """Rows with such errors; groups of recordings say the opposite."""
+    """Return rows with given errors; rows of groups have the opposite result."""
 
     def row(name: str, kind: str, error: float) -> Row:
         values = {**dict.fromkeys(MEASURES, math.nan), "window_mae": error}
@@ -251,7 +251,7 @@ def write_recording(folder: Path, index: int, seconds: float) -> None:
 
 @dataclass(frozen=True)
 class Done:
-    """A fine-tuning that nobody disturbed."""
+    """The result of a fine-tuning without interruption."""
 
     recordings: Path
     config: Path
@@ -311,7 +311,7 @@ def test_the_report_says_what_was_done(done: Done) -> None:
     assert "| before | after | pos |" in text
     for weights in (BUNDLED_WEIGHTS, done.out / WEIGHTS):
         assert rf.Student.load(weights).sha256 in text
-    # The same verdict in both places; each picture is there.
+    # The verdict is the same in both places, and every picture exists.
     verdict = done.said.splitlines()[0]
     assert f"**{verdict}**" in text
     assert REPORT in done.said

@@ -1,4 +1,4 @@
-"""Real clips: the tracker has a face as long as the cascade sees one."""
+"""On real clips, the tracker has a face while the cascade sees one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import rppg_fast as rf
 from rppg_fast.face import ASSETS
 from training.evaluate import followed
 
-# Cropped and large, cropped and moving, far and near, cut away at the end, dark.
+# Clips with a face that is cut and large, cut and moving, far and near, cut at the end, dark.
 CLIPS = ["face27.mp4", "face23.mp4", "face05.mp4", "face20.mp4", "face31.avi"]
 
 
@@ -30,7 +30,7 @@ def test_a_real_face_is_followed_as_long_as_the_cascade_sees_it(clip: str, data:
 
 
 def cut(path: Path, share: float) -> None:
-    """Write the demonstration clip, of which two seconds have nobody in them, cut at the left."""
+    """Write the demonstration clip, cut at the left, with nobody in two of its seconds."""
     frames = [frame for frame, _ in rf.VideoFile(ASSETS / "demo.mp4")][:150]
     face = rf.largest_face(rf.MTCNN()(frames[0]))
     assert face is not None
@@ -54,13 +54,13 @@ def test_the_command_counts_what_is_seen_and_what_is_followed(
     assert followed.main(arguments) == 0
     (row,) = json.loads(out.read_text())
     assert row["frames"] == 30
-    assert row["seen"] == pytest.approx(18 / 30)  # 2 of 5 s without
-    assert 18 / 30 < row["tracked"] < 24 / 30  # lost within a second, and found in half a one
+    assert row["seen"] == pytest.approx(18 / 30)  # 2 of 5 s are without a face
+    assert 18 / 30 < row["tracked"] < 24 / 30  # lost within 1 s, found within 0.5 s
     assert row["clipped"] == 1.0
     assert row["kept"] == pytest.approx(1 - len(row["lost"]) / 18)
     assert all(4.0 <= time < 4.6 for time in row["lost"])
     assert "1 clips: " in capsys.readouterr().out
-    # The cascade's part is taken from the file.
+    # The faces of the cascade are read from the file.
     monkeypatch.setattr(followed, "search", lambda path: pytest.fail("searched again"))
     assert followed.main(arguments) == 0
     assert json.loads(out.read_text()) == [row]

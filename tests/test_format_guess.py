@@ -1,4 +1,4 @@
-"""What format and width bytes look like: right ones are never doubted, wrong ones often named."""
+"""Guessing format and width from bytes: right ones are never doubted, wrong ones often named."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from tests.clips import Frame
 from tests.raw_frames import EVEN_WIDTH, FORMATS, pack
 
 NAMES = list(FORMATS)
-# Of frames of one clip in the formats that are mixed up most; see csrc/frame/format_guess.cpp.
+# Share of frames of a clip for which the most easily confused formats are named; see
+# csrc/frame/format_guess.cpp.
 NAMED = 0.8
 
 
@@ -29,7 +30,7 @@ def call(built: Callable[..., Path]) -> c.CDLL:
 
 
 def guess(call: c.CDLL, name: str, size: tuple[int, int], data: bytes) -> tuple[str, int] | None:
-    """Ask of a frame of that height and width; what is missing of it is repeated."""
+    """Call the guess for a frame of a given height and width; missing bytes are repeated."""
     height, width = size
     wanted = call.rppg_format_bytes(NAMES.index(name), width, height)
     given = np.frombuffer(data, np.uint8)
@@ -47,7 +48,7 @@ def guess(call: c.CDLL, name: str, size: tuple[int, int], data: bytes) -> tuple[
 
 
 def drawn(height: int, width: int) -> Iterator[tuple[str, Frame]]:
-    """Pictures that nature does not make: flat, regular, of one brightness, of noise."""
+    """Yield artificial pictures: flat, regular, of one brightness, of noise."""
     rows, columns = np.mgrid[:height, :width]
     rng = np.random.default_rng(0)
 

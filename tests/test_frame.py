@@ -25,7 +25,7 @@ def random_frame(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def exact_area(image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Area averages in red-green-blue planes from the integral image, in float64."""
+    """Return area averages in red-green-blue planes from the integral image, in float64."""
 
     def cover(length: int) -> NDArray[np.float64]:
         edges = np.arange(SIDE + 1) * length / SIDE
@@ -57,7 +57,7 @@ def test_boxes_from_one_pixel_to_all_of_4k(backend: str, box: tuple[int, int, in
 
 
 def test_sums_of_many_bright_rows_do_not_overflow(backend: str) -> None:
-    """A cell of more than 257 white rows: their sum needs more than 16 bits."""
+    """A cell has more than 257 white rows, whose sum needs more than 16 bits."""
     frame = np.full((36 * 600 + 5, 40, 3), 255, np.uint8)
     found = rf.appearance(frame, backend=backend)
     assert np.abs(found - 1.0).max() <= APPEARANCE_TOLERANCE
@@ -81,7 +81,7 @@ def test_appearance_of_a_box_is_that_of_the_crop() -> None:
 
 def test_planes_are_red_green_blue_from_either_order() -> None:
     frame = np.zeros((50, 60, 3), np.uint8)
-    frame[..., 0] = 51  # blue, as OpenCV orders it
+    frame[..., 0] = 51  # blue is first, as in OpenCV
     frame[..., 2] = 255
     means = rf.appearance(frame).mean(axis=(1, 2))
     np.testing.assert_allclose(means, [1.0, 0.0, 0.2], atol=APPEARANCE_TOLERANCE)
@@ -155,7 +155,7 @@ def test_bad_boxes_are_named(box: object, error: type[Exception], named: str) ->
 
 
 def test_frames_that_came_through_a_queue_are_frames() -> None:
-    """Unpickled arrays have a data type of their own that is equal, not identical."""
+    """Unpickled arrays have a dtype object of their own that is equal but not identical."""
     frame = random_frame(40, 50)
     received = pickle.loads(pickle.dumps(frame))
     np.testing.assert_array_equal(rf.appearance(received), rf.appearance(frame))
@@ -215,7 +215,7 @@ def test_motion_hardly_minds_exposure() -> None:
     a = 0.4 + 0.2 * random_appearances(3, 36, 36)
     b = a * np.float32(1.01)
     ratio = rf.motion(a, b).mean() / rf.motion(a * np.float32(0.5), b * np.float32(0.5)).mean()
-    assert 1.0 < ratio < 1.35  # the plain difference halves
+    assert 1.0 < ratio < 1.35  # without normalisation it would be half
 
 
 def test_motion_takes_views() -> None:

@@ -1,4 +1,4 @@
-"""The shipped student against PyTorch's answers in float64, which are stored beside the tests."""
+"""The shipped student against PyTorch's float64 results, which are stored with the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are broken, hostile, or change while they are read."""
+"""Files that are broken, malicious, or change while they are read."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from tests.clips import BOX, SIZE, Frame, frame_times, skin
 DEMO = BUNDLED_WEIGHTS.parent / "demo.mp4"
 FRAMES = 61
 CODECS = {"avi": "MJPG", "mp4": "mp4v", "mkv": "VP80"}
-PATIENCE = 20  # s, for a child that should take a fraction of one
+PATIENCE = 20  # s; a child process should need a fraction of a second
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 
 @pytest.fixture(scope="module", params=CODECS)
 def good(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small file of each kind of container."""
+    """Return a small file of each kind of container."""
     path: Path = tmp_path_factory.mktemp("good") / f"clip.{request.param}"
     codec = cv2.VideoWriter.fourcc(*CODECS[request.param])
     writer = cv2.VideoWriter(str(path), codec, 30.0, (SIZE, SIZE))
@@ -43,7 +43,7 @@ def good(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def read(path: Path, forward: bool = True) -> int:
-    """Return how many frames a file gives, checking that times go forward; 0 for a named error."""
+    """Return the number of frames of a file and check its times; 0 for an error that names it."""
     last = -1.0
     count = 0
     try:
@@ -80,7 +80,7 @@ def test_flipped_bits_are_decoded_or_named(good: Path, tmp_path: Path, flips: in
         at = rng.integers(0, content.size, flips)
         content[at] ^= np.left_shift(1, rng.integers(0, 8, flips)).astype(np.uint8)
         (tmp_path / good.name).write_bytes(content.tobytes())
-        # A flipped bit of a time stamp makes another time, which is for a monitor to refuse.
+        # A flipped bit in a time stamp changes the time; only a monitor refuses it.
         count = read(tmp_path / good.name, forward=False)
         assert count <= FRAMES
         if count == 0:
@@ -88,7 +88,7 @@ def test_flipped_bits_are_decoded_or_named(good: Path, tmp_path: Path, flips: in
         try:
             found = rf.measure(tmp_path / good.name, box=BOX)
         except (ValueError, rf.MeasurementInterrupted):
-            continue  # frames of another size: the box is not in them
+            continue  # frames of another size, which do not contain the box
         assert isinstance(found, rf.Measurement)
         assert found.frames + found.skipped == count
         assert found.heart_rate is None  # two seconds are too few
@@ -105,7 +105,7 @@ def test_a_declared_size_is_not_believed(tmp_path: Path, size: int) -> None:
     path = tmp_path / "huge.mp4"
     path.write_bytes(patched(DEMO.read_bytes(), b"avc1", 28, ">HH", size, size))
     shapes = {frame.shape for frame, _ in islice(rf.VideoFile(path), 20)}
-    assert shapes == {(320, 320, 3)}  # what the coded pictures themselves say
+    assert shapes == {(320, 320, 3)}  # the size stated in the coded pictures
 
 
 def test_a_file_that_points_elsewhere_is_not_followed(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_an_error_of_the_disk_is_said_as_it_is(tmp_path: Path) -> None:
     content = io.BytesIO(DEMO.read_bytes())
 
     class Disk:
-        """Reads well to the middle of the file."""
+        """A file whose reads fail after the middle."""
 
         seek, tell = content.seek, content.tell
 
@@ -187,7 +187,7 @@ def test_an_error_of_the_disk_is_said_as_it_is(tmp_path: Path) -> None:
 
 
 def in_a_fork(work: Callable[[], object]) -> str:
-    """Run in a forked process; return what it raised, "" if nothing, "hangs" if it never ends."""
+    """Run in a forked process; return its error, "" if none, "hangs" if it does not end."""
     import signal
 
     out, into = os.pipe()
@@ -236,7 +236,7 @@ def test_everything_that_was_used_before_a_fork_works_after_it() -> None:
 @needs_fork
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_file_half_read_before_a_fork_is_refused_after_it() -> None:
-    """Both would read on in the same open file, each a part of it."""
+    """Otherwise both processes would read from the same open file, each a part of it."""
     frames = iter(rf.VideoFile(DEMO))
     next(frames)
     assert "began to be read before a fork" in in_a_fork(lambda: next(frames))

@@ -1,4 +1,4 @@
-"""Real fingers' pulses in filmed faces: exactly what was asked for, and nothing else."""
+"""Put real fingers' pulses into filmed faces: exactly as requested, without other changes."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from training.data.timed_video import ENCODERS, write_timed_video  # noqa: E402
 
 SPLIT = Path(__file__).parent.parent / "training" / "splits" / "real.json"
 
-# The skin's mean is found over its soft mask, whose rim gets less than its middle.
+# The skin's mean is measured over its soft mask, whose edge gets less pulse than its centre.
 AMPLITUDE_TOLERANCE = 0.1
-# Half a unit of the file's clock, 1/90000 s, with what a decoder rounds.
+# Half a unit of the file's clock, 1/90000 s, plus the decoder's rounding.
 TIME_TOLERANCE = 1e-5
-# A frame in 30 a second has a beat's phase to a tenth of a percent of the rate over 20 s.
+# At 30 frames per second, the phase of a beat over 20 s gives the rate to a tenth of a percent.
 RATE_TOLERANCE_BPM = 0.5
 FPS, RATE = 15.0, 84.0
 
@@ -63,7 +63,7 @@ def test_a_frame_that_is_not_later_is_refused(tmp_path: Path) -> None:
 
 
 def made_up_finger(folder: Path, seconds: float = 80.0, rate: float = 70.0) -> Path:
-    """A phone's record of a finger: red falls at each beat; breathing moves the beats."""
+    """Write a phone's record of a finger: red falls at each beat; breathing modulates the rate."""
     times = np.arange(0, seconds, 1 / 29.7)
     phase = rate / 60 * times + 0.08 * np.sin(2 * np.pi * 0.22 * times)
     beat = np.cos(2 * np.pi * phase) + 0.4 * np.cos(4 * np.pi * phase - 1.0)
@@ -80,10 +80,10 @@ def test_a_fingers_pulse_gets_the_wanted_rate(rate: float, tmp_path: Path) -> No
     times = np.arange(0, 20, 1 / 30) + 5.0
     pulse = draw_pulse([finger], times, rate, np.random.default_rng(2))
     assert abs(pulse.heart_rate.mean() - rate) < RATE_TOLERANCE_BPM
-    assert pulse.heart_rate.std() > 0.01 * rate  # its beats come as unevenly as the finger's
+    assert pulse.heart_rate.std() > 0.01 * rate  # the beats vary like the finger's
     assert abs(rf.spectrum(pulse.ppg, 30.0).heart_rate - rate) < CLOSE
     np.testing.assert_allclose([pulse.ppg.mean(), pulse.ppg.std()], [0, 1], atol=1e-9)
-    # A central difference over 1/15 s flattens the second harmonic's slope by some percent.
+    # A central difference over 1/15 s reduces the slope of the second harmonic by some percent.
     change = (pulse.ppg[2:] - pulse.ppg[:-2]) * 15
     assert np.corrcoef(change, pulse.slope[1:-1])[0, 1] > 0.99
     assert abs(change.std() / pulse.slope.std() - 1) < 0.1
@@ -114,7 +114,7 @@ def sine(times: Any, rate: float = RATE) -> InjectedPulse:
 
 
 def lock_in(signal: Any, times: Any, rate: float = RATE) -> complex:
-    """Relative amplitude and phase at a rate: standard deviation, negative where it falls."""
+    """Return relative amplitude and phase at a rate: standard deviation, negative for a fall."""
     reference = np.exp(-2j * np.pi * rate / 60 * times)
     change = signal / signal.mean() - 1
     return complex(np.sqrt(2.0) * 1j * np.mean(change * reference))
@@ -122,7 +122,7 @@ def lock_in(signal: Any, times: Any, rate: float = RATE) -> complex:
 
 @pytest.mark.parametrize("percent", [0.3, 0.6, 2.0])
 def test_plain_skin_gets_the_wanted_amplitude_and_colour(percent: float) -> None:
-    """A constant carrier, which shows any error of rounding."""
+    """A constant carrier shows any rounding error."""
     times = np.arange(250) / FPS
     count = len(times)
     frame = np.full((151, 121, 3), (95, 120, 170), np.uint8)
@@ -136,10 +136,10 @@ def test_plain_skin_gets_the_wanted_amplitude_and_colour(percent: float) -> None
     made = [skin.add(frame, i, percent / 100, dither) for i in range(count)]
     measured = measured_amplitude([frame] * count, made, skin)
     assert abs(100 * measured / percent - 1) < AMPLITUDE_TOLERANCE
-    # The same without the injector's own means: pixels well inside the disc.
+    # The same measurement without the injector's mask: pixels well inside the disc.
     cut = np.stack(made)[:, 60:90, 48:72].astype(np.float64).mean(axis=(1, 2))
     blue, green, red = (lock_in(cut[:, c], times) for c in range(3))
-    assert green.real < 0  # skin darkens as blood flows in
+    assert green.real < 0  # skin becomes darker when blood flows in
     assert abs(green.imag) < 0.1 * abs(green)
     np.testing.assert_allclose([red / green, blue / green], [0.33 / 0.77, 0.53 / 0.77], atol=0.08)
     outside = np.ones(frame.shape[:2], bool)
@@ -160,7 +160,7 @@ def test_no_amplitude_changes_nothing() -> None:
 
 
 def walker(seconds: float, bpm: float = 0.0) -> list[tuple[Any, float]]:
-    """Somebody without a pulse who sways, at uneven times."""
+    """Return frames of a swaying person without a pulse, at uneven times."""
     times = np.arange(0, seconds, 1 / FPS)
     times[1:] += np.random.default_rng(4).uniform(-0.008, 0.008, len(times) - 1)
 
@@ -175,7 +175,7 @@ def test_the_mask_moves_with_the_face_and_has_no_rhythm() -> None:
     path, times = follow_face(frames)
     true = np.array([(210 + 25 * np.sin(0.9 * t), 125 + 8 * np.sin(1.3 * t)) for t in times])
     off = path.centre - true
-    # MTCNN's box is not centred where the head was cut; what counts is that it keeps its place.
+    # MTCNN's box has a constant offset from the centre of the pasted head; only its change counts.
     assert np.abs(off - off.mean(axis=0)).max() < 3.0
     area = skin_masks(frames, path, times).sum(axis=(1, 2))
     assert area.std() / area.mean() < 0.02
@@ -184,7 +184,7 @@ def test_the_mask_moves_with_the_face_and_has_no_rhythm() -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A catalogue of one clip, what was injected into it, and the negatives made of it."""
+    """Return a folder with a catalogue of one clip, clips injected into it, and its negatives."""
     folder = tmp_path_factory.mktemp("injected")
     (folder / "real").mkdir()
     write_timed_video(folder / "real" / "walk.nut", walker(10.6), "ffv1", 14)
@@ -215,7 +215,7 @@ def test_a_clip_has_its_pulse_its_truth_and_its_origin(made: Path) -> None:
     np.testing.assert_allclose(truth.times, [time for _, time in frames], atol=TIME_TOLERANCE)
     assert abs(truth.heart_rate.mean() - about["true_mean_rate_bpm"]) < 0.01
     assert 45.0 <= about["true_mean_rate_bpm"] <= 150.0
-    # Nothing changes far from the face, and nothing at all without an amplitude.
+    # Nothing changes far from the face, and nothing changes with amplitude 0.
     none = list(rf.VideoFile(made / "lossless" / "walk-0-1" / "video.nut"))
     for (frame, _), (still_frame, _), (before, _) in zip(
         frames, none, rf.VideoFile(made / "real" / "walk.nut")
@@ -285,7 +285,7 @@ def test_who_is_in_which_part_follows_the_written_rule() -> None:
 def test_the_split_knows_every_real_clip(data: Path) -> None:
     catalogue = data / "real" / "catalogue.json"
     clips = real_clips(catalogue, "all")
-    assert len(clips) == len(read_catalogue(catalogue)) + 1  # and evm_face.mp4
+    assert len(clips) == len(read_catalogue(catalogue)) + 1  # the additional one is evm_face.mp4
     names = [clip.name for part in ("dev", "test") for clip in real_clips(catalogue, part)]
     assert sorted(names) == sorted(clip.name for clip in clips)
     own = {clip.name for clip in clips if clip.own_rate is not None}
@@ -301,7 +301,7 @@ def test_a_catalogue_that_is_none_is_named(tmp_path: Path) -> None:
 
 
 def test_dark_and_grey_faces_have_skin() -> None:
-    """A fifth of the light, and no colour at all."""
+    """Tests a fifth of the light, and a picture without colour."""
     times = list(np.arange(10) / FPS)
     plain = list(islice(filmed([Person(0, still(210.0))], times), 10))
     path, moments = follow_face(plain)

@@ -1,4 +1,4 @@
-"""What happens in front of a camera: seconds lost, hands, people who look away, come and go."""
+"""Interruptions: lost seconds, hands before the face, people who look away, leave and return."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tests.people import Person, filmed, still  # noqa: E402
 
 Clip = Sequence[tuple[Frame, float]]
 
-# Of a window that is full, and of one of 5 s or with what a hand leaves in it.
+# For a full window; and for one of 5 s, or one that a hand interrupts.
 RATE_TOLERANCE_BPM, SHORT_TOLERANCE_BPM = 2.0, 4.0
-# Of a recording of 20 s.
+# For a recording of 20 s.
 MEAN_TOLERANCE_BPM = 1.5
 FPS = 30.0
 
 
 @cache
 def demo() -> Clip:
-    """20 s of a face, of which the true heart rate is known."""
+    """Return 20 s of a face with a known heart rate."""
     return list(rf.VideoFile(ASSETS / "demo.mp4"))
 
 
@@ -43,7 +43,7 @@ def watch(clip: Iterable[tuple[Frame, float]], monitor: rf.HeartRateMonitor) -> 
 
 
 def assert_kept_and_right(readings: Sequence[rf.Reading]) -> None:
-    """From the first heart rate on there is one in every frame with a face, and it is right."""
+    """Check that after the first heart rate every frame with a face has a right one."""
     first = next(i for i, r in enumerate(readings) if r.heart_rate is not None)
     assert readings[first].time <= 5.1
     for reading in readings[first:]:
@@ -75,7 +75,7 @@ def test_seconds_without_frames_cost_no_reading(method: str, lost: Callable[[flo
     )
     assert found.coverage == 1.0
     holes = np.diff(found.times)[np.diff(found.times) > 1.5 / FPS]
-    np.testing.assert_allclose(holes, 1.0, atol=3 / FPS)  # missing samples are left out
+    np.testing.assert_allclose(holes, 1.0, atol=3 / FPS)  # missing samples are not counted
 
 
 @pytest.mark.parametrize("method", ["student", "fusion"])
@@ -92,7 +92,7 @@ def test_a_hand_before_the_face_for_a_second_costs_no_reading(method: str) -> No
         clip.append((covered, time))
     monitor = rf.HeartRateMonitor(method=method)
     readings = watch(clip, monitor)
-    assert rf.Status.NO_FACE in {r.status for r in readings}  # it is missed, or nothing was tried
+    assert rf.Status.NO_FACE in {r.status for r in readings}  # shows that the face was missed
     assert monitor.face == 1
     back = next(r for r in readings if r.time > 10.5)
     assert back.start < 1.0
@@ -108,7 +108,7 @@ def times(seconds: float) -> list[float]:
 
 
 def away(begin: float, end: float) -> Callable[[float], tuple[float, float] | None]:
-    """There, away from begin to end, then there again."""
+    """Return the path of a person who is absent from ``begin`` to ``end``."""
     return lambda time: None if begin <= time < end else (110.0, 120.0)
 
 
@@ -120,7 +120,7 @@ def test_a_face_that_is_back_within_two_seconds_has_its_window() -> None:
     assert gone[-1] < 10.2
     back = [r for r in readings if r.time > gone[-1]]
     assert monitor.face == 1
-    assert back[0].start == pytest.approx(max(0.0, back[0].end - 10.0))  # its window goes on
+    assert back[0].start == pytest.approx(max(0.0, back[0].end - 10.0))  # the window continues
     assert 0.8 < back[0].coverage < 0.97
     assert all(r.status in (rf.Status.OK, rf.Status.LOW_SIGNAL) for r in back)
     rates = [r.heart_rate for r in back if r.heart_rate is not None]
@@ -162,7 +162,7 @@ def test_somebody_else_does_not_inherit_a_window() -> None:
     gone = [r.time for r in readings if r.status is rf.Status.NO_FACE]
     assert gone
     after = [r for r in readings if r.time > gone[-1]]
-    assert gone[-1] - 5.5 < 2.0  # soon enough to go on, were it the same face
+    assert gone[-1] - 5.5 < 2.0  # soon enough for the window to continue if it were the same face
     assert monitor.face == 2
     assert all(r.start > 5.9 for r in after)
     assert all(r.heart_rate is None for r in after if r.time < gone[-1] + 4.8)
@@ -172,7 +172,7 @@ def test_somebody_else_does_not_inherit_a_window() -> None:
 
 
 def test_a_picture_makes_room_for_a_living_face() -> None:
-    """The picture is larger and so measured first; after a window without a pulse it is not."""
+    """The picture is larger and measured first; after one window without a pulse it is not."""
     people = [Person(0.0, still(110.0), 1.2), Person(84.0, still(330.0))]
     monitor = rf.HeartRateMonitor(window=6.0)
     readings = watch(filmed(people, times(18)), monitor)
@@ -196,7 +196,7 @@ def test_a_living_face_makes_no_room() -> None:
 
 
 def test_a_picture_alone_keeps_its_window() -> None:
-    """There is nobody else: it is searched for, and the measurement goes on meanwhile."""
+    """Nobody else is there: a search runs, and the measurement continues."""
     monitor = rf.HeartRateMonitor(window=6.0)
     readings = watch(filmed([Person(0.0, still(110.0))], times(14)), monitor)
     assert monitor.face == 1

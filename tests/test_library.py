@@ -38,23 +38,23 @@ from tests.raw_frames import (
 
 pytestmark = pytest.mark.skipif(shutil.which("cmake") is None, reason="there is no cmake")
 
-# Of averages against float64, relative to full scale; float32 sums of some thousand bytes.
+# Averages against float64, relative to full scale; float32 sums of some thousand bytes.
 APPEARANCE_TOLERANCE = 1e-6
-MOST_BYTES = 1 << 20  # of the static engine with its weights
+MOST_BYTES = 1 << 20  # size of the static engine with its weights
 HOLE, PAUSE = 0.7, 2.3  # s
-# OpenCV rounds each converted pixel to 8 bits: half a level, averaged.
+# OpenCV rounds each converted pixel to 8 bits: half a level on average.
 OPENCV_TOLERANCE = 0.6 / 255.0
 
 
 class Library:
-    """The shared library with what the tests ask of it."""
+    """The shared library with helpers for the tests."""
 
     def __init__(self, path: Path) -> None:
         self.call = lib.load(path)
         self._handles: list[tuple[str, c.c_void_p]] = []
 
     def make(self, kind: str, *arguments: Any, create: str = "create") -> c.c_void_p:
-        """Make a handle."""
+        """Create a handle."""
         handle, code = self.try_make(kind, *arguments, create=create)
         assert code == lib.OK, self.message(kind, handle)
         return handle
@@ -62,7 +62,7 @@ class Library:
     def try_make(
         self, kind: str, *arguments: Any, create: str = "create"
     ) -> tuple[c.c_void_p, int]:
-        """Make a handle; return the code, too."""
+        """Create a handle; also return the code."""
         handle = c.c_void_p()
         code = getattr(self.call, f"rppg_{kind}_{create}")(*arguments, c.byref(handle))
         self._handles.append((kind, handle))
@@ -94,7 +94,7 @@ def model(library: Library) -> c.c_void_p:
 
 
 def frame_of(pixels: NDArray[np.uint8], layout: int = lib.BGR24) -> lib.Frame:
-    """Describe packed pixels, or a view of wider ones."""
+    """Describe packed pixels, or a view of a larger picture."""
     height, width = pixels.shape[:2]
     stride = pixels.strides[0]
     return lib.Frame(c.sizeof(lib.Frame), layout, width, height, pixels.ctypes.data, stride)
@@ -115,13 +115,13 @@ def native(reading: rf.Reading) -> tuple[Any, ...]:
 
 
 def clip() -> list[tuple[Frame, float]]:
-    """Frames that come unevenly, with a hole after 8 s and a longer pause after 12 s."""
+    """Return frames at uneven times, with a hole after 8 s and a longer pause after 12 s."""
     times = frame_times(30.0, 22.0, jitter=0.3)
     return list(skin([t + HOLE * (t > 9.0) + PAUSE * (t > 13.0) for t in times], 84.0))
 
 
 def options_of(library: Library, **values: Any) -> lib.Options:
-    """The default options but for some."""
+    """Return the default options with some values changed."""
     made = lib.Options()
     library.call.rppg_stream_options_init(made, c.sizeof(made))
     for name, value in values.items():
@@ -241,7 +241,7 @@ def test_a_recording_says_what_measure_says(library: Library, model: c.c_void_p)
     assert (summary.coverage, summary.spread_bpm) == (expected.coverage, expected.spread)
     frames_seen = summary.frames, summary.duration_s, summary.fps
     assert frames_seen == (expected.frames, expected.duration, expected.fps)
-    assert expected.duration < frames[-1][1] - frames[0][1]  # the pause is left out
+    assert expected.duration < frames[-1][1] - frames[0][1]  # the pause does not count
     surer = (summary.confidence + 1) / 2
     assert library.call.rppg_recording_set_min_confidence(recording, surer) == lib.OK
     library.call.rppg_recording_summarise(recording, summary)
@@ -322,7 +322,7 @@ def test_the_bundled_weights_are_the_packages(library: Library, model: c.c_void_
     motion = np.random.default_rng(1).standard_normal((3, 3, 36, 36)).astype(np.float32)
     expected = rf.Student.load()(motion)
     students = [library.make("student", each, None) for each in same]
-    library.free("model")  # what was made from it lives on
+    library.free("model")  # streams made from the model keep it alive
     for student in students:
         changes = np.empty(3, np.float32)
         library.call.rppg_student_changes(student, pointer(motion), 3, pointer(changes))
@@ -418,7 +418,7 @@ def test_a_bad_frame_changes_nothing(library: Library, model: c.c_void_p) -> Non
 
 
 def test_structs_may_grow_on_either_side(library: Library, model: c.c_void_p) -> None:
-    """A program may be built for a later or an earlier release than the library's."""
+    """A program may be built for an earlier or a later release than the library."""
 
     class LaterReading(c.Structure):
         _fields_ = [("reading", lib.Reading), ("age", c.c_double), ("more", c.c_double)]
@@ -428,7 +428,7 @@ def test_structs_may_grow_on_either_side(library: Library, model: c.c_void_p) ->
 
     pixels = np.zeros((40, 40, 3), np.uint8)
     stream = library.make("stream", model, None)
-    push = c.CDLL(library.call._name).rppg_stream_push  # takes any pointers
+    push = c.CDLL(library.call._name).rppg_stream_push  # accepts any pointers
 
     def call(frame: c.Structure, reading: c.Structure, time: float) -> int:
         box = lib.Box(0, 0, 40, 40)
@@ -443,7 +443,7 @@ def test_structs_may_grow_on_either_side(library: Library, model: c.c_void_p) ->
     assert call(frame, reading, 0.0) == lib.OK
     assert reading.reading.struct_size == c.sizeof(reading)
     assert (reading.age, reading.more) == (0.0, 0.0)
-    frame.matrix = 1  # asks for what this library cannot do
+    frame.matrix = 1  # a matrix that this library does not know
     assert call(frame, reading, 1.0) == lib.ARGUMENT
     assert "does not know" in library.message("stream", stream)
 
@@ -451,7 +451,7 @@ def test_structs_may_grow_on_either_side(library: Library, model: c.c_void_p) ->
 def test_a_program_built_for_the_release_before_reads_on(
     library: Library, model: c.c_void_p
 ) -> None:
-    """Its structs end before the fields that are new; a recording is right all the same."""
+    """An older program's structs end before the new fields; the recording is still right."""
     framed = [str(field[0]) for field in lib.Frame._fields_]
     fields = [str(field[0]) for field in lib.Reading._fields_]
     summed = [str(field[0]) for field in lib.Summary._fields_]
@@ -465,7 +465,7 @@ def test_a_program_built_for_the_release_before_reads_on(
     class EarlierFrame(c.Structure):
         _fields_ = lib.Frame._fields_[: framed.index("chroma_v")]
 
-    call = c.CDLL(library.call._name)  # takes any pointers
+    call = c.CDLL(library.call._name)  # accepts any pointers
     stream, now = (library.make("stream", model, None) for _ in range(2))
     recording = library.make("recording", 1.0, 0)
     reading, full = EarlierReading(c.sizeof(EarlierReading)), new_reading()
@@ -568,7 +568,7 @@ def test_converted_means_are_those_of_opencvs_conversion(
     library: Library, model: c.c_void_p, layout: int
 ) -> None:
     width, height = 96, 64
-    # Colours that exist: conversion clips the others, after averaging and not before.
+    # Colours within the range: conversion clips others, and only after averaging.
     noise = np.random.default_rng(2).integers(40, 216, (height, width, 3), np.uint8)
     bgr = np.asarray(cv2.GaussianBlur(noise, (0, 0), 2.0), np.uint8)
     if layout == lib.NV12:
@@ -584,7 +584,7 @@ def test_converted_means_are_those_of_opencvs_conversion(
 
 
 def test_planes_of_chroma_may_lie_anywhere(library: Library, model: c.c_void_p) -> None:
-    """Padded rows, V before U, rows from the bottom up: the same pixels, the same bits."""
+    """Padded rows, V before U, rows from the bottom up: equal pixels give equal bits."""
     rng = np.random.default_rng(3)
     y, u, v = (rng.integers(0, 256, shape, np.uint8) for shape in ((31, 37), (16, 19), (16, 19)))
     student, i420 = library.make("student", model, None), list(FORMATS).index("i420")
@@ -595,7 +595,7 @@ def test_planes_of_chroma_may_lie_anywhere(library: Library, model: c.c_void_p) 
 
     packed = np.concatenate([y.reshape(-1), u.reshape(-1), v.reshape(-1)])
     expected = look(data=pointer(packed))
-    wide = np.zeros(31 * 51 + 2 * 16 * 26, np.uint8)  # half of 51 bytes are 26
+    wide = np.zeros(31 * 51 + 2 * 16 * 26, np.uint8)  # the chroma of 51 bytes needs 26
     rows, chroma = wide[: 31 * 51].reshape(31, 51), wide[31 * 51 :].reshape(32, 26)
     rows[:, :37], chroma[:16, :19], chroma[16:, :19] = y, u, v
     np.testing.assert_array_equal(look(data=pointer(wide), stride=51), expected)
@@ -612,7 +612,7 @@ def test_planes_of_chroma_may_lie_anywhere(library: Library, model: c.c_void_p) 
 
 
 def test_frames_may_lie_in_memory_as_they_like(library: Library, model: c.c_void_p) -> None:
-    """Padded rows, rows from the bottom up, chroma elsewhere: the same pixels, the same bits."""
+    """Padded rows, rows from the bottom up, chroma elsewhere: equal pixels give equal bits."""
     student = library.make("student", model, None)
     rng = np.random.default_rng(3)
     luma, chroma = (
@@ -647,9 +647,9 @@ def test_frames_may_lie_in_memory_as_they_like(library: Library, model: c.c_void
 
 # --- faces and monitor ---
 
-# Luma and chroma become colours by whole numbers, rounded otherwise than OpenCV does.
+# The detector converts luma and chroma to colours with integers, which round unlike OpenCV.
 FACE_PIXELS = 0.1
-# Where a candidate of the cascade is just sure enough for one of them, another one wins.
+# If a candidate of the cascade is close to the threshold in one of them, another one may win.
 OPENCV_FACE_PIXELS = 3.0
 
 
@@ -736,7 +736,7 @@ def test_faces_are_found_in_every_format_and_through_a_threshold_of_size(
 
 
 def walk(time: float) -> tuple[float, float] | None:
-    """Sits, walks, leaves, and comes back."""
+    """Return the place of a person who sits, walks, leaves and returns."""
     return None if 3.2 < time < 4.6 else (110 + 40 * max(0.0, time - 1), 120.0)
 
 
@@ -757,10 +757,11 @@ def test_a_monitor_gives_the_packages_bits(
     color: str,
     method: str,
 ) -> None:
-    """Of somebody who walks, leaves for a moment and comes back, while the clock is set back.
+    """Compares videos of three scenes.
 
-    Of somebody beside a larger picture, which is passed over for the living face. And of somebody
-    filmed by a camera that lies on its side, then upside down.
+    A person walks, leaves for a moment and returns, while the clock is set back. A person sits
+    beside a larger picture, which is passed over. A person is filmed by a camera that is turned by
+    90 degrees and then upside down.
     """
     for module in ("scipy", "av", "tqdm", "skimage"):
         pytest.importorskip(module, reason="the person's portrait needs the extra 'train'")
@@ -776,7 +777,7 @@ def test_a_monitor_gives_the_packages_bits(
     expected = rf.HeartRateMonitor(window=3.0, color=color, method=method)
     times = [i / 30 for i in range(200 if scene == "walk" else 300)]
     if scene == "walk":
-        times[150:] = [time - 60 for time in times[150:]]  # a clock that is set back
+        times[150:] = [time - 60 for time in times[150:]]  # the clock is set back
     reading, box, statuses, boxes, turns = new_reading(), lib.Box(), set(), set(), []
     for pixels, time in filmed(people[scene], times):
         shown = np.ascontiguousarray(pixels[:, ::-1] if time < 0 else pixels)

@@ -15,11 +15,11 @@ from tests.clips import BOX, frame_times, skin, write_video
 from tests.signal_reference import zero_phase
 
 RATE_TOLERANCE_BPM = 0.7
-# Whose peaks a method's readings may be.
+# Methods whose peaks a reading of a method may have.
 SOURCES = {"fusion": {"student", "pos", "chrom"}}
-# Weights of windows have a floor of 1e-3.
+# The weights of windows are at least 1e-3.
 WEIGHT_TOLERANCE_BPM = 0.01
-# SciPy filters in float64, too.
+# SciPy also filters in float64.
 FILTER_TOLERANCE = 1e-9
 
 
@@ -80,7 +80,7 @@ def test_a_measurement_says_what_it_measured(clip_72: Path) -> None:
     assert ends[-1] > 13.4
     assert found.coverage == 1.0
     starts = [window.start for window in found.windows]
-    assert starts[:10] == [0.0] * 10  # of a window that grows the last one counts in the mean
+    assert starts[:10] == [0.0] * 10  # only the last reading of a growing window counts
     counted = found.windows[starts.count(0.0) - 1 :]
     rates = np.array([window.candidate for window in counted], float)
     weights = [(w.confidence or 0.0) * w.coverage for w in counted]
@@ -116,7 +116,7 @@ def test_json_is_the_documented_one(clip_72: Path) -> None:
 
 
 def test_a_damaged_file_says_so_as_the_decoder_sees_it(clip_72: Path, tmp_path: Path) -> None:
-    """Cut inside a frame: that one is damaged, and what follows is nobody's guess."""
+    """The file is cut inside a frame: that frame is damaged, and the rest is missing."""
     cut = tmp_path / clip_72.name
     cut.write_bytes(clip_72.read_bytes()[: clip_72.stat().st_size // 2])
     read = sum(1 for _ in rf.VideoFile(cut))
@@ -136,7 +136,7 @@ def test_frames_whose_time_stands_still_are_left_out_and_counted() -> None:
 
 
 def test_a_pulse_in_a_part_of_a_recording_is_read_there_alone() -> None:
-    """Alive for 13 s, then a photograph for 27 s."""
+    """The clip has a pulse for 13 s and is then a photograph for 27 s."""
     times = frame_times(20.0, 40.0)
     alive = skin([t for t in times if t < 14.0], 72.0)
     still = skin([t for t in times if t >= 14.0], 72.0, amplitude=0.0)

@@ -1,4 +1,4 @@
-"""What the numbers of an evaluation say."""
+"""The measures of an evaluation."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_clear_but_wrong_rate_shows_as_wrong(tmp_path: Path) -> None:
     assert values["rmse"] == pytest.approx(28.0, abs=0.5)
     assert values["within_5"] == 0.0
     assert values["snr_db"] < -10
-    assert values["coverage"] == 1.0  # nothing in such a clip says that it is wrong
+    assert values["coverage"] == 1.0  # such a clip does not show that it is wrong
     assert values["ok_mae"] == pytest.approx(28.0, abs=0.5)
 
 
@@ -80,7 +80,7 @@ def test_a_clip_without_pulse_has_no_error_but_can_be_read_wrongly(tmp_path: Pat
 
 def test_measures_of_a_case_worked_by_hand() -> None:
     values = dict(zip(MEASURES, measure(HAND)))
-    # Recordings: means 75 against 72, 88 against 80. Windows: -2, 8, 10, 6.
+    # Recordings: means of 75 against 72 and of 88 against 80. Errors of the windows: -2, 8, 10, 6.
     assert values["mae"] == 5.5
     assert values["rmse"] == pytest.approx(math.sqrt((9 + 64) / 2))
     assert values["window_mae"] == 6.5
@@ -111,7 +111,7 @@ def test_rows_count_what_they_rest_on() -> None:
 def test_folds_are_averaged_as_the_paper_does() -> None:
     mean = mean_over_folds([Evaluation("hand", {}, {}, {}, (r,)) for r in HAND[:2]])
     assert mean["mae"] == pytest.approx((3.0 + 8.0) / 2)
-    assert mean["rmse"] == 5.5  # not the 6.04 of all recordings together
+    assert mean["rmse"] == 5.5  # 6.04 would be the value over all recordings together
     assert mean["ok_mae"] == pytest.approx((2.0 + 8.0) / 2)
 
 

@@ -1,4 +1,4 @@
-"""The page of messages and the messages in the source are the same."""
+"""The page of messages lists exactly the messages in the source."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.pages import ROOT
 
 PAGE = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8")
 
-#: What stands for a name or a number on the page.
+#: Placeholder for a name or a number on the page.
 ANYTHING = "…"
 
-#: A shorter text tells no message from another.
+#: Length from which a constant part identifies a message.
 LEAST = 8
 
-#: What may stand between a text and what is put in there.
+#: Characters that may separate a constant part from a placeholder.
 EDGES = " .,:;'()"
 
 _CPP_FAILURE = re.compile(r"(?:\bthrow |\bfail\(|\brequire\(VIDIOC).*?;", re.DOTALL)
@@ -36,13 +36,13 @@ def joined(texts: list[str]) -> str:
 
 
 def cpp_texts(source: str) -> list[str]:
-    """Return the texts in a piece of C++, those that stand side by side in one."""
+    """Return the strings in a piece of C++; adjacent ones are joined."""
     source = re.sub(r'"\s*\+?\s*\n?\s*"', "", source)
     return [one.replace("\\\\", "\\") for one in re.findall(r'"((?:[^"\\\n]|\\.)*)"', source)]
 
 
 def python_texts(node: ast.AST) -> list[str]:
-    """Return the constant parts of the texts in a piece of Python."""
+    """Return the constant parts of the strings in a piece of Python."""
     return [
         part.value
         for part in ast.walk(node)

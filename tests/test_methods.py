@@ -17,20 +17,20 @@ from rppg_fast.reference import Reference
 from tests.classical_reference import METHODS as REFERENCE
 
 FS = 30.0
-# Of the pulse's largest value. Sums over blocks differ from blocks one by one by rounding: up to
-# 1e-11 was seen, where one channel is black or all are nearly equal.
+# Relative to the pulse's largest value. Running sums over blocks and separate blocks round
+# differently: up to 1e-11 was seen, if one channel is black or all are nearly equal.
 SAME = 1e-9
-SILENT = 1e-13  # what rounding leaves of a mean of 300 relative colours
-# GREEN, the weakest, reaches 0.94 and POS 0.47.
+SILENT = 1e-13  # rounding error of a mean of 300 relative colours
+# The weakest, GREEN, reaches 0.94, and POS 0.47.
 REAL_TOLERANCE_BPM = 1.2
 Floats = NDArray[np.float64]
 
-# How far the blood's volume lowers red, green and blue, relative to their mean.
+# Fall of red, green and blue with the blood volume, relative to their mean.
 PULSE = np.array([0.33, 0.77, 0.53])
 
 
 def colour_trace(bpm: float, seconds: float = 10.0, seed: int = 0, fs: float = FS) -> Floats:
-    """Mean colour of skin with a pulse of 1 %, under light that drifts by far more."""
+    """Return the mean colour of skin with a pulse of 1 %, under light that drifts by far more."""
     times = np.arange(round(seconds * fs)) / fs
     rng = np.random.default_rng(seed)
     volume = np.sin(2 * np.pi * bpm / 60.0 * times)
@@ -42,7 +42,7 @@ def colour_trace(bpm: float, seconds: float = 10.0, seed: int = 0, fs: float = F
 
 
 def pos_as_printed(rgb: Floats, length: int) -> Floats:
-    """Algorithm 1 of Wang et al. (2017), line by line; its sum is not divided by the overlap."""
+    """Return algorithm 1 of Wang et al. (2017), line by line, without division by the overlap."""
     count = len(rgb)
     pulse = np.zeros(count)
     for n in range(length - 1, count):
@@ -62,7 +62,7 @@ def test_pos_is_the_printed_algorithm() -> None:
 
 
 def test_chrom_cancels_what_light_does_to_all_channels_alike() -> None:
-    """Brightness that changes inside the heart's band, ten times as strong as the pulse."""
+    """The brightness changes inside the heart's band, ten times as strongly as the pulse."""
     times = np.arange(300) / FS
     rgb = colour_trace(72.0) * (1.0 + 0.05 * np.sin(2 * np.pi * 2.0 * times))[:, None]
     assert rf.spectrum(chrom(rgb, FS), FS).heart_rate == pytest.approx(72.0, abs=1.0)
@@ -70,7 +70,7 @@ def test_chrom_cancels_what_light_does_to_all_channels_alike() -> None:
 
 
 def mixed_sources(fs: float = FS, count: int = 300) -> Floats:
-    """Mix a pulse of 72 bpm with two disturbances, of which no colour is free."""
+    """Mix a pulse of 72 bpm with two disturbances that are in all colours."""
     times = np.arange(count) / fs
     rng = np.random.default_rng(0)
     sources = np.stack(
@@ -99,7 +99,7 @@ def assert_same(found: Floats, expected: Floats, tolerance: float) -> None:
 @pytest.mark.parametrize("method", ["green", "chrom", "pos"])
 @pytest.mark.parametrize("fs", [8.0, 15.0, 30.0, 61.3])
 def test_methods_are_those_of_the_papers_block_by_block(method: str, fs: float) -> None:
-    """Windows shorter than a block, of as many blocks as samples in a block, and of many blocks."""
+    """Windows shorter than a block, windows with few blocks, and windows with many blocks."""
     rgb = colour_trace(72.0, seconds=301 / fs, fs=fs)
     for count in (2, 3, 12, 13, 23, 24, 25, 26, 47, 48, 49, 95, 96, 151, 300, 301):
         if fs == 8.0 and method == "chrom":
@@ -113,9 +113,9 @@ def test_methods_are_those_of_the_papers_block_by_block(method: str, fs: float) 
 @pytest.mark.parametrize("fs", [8.1, 12.0, 20.0, 30.0])
 @pytest.mark.parametrize("count", [47, 48, 49, 151, 301, 450])
 def test_ica_is_that_of_the_paper_sample_by_sample(fs: float, count: int) -> None:
-    """Of windows in which FastICA settles, or the reference raises.
+    """Compares windows in which FastICA converges; otherwise the reference raises an error.
 
-    It need not settle where there are less than three sources, or a window is short.
+    It may not converge if there are fewer than three sources, or if the window is short.
     """
     rgb = mixed_sources(fs, count)
     assert_same(ica(rgb, fs), REFERENCE["ica"](rgb, fs), SAME)
@@ -165,7 +165,7 @@ ODD_COLOURS: dict[str, Callable[[], Floats]] = {
 @pytest.mark.parametrize("method", ["green", "chrom", "pos"])
 @pytest.mark.parametrize("colours", ODD_COLOURS)
 def test_odd_colours_are_taken_as_block_by_block(method: str, colours: str) -> None:
-    """No rounding error of a bright or loud part of the window reaches the rest of it."""
+    """A rounding error in a bright or varying part of the window does not reach the other parts."""
     rgb = ODD_COLOURS[colours]()
     assert_same(METHODS[method](rgb, FS), REFERENCE[method](rgb, FS), SAME)
 
@@ -180,7 +180,7 @@ def test_odd_colours_leave_ica_finite_and_of_variance_one(colours: str) -> None:
 @pytest.mark.parametrize("unit", [1e-3, 1.0, 255.0])
 @pytest.mark.parametrize("black", [slice(0, 48), slice(100, 160), slice(150, 300)])
 def test_lights_that_go_out_are_silent(unit: float, black: slice) -> None:
-    """For CHROM, the filter still rings where the colour is black; its unit does not matter."""
+    """In CHROM the filter still rings while the colour is black; the unit has no effect."""
     rgb = unit * with_frames(black, 0.0)
     assert_same(pos(rgb, FS), REFERENCE["pos"](rgb, FS), SAME)
     assert_same(chrom(rgb, FS), chrom(rgb / unit, FS), SAME)
@@ -222,7 +222,7 @@ def test_the_rate_is_found(method: str, bpm: float) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_pulse_rises_with_the_volume_of_blood(method: str) -> None:
-    """At 100 bpm the causal filter inside ICA and CHROM hardly turns the phase."""
+    """At 100 bpm the causal filter inside ICA and CHROM hardly changes the phase."""
     both_ways = scipy.signal.sosfiltfilt(
         scipy.signal.butter(2, (0.7, 4.0), "bandpass", fs=FS, output="sos"),
         METHODS[method](colour_trace(100.0), FS),
@@ -252,14 +252,14 @@ def test_exposure_does_not_matter(method: str) -> None:
 
 
 def real_trace_error(method: str, folder: Path, own_times: bool = True) -> float:
-    """Mean absolute error over 10 s windows against the finger's own peak, bpm."""
+    """Return the mean absolute error over 10 s windows against the finger's spectral peak, bpm."""
     traces = folder / "traces"
     rgb = scipy.io.loadmat(str(traces / "ubfc_subject10_mean_rgb.mat"))["mean_rgb"] / 255.0
     reference = Reference.read(traces / "ubfc_subject10_ground_truth.txt")
     assert len(rgb) == reference.times.size
     times = reference.times if own_times else np.linspace(0.0, reference.times[-1], len(rgb))
     resampler = rf.Resampler(FS, channels=3)
-    # The last time stands twice in the file.
+    # The file has the last time twice.
     uniform = np.concatenate([resampler.push(t, v)[1] for t, v in zip(times[:-1], rgb)])
     _, truth = reference.pulse()
     errors = []
@@ -273,21 +273,21 @@ def real_trace_error(method: str, folder: Path, own_times: bool = True) -> float
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_real_recording_is_read_as_its_finger_says(method: str, data: Path) -> None:
-    """A plain POS with zero-phase filters is known to reach 0.43 bpm on this recording."""
+    """A plain POS with zero-phase filters has an error of 0.43 bpm on this recording."""
     error = real_trace_error(method, data)
     print(f"{method}: mean error {error:.2f} bpm")
     assert error < REAL_TOLERANCE_BPM
 
 
 def test_the_frames_own_times_halve_the_error_on_a_real_recording(data: Path) -> None:
-    """Its frames come at 29.87 fps on average, unevenly."""
+    """The frames come at 29.87 fps on average, unevenly."""
     own, even = (real_trace_error("pos", data, own_times) for own_times in (True, False))
     print(f"pos: mean error {own:.2f} bpm at the frames' own times, {even:.2f} at even ones")
     assert own < 0.6 * even
 
 
 def test_the_stream_hands_the_methods_the_middle_of_the_box() -> None:
-    """A face fills the middle of a box enlarged 1.6 times; the rim beats at another rate."""
+    """A face fills the middle of a box enlarged 1.6 times; the rim has another rate."""
     stream = _core.Stream(rf.Student.load(), rf.PulseSettings().to_native("green"))
     for index in range(301):
         time = index / FS

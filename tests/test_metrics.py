@@ -27,17 +27,17 @@ from training.evaluate.metrics import (  # noqa: E402
 Floats = NDArray[np.float64]
 
 SECONDS = 10.0
-GRID_BPM = 0.1  # a steady tone in a Hann window: what interpolation between bins leaves
-SNR_TOLERANCE_DB = 0.02  # SciPy's Hann window lies half a sample beside ours
-# 95 % intervals of 20 clusters hold the truth in some 93 % of cases (the percentile bootstrap is a
-# little narrow); 200 trials scatter by 2 %.
+GRID_BPM = 0.1  # error of interpolation between bins for a constant tone in a Hann window
+SNR_TOLERANCE_DB = 0.02  # SciPy's Hann window is shifted by half a sample
+# 95 % intervals of 20 clusters contain the truth in about 93 % of cases (the percentile bootstrap
+# is slightly too narrow); with 200 trials this share scatters by 2 %.
 LEAST_COVER = 0.88
-# Taking 5 equal items for 5 independent ones makes intervals narrower by the root of 5.
+# Taking 5 equal items as 5 independent ones makes intervals narrower by the square root of 5.
 MOST_NAIVE_COVER = 0.75
 
 
 def tone(*lines: tuple[float, float]) -> Floats:
-    """Sum sines of (bpm, amplitude) at the readings' sampling rate."""
+    """Return a sum of sines of (bpm, amplitude) at the sampling rate of readings."""
     times = np.arange(round(SECONDS * PULSE.rate)) / PULSE.rate
     waves = [a * np.sin(2 * np.pi * bpm / 60 * times + bpm) for bpm, a in lines]
     return np.asarray(np.sum(waves, axis=0))
@@ -51,7 +51,7 @@ def test_errors_of_a_case_worked_by_hand() -> None:
     error = [3.0, -4.0, 0.0, 5.0]
     assert mae(error) == 3.0
     assert rmse(error) == math.sqrt(50 / 4)
-    assert within(error, 3.0) == 0.5  # 3 counts: "at most"
+    assert within(error, 3.0) == 0.5  # an error of exactly 3 counts as within 3
     assert within(error, 2.9) == 0.25
     assert within([math.nan, 0.0], 5.0) == 0.5
 
@@ -80,7 +80,7 @@ def test_the_largest_line_is_the_heart_rate(bpm: float) -> None:
 
 
 def test_the_flank_of_a_line_below_the_band_counts_as_the_bands_edge() -> None:
-    """A reading refuses it; the paper's protocol takes the largest power in the band."""
+    """A reading refuses such a peak; the paper's protocol takes the largest power in the band."""
     slow = spectrum(tone((38.0, 1.0), (120.0, 0.05)))
     assert slow.heart_rate == pytest.approx(120.0, abs=1.0)
     assert peak_rate(slow) == pytest.approx(60 * PULSE.low, abs=60 * slow.frequencies[1])
@@ -107,7 +107,7 @@ def test_the_first_harmonic_is_signal_and_the_second_is_not() -> None:
     with_first = snr_db(spectrum(tone((60.0, 1.0), (120.0, 0.5))), 60.0)
     with_second = snr_db(spectrum(tone((60.0, 1.0), (180.0, 0.5))), 60.0)
     assert with_first > 8
-    # At most the ratio of the powers; some of the line at the rate itself lies beyond 0.1 Hz.
+    # At most the ratio of the powers: part of the line at the rate itself is beyond 0.1 Hz.
     assert with_second < 20 * math.log10(1 / 0.5)
 
 
@@ -120,7 +120,7 @@ def average(items: Sequence[float]) -> list[float]:
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
-    """Subjects differ, windows of a subject hardly do: drawing windows alone would be too sure."""
+    """Subjects differ, windows of a subject hardly do; resampling windows would be too narrow."""
     random = np.random.default_rng(1)
     held = naive = 0
     trials = 200

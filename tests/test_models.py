@@ -1,4 +1,4 @@
-"""The two networks against their plain definitions."""
+"""The two networks against plain definitions in NumPy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.models.networks import (  # noqa: E402
     parameters,
 )
 
-# Both sides in float64: only the order of additions differs.
+# Both sides compute in float64; only the order of additions differs.
 FORWARD_TOLERANCE = 1e-12
 
 Array = NDArray[np.float64]
@@ -91,7 +91,7 @@ def plain_teacher(state: State, motion: Array, appearance: Array) -> tuple[Array
 
 
 def settled(model: Any) -> Any:
-    """Give a network in float64 batch normalisation statistics of its own, far from 0 and 1."""
+    """Set a network to float64, with batch normalisation statistics far from 0 and 1."""
     random = torch.Generator().manual_seed(1)
     model.double().eval()
     for name, tensor in model.state_dict().items():
@@ -159,7 +159,7 @@ def test_attention_weighs_positions_and_not_channels() -> None:
         first, second = teacher.attention(appearance)
         _, maps = teacher.run(motion, appearance)
         plain = teacher.motion.pair(motion, 0)
-        # A sigmoid of -1000 is 0: attention that closes its eyes.
+        # A sigmoid of -1000 is 0, so the attention map is 0 everywhere.
         teacher.attention1.weight.zero_()
         teacher.attention1.bias.fill_(-1000.0)
         _, blind = teacher.run(motion, appearance)
@@ -167,7 +167,7 @@ def test_attention_weighs_positions_and_not_channels() -> None:
     assert second.shape == (2, 1, 18, 18)
     for weights in (first, second):
         assert 0 < float(weights.min()) < float(weights.max()) < 1
-    # The maps that distillation sees carry the attention.
+    # The maps for distillation are those after attention.
     np.testing.assert_allclose(
         maps.middle_full.numpy(), (first * plain).numpy(), rtol=0, atol=FORWARD_TOLERANCE
     )

@@ -11,9 +11,10 @@ from tests.clips import BOX, SIZE, Frame, frame_times, skin
 
 ALL_METHODS = list(METHODS)
 
-# A clean pulse of constant rate over 10 s: what is left is camera noise and the FFT's grid.
+# A clean pulse with a constant rate over 10 s; the error comes from camera noise and the FFT's
+# grid.
 RATE_TOLERANCE_BPM = 1.0
-# Over 5 s, in which the slowest of these hearts beats four times: a line is twice as wide.
+# Over 5 s, in which the slowest of these hearts beats four times, a spectral line is twice as wide.
 EARLY_TOLERANCE_BPM = 2.5
 
 
@@ -68,7 +69,7 @@ def test_a_slow_heart_is_read_where_the_band_admits_it(method: str) -> None:
 @pytest.mark.parametrize("bpm", [25.0, 30.0, 34.0, 36.0, 38.0, 250.0, 280.0])
 @pytest.mark.parametrize("method", ["student", "pos", "green"])
 def test_a_heart_outside_the_band_is_never_read_as_one_inside(method: str, bpm: float) -> None:
-    """Its overtones and aliases lie inside: a heart at 30 bpm must not show as one at 60."""
+    """Its harmonics and aliases are inside the band: 30 bpm must not be read as 60 bpm."""
     monitor = rf.HeartRateMonitor(method=method, box=BOX)
     readings = read_all(monitor, skin(frame_times(30.0, 12.0), bpm))
     assert {r.status for r in readings} == {rf.Status.WARMING_UP, rf.Status.LOW_SIGNAL}
@@ -77,7 +78,7 @@ def test_a_heart_outside_the_band_is_never_read_as_one_inside(method: str, bpm: 
 @pytest.mark.parametrize("frequency", [0.3, 0.4, 0.5])
 @pytest.mark.parametrize("depth", [0.03, 0.06])
 def test_light_that_swells_slowly_is_not_a_pulse(frequency: float, depth: float) -> None:
-    """Its overtones, which the camera's rounding and the network make, lie inside the band."""
+    """Its harmonics, made by the camera's rounding and by the network, are inside the band."""
     monitor = rf.HeartRateMonitor(box=BOX)
     rng = np.random.default_rng(0)
     shading = np.linspace(0.6, 1.0, SIZE)[:, None, None]
@@ -100,7 +101,7 @@ def test_a_still_photograph_has_no_heart_rate(method: str, noise: float) -> None
 
 @pytest.mark.parametrize("method", ALL_METHODS)
 def test_a_frozen_camera_has_no_heart_rate(method: str) -> None:
-    """Live for 12 s, then the same frame for ever: the old pulse must not live on."""
+    """The camera is live for 12 s and then repeats one frame: the old pulse must not stay."""
     clip = list(skin(frame_times(30.0, 12.0), 72.0))
     frozen = [(clip[-1][0], clip[-1][1] + k / 30.0) for k in range(1, 361)]
     monitor = rf.HeartRateMonitor(method=method, box=BOX)
@@ -111,7 +112,7 @@ def test_a_frozen_camera_has_no_heart_rate(method: str) -> None:
 @pytest.mark.parametrize("method", ["student", "pos"])
 @pytest.mark.parametrize("min_window", [4.0, 6.0, 9.0])
 def test_the_window_fills_then_slides(method: str, min_window: float) -> None:
-    """It is read once enough has been seen, and from then on."""
+    """The window is read as soon as it holds enough, and from then on."""
     monitor = rf.HeartRateMonitor(method=method, box=BOX, window=6.0, min_window=min_window)
     readings = read_all(monitor, skin(frame_times(30.0, 8.0), 72.0))
     ready = [r.status is not rf.Status.WARMING_UP for r in readings]
@@ -131,7 +132,7 @@ def test_the_window_fills_then_slides(method: str, min_window: float) -> None:
 
 
 def test_the_pulse_rises_where_green_falls() -> None:
-    """Blood absorbs green: every method must agree on which way is up."""
+    """Blood absorbs green, so all methods must agree on the sign of the pulse."""
     times = frame_times(30.0, 10.0)
     for method in ALL_METHODS:
         monitor = rf.HeartRateMonitor(method=method, box=BOX)
@@ -139,7 +140,7 @@ def test_the_pulse_rises_where_green_falls() -> None:
         at, pulse = monitor.pulse
         phase = 2.0 * np.pi * 72.0 / 60.0 * at
         volume = np.sin(phase) + 0.3 * np.sin(2.0 * phase + 0.5)
-        # The causal filter delays by some degrees; a flipped sign would correlate at about -1.
+        # The causal filter delays the pulse by some degrees; a wrong sign would give about -1.
         assert np.corrcoef(pulse[60:], volume[60:])[0, 1] > 0.5, method
 
 
@@ -158,11 +159,11 @@ def test_a_gap_starts_the_window_anew(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["student", "pos"])
 def test_frames_too_slow_for_the_band_give_no_heart_rate(method: str) -> None:
-    """At 5 frames a second a heart at 200 bpm looks like one at 100."""
+    """At 5 frames per second, 200 bpm looks like 100 bpm."""
     monitor = rf.HeartRateMonitor(method=method, box=BOX)
     readings = read_all(monitor, skin(frame_times(5.0, 14.0), 200.0))
     assert {r.status for r in readings} == {rf.Status.WARMING_UP, rf.Status.GAP}
-    # What 5 frames a second can show.
+    # The highest rate that 5 frames per second can show.
     slow = rf.HeartRateMonitor(method=method, box=BOX, high=2.4)
     reading = read_all(slow, skin(frame_times(5.0, 14.0), 72.0))[-1]
     assert reading.heart_rate == pytest.approx(72.0, abs=RATE_TOLERANCE_BPM)
@@ -170,7 +171,7 @@ def test_frames_too_slow_for_the_band_give_no_heart_rate(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["student", "pos"])
 def test_slow_frames_are_a_gap_until_they_have_left_the_window(method: str) -> None:
-    """The camera speeds up from 5 to 30 frames a second: 200 bpm must never show as 100."""
+    """The camera speeds up from 5 to 30 frames per second: 200 bpm must never be read as 100."""
     slow = frame_times(5.0, 20.0)
     times = slow + [slow[-1] + k / 30.0 for k in range(1, 361)]
     monitor = rf.HeartRateMonitor(method=method, box=BOX)
@@ -273,7 +274,7 @@ def test_one_stream_refuses_two_threads_or_serves_them_in_turn() -> None:
     for thread in threads:
         thread.join()
     assert set(refused) <= {"this stream is in use by another thread; give each its own"}
-    assert monitor.push(frame, 10.0).status is rf.Status.GAP  # it still works
+    assert monitor.push(frame, 10.0).status is rf.Status.GAP  # the monitor still works
 
 
 def test_without_a_face_there_is_no_heart_rate_and_few_searches() -> None:
@@ -295,8 +296,8 @@ def test_a_face_that_comes_late_is_measured_from_then_on() -> None:
     readings = read_all(monitor, skin(frame_times(30.0, 9.0), 72.0))
     assert readings[0].status is rf.Status.NO_FACE
     assert readings[-1].heart_rate == pytest.approx(72.0, abs=2 * RATE_TOLERANCE_BPM)
-    assert detector.calls == 5  # the paper's way: the first face's box for the rest
-    # The face's 44 pixels, 1.6 times enlarged about their centre, as the paper does.
+    assert detector.calls == 5  # as in the paper: the first face's box is used from then on
+    # The face of 44 pixels, enlarged 1.6 times about its centre, as in the paper.
     assert monitor.box == rf.Box(1, 1, 71, 71)
 
 
@@ -309,7 +310,7 @@ def test_bad_frames_and_times_change_nothing() -> None:
         if index % 50 == 20:
             for bad, error in (
                 (frame.astype(np.float32), ValueError),
-                (frame[:10], ValueError),  # the box leaves it
+                (frame[:10], ValueError),  # the box is outside the frame
                 (frame[..., 0], ValueError),
                 (None, TypeError),
             ):
@@ -352,7 +353,7 @@ def test_bad_options_are_named(options: dict[str, object], named: str) -> None:
 
 
 def test_two_beats_are_needed_whatever_the_least_window_is() -> None:
-    """At 0.7 Hz they take 2.9 s; a first reading at 1 s would be of noise."""
+    """At 0.7 Hz they take 2.9 s; a first reading after 1 s would be noise."""
     monitor = rf.HeartRateMonitor(box=BOX, min_window=1.0)
     readings = read_all(monitor, skin(frame_times(30.0, 5.0), 72.0))
     first = next(r for r in readings if r.status is not rf.Status.WARMING_UP)

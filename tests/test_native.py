@@ -1,4 +1,4 @@
-"""The engine on its own: no Python, no OpenCV, only CMake and a C++17 compiler."""
+"""The engine alone: no Python, no OpenCV, only CMake and a C++17 compiler."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ from tests.tiers import BF16_NOISE_TIER, BF16_RATE, BF16_TIER, FLOAT32_TIER, all
 from tests.weights import torch_student
 
 TRUE_RATE = 97.0  # bpm
-# A window of 10 s, and dither in place of the pulse's fractions of a grey level.
+# For a window of 10 s; the pulse is a fraction of a grey level, so the frames are dithered.
 RATE_TOLERANCE = 0.5
-# Of backends among each other: they differ by rounding alone.
+# Differences between backends come only from rounding.
 SAME_RATE = 0.01  # bpm
 SAME_SNR = 0.01  # dB
 BF16_SNR = 0.3  # dB
-# Where the face detector finds the demonstration clip's face, enlarged 1.6 times.
+# Box of the demonstration clip's face by the face detector, enlarged 1.6 times.
 DEMO_FACE = (89, 30, 228, 205)
-SAME_FACE = 0.01  # pixels; rounding alone
-SAME_FACE_AGAIN = 0.15  # of its side, as in test_face.py
+SAME_FACE = 0.01  # pixels; only rounding differs
+SAME_FACE_AGAIN = 0.15  # relative to its side, as in test_face.py
 OK = list(rf.Status).index(rf.Status.OK)
 
 
 @dataclass(frozen=True)
 class Target:
-    """A processor to build for, and one to run on."""
+    """A processor to build for, and how to run its programs."""
 
     compiler: str
-    options: tuple[str, ...] = ()  # of CMake
+    options: tuple[str, ...] = ()  # options of CMake
     emulator: tuple[str, ...] = ()
-    anew: tuple[object, ...] = ()  # sources in place of the engine's own, with options for them
+    anew: tuple[object, ...] = ()  # sources that replace the engine's own, with their options
 
     @property
     def missing(self) -> list[str]:
@@ -57,7 +57,7 @@ class Target:
 HERE = Target(COMPILER)
 KERNELS = ROOT / "csrc" / "kernels"
 SOFTWARE = ROOT / "tests" / "native" / "software"
-# Instructions that this processor need not have, carried out in plain C++.
+# Instructions that this processor may lack, implemented in plain C++.
 IN_SOFTWARE = (
     "-O3",
     f"-I{SOFTWARE}",
@@ -79,19 +79,19 @@ TARGETS = {
 BACKENDS = {
     "AVX-512 and AMX in software": ["avx512", "portable", "amx"],
     "Cortex-A57": ["neon", "portable"],
-    "Nehalem": ["portable"],  # knows no AVX: nothing of the others may run
+    "Nehalem": ["portable"],  # without AVX: no instruction of the other backends may be executed
     "Haswell": ["avx2", "portable"],
 }
 
 
 class Engine:
-    """The engine as built for a target, and programs linked with it."""
+    """The engine built for a target, and programs linked with it."""
 
     def __init__(self, target: Target, folder: Path) -> None:
         self.target, self.folder = target, folder
 
     def run(self, program: str, *arguments: object) -> str:
-        """Build a program of tests/native, run it and return what it prints."""
+        """Build a program of tests/native, run it and return its output."""
         source = ROOT / "tests" / "native" / f"{program}.cpp"
         made = link(self.folder, self.target.compiler, source, self.target.anew)
         return run(*self.target.emulator, made, *arguments)
@@ -99,7 +99,7 @@ class Engine:
     def changes(
         self, motion: NDArray[np.float32], folder: Path, *backend: str
     ) -> dict[str, NDArray[np.float64]]:
-        """Return what each backend, or one, makes of motion, float32 (N, 3, 36, 36)."""
+        """Return the changes of each backend, or of one, for motion, float32 (N, 3, 36, 36)."""
         motion.tofile(folder / "motions")
         printed = self.run("run_backends", BUNDLED_WEIGHTS, folder / "motions", *backend)
         return {
@@ -132,7 +132,7 @@ def test_every_processor_runs_its_backends_and_they_are_right(
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="AVX2 is x86-64's")
 @pytest.mark.parametrize("name", ["here", "clang"])
 def test_sums_of_products_stay_in_registers(name: str, built: Callable[..., Path]) -> None:
-    """Half of the student's time goes there, and with a compiler that spills twice as much."""
+    """Half of the student's time is spent there; with spilled registers it takes twice as long."""
     target = TARGETS[name]
     missing = [*target.missing, *["objdump"] * (shutil.which("objdump") is None)]
     if missing:
@@ -141,9 +141,9 @@ def test_sums_of_products_stay_in_registers(name: str, built: Callable[..., Path
     listing = run("objdump", "-d", "-C", "--no-show-raw-insn", engine)
     code = listing.split("\navx2.cpp.o:", 1)[1].split(" file format ", 2)[1]
     functions = re.findall(r"^[0-9a-f]+ <.*::multiply<.*>:\n((?:.+\n)+)", code, re.MULTILINE)
-    assert len(functions) == 2  # of either convolution
+    assert len(functions) == 2  # one of each convolution
     for instructions in functions:
-        assert instructions.count("vfmadd") >= 12  # the sums that there are
+        assert instructions.count("vfmadd") >= 12  # the number of sums
         assert "(%rsp" not in instructions
 
 
@@ -176,7 +176,7 @@ def test_every_processor_finds_the_same_faces(engine: Engine, tmp_path: Path) ->
 
 
 def heart_rates(change: NDArray[np.float64]) -> list[float]:
-    """Heart rates in windows of 10 s, bpm, of changes at 30 fps."""
+    """Return heart rates in windows of 10 s, bpm, from changes at 30 fps."""
     pulse = rf.BandPass(0.7, 4.0, fs=30.0)(np.cumsum(change - change.mean()))
     starts = range(0, len(pulse) - 298, 60)
     peaks = [rf.spectrum(pulse[start : start + 299], 30.0).heart_rate for start in starts]
@@ -185,7 +185,7 @@ def heart_rates(change: NDArray[np.float64]) -> list[float]:
 
 @pytest.fixture(scope="module")
 def clips() -> dict[str, NDArray[np.float32]]:
-    """Motion of the demonstration clip's face, and of skin with a pulse."""
+    """Return the motion of the demonstration clip's face, and of skin with a pulse."""
     demo = [frame for frame, _ in VideoFile(BUNDLED_WEIGHTS.parent / "demo.mp4")]
     seen: dict[str, Any] = {"demo": (demo, DEMO_FACE)}
     for rate in (54.0, 168.0):
@@ -217,6 +217,6 @@ def test_amx_keeps_to_its_tier_on_clips(
 def test_a_warm_stream_allocates_nothing(engine: Engine) -> None:
     printed = engine.run("count_allocations", BUNDLED_WEIGHTS)
     counts = {line.split()[0]: int(line.split()[1]) for line in printed.splitlines()}
-    assert counts["creation"] > 0  # the counter counts
+    assert counts["creation"] > 0  # shows that the counter works
     assert counts["warm-up"] > 0
     assert counts["afterwards"] == 0

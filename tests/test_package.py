@@ -46,7 +46,7 @@ def test_importing_needs_numpy_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("where", ["repository root", "elsewhere"])
 def test_the_package_works_from_any_folder(where: str, tmp_path: Path) -> None:
-    """From the root, the source folder shadows a plainly installed package."""
+    """In the repository root, the source folder hides an installed package."""
     folder = ROOT if where == "repository root" else tmp_path
     assert python("import rppg_fast; print(rppg_fast.__version__)", folder) == rf.__version__
 
@@ -79,8 +79,8 @@ def test_everything_public_is_there_and_documented() -> None:
         value = getattr(rf, name)
         if isinstance(value, (str, tuple)):
             continue
-        # Native objects are documented in the stub; a dataclass without a text of its own shows
-        # its signature.
+        # Native objects are documented in the stub. A dataclass without a docstring has its
+        # signature in place of one.
         text = native[name] if value.__module__ == "rppg_fast._core" else value.__doc__
         assert text, f"{name} has no documentation"
         assert not text.startswith(f"{name}("), f"{name} has no documentation"
@@ -141,5 +141,5 @@ def test_the_package_is_typed_and_ships_its_assets() -> None:
                 and "site-packages" in str(package)
                 and not (package / "__init__.py").exists()
             ):
-                continue  # an editable install keeps only the compiled module there
+                continue  # an editable install has only the compiled module there
             assert (folder / name).is_file(), folder / name

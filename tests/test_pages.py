@@ -1,4 +1,4 @@
-"""What the pages show exists: commands, options, names, links. Their Python runs."""
+"""The commands, options, names and links on the pages exist, and their Python runs."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ import rppg_fast as rf
 from rppg_fast import cli
 from tests.pages import ROOT, Block, anchors, blocks, commands, links, pages, prose
 
-#: The manual. Every block there names its language, so that none escapes the tests below.
+#: The manual. Each of its blocks must name a language, so that the tests below find it.
 MANUAL = [page for page in pages() if page.parent in (ROOT, ROOT / "docs")]
 #: Blocks on pages beside the code may have no language: they are shell commands.
 SHELL = ("", "sh")
 
-#: Its Python needs a GPU: it is compiled, and its names are looked up, but it does not run.
+#: The Python of this page needs a GPU: it is compiled and its names are checked, but it is not run.
 NEEDS_A_GPU = ROOT / "docs" / "cuda.md"
 
-#: What the Python of the pages opens: the demonstration clip under these names.
+#: The files that the Python of the pages opens; copies of the demonstration clip replace them.
 DEMO = ROOT / "rppg_fast" / "assets" / "demo.mp4"
 VIDEOS = ("face.mp4", "family.mp4")
 
-#: Folders whose files the commands name; other paths are the reader's own.
+#: Folders of the project whose files are named in commands; other paths are the reader's own.
 FOLDERS = ("tests/", "bench/", "training/", "rppg_fast/", "csrc/", "packaging/", ".ci/")
 
 
@@ -41,7 +41,7 @@ def name(page: Path) -> str:
 
 
 def shown_commands() -> list[tuple[str, str]]:
-    """Every command on every page, in a block or in the text, with its page."""
+    """Return every command on every page, in a block or in the text, with its page."""
     found = []
     for page in pages():
         texts = [block.text for block in blocks(page) if block.language in SHELL]
@@ -66,7 +66,7 @@ def options(text: str) -> set[str]:
 
 
 def read(*patterns: str) -> str:
-    """Return the text of all files of the project that match."""
+    """Return the text of all files of the project that match a pattern."""
     files = [file for pattern in patterns for file in sorted(ROOT.glob(pattern))]
     assert files, patterns
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
@@ -160,7 +160,7 @@ PYTHON = [block for page in pages() for block in blocks(page) if block.language 
 
 
 def resolve(node: ast.expr) -> object:
-    """Return what ``rf.a.b`` is; None for any other expression. Fails where there is no such."""
+    """Return the object ``rf.a.b``; None for any other expression. Fails if it does not exist."""
     if isinstance(node, ast.Name):
         return rf if node.id == "rf" else None
     if isinstance(node, ast.Attribute):
@@ -172,9 +172,9 @@ def resolve(node: ast.expr) -> object:
 def takes(function: object, keyword: str) -> bool:
     try:
         parameters = inspect.signature(function).parameters.values()  # type: ignore[arg-type]
-    except ValueError:  # native: its signature stands at the head of its documentation
+    except ValueError:  # a native function has its signature in its docstring
         return f"{keyword}:" in str(getattr(function, "__doc__", ""))
-    # Options that are handed on belong to the monitor.
+    # Options that are passed on belong to the monitor.
     handed_on = any(one.kind is one.VAR_KEYWORD for one in parameters)
     return any(one.name == keyword for one in parameters) or (
         handed_on and keyword in inspect.signature(rf.HeartRateMonitor).parameters
@@ -193,7 +193,7 @@ def test_python_names_what_exists(block: Block) -> None:
 
 @pytest.mark.parametrize("page", sorted({block.page for block in PYTHON} - {NEEDS_A_GPU}), ids=name)
 def test_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All blocks of a page one after the other, the demonstration clip in the camera's place."""
+    """Runs all blocks of a page in order, with the demonstration clip in place of the camera."""
     for video in VIDEOS:
         shutil.copy(DEMO, tmp_path / video)
     monkeypatch.chdir(tmp_path)
@@ -207,7 +207,7 @@ def test_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_readme_reads_the_demonstration(capsys: pytest.CaptureFixture[str]) -> None:
-    """Its Python prints the known heart rate, 72 bpm, from the file and frame by frame."""
+    """The page's Python prints the known heart rate, 72 bpm, from the file and frame by frame."""
     (block,) = [block for block in PYTHON if block.page == ROOT / "README.md"]
     exec(block.text.replace("face.mp4", DEMO.as_posix()), {})
     of_file, *readings = capsys.readouterr().out.splitlines()
@@ -245,11 +245,11 @@ def test_c_compiles(tmp_path: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for link in links(page):
         if re.match(r"[a-z]+:", link):
-            continue  # elsewhere: tests ask no other machine
+            continue  # an external link; tests do not use the network
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), link
-        if anchor.startswith("rppg_fast."):  # made from a docstring
+        if anchor.startswith("rppg_fast."):  # anchors generated from docstrings
             assert f"::: {anchor}\n" in target.read_text(encoding="utf-8"), link
         elif anchor:
             assert anchor in anchors(target), link

@@ -1,4 +1,4 @@
-"""Several processes that share a run compute what one would."""
+"""Several processes that share a run compute the same as one process."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ from training.train.trainer import CHECKPOINT, execute  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 4.0
-LIMIT = 150  # seconds until a run counts as hanging; it takes 10 on a free machine
+LIMIT = 150  # s; a longer run counts as hanging, a free machine needs 10 s
 
-# float32 sums over halves of a batch differ from those over the whole by 1e-7: seen 4e-6.
+# float32 sums over halves of a batch differ from sums over the whole by 1e-7: 4e-6 was seen.
 SAME_TOLERANCE = 3e-5
-# The exponential of a mean entropy: of each process's samples, and then averaged.
+# The spread is the exponential of a mean entropy, computed per process and then averaged.
 SPREAD_TOLERANCE = 0.02
-# A bias before a normalisation does nothing, so that its gradient is rounding, which Adam turns
-# into steps of the size of the learning rate, to either side. Running means follow it with a lag,
-# and only validation sees them: its scores differ by up to 0.2 %.
+# A bias before a normalisation has no effect, so its gradient is only rounding error, which Adam
+# turns into steps of the size of the learning rate, in either direction. Running means follow it
+# with a delay. Only validation uses them; its scores differ by up to 0.2 %.
 IDLE = ("conv1.bias", "conv2.bias", "middle.bias", "last.bias")
 SCORE_TOLERANCE = 0.02
 DRIFT = SHORT.peak_learning_rate * SHORT.steps
-# Both sides in float64: only the order of additions differs.
+# Both sides compute in float64; only the order of additions differs.
 EXACT = 1e-12
-# bfloat16 keeps 8 bits, and values reach 4.
+# bfloat16 has 8 significant bits, and values reach 4.
 BFLOAT16_TOLERANCE = 0.02
 
-# Standard features and a projection: statistics and weights outside the student.
+# Standard features and a projection test statistics and weights outside the student.
 DISTILLED = replace(
     SHORT,
     steps=4,
@@ -65,10 +65,10 @@ DISTILLED = replace(
 
 @contextmanager
 def two_processes(folder: Path, *arguments: object) -> Iterator[None]:
-    """Run a module with arguments by torchrun, as two processes; what is within runs meanwhile."""
+    """Run a module in two processes with torchrun; the context's body runs at the same time."""
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m"]
     command = [sys.executable, *launcher, *(str(each) for each in arguments), "--device", "cpu"]
-    output = folder / "output.txt"  # a file, because a pipe can wait for processes of processes
+    output = folder / "output.txt"  # a file, because a pipe may wait for grandchildren
     with output.open("w") as file:
         process = subprocess.Popen(
             command,
@@ -81,7 +81,7 @@ def two_processes(folder: Path, *arguments: object) -> Iterator[None]:
         yield
         code = process.wait(timeout=LIMIT)
     finally:
-        process.terminate()  # torchrun ends the others with itself
+        process.terminate()  # torchrun ends the other processes, too
         process.wait()
     assert code == 0, output.read_text()
 
@@ -120,7 +120,7 @@ def same_run(alone: Path, together: Path, steps: int) -> None:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a training and of a distillation, each by one process and by two."""
+    """Return the folder of a training and of a distillation, each in one and in two processes."""
     root = tmp_path_factory.mktemp("runs")
     clips = make_clips(root / "train", seed=1, seconds=SECONDS)
     validation = make_clips(root / "validation", seed=2, seconds=SECONDS)
@@ -197,7 +197,7 @@ def test_alone_nothing_is_wrapped_or_changed(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def group() -> Iterator[None]:
-    """Make a group of one process, in which the code for several can run."""
+    """Create a group of one process, in which the code for several processes can run."""
     distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
     yield
     distributed.destroy_process_group()
@@ -239,7 +239,7 @@ def test_shared_batch_normalisation_takes_bfloat16() -> None:
     torch.testing.assert_close(
         out.float(), expected.float(), rtol=BFLOAT16_TOLERANCE, atol=BFLOAT16_TOLERANCE
     )
-    # The mean of rounded values, and not the rounded mean.
+    # The mean of rounded values, not the rounded mean.
     torch.testing.assert_close(shared.running_mean, plain.running_mean)
     torch.testing.assert_close(shared.running_var, plain.running_var)
 

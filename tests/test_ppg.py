@@ -1,4 +1,4 @@
-"""The made-up PPG, its labels, and the real beats it is made of."""
+"""The synthetic PPG, its labels, and the real beats in it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_phase_runs_at_the_heart_rate() -> None:
     ppg = wave.ppg(times)
     rising = times[1:][(ppg[:-1] < 0) & (ppg[1:] >= 0)]
     between = (rising[1:] + rising[:-1]) / 2
-    # A beat's own rate is the mean over the beat: equal to second order in its length.
+    # The rate of a beat equals the mean rate over the beat, to second order in its length.
     np.testing.assert_allclose(60 / np.diff(rising), wave.heart_rate(between), atol=0.3)
 
 
@@ -49,7 +49,7 @@ def test_real_beats_rise_fast_and_fall_slowly() -> None:
     order = np.arange(1, ppg_shapes.HARMONICS + 1)
     beats = (np.exp(1j * np.multiply.outer(phase, order)) @ shapes.T).real
     slopes = np.diff(beats, axis=0)
-    # The sign convention: systole, which is fast, rises.
+    # The sign convention: the systole, which is fast, rises.
     assert np.all(slopes.max(axis=0) > 1.5 * -slopes.min(axis=0))
 
 
@@ -59,5 +59,5 @@ def test_the_table_of_beats_is_what_the_recordings_give(
     table = tmp_path / "table.json"
     monkeypatch.setattr("sys.argv", ["ppg_shapes", "--out", str(table)])
     ppg_shapes.main()
-    # Rounded to four digits in the file.
+    # The file has four decimals.
     np.testing.assert_allclose(ppg_shapes.load_shapes(table), ppg_shapes.load_shapes(), atol=2e-4)

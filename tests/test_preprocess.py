@@ -1,4 +1,4 @@
-"""The cache made of recordings: faces found once, runs that were cut off, what cannot be used."""
+"""The cache made of recordings: face detection, interrupted runs, and unusable recordings."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ Values = NDArray[np.float64]
 Frame = NDArray[np.uint8]
 
 
-# What the task asks of a whole recording, which has ends.
+# Required correlation over a whole recording, including its ends.
 CORRELATION = 0.99
-# The true rate of a beating heart is not constant within 10 s.
+# The true rate of a heart varies within 10 s.
 SCENE_RATE_TOLERANCE = 3.0
-# Half a step of what is stored, and the rounding of float32.
+# Half a storage step, and float32 rounding.
 STORED_TOLERANCE = 0.51 / LEVELS
-# Written with 8 digits.
+# The text has 8 digits.
 TEXT_TOLERANCE = 1e-6
 
 # Faces.
@@ -61,7 +61,7 @@ SCENE_SEED = 9
 
 @dataclass
 class Filmed:
-    """A rendered face with its pulse, of float64 (frames,) times."""
+    """A rendered face with its pulse, at times float64 (frames,)."""
 
     frames: list[Frame]
     times: Values
@@ -86,7 +86,7 @@ def face() -> Filmed:
 
 
 def write_face(place: Path, face: Filmed) -> None:
-    """Write a recording of DATASET_2."""
+    """Write a recording in the layout of DATASET_2."""
     place.mkdir(parents=True)
     write_video(place / "vid.avi", face.frames, "raw", FPS, 1)
     wave = face.wave
@@ -97,7 +97,7 @@ def write_face(place: Path, face: Filmed) -> None:
 
 @pytest.fixture(scope="module")
 def people(face: Filmed, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """DATASET_2 with two faces, one of them mirrored, and three recordings of no use."""
+    """Return a DATASET_2: two faces, one of them mirrored, and three unusable recordings."""
     folder = tmp_path_factory.mktemp("DATASET_2")
     write_face(folder / "subject1", face)
     mirrored = [np.ascontiguousarray(frame[:, ::-1]) for frame in face.frames]
@@ -159,7 +159,7 @@ def test_unusable_recordings_are_listed_with_their_reasons(cache: Path, people: 
     assert list(failed) == list(REASONS)
     for name, reason in REASONS.items():
         assert reason in failed[name]
-    # Where the data lay is nobody's business.
+    # The path of the data must not be stored.
     for name, text in content(cache).items():
         assert os.fsencode(people.parent) not in text, name
 
@@ -173,7 +173,7 @@ def test_the_description_says_what_it_is(cache: Path) -> None:
 
 
 class Killed(BaseException):
-    """Nothing catches it."""
+    """A BaseException, so that no handler catches it."""
 
 
 def kill_at(call: int, function: Callable[..., object]) -> Callable[..., object]:
@@ -205,7 +205,7 @@ def test_a_run_that_was_killed_goes_on(
         made.append(recording.name)
         return make_part(recording, box_scale)
 
-    # Again, while the finished ones are copied.
+    # Interrupt again, while the finished recordings are copied.
     with monkeypatch.context() as patch:
         patch.setattr(preprocess_module, "make_part", noted)
         patch.setattr(ClipWriter, "write", kill_at(2, ClipWriter.write))
@@ -232,21 +232,21 @@ def test_any_number_of_processes_gives_the_same_bits(
     assert content(tmp_path / "cache") == content(cache)
 
 
-# Videos and traces that do not quite fit; the frames come straight from memory.
+# Videos and traces that do not fit exactly; the frames come from memory.
 
 
 def recording(face: Filmed, times: Values, trace: Trace) -> Recording:
     def frames() -> Iterator[tuple[Frame, float]]:
         shared = np.empty_like(face.frames[0])
         for frame, time in zip(face.frames, times):
-            shared[:] = frame  # whoever keeps frames instead of reducing them gets the last one
+            shared[:] = frame  # code that keeps frames would get the last one
             yield shared, float(time)
 
     return Recording("one", "one", frames, lambda: trace)
 
 
 def wide(face: Filmed) -> Trace:
-    """Give a trace that begins 3 s before the video and ends 3 s after it."""
+    """Return a trace that begins 3 s before the video and ends 3 s after it."""
     times = np.arange(-3, SECONDS + 3, 1 / 50)
     return Trace(face.wave.ppg(times), times)
 
@@ -307,7 +307,7 @@ def test_frame_times_that_are_no_times_are_refused(wrong: float, face: Filmed) -
 def test_a_face_is_looked_for_every_half_second(
     empty: int, first: int | None, face: Filmed
 ) -> None:
-    """At 20 frames a second: frames 0, 10, ... 100, and then no more."""
+    """At 20 frames per second, frames 0, 10, ... 100 are searched, and then no more."""
     nobody = np.full_like(face.frames[0], 90)
     late = replace(face, frames=[nobody] * empty + face.frames[empty:])
     made = recording(late, face.times, wide(face))
@@ -351,7 +351,7 @@ def test_all_recordings_usable_is_success(face: Filmed, tmp_path: Path) -> None:
 
 
 def test_the_version_of_the_data_follows_their_content(face: Filmed, tmp_path: Path) -> None:
-    """Same names, lengths, box and heart rate, but one frame repeats the one before."""
+    """Names, lengths, box and heart rate are equal, but one frame repeats the previous one."""
     other = replace(face, frames=[*face.frames[:40], face.frames[39], *face.frames[41:]])
     versions = []
     for name, filmed in (("a", face), ("b", other)):
@@ -386,7 +386,7 @@ def test_nothing_usable_is_an_error_that_can_be_mended(
 def test_wrong_options_are_errors(
     options: tuple[str, ...], people: Path, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """1.2 is another box than that of the cache that is there."""
+    """A box scale of 1.2 is not that of the existing cache."""
     before = content(cache)
     assert run(people, cache, *options) == 2
     assert capsys.readouterr().err.startswith("error: ")

@@ -1,4 +1,4 @@
-"""The page of promises names tests that there are."""
+"""The tests that the page of promises names exist."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import rppg_fast as rf
 
-# Both sides filter in float64; a wide band of order 8 amplifies rounding most.
+# Both sides filter in float64; the band-pass of order 8 with a wide band amplifies rounding most.
 FILTER_TOLERANCE = 1e-9
 # float64 integrals of straight lines.
 RESAMPLE_TOLERANCE = 1e-9
@@ -31,7 +31,7 @@ def test_filter_is_scipys(low: float, high: float, fs: float, order: int) -> Non
     np.testing.assert_allclose(
         band_pass(samples), expected, atol=FILTER_TOLERANCE * np.abs(expected).max()
     )
-    # Its own sections, run by SciPy, give the same to rounding.
+    # SciPy with the filter's own sections gives the same up to rounding.
     np.testing.assert_allclose(
         scipy.signal.sosfilt(band_pass.sections, samples),
         expected,
@@ -76,7 +76,7 @@ def resample(
 def cell_means(
     times: NDArray[np.float64], values: NDArray[np.float64], rate: float, count: int
 ) -> NDArray[np.float64]:
-    """Means of the polyline over the cells, by the trapezium rule at every corner and edge."""
+    """Return the means of a polyline over cells, by the trapezium rule at corners and edges."""
     edges = times[0] + np.arange(count + 1) / rate
     corners = np.union1d(edges, times)
     heights = np.interp(corners, times, values)
@@ -94,7 +94,7 @@ def test_resampling_averages_the_polyline(steps: list[float], start: float, rate
     values = noise(times.size)
     found = resample(times, values, rate)
     assert abs(found.size - (times[-1] - times[0]) * rate) <= 1.0
-    # A cell that ends within a hundredth of itself after the last time is closed already.
+    # A cell that ends at most a hundredth of a cell after the last time is already complete.
     inside = int(np.floor((times[-1] - times[0]) * rate * (1 + 1e-12)))
     expected = cell_means(times, values, rate, min(inside, found.size))
     tolerance = RESAMPLE_TOLERANCE + 0.02 * float(np.abs(np.diff(values)).max())
@@ -210,13 +210,13 @@ def test_any_filter_is_stable_linear_and_scipys(
     )
     sections = scipy.signal.butter(order, (low, low + width), "bandpass", fs=fs, output="sos")
     expected = scipy.signal.sosfilt(sections, samples)
-    # Poles close to 1 amplify the rounding of the sections themselves.
+    # Poles close to 1 amplify the rounding errors of the sections.
     closest = 1 - np.abs(poles).max()
     assert np.abs(found - expected).max() <= FILTER_TOLERANCE / closest**2 * largest
 
 
 @given(
-    # Sums of steps are rounded: one of 0.5 s may be a gap.
+    # Sums of steps are rounded, so a step of 0.5 s could be a hole.
     steps=st.lists(st.floats(1e-9, 0.49), min_size=1, max_size=80),
     level=st.floats(-1e6, 1e6),
     slope=st.floats(-1e3, 1e3),
@@ -225,11 +225,11 @@ def test_any_filter_is_stable_linear_and_scipys(
 def test_resampling_keeps_a_straight_line(
     steps: list[float], level: float, slope: float, rate: float
 ) -> None:
-    """Whatever the times: the mean of a line over a cell is its value in the middle."""
+    """For any times, the mean of a line over a cell is its value in the middle of the cell."""
     times = np.concatenate([[0.0], np.cumsum(steps)])
     found = resample(times, level + slope * times, rate)
     middles = (np.arange(found.size) + 0.5) / rate
-    # A cell that is closed up to a hundredth before its end holds the last value there.
+    # A cell that is completed up to a hundredth before its end holds the last value for that time.
     np.testing.assert_allclose(
         found, level + slope * middles, atol=1e-9 * (1 + abs(level)) + 1e-4 * abs(slope) / rate
     )

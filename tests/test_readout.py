@@ -1,4 +1,4 @@
-"""The windows of a clip are the engine's own."""
+"""The windows of a clip equal those of a live measurement."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from training.data.clips import Frames, as_stored
 from training.evaluate.estimators import open_network, open_source
 from training.evaluate.windows import true_windows, window_ends
 
-# Appearance is stored in steps of 1/257 of a grey level, so a level of a pulse differs a little
-# from the live one; a rate then differs by some 1e-3 bpm. Over a hole the live colours stay what
-# they were, while those of a clip go on: POS, whose blocks reach over it, differs by 0.03 bpm.
+# Appearance is stored in steps of 1/257 of a grey level, so the pulse differs slightly from the
+# live one, and a rate by about 1e-3 bpm. In a hole, the live colours keep their values, but those
+# of a clip continue. POS, whose blocks may cover the hole, therefore differs by 0.03 bpm.
 LIVE_TOLERANCE_BPM = 0.05
 LIVE_TOLERANCE_DB = 0.1
-SCIPY_BPM = 0.5  # points picked, in place of averages over cells of the grid
+SCIPY_BPM = 0.5  # SciPy gets single samples in place of averages over cells of the grid
 
 
 @pytest.mark.parametrize("method", ["student", "fusion", "pos", "green"])
@@ -34,7 +34,7 @@ SCIPY_BPM = 0.5  # points picked, in place of averages over cells of the grid
 def test_windows_are_those_of_a_live_measurement(
     method: str, amplitude: float, tmp_path: Path
 ) -> None:
-    """Uneven frames with a hole of a second: the same full windows, rates and status."""
+    """Uneven frames with a hole of a second give the same full windows, rates and statuses."""
     times = [t + (1.0 if t > 12.5 else 0.0) for t in frame_times(29.97, 24.0, jitter=0.4)]
     video = list(skin(times, 84.0, amplitude))
     found = rf.measure_frames(video, rf.HeartRateMonitor(method=method, box=BOX)).windows
@@ -93,7 +93,7 @@ def test_frames_too_slow_for_the_band_leave_no_window() -> None:
 
 
 def test_rates_of_windows_are_those_of_scipy() -> None:
-    """Band-pass of the paper and the largest line of a window of 10 s, every second."""
+    """Band-pass of the paper, and the largest spectral line of a window of 10 s, every second."""
     random = np.random.default_rng(5)
     times = np.arange(900) / 30.0
     phase = 2 * np.pi * np.cumsum(1.3 + 0.1 * np.sin(times / 4)) / 30

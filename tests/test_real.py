@@ -1,4 +1,4 @@
-"""Recordings of real people: through RPPG_DATA, never part of the project."""
+"""Recordings of real people, from RPPG_DATA; they are never part of the project."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rppg_fast import _core
 from rppg_fast.methods import METHODS
 from tests.signal_reference import zero_phase
 
-# Over 21 subjects, of the mean rate. A filter that runs forward only gives 2.98, SciPy's forwards
-# and backwards over the whole recording 1.23.
+# Tolerance for the mean rate, over 21 subjects. A filter that runs only forwards gives 2.98,
+# SciPy's forwards and backwards over the whole recording 1.23.
 UBFC_MEAN_TOLERANCE_BPM = 0.8
 UBFC_MEDIAN_TOLERANCE_BPM = 0.2
-# Of three windows, in place of a minute of them.
+# Tolerance with three windows in place of a minute of windows.
 UBFC_SHORT_MEDIAN_TOLERANCE_BPM = 0.6
-# The first second of a window against the rest; after a filter from rest, which has yet to forget
-# a level of so many times the pulse, it is 8 to 35 times as large.
+# Ratio of the first second of a window to the rest. For a filter that starts at rest with a level
+# of FAR_FROM_ZERO times the pulse, the ratio is 8 to 35.
 FAR_FROM_ZERO, START_TOLERANCE = 50.0, 1.5
 FPS = 30
 
@@ -30,8 +30,8 @@ Floats = NDArray[np.float64]
 
 @pytest.mark.parametrize("method", ["student", *METHODS])
 def test_a_real_face_is_found_and_read(method: str, data: Path) -> None:
-    """Its authors say 50 to 60 bpm."""
-    # The confidence was fitted to the student: CHROM and ICA do not reach it here.
+    """Its authors report 50 to 60 bpm."""
+    # The confidence was fitted to the student; here CHROM and ICA do not reach the usual limit.
     sure: dict[str, Any] = {} if method in ("student", "pos", "green") else {"min_confidence": 0.3}
     found = rf.measure(data / "real" / "evm_face.mp4", method=method, **sure)
     assert found.status is rf.Status.OK
@@ -49,7 +49,7 @@ def test_the_student_is_clear_on_a_real_face(data: Path) -> None:
 
 
 def test_a_face_without_its_pulse_is_not_read(data: Path) -> None:
-    """The first frame of the same face, held still in camera noise."""
+    """A video made of the first frame of the same face, with camera noise."""
     frame, _ = next(iter(rf.VideoFile(data / "real" / "evm_face.mp4")))
     rng = np.random.default_rng(0)
     monitor = rf.HeartRateMonitor()
@@ -62,7 +62,7 @@ def test_a_face_without_its_pulse_is_not_read(data: Path) -> None:
 
 
 def test_a_recording_in_the_data_sets_layout_is_read(data: Path) -> None:
-    """2.5 s are too short for a heart rate, and said to be."""
+    """2.5 s are too short for a heart rate, and the result says so."""
     found = rf.measure(data / "ubfc_format" / "subject1" / "vid.avi")
     assert found.status is rf.Status.WARMING_UP
     assert found.heart_rate is None
@@ -71,7 +71,7 @@ def test_a_recording_in_the_data_sets_layout_is_read(data: Path) -> None:
 
 
 def predicted_rate(changes: Floats) -> float:
-    """The paper's way from changes to a recording's heart rate, by the engine's own parts."""
+    """Return a recording's heart rate from changes as in the paper, with the engine's own parts."""
     window = _core.PulseWindow(rf.PulseSettings(min_confidence=0.0, peaks=1).to_native())
     window.restart(0.0, False)
     pulse = np.cumsum(changes)
@@ -86,7 +86,7 @@ def predicted_rate(changes: Floats) -> float:
 
 
 def labelled_rate(changes: Floats) -> float:
-    """The same of the labels, by SciPy: a filter of order 2 over the whole recording."""
+    """Do the same with the labels and SciPy: a filter of order 2 over the whole recording."""
     pulse = zero_phase(np.cumsum(changes), 0.7, 4.0, FPS, 2)
     frequencies = np.fft.rfftfreq(8192, 1 / FPS)
     rates = []
@@ -99,7 +99,7 @@ def labelled_rate(changes: Floats) -> float:
 
 
 def ubfc(data: Path) -> dict[str, tuple[Floats, Floats]]:
-    """Changes that a network predicted for 21 subjects, and the true ones."""
+    """Return the changes that a network predicted for 21 subjects, and the true ones."""
     traces = np.load(data / "traces" / "ubfc_deepphys_predictions.npz")
     subjects = sorted(name[: -len("_pred")] for name in traces if name.endswith("_pred"))
     assert len(subjects) == 21
@@ -120,7 +120,7 @@ def test_another_networks_predictions_give_a_small_error(data: Path) -> None:
 
 
 def test_a_recordings_first_window_is_as_good_as_a_later_one(data: Path) -> None:
-    """Of a recording of 12 s, of which three windows are full."""
+    """Uses recordings of 12 s, which have three full windows."""
     first: list[float] = []
     later: list[float] = []
     for changes, label in ubfc(data).values():
@@ -133,7 +133,7 @@ def test_a_recordings_first_window_is_as_good_as_a_later_one(data: Path) -> None
 
 
 def test_a_windows_start_shows_no_transient(data: Path) -> None:
-    """The sum of changes has walked far from zero where a window begins, as it does all along."""
+    """The sum of changes is far from zero where a window begins, as it usually is."""
     band_pass = rf.BandPass(0.7, 4.0, FPS, rf.PulseSettings().order)
     for changes, _ in ubfc(data).values():
         pulse = band_pass.zero_phase(FAR_FROM_ZERO + np.cumsum(changes)[: 10 * FPS])

@@ -1,4 +1,4 @@
-"""A known pulse in a real face: through RPPG_DATA, never part of the project."""
+"""A known pulse in a real face, from RPPG_DATA; it is never part of the project."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from training.data.timed_video import ENCODERS, write_timed_video  # noqa: E402
 
 RATE, AMPLITUDE = 64.0, 0.01
 RATE_TOLERANCE_BPM = 1.0
-# Of 10 s, shown forwards, then backwards: many windows that overlap.
+# Number of passes of 10 s, shown forwards and then backwards, which gives many overlapping windows.
 PASSES = 2
 
 
 def passes(video: Path) -> Iterator[tuple[Any, float]]:
-    """The frames of a video, to and fro, with times from 0."""
+    """Yield the frames of a video forwards and backwards, with times from 0."""
     frames, times = zip(*rf.VideoFile(video))
     step = (times[-1] - times[0]) / (len(times) - 1)
     for number in range(PASSES):
@@ -35,7 +35,7 @@ def passes(video: Path) -> Iterator[tuple[Any, float]]:
 
 
 def steady(times: Any) -> InjectedPulse:
-    """A pulse of one rate, with the second harmonic that a finger's has."""
+    """Return a pulse with a constant rate and a second harmonic like a finger's."""
     phase = 2 * np.pi * RATE / 60 * times
     ppg = np.sin(phase) + 0.4 * np.sin(2 * phase + 0.8)
     scale = 1 / ppg.std()
@@ -56,7 +56,7 @@ def test_a_steady_pulse_in_a_lossless_video_of_a_real_face_is_read(
 
 @pytest.fixture(scope="module")
 def lossless(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real face that sits still, with a pulse, as a webcam without an encoder gives it."""
+    """Return a lossless video of a real face that is still, with a pulse."""
     face = data / "real" / "evm_face.mp4"
     path, times = follow_face(passes(face))
     masks = skin_masks(passes(face), path, times)

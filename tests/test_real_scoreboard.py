@@ -1,4 +1,4 @@
-"""The scoreboard of real video says what is true, and reads no clip without a face."""
+"""The scoreboard of real video is right, and no clip without a face has the status ok."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from training.evaluate.scoreboard_tables import Result, totals  # noqa: E402
 pytestmark = pytest.mark.slow
 
 RATE, FPS = 72.0, 30.0
-# Of a clear pulse in a portrait that stands still.
+# For a clear pulse in a portrait that does not move.
 TOLERANCE_BPM = 1.0
-# Of a Hann window of 10 s a tenth of a line's power lies beyond 0.1 Hz, and counts as noise.
+# In a Hann window of 10 s, a tenth of a line's power is beyond 0.1 Hz and counts as noise.
 LEAK_DB = 0.6
 
-# Real clips of all kinds that take seconds, not minutes.
+# Real clips of all kinds that take seconds instead of minutes.
 SHORT = [
     *("evm_face.mp4", "face03.mp4", "face41.mp4", "face45.gif", "none05.mp4", "none06.mp4"),
     *("none07.mp4", "none08.mp4", "none10.gif", "none11.mp4"),
@@ -102,25 +102,25 @@ def test_what_reads_ok_without_a_reason_is_counted(
 
 
 def test_a_pulse_is_judged_at_its_true_rate_whatever_was_read(tmp_path: Path) -> None:
-    """A pulse of 72 bpm under a stronger rhythm of 150."""
+    """A pulse of 72 bpm with a stronger rhythm of 150 bpm."""
     times = np.asarray((np.arange(450) + 0.5) / FPS, np.float64)
     pulse = np.sin(2 * np.pi * 1.2 * times) + 2 * np.sin(2 * np.pi * 2.5 * times)
     write_ground_truth(tmp_path / "t.txt", pulse, np.full_like(times, RATE), times)
     windows = pulse_windows(times, pulse, Reference.read(tmp_path / "t.txt"))
     assert len(windows) == 6  # 15 s hold six windows of 10 s
     assert windows[0]["peak_bpm"] == pytest.approx(150.0, abs=0.5)
-    # Powers as 1 to 4, the stronger one away from the first harmonic of 72 bpm, too.
+    # Powers of 1 to 4; the stronger line is also away from the first harmonic of 72 bpm.
     alone = np.sin(2 * np.pi * 1.2 * times) + 2 * np.sin(2 * np.pi * 3.1 * times)
     for window in pulse_windows(times, alone, Reference.read(tmp_path / "t.txt")):
         assert window["true_rate_snr_db"] == pytest.approx(10 * np.log10(0.25), abs=LEAK_DB)
     after_a_gap = np.concatenate([times[:200], times[200:] + 3.0])
-    assert len(pulse_windows(after_a_gap, pulse, None)) == 2  # 6.7 and 8.3 s
+    assert len(pulse_windows(after_a_gap, pulse, None)) == 2  # pieces of 6.7 and 8.3 s
     assert pulse_windows(times[:120], pulse[:120], None) == []
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real folder of two clips, and an injected one, all of a portrait that stands still."""
+    """Return a folder with two real clips and an injected one, all of a portrait at rest."""
     root = tmp_path_factory.mktemp("scoreboard")
     times = [float(t) for t in np.arange(0, 12, 1 / FPS)]
     entries = []

@@ -1,4 +1,4 @@
-"""What the windows of a recording say together, by made-up readings."""
+"""The summary of a recording from its windows, with made-up readings."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from rppg_fast import _core
 from rppg_fast.reading import STATUSES
 
 STEP, MAX_GAP, LEAST = 1.0, 2.0, 0.75
-# A hundredth of what a heart's rate varies by from beat to beat.
+# A hundredth of the variation of a heart's rate from beat to beat.
 RATE_TOLERANCE_BPM = 0.05
-# Windows of noise whose rates are near by chance join a track, where they weigh little.
+# Windows of noise whose rates are close by chance join a track, with a small weight.
 CHANCE_TOLERANCE_BPM = 2.0
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 @dataclass
 class Summary:
-    """What the native recording says, by name."""
+    """The results of the native summary, by name."""
 
     status: rf.Status
     heart_rate: float
@@ -44,26 +44,26 @@ def summed_up(
     coverage: float = 1.0,
     least: float = LEAST,
 ) -> Summary:
-    """Sum up a recording with a window every second."""
-    recording = _core.Recording(STEP, MAX_GAP, least)
+    """Summarise a recording with a window every second."""
+    recording = _core.RecordingSummary(STEP, MAX_GAP, least)
     for i, (rate, confidence) in enumerate(zip(rates, confidences)):
         status = rf.Status.OK if confidence >= LEAST else rf.Status.LOW_SIGNAL
         end = 10.0 + i
         index = STATUSES.index(status)
-        took = recording.take(end, index, 3.0, confidence, end - 10, end, coverage, rate)
+        took = recording.push(end, index, 3.0, confidence, end - 10, end, coverage, rate)
         assert took
     found = recording.summary()
     return Summary(STATUSES[found[0]], *found[1:])
 
 
 def wrong_windows(count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Rates all over the band with the confidence of noise."""
+    """Return rates from the whole band, with the confidence of noise."""
     return rng.uniform(45.0, 230.0, count), rng.uniform(0.0, 0.4, count)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_nineteen_of_forty_one_windows_that_agree_are_a_heart_rate(seed: int) -> None:
-    """What lies between them is wrong: a hand before the face, a turn of the head."""
+    """The windows between them are wrong: a hand before the face, or a turned head."""
     rng = np.random.default_rng(seed)
     rates, sure = wrong_windows(41, rng)
     right = rng.choice(41, 19, replace=False)
@@ -92,12 +92,12 @@ def test_windows_that_agree_are_more_together_than_each_alone() -> None:
 
 
 def test_windows_that_disagree_are_less_than_their_confidence() -> None:
-    """Half of them say 64, half 128: whichever it is, the other half speaks against it."""
+    """Half of the windows have 64 bpm and half 128 bpm, so each half contradicts the other."""
     rates = [64.0, 128.0] * 20
     torn, whole = summed_up(rates, [0.8] * 40), summed_up([64.0] * 40, [0.8] * 40)
     assert torn.coverage == 0.5
     assert torn.confidence < whole.confidence
-    if torn.status is rf.Status.OK:  # never the mean of both
+    if torn.status is rf.Status.OK:  # the mean of both would be wrong
         assert min(abs(torn.heart_rate - 64.0), abs(torn.heart_rate - 128.0)) < RATE_TOLERANCE_BPM
 
 
@@ -114,23 +114,23 @@ def test_a_rate_that_drifts_is_followed(slope: float) -> None:
 def test_sure_windows_weigh_more_and_so_do_full_ones() -> None:
     found = summed_up([70.0, 72.0], [0.9, 0.3], least=0.0)
     assert found.heart_rate == pytest.approx((0.9 * 70 + 0.3 * 72) / 1.2, abs=RATE_TOLERANCE_BPM)
-    recording = _core.Recording(STEP, MAX_GAP, 0.0)
+    recording = _core.RecordingSummary(STEP, MAX_GAP, 0.0)
     ok = STATUSES.index(rf.Status.OK)
-    recording.take(10.0, ok, 3.0, 0.9, 0.0, 10.0, 0.5, 70.0)
-    recording.take(11.0, ok, 3.0, 0.9, 1.0, 11.0, 1.0, 72.0)
+    recording.push(10.0, ok, 3.0, 0.9, 0.0, 10.0, 0.5, 70.0)
+    recording.push(11.0, ok, 3.0, 0.9, 1.0, 11.0, 1.0, 72.0)
     rate = recording.summary()[1]
     assert rate == pytest.approx((70 + 2 * 72) / 3, abs=RATE_TOLERANCE_BPM)
 
 
 def test_a_window_that_grows_counts_once_in_the_mean() -> None:
-    """All that the shorter ones saw is in the last one, which says it best."""
-    recording = _core.Recording(STEP, MAX_GAP, 0.0)
+    """The last window contains the shorter ones and gives the best rate."""
+    recording = _core.RecordingSummary(STEP, MAX_GAP, 0.0)
     ok = STATUSES.index(rf.Status.OK)
     for end, rate in ((5.0, 66.0), (6.0, 68.0), (7.0, 70.0), (8.0, 72.0)):
-        recording.take(end, ok, 3.0, 0.9, max(0.0, end - 7.0), end, end / 7.0, rate)
+        recording.push(end, ok, 3.0, 0.9, max(0.0, end - 7.0), end, end / 7.0, rate)
     found = recording.summary()
     assert found[1] == pytest.approx((70 * 1.0 + 72 * 8 / 7) / (15 / 7), abs=RATE_TOLERANCE_BPM)
-    assert found[4] == 1.0  # all of them agree
+    assert found[4] == 1.0  # all windows agree
 
 
 def test_an_outlier_of_high_confidence_does_not_bend_the_track() -> None:
@@ -165,13 +165,13 @@ def test_nothing_has_no_track() -> None:
 
 
 def test_windows_count_a_step_apart_and_at_once_after_a_gap() -> None:
-    recording = _core.Recording(STEP, MAX_GAP, LEAST)
+    recording = _core.RecordingSummary(STEP, MAX_GAP, LEAST)
     times = [5.0, 5.5, 6.0, 6.9, 7.0, 12.0, 12.5, 13.0]
     low = STATUSES.index(rf.Status.LOW_SIGNAL)
-    took = [recording.take(t, low, 3.0, 0.1, t - 5, t, 0.5, 70.0) for t in times]
+    took = [recording.push(t, low, 3.0, 0.1, t - 5, t, 0.5, 70.0) for t in times]
     assert took == [True, False, True, False, True, True, False, True]
     waiting = STATUSES.index(rf.Status.WARMING_UP)
-    assert not recording.take(14.0, waiting, math.nan, math.nan, 13.0, 14.0, 0.1, math.nan)
+    assert not recording.push(14.0, waiting, math.nan, math.nan, 13.0, 14.0, 0.1, math.nan)
 
 
 @pytest.mark.parametrize(
@@ -185,4 +185,4 @@ def test_windows_count_a_step_apart_and_at_once_after_a_gap() -> None:
 )
 def test_bad_settings_are_named(arguments: tuple[float, float, float], named: str) -> None:
     with pytest.raises(ValueError, match=named):
-        _core.Recording(*arguments)
+        _core.RecordingSummary(*arguments)

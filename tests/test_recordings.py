@@ -1,4 +1,4 @@
-"""The layouts of the data sets, read from small files; broken ones are refused by name."""
+"""Read the layouts of the data sets from small files; broken files give errors that name them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.made_up_recordings import (  # noqa: E402
 )
 from training.data.recordings import LAYOUTS, find  # noqa: E402
 
-# Written with 8 digits.
+# The text has 8 digits.
 TEXT_TOLERANCE = 1e-6
 
 CASES: list[tuple[str, str, Callable[[Path], Written]]] = [
@@ -43,7 +43,7 @@ def test_frames_and_trace_are_what_the_files_hold(
     written = write(tmp_path / name)
     recording = find(layout, tmp_path)[0]
     seen = list(recording.frames())
-    # Without loss: also no swap of colours, and no frame twice.
+    # Equal pixels also show that colours are not exchanged and no frame is repeated.
     np.testing.assert_array_equal([frame for frame, _ in seen], written.frames)
     np.testing.assert_allclose([time for _, time in seen], written.times, atol=TEXT_TOLERANCE)
     trace = recording.trace()
@@ -106,7 +106,7 @@ def test_a_subject_without_a_name_is_refused(tmp_path: Path) -> None:
         find("own", tmp_path)
 
 
-# Broken recordings: layout, how it is written, what breaks it, what the message must name.
+# Broken recordings: layout, how it is written, how it is broken, text in the message.
 
 Break = Callable[[Path], object]
 
@@ -164,7 +164,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path], Written]]] = {
 }
 
 BROKEN: list[tuple[str, Break, str]] = [
-    # Files that are missing, of another kind, or there twice.
+    # Files that are missing, of another kind, or ambiguous.
     ("ubfc-rppg-1", remove("vid.avi"), r"5-gt: no vid\*\.avi"),
     ("ubfc-rppg-1", remove("gtdump.xmp"), r"gtdump\.xmp"),
     ("ubfc-rppg-1", fill("vid-2.avi", b""), r"5-gt: both vid-2\.avi and vid\.avi"),
@@ -184,19 +184,19 @@ BROKEN: list[tuple[str, Break, str]] = [
     ("own", remove("video.mkv"), r"anna: no video"),
     ("own", fill("video.avi", b""), r"anna: both video\.avi and video\.mkv"),
     ("own", remove("ppg.csv"), r"ppg\.csv"),
-    # Numbers that are none, and tables of another shape.
+    # Invalid numbers, and tables of another shape.
     ("ubfc-rppg-1", edit("gtdump.xmp", ",98,", ","), r"gtdump\.xmp.*4 columns.*\[3, 4\]"),
     ("ubfc-rppg-1", edit("gtdump.xmp", ",98,0.0", ",98,x0.0"), r"gtdump\.xmp.*x0\.0"),
     ("ubfc-phys", edit("bvp_s1_T1.csv", "0.0", "nan #"), r"bvp_s1_T1\.csv"),
     ("ubfc-phys", edit("bvp_s1_T1.csv", "0.000000", "inf"), r"bvp_s1_T1\.csv.*not finite"),
     ("own", edit("ppg.csv", "time_s,ppg\n", ""), r"ppg\.csv.*'time_s,ppg'"),
     ("own", edit("frames.csv", "time_s", "time"), r"frames\.csv.*'time_s'"),
-    # Lengths that disagree.
+    # Different lengths.
     ("own", lines("frames.csv", lambda rows: rows[:-1]), r"video\.mkv: 7 frames.*csv has 6"),
     ("pure", lambda place: first_image(place).unlink(), r"6 images.*json lists 7"),
     ("pure", rewrite_pure(lambda log: log["/Image"].pop()), r"7 images.*json lists 6"),
     ("pure", rewrite_pure(lambda log: log["/Image"].clear()), r"01-02\.json: lists no image"),
-    # Times that go back, or leave out a beat.
+    # Times that go back, or a gap longer than a beat.
     ("ubfc-rppg-1", lines("gtdump.xmp", swap), r"gtdump\.xmp.*go back"),
     ("own", lines("ppg.csv", swap), r"ppg\.csv.*go back"),
     ("pure", rewrite_pure(lambda log: log["/FullPackage"].reverse()), r"01-02\.json.*go back"),

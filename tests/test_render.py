@@ -1,4 +1,4 @@
-"""The painted faces: the pulse in their skin, and all else that changes."""
+"""The painted faces: the pulse in their skin, and all other changes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from training.synthetic.render import place_in_crop, place_in_frame, render  # n
 from training.synthetic.scene import Scene, sample_scene  # noqa: E402
 from training.synthetic.timeline import pulse_wave  # noqa: E402
 
-# Whole recordings of 10 s with a constant rate; the spectrum's main lobe is 12 bpm wide.
+# For recordings of 10 s with a constant rate; the main lobe of the spectrum is 12 bpm wide.
 CLEAN_RATE_TOLERANCE = 0.7
-# The mean over the face box also sees eyes, brows, hair and specular light, which hardly pulse.
+# The mean over the face box includes eyes, brows, hair and specular light, which hardly pulse.
 AMPLITUDE_RANGE = (0.75, 1.15)
-# Rounding to 8 bits in thousands of pixels.
+# Rounding to 8 bits, averaged over thousands of pixels.
 COLOUR_TOLERANCE = 0.06
 
 
@@ -40,7 +40,7 @@ def test_a_strong_pulse_shows_as_it_should(index: int) -> None:
     assert blue @ green / (green @ green) == pytest.approx(scene.pulse.blue, abs=COLOUR_TOLERANCE)
     low, high = AMPLITUDE_RANGE
     assert low * 0.01 < green.std() < high * 0.01
-    # Rate, by the plain green and by POS, whose pulse is positive where blood volume is.
+    # The rate, from plain green and from POS, whose pulse rises with the blood volume.
     expected = float(wave.heart_rate(times).mean())
     assert abs(peak_rate(green, 30) - expected) < CLEAN_RATE_TOLERANCE
     pos = methods.pos(rgb, 30.0)
@@ -55,7 +55,7 @@ def test_without_amplitude_there_is_nothing_at_the_rate() -> None:
     assert alive.has_pulse
     assert not dead.has_pulse
     assert filmed(alive, 3)[0].std(axis=0).min() > 0.05
-    # Nothing at all changes in this scene.
+    # Nothing changes in this scene.
     assert filmed(dead, 3)[0].std(axis=0).max() < 1e-9
 
 
@@ -116,7 +116,7 @@ def test_the_face_detector_finds_the_painted_faces() -> None:
         if face is not None:
             overlaps.append(_overlap((face.x0, face.y0, face.x1, face.y1), placement.face_box()))
     assert len(overlaps) >= 6
-    # What training takes for the detector's box is the detector's box.
+    # The box that training uses is close to the detector's box.
     assert np.median(overlaps) > 0.8
 
 

@@ -1,4 +1,4 @@
-"""Runs of the benchmarks become the table that they say they do."""
+"""Runs of the benchmarks give the right table."""
 
 from __future__ import annotations
 

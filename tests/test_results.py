@@ -1,4 +1,4 @@
-"""The figures of RESULTS.md are those of its result files."""
+"""The figures in RESULTS.md equal those in its result files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of the engine and of the training stand in an order: none uses one that comes later."""
+"""The folders of the engine and of the training are ordered; none uses a later one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-#: Folders of ``csrc`` from the first to the last: each may use itself and those on lower lines.
+#: Folders of ``csrc`` in order: a file may use its own folder and those with a lower number.
 ENGINE = {
     "kernels": 0,
     "frame": 1,
@@ -22,9 +22,9 @@ ENGINE = {
     "python": 6,
     "program": 6,
 }
-#: Folders of ``training`` in the same order; files of no folder come last.
+#: Folders of ``training`` in order; files outside of the folders are last.
 TRAINING = ("support", "data", "synthetic", "models", "evaluate", "train", "confidence", "")
-#: Headers that lie in no folder of the order.
+#: Headers outside of the folders.
 ANYWHERE = {"rppg_fast.h"}
 
 

@@ -1,4 +1,4 @@
-"""The engine under the compilers' sanitizers, and in front of a fuzzer."""
+"""Run the engine with the compilers' sanitizers, and with a fuzzer."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.test_native import HERE
 
 pytestmark = pytest.mark.slow
 
-# Of each program: what is wrong shows at once, if at all.
+# Time for each target: errors appear at once, or not at all.
 FUZZ_SECONDS = 4
 MOTIONS, SECONDS, THREADS = 4, 10.5, 4
 FPS = 15.0
 
 
 def engine(folder: Path, compiler: str, flags: str) -> Path:
-    """Build the engine with a sanitizer, or skip where the compiler has none."""
+    """Build the engine with a sanitizer; skip if the compiler has none."""
     if HERE.missing:
         pytest.skip(f"there is no {' and no '.join(HERE.missing)}")
     (folder / "empty.cpp").write_text("int main() {}")
@@ -39,14 +39,14 @@ def engine(folder: Path, compiler: str, flags: str) -> Path:
 
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """Return a folder with the engine as a fuzzer needs it, None where there is no fuzzer."""
+    """Return a folder with the engine built for fuzzing; None if there is no fuzzer."""
     if fuzz.missing() or HERE.missing:
         return None
     return fuzz.build_engine(tmp_path_factory.mktemp("fuzz"))
 
 
 def run_under(folder: Path, compiler: str, flags: str, name: str, *arguments: object) -> str:
-    """Run a program of tests/native; what a sanitizer finds ends it with an error."""
+    """Run a program of tests/native; an error of a sanitizer ends it with an error code."""
     source = ROOT / "tests" / "native" / f"{name}.cpp"
     program = link(folder, compiler, source, flags.split(), static=False)
     return run(program, BUNDLED_WEIGHTS, *arguments)

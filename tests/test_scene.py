@@ -26,7 +26,7 @@ def test_every_parameter_is_within_its_law(index: int) -> None:
 def test_shares_come_out_as_stated() -> None:
     scenes = [sample_scene(7, index) for index in range(300)]
     talking = np.mean([scene.expression.talking > 0 for scene in scenes])
-    # Within four standard deviations of a share of 0.2 among 300.
+    # Within four standard deviations of a share of 0.2 of 300 scenes.
     assert abs(talking - RANGES["expression.talking"].share) < 4 * np.sqrt(0.2 * 0.8 / 300)  # type: ignore[union-attr]
     assert {scene.camera.codec for scene in scenes} == {"none", *LOSSY}
 

@@ -1,4 +1,4 @@
-"""A long time with random faults: no drift, no memory, no wrong number."""
+"""A long run with random faults: no drift, no growing memory, no wrong heart rate."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import rppg_fast as rf
 from bench.soak import HEART, soak
 from bench.streams import long_run
 
-# A clock that counts from 1970 has steps of 0.24 us, in which light and pulse change by some 2e-6
-# of the pulse's amplitude; the band-pass adds up a few.
+# A clock that counts from 1970 has steps of 0.24 us, in which light and pulse change by about 2e-6
+# of the pulse's amplitude; the band-pass sums several of these errors.
 DRIFT_TOLERANCE = 2e-5
-# Slips of the clock by less than a gap cannot be told from drops.
+# Steps back of the clock by less than a gap cannot be distinguished from drops.
 RATE_TOLERANCE_BPM = 1.0
-MEMORY_TOLERANCE = 1.0  # MB; a byte for every value pushed would not fit
+MEMORY_TOLERANCE = 1.0  # MB; storing one byte per value would need more
 
 
 def test_an_hour_of_faults_ends_as_computed_at_once() -> None:

@@ -1,4 +1,4 @@
-"""Where frames come from: cameras, pictures, addresses, streams and programs."""
+"""Sources of frames: cameras, pictures, addresses, streams and iterables."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def clip() -> list[Timed]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The clip as files, and as pictures."""
+    """Return a folder with the clip as video files and as pictures."""
     folder = tmp_path_factory.mktemp("sources")
-    start = {"movflags": "faststart"}  # the index, so that a server need not rewind
+    start = {"movflags": "faststart"}  # puts the index first, so that a stream need not be rewound
     write(folder / "clip.mp4", Kind("mp4", "libx264", options=H264, muxing=start), clip())
     write(folder / "clip.ts", Kind("ts", "libx264", options=H264, format="mpegts"), clip())
     write(folder / "clip.h264", Kind("h264", "libx264", options=H264), clip())
@@ -63,7 +63,7 @@ def check(found: rf.Measurement) -> None:
     assert (found.frames, found.skipped, found.damaged) == (len(clip()), 0, 0)
 
 
-# One promise for all
+# Tests for all sources
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.ts", "clip.y4m", "pictures"])
@@ -80,7 +80,7 @@ def test_measure_is_push_of_the_sources_frames_to_the_last_bit(name: str, folder
 
 
 def test_a_sources_frames_can_be_kept(folder: Path) -> None:
-    """They are views of the decoder's memory, which it may not use again as long as they live."""
+    """They are views of the decoder's memory, which it must not reuse while they live."""
     source = rf.open_source(folder / "clip.mp4")
     kept = [frame for frame, _ in source]
     assert all(isinstance(frame, YuvFrame) for frame in kept)
@@ -98,7 +98,7 @@ def test_a_source_is_stopped_and_closed(folder: Path) -> None:
             if seen == 5:
                 source.stop()
     assert seen == 5
-    assert sum(1 for _ in source) == len(clip())  # it begins anew
+    assert sum(1 for _ in source) == len(clip())  # it starts again
 
 
 def test_a_duration_ends_it(folder: Path) -> None:
@@ -159,7 +159,7 @@ def test_no_pictures_are_named(tmp_path: Path) -> None:
 
 
 class Pipe:
-    """Bytes that come in pieces and cannot be rewound."""
+    """Bytes that arrive in pieces and cannot be rewound."""
 
     def __init__(self, content: bytes, piece: int = 5000) -> None:
         self._file, self._piece = io.BytesIO(content), piece
@@ -217,11 +217,11 @@ def test_a_pipe_without_a_video_says_what_to_send(content: bytes) -> None:
 
 
 def test_a_bare_stream_loses_no_time_to_damage(folder: Path) -> None:
-    """At a given rate every packet is a frame, whether it can be decoded or not."""
+    """At a given rate, every packet counts as a frame, whether it can be decoded or not."""
     content = bytearray((folder / "clip.h264").read_bytes())
     units = [at for at in range(len(content) - 4) if content[at : at + 3] == b"\0\0\1"]
     for unit in units[100:110]:
-        content[unit + 3] = 0x61  # a slice of a picture without a head
+        content[unit + 3] = 0x61  # a slice without a picture header
         content[unit + 4 : unit + 12] = b"\xff" * 8
     source = rf.open_source(bytes(content), fps=30.0)
     times = [time for _, time in source]
@@ -276,7 +276,7 @@ def test_a_named_pipe_is_a_stream(folder: Path, tmp_path: Path) -> None:
     writer.join()
 
 
-# Frames of a program
+# Iterables of frames
 
 
 def test_frames_come_with_times_or_with_a_rate() -> None:
@@ -292,7 +292,7 @@ def test_frames_come_with_times_or_with_a_rate() -> None:
 
 @contextmanager
 def served(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
-    """Serve HTTP on a free port of this machine; gives the address."""
+    """Serve HTTP on a free local port; yield the address."""
     server = HTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -317,7 +317,7 @@ def test_a_file_behind_an_address_is_read(folder: Path) -> None:
 
 
 def test_a_network_cameras_pictures_have_the_times_that_they_come_at() -> None:
-    """Many send JPEG pictures one after the other over HTTP, without times."""
+    """Many network cameras send JPEG pictures over HTTP, without times."""
     step = 0.05
 
     class Camera(Quiet):
@@ -360,7 +360,7 @@ def test_an_address_that_does_not_answer_is_given_up(scheme: str) -> None:
 
 
 class Capture:
-    """OpenCV's, of a camera that gives the clip's frames at once and then is unplugged."""
+    """OpenCV's class for a camera that gives the clip's frames at once and is then unplugged."""
 
     asked: dict[int, float]
 
@@ -412,7 +412,7 @@ def test_a_camera_through_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_camera_through_ffmpeg(monkeypatch: pytest.MonkeyPatch) -> None:
-    """FFmpeg's device that draws test pictures, in place of one that is plugged in."""
+    """Uses FFmpeg's device that draws test pictures in place of a real camera."""
     if "lavfi" not in av.formats_available:
         pytest.skip("this FFmpeg draws no pictures")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -458,7 +458,7 @@ PIXELS = sorted({*_LAYOUTS, "ya8", "yuv422p10be", "vuyx", "monow"})
 @pytest.mark.parametrize("size", [(48, 64), (35, 51)])
 @pytest.mark.parametrize("name", PIXELS)
 def test_planes_of_every_format_are_those_of_the_frame(name: str, size: tuple[int, int]) -> None:
-    """Drawn as 8-bit YUV 4:4:4 and converted by FFmpeg; smooth, so that chroma may be coarser."""
+    """Pictures are drawn as 8-bit YUV 4:4:4 and converted by FFmpeg; they are smooth in chroma."""
     if name.startswith(("yuyv", "yvyu", "uyvy")) and size[1] % 2:
         pytest.skip("packed formats hold pairs of pixels")
     height, width = size
@@ -527,7 +527,7 @@ def test_every_other_format_is_converted_or_named() -> None:
         try:
             frame = av.VideoFrame(64, 48, name)
         except av.error.FFmpegError:
-            continue  # in the memory of some graphics card
+            continue  # in the memory of a graphics card
         for plane in frame.planes:
             plane.update(bytes(plane.buffer_size))
         try:
@@ -538,7 +538,7 @@ def test_every_other_format_is_converted_or_named() -> None:
         else:
             assert found.shape == (48, 64, 3)
     assert "rgb24" not in refused
-    assert len(refused) < 40  # of floating point, with the big end first, and the like
+    assert len(refused) < 40  # for example floating-point and big-endian formats
 
 
 class Sided:

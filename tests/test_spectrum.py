@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 import rppg_fast as rf
 
-# Both transforms run in float64.
+# Both transforms compute in float64.
 FFT_TOLERANCE = 1e-12
-# Parabolic interpolation on a grid of 0.44 bpm; leakage of a sine's negative frequency is more
-# than that at two beats a window, and nothing at ten.
+# Error of parabolic interpolation on a grid of 0.44 bpm. The leakage of a sine's negative frequency
+# is larger at two beats per window, and negligible at ten.
 RATE_TOLERANCE_BPM = 0.3
 
 
@@ -30,7 +30,7 @@ def test_power_is_numpys(count: int, fs: float, backend: str) -> None:
     window = np.sin(np.pi * (np.arange(count) + 0.5) / count) ** 2
     found = rf.spectrum(samples, fs, backend=backend)
     length = 2 * (found.power.size - 1)
-    assert 60.0 * fs / length < 0.5  # finer than half a beat a minute
+    assert 60.0 * fs / length < 0.5  # finer than 0.5 bpm
     assert length >= count
     expected = np.abs(np.fft.rfft((samples - samples.mean()) * window, length)) ** 2
     np.testing.assert_allclose(found.power, expected, atol=FFT_TOLERANCE * expected.max())

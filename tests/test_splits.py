@@ -1,4 +1,4 @@
-"""Files of folds: who is on which side, and that nobody is on two."""
+"""Files of folds: no subject is in two parts of a fold."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_bytes_that_are_no_text_are_no_split_file(tmp_path: Path) -> None:
         Split.load(tmp_path / "nowhere.json")
 
 
-# --- Dealing
+# --- Distribution of subjects
 
 
 @given(count=st.integers(2, 60), folds=st.integers(2, 12), seed=st.integers(0, 1000))
@@ -212,7 +212,7 @@ def test_each_stratum_is_dealt_by_itself(tmp_path: Path) -> None:
 # --- The committed files
 
 
-# Of files of videos, in parts, not of subjects in folds: tests/test_inject.py holds that one.
+# Split files of videos in parts, not of subjects in folds; tests/test_inject.py checks that one.
 OTHERS = {"real.json"}
 COMMITTED = sorted(path for path in SPLITS.glob("*.json") if path.name not in OTHERS)
 
@@ -224,7 +224,7 @@ def test_every_committed_split_is_a_split(path: Path) -> None:
     sizes = [len(fold.test) for fold in split.folds]
     assert max(sizes) - min(sizes) <= 1
     assert json.loads(path.read_text(encoding="utf-8"))["made_by"]
-    # A side of its own: over the folds nobody is trained on who is never held out, and vice versa.
+    # Over the folds, every subject is held out once and is in the training data of the other folds.
     held_out = "validation" if split.folds[0].validation else "test"
     everyone = {s for fold in split.folds for s in getattr(fold, held_out)}
     for fold in split.folds:
@@ -242,5 +242,5 @@ def test_the_split_of_ubfc_rppg_tests_each_subject_once() -> None:
     for fold in split.folds:
         assert not fold.validation
         assert sorted((*fold.train, *fold.test)) == sorted(subjects)
-    # As the file says that it was made.
+    # The folds equal those of the command that the file states.
     assert [fold.test for fold in split.folds] == deal(subjects, 5, 0)

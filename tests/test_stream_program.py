@@ -1,4 +1,4 @@
-"""rppg-fast-stream: raw frames or a camera in, lines of JSON out."""
+"""rppg-fast-stream reads raw frames or a camera, and writes lines of JSON."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tests.raw_frames import FORMATS, pack, to_samples
 EMULATOR = ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "-cpu", "cortex-a57")
 ARM_TOOLS = ["cmake", ARM_COMPILER, EMULATOR[0]]
 
-# Conversion to 8-bit colours rounds what the program averages unrounded.
+# Conversion to 8-bit colours rounds values that the program averages without rounding.
 SAME_RATE = 0.1  # bpm
 SAME_SNR = 0.5  # dB
-# And where the box is the detector's, it may lie a pixel further on.
+# If the box comes from the detector, it may differ by a pixel.
 LYING_RATE = 0.5  # bpm
-# Other processors round sums in another order.
+# Other processors add sums in another order.
 EMULATED_RATE = 0.01  # bpm
 MEMORY = 8 << 20  # bytes
 
@@ -92,7 +92,7 @@ RAW = ["--size", f"{SIZE}x{SIZE}", *BOXED]
 
 
 def heard(program: Path, data: bytes, *options: object) -> tuple[dict[str, Any], str]:
-    """Return the summary, and what stands on standard error."""
+    """Return the summary and the text on standard error."""
     command = [str(program), *map(str, options), "--summary"]
     done = subprocess.run(command, input=data, capture_output=True, timeout=300)
     assert done.returncode in (0, 3), done.stderr.decode()
@@ -109,7 +109,7 @@ def measured(frames: Sequence[Frame], times: Sequence[float], **options: Any) ->
 
 
 def check_same(lines: list[dict[str, Any]], expected: dict[str, Any]) -> None:
-    """Lines of windows that can be read are the measurement's, the last line is its summary."""
+    """Check that the lines of windows equal the measurement's, and that the last is its summary."""
     *readings, summary = lines
     names = (
         *("start_s", "end_s", "heart_rate_bpm", "snr_db", "confidence", "coverage"),
@@ -172,7 +172,7 @@ def demo() -> list[tuple[Frame, float]]:
 def demo_lines(
     command: Path | Sequence[str], folder: Path, clip: Sequence[tuple[Frame, float]], *more: object
 ) -> list[dict[str, Any]]:
-    """What the program reads, without being told where the face is."""
+    """Run the program without a box; return its lines."""
     height, width = clip[0][0].shape[:2]
     (folder / "times").write_text("".join(f"{time!r}\n" for _, time in clip))
     options = ["--size", f"{width}x{height}", "--times", folder / "times", "--summary", *more]
@@ -182,7 +182,7 @@ def demo_lines(
 def test_the_program_finds_the_face_and_reads_what_measure_reads(
     program: Path, tmp_path: Path
 ) -> None:
-    """To the bit: frames, detector and tracker are the same."""
+    """Equal to the last bit: frames, detector and tracker are the same."""
     expected = rf.measure(demo()).to_json()
     check_same(demo_lines(program, tmp_path, demo()), expected)
 
@@ -219,7 +219,7 @@ def test_a_face_that_leaves_is_missed_within_a_second(program: Path) -> None:
     changes = [(line["status"], line["time_s"]) for line in lines[:-1]]
     assert [status for status, _ in changes] == ["warming_up", "no_face", "warming_up"]
     assert 3.0 < changes[1][1] < 4.0
-    assert 6.0 <= changes[2][1] < 6.6  # after too long: nothing is left of the window
+    assert 6.0 <= changes[2][1] < 6.6  # the pause is too long, so the window is empty
     assert lines[-1]["box"] is not None
     nobody = lines_of(program, raw(frames[90:180]), *size, "--summary", code=3)
     assert {line["status"] for line in nobody} == {"no_face"}
@@ -228,7 +228,7 @@ def test_a_face_that_leaves_is_missed_within_a_second(program: Path) -> None:
 
 @pytest.mark.parametrize("layout", [*FORMATS, "bgrx", "rgbx"])
 def test_every_format_reads_the_same_heart(program: Path, frames: list[Frame], layout: str) -> None:
-    """With no warning that the format looks wrong."""
+    """There is no warning that the format looks wrong."""
     name = layout.replace("x", "a")
     packed = b"".join(pack(frame, name) for frame in frames)
     found, said = heard(program, packed, *RAW, "--format", layout, "--fps", FPS)
@@ -316,7 +316,7 @@ def jpegs(frames: Sequence[Frame]) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def jpeg_program(program: Path) -> Path:
-    """The program, where its build has found libjpeg."""
+    """Return the program; skip if it was built without libjpeg."""
     done = subprocess.run(
         [program, "--format", "mjpg", "--fps", "30"], input=b"", capture_output=True, timeout=60
     )
@@ -327,7 +327,7 @@ def jpeg_program(program: Path) -> Path:
 
 @pytest.mark.parametrize("option", ["mjpg", "auto"])
 def test_jpeg_pictures_are_read(jpeg_program: Path, frames: list[Frame], option: str) -> None:
-    """With whatever lies between two pictures."""
+    """Any bytes may be between two pictures."""
     pictures = jpegs(frames)
     data = pictures[0] + b"".join(b"\0\xff" + picture for picture in pictures[1:])
     found, said = heard(jpeg_program, data, *BOXED, "--format", option, "--fps", FPS)
@@ -343,7 +343,7 @@ def test_damaged_pictures_are_left_out_and_their_time_passes(
     jpeg_program: Path, frames: list[Frame]
 ) -> None:
     pictures = jpegs(frames)
-    for index in (0, 50, 51):  # they end too soon, and a marker says so
+    for index in (0, 50, 51):  # truncated pictures that still have an end marker
         pictures[index] = pictures[index][: len(pictures[index]) // 2] + b"\xff\xd9"
     data = b"".join(pictures)
     found, said = heard(jpeg_program, data, *BOXED, "--format", "mjpg", "--fps", FPS)
@@ -428,7 +428,7 @@ def test_a_face_that_lies_is_found_in_luma_and_chroma(
 def test_a_camera_is_read_by_its_own_times(
     program: Path, frames: list[Frame], layout: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Against a made-up driver; no real camera was at hand."""
+    """Uses a simulated driver, because no real camera was available."""
     if shutil.which("cc") is None:
         pytest.skip("there is no cc")
     if layout == "mjpg":
@@ -436,7 +436,7 @@ def test_a_camera_is_read_by_its_own_times(
     source = Path(__file__).parent / "native" / "fake_camera.c"
     run("cc", "-Wall", "-Werror", "-shared", "-fPIC", source, "-o", tmp_path / "fake.so", "-ldl")
     pictures = jpegs(frames) if layout == "mjpg" else [pack(frame, layout) for frame in frames]
-    room = max(map(len, pictures))  # a picture ends before its buffer
+    room = max(map(len, pictures))  # pictures are shorter than the buffer
     (tmp_path / "frames").write_bytes(b"".join(p.ljust(room, b"\0") for p in pictures))
     codes = {"i420": "YU12", "bgr24": "BGR3", "mjpg": "MJPG"}
     fake = {
@@ -446,7 +446,7 @@ def test_a_camera_is_read_by_its_own_times(
         "FAKE_BYTES": str(room),
     }
     options = ("--format", layout, "--summary")
-    # It is unplugged in the end, which is an error, yet the summary still comes.
+    # The camera is unplugged at the end. This is an error, but the summary is still written.
     found = stream(program, b"", *options, "--camera", "/dev/fake", "--fps", 30, code=2, **fake)
     (tmp_path / "times").write_text(
         "".join(f"{5 + (i * 1000000 + 15) // 30 / 1e6!r}\n" for i in range(len(frames)))
@@ -535,7 +535,7 @@ def test_frames_of_a_live_pipe_are_timed_as_they_come(program: Path) -> None:
         times.append(json.loads(running.stdout.readline())["time_s"])
         time.sleep(0.1)
     assert 0.1 <= times[1] - times[0] < 5
-    running.send_signal(signal.SIGINT)  # the summary comes all the same
+    running.send_signal(signal.SIGINT)  # the summary is still written
     summary = json.loads(running.stdout.readline())
     assert running.wait(60) == 3
     assert summary["frames"] == 3
@@ -544,7 +544,7 @@ def test_frames_of_a_live_pipe_are_timed_as_they_come(program: Path) -> None:
 
 
 def peak_memory(command: Sequence[object], data: bytes, lines: int) -> int:
-    """Most bytes of a process's own that were in memory, once it has answered in some lines."""
+    """Return the peak of the private memory of a process after a given number of lines, bytes."""
     running = subprocess.Popen([*map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert running.stdin is not None
     assert running.stdout is not None
@@ -560,7 +560,7 @@ def peak_memory(command: Sequence[object], data: bytes, lines: int) -> int:
 
 
 VGA = ["--size", "640x480", "--box", "150,20,490,460", "--fps", "10"]
-# Past a whole window, so that all that ever runs has run.
+# More than a whole window, so that all code has run.
 VGA_FRAMES = 105
 
 
@@ -577,7 +577,7 @@ def test_the_program_is_small(program: Path) -> None:
 
 
 def test_it_stays_small_while_it_looks_for_a_face(program: Path) -> None:
-    """The detector's weights, twice, and sums of a picture come on top."""
+    """The detector's weights, twice, and sums of a picture are added."""
     size = VGA[:2] + VGA[4:]
     whole = peak_memory([program, *size], vga_frames(), 11)
     print(f"{whole / 1e6:.1f} MB")
@@ -586,7 +586,7 @@ def test_it_stays_small_while_it_looks_for_a_face(program: Path) -> None:
 
 @pytest.mark.slow
 def test_the_program_is_small_on_a_cortex_a57(arm_program: list[str], tmp_path: Path) -> None:
-    """What it takes beyond an emulator that runs a program of one line."""
+    """Measures the memory beyond that of an emulator with a program of one line."""
     text = '#include <cstdio>\nint main() { std::puts(""); std::fflush(stdout); std::getchar(); }\n'
     (tmp_path / "empty.cpp").write_text(text)
     run(ARM_COMPILER, tmp_path / "empty.cpp", "-o", tmp_path / "empty")

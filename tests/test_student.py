@@ -18,11 +18,11 @@ from rppg_fast.video import VideoFile
 from tests.tiers import BF16_NOISE_TIER, BF16_TIER, FLOAT32_TIER, allowed
 from tests.weights import random_tensors, safetensors_bytes, torch_student
 
-# Of made-up weights and white noise the output is small against what it is summed from, and
-# Winograd's transforms make of float32's rounding some ten times what the plain sums do.
+# With random weights and white noise, the output is small relative to the terms of its sums, and
+# Winograd's transforms round about ten times as coarsely in float32 as plain sums.
 NOISE_TIER = 3e-5
-# Sums a thousand times too large round as much more coarsely, which the few values of tanh that are
-# not saturated show; 25 times what was seen.
+# Sums a thousand times too large have rounding errors a thousand times as large, which matter for
+# the few values of tanh that are not saturated; 25 times the difference that was seen.
 SATURATED_TOLERANCE = 1e-4
 BF16_SATURATED_TOLERANCE = 1e-2
 
@@ -56,7 +56,7 @@ def test_forward_pass_of_the_shipped_weights_on_a_face_is_pytorchs(backend: str)
 
 
 def test_every_input_pixel_reaches_the_output_as_in_pytorch(backend: str) -> None:
-    """One lit pixel at a time: a wrong border, stride or order cannot cancel out."""
+    """One pixel at a time is lit, so that errors of border, stride or order cannot cancel out."""
     places = [(c, y, x) for c in range(3) for y in (0, 1, 17, 34, 35) for x in (0, 1, 18, 34, 35)]
     motion = np.zeros((len(places), 3, 36, 36), np.float32)
     for index, place in enumerate(places):
@@ -105,12 +105,12 @@ def test_a_value_that_is_no_number_is_not_hidden(backend: str) -> None:
     motion = random_motion(3)
     motion[1, 2, 20, 20] = np.nan
     assert list(np.isnan(student(backend=backend)(motion))) == [False, True, False]
-    motion.view(np.uint32)[1, 2, 20, 20] = 0x7FC00001  # carries a payload
+    motion.view(np.uint32)[1, 2, 20, 20] = 0x7FC00001  # a NaN with a payload
     assert list(np.isnan(student(backend=backend)(motion))) == [False, True, False]
 
 
 def test_strong_motion_saturates_as_in_pytorch(backend: str) -> None:
-    """Far beyond what motion can be: nothing overflows."""
+    """Motion far beyond its range must not overflow."""
     motion = random_motion(4, scale=1e4)
     error = student(backend=backend)(motion) - torch_student(random_tensors(), motion)
     assert np.abs(error).max() <= allowed(backend, SATURATED_TOLERANCE, BF16_SATURATED_TOLERANCE)

@@ -1,4 +1,4 @@
-"""The cache of synthetic clips: what it holds, that it can be cut off, and its command line."""
+"""The cache of synthetic clips: content, interrupted runs, and the command line."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_cache_holds_what_was_planned(cache: Path) -> None:
         np.testing.assert_allclose(frames.pulse, label(wave, times), rtol=0, atol=PULSE_TOLERANCE)
         np.testing.assert_allclose(frames.heart_rate, wave.heart_rate(times), rtol=1e-6)
         assert clip.heart_rate == pytest.approx(np.mean(frames.heart_rate))
-        # A face fills the picture: neither black nor one colour.
+        # A face fills the picture, so it is neither black nor of one colour.
         assert frames.appearance.mean() > 2000
         assert frames.appearance.std(axis=(0, 2, 3)).min() > 1000
 
@@ -103,7 +103,8 @@ def test_strata_change_their_own_clips_alone() -> None:
         scene = recipe.scene(i)
         assert (scene.seed, scene.index) == (recipe.seed, i)
         assert clip.subject == subject(scene) == f"synthetic-5-{i}"
-        # The laws of QUICK for two, of `dark` for the others; all else as it would be anyway.
+        # Two scenes use the laws of QUICK, the others those of `dark`; all other values are
+        # unchanged.
         assert scene == sample_scene(5, i, QUICK if i < 2 else dark)
     assert all(recipe.scene(i).skin.melanin >= 0.9 for i in (2, 3))
 
@@ -157,7 +158,7 @@ def test_a_run_that_was_cut_off_goes_on(
             make_cache(RECIPE, folder)
     with pytest.raises(FileNotFoundError, match="unfinished"):
         Clips.open(folder)
-    # Half a clip on disk, as after a sudden end, must not show later.
+    # Half a clip on disk, as after a sudden end, must be written again.
     torn = np.load(folder / "appearance.npy", "r+")
     torn[plan(RECIPE)[2].start] = 7
     torn.flush()

@@ -18,18 +18,18 @@ pytest.importorskip("tqdm", reason="training needs tqdm")
 from tests.small_runs import PAPER  # noqa: E402
 from training.models import losses  # noqa: E402
 
-# Both sides in float64: only the order of additions differs.
+# Both sides compute in float64; only the order of additions differs.
 PLAIN_TOLERANCE = 1e-12
-# Rows of a softmax in float64 over at most 30 positions.
+# Error of the rows of a softmax in float64 over at most 30 positions.
 SUM_TOLERANCE = 1e-14
-# The floor of the standard deviation (1e-5) is seen on features of unit size, squared.
+# Effect of the floor of the standard deviation (1e-5), squared, for features of unit size.
 STANDARD_TOLERANCE = 1e-9
 
 Array = NDArray[np.float64]
 
 
 def standard(features: Array) -> Array:
-    """Subtract each channel's mean over batch and positions, divide by its deviation."""
+    """Subtract each channel's mean over batch and positions, and divide by its deviation."""
     out = np.empty_like(features)
     for channel in range(features.shape[2]):
         values = features[:, :, channel]
@@ -40,7 +40,7 @@ def standard(features: Array) -> Array:
 def plain_distance(
     student: Array, teacher: Array, orientation: str, temperature: float, distance: str
 ) -> tuple[float, float]:
-    """Compute equations 2 and 3, and the spread, one number at a time."""
+    """Compute equations 2 and 3, and the spread, with plain loops."""
     count, positions, channels = student.shape
     losses, entropies = [], []
     for n in range(count):
@@ -98,7 +98,7 @@ def test_the_two_orientations_are_two_things() -> None:
         losses.attention(student, teacher, orientation, 1.0)
         for orientation in ("literal", "target")
     )
-    # One softmax goes over the rows and the other over the columns of the same logits.
+    # One softmax is over the rows and the other over the columns of the same logits.
     logits = np.einsum("nic,njc->nij", student.numpy(), teacher.numpy())
     for weights, axis in ((literal.numpy(), 2), (target.numpy().transpose(0, 2, 1), 1)):
         expected = np.exp(logits) / np.exp(logits).sum(axis, keepdims=True)
@@ -115,7 +115,7 @@ def test_maps_become_rows_of_channels() -> None:
 
 def test_standard_features_are_standard() -> None:
     values, _ = embeddings(count=3, positions=11)
-    values[..., 2] = 4.0  # a channel that is constant has nothing to say
+    values[..., 2] = 4.0  # a constant channel
     values.requires_grad_()
     out = losses.standardise(values)
     mean, deviation = out.mean((0, 1)), out.std((0, 1), correction=0)
@@ -143,14 +143,15 @@ def test_the_gradient_is_that_of_the_distance(
 
 
 def test_like_maps_are_close_where_the_attention_is_sharp() -> None:
-    # Orthogonal positions, each most like itself; a low temperature makes the softmax one-hot.
+    # Orthogonal positions are most similar to themselves; a low temperature gives a one-hot
+    # softmax.
     positions = torch.linalg.qr(embeddings(1, 6, 6)[0])[0]
     for orientation in ("literal", "target"):
         sharp = replace(PAPER, orientation=orientation, temperature=0.01)
         loss, spread = losses.distance(positions, positions, sharp)
         assert float(loss) < PLAIN_TOLERANCE
         assert float(spread) == pytest.approx(1 / 6)
-    # Moved about, a teacher's positions are still found, but only where each of them looks.
+    # Permuted positions of a teacher are found only with the orientation "target".
     mixed = positions[:, torch.tensor([2, 0, 1, 5, 3, 4])]
     target = replace(PAPER, orientation="target", temperature=0.01)
     assert float(losses.distance(mixed, positions, target)[0]) < PLAIN_TOLERANCE
@@ -163,7 +164,7 @@ def test_a_faint_map_is_averaged_plainly() -> None:
         settings = replace(PAPER, orientation=orientation)
         loss, spread = losses.distance(1e-7 * student, teacher, settings)
         assert float(spread) == pytest.approx(1, abs=1e-9)
-        # Each position of the student's new map is its mean, which is nothing beside the teacher.
+        # All positions of the student's new map are its mean, which is negligible.
         norms = torch.linalg.vector_norm(teacher, dim=(1, 2))
         assert float(loss) == pytest.approx(float(norms.mean()), rel=1e-6)
 

@@ -1,4 +1,4 @@
-"""What a clock may do to a stream: a right heart rate comes of it, or none."""
+"""Errors of a clock lead to a right heart rate or to none."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import rppg_fast as rf
 from rppg_fast import _core
 from tests.clips import BOX, SIZE, Frame, frame_times, skin
 
-# What is promised of synthetic pulses under every clock.
+# Promised accuracy for synthetic pulses with every kind of clock error.
 RATE_TOLERANCE_BPM = 1.0
 FIRST, NEXT, GAP, HOLE = range(4)
 MAX_GAP = 2.0  # s, the default
-LONGEST_STEP = 0.5  # s: what lies in a longer one is missing
-COVERAGE_TOLERANCE = 0.01  # a frame to either side of a pause, and the cells that they end
-# Frames until there is a reading after a gap: 5 s, less a step at 10 fps.
+LONGEST_STEP = 0.5  # s; samples within a longer step are missing
+COVERAGE_TOLERANCE = 0.01  # one frame on each side of a pause, and the cells that end there
+# Frames until the first reading after a gap: 5 s, minus one step at 10 fps.
 FIRST_READING = 147
 
 Clip = list[tuple[Frame, float]]
@@ -29,7 +29,7 @@ Clip = list[tuple[Frame, float]]
 
 @dataclass
 class Seen:
-    """What a monitor said of a clip; a refused frame is None."""
+    """The readings of a clip by a monitor; None for a refused frame."""
 
     readings: list[rf.Reading | None]
 
@@ -60,7 +60,7 @@ def watch(monitor: rf.HeartRateMonitor, clip: Iterable[tuple[Frame, float]]) -> 
 
 
 def stamped(bpm: float, times: list[float], stamps: list[float]) -> Clip:
-    """Frames seen at some times that carry others."""
+    """Return frames of given times with other time stamps."""
     return [(frame, stamp) for (frame, _), stamp in zip(skin(times, bpm), stamps)]
 
 
@@ -75,7 +75,7 @@ def test_one_wrong_time_costs_five_seconds_at_most(method: str, wrong: float) ->
     seen = watch(rf.HeartRateMonitor(method=method, box=BOX), stamped(72.0, times, stamps))
     seen.assert_right(72.0)
     assert seen.refused == 1
-    if wrong < times[0]:  # a slip: nothing but that frame is lost
+    if wrong < times[0]:  # a single wrong time: only that frame is lost
         assert {r.status for r in seen.good[150:]} == {rf.Status.OK}
     else:
         first = 360 + FIRST_READING
@@ -137,7 +137,7 @@ def test_a_pause_is_bridged_or_a_gap(pause: float) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_everything_at_once(seed: int) -> None:
-    """Jitter of the stamps, drops, repetitions, slips, pauses: right, or silent."""
+    """Jitter of the time stamps, drops, repetitions, steps back, pauses: a right rate or none."""
     rng = np.random.default_rng(seed)
     times = frame_times(30.0, 40.0, jitter=0.3, seed=seed)
     times = [t for t in times if rng.random() > 0.1 and not 20.0 < t < 20.0 + 0.4 * seed]
@@ -191,7 +191,7 @@ def test_a_step_is_next_only_within_a_gap(times: list[float]) -> None:
 
 
 def test_a_slip_and_a_frame_that_comes_twice_do_not_set_the_clock_back() -> None:
-    """The second of two late frames is no continuation of the first where it is far from it."""
+    """The second of two late frames does not continue the first if its time is far from it."""
     clock = _core.Clock(MAX_GAP)
     for time in (10.0, 10.1):
         clock.push(time)
@@ -201,7 +201,7 @@ def test_a_slip_and_a_frame_that_comes_twice_do_not_set_the_clock_back() -> None
     assert clock.push(10.2) == NEXT
     with pytest.raises(rf.TimeError):
         clock.push(9.0)
-    assert clock.push(9.4) == GAP  # it was set back
+    assert clock.push(9.4) == GAP  # the clock was set back
 
 
 @pytest.mark.parametrize("max_gap", [0.0, -1.0, math.nan, math.inf])
@@ -211,7 +211,7 @@ def test_a_clock_needs_a_longest_gap(max_gap: float) -> None:
 
 
 class LateFace:
-    """Finds the patch of skin from some call on."""
+    """A detector that finds the patch of skin from a given call on."""
 
     def __init__(self, after: int) -> None:
         self.left = after
@@ -222,7 +222,7 @@ class LateFace:
 
 
 def test_a_search_survives_wrong_times() -> None:
-    """A time that lies far ahead, or a clock that is set back, must not end the search."""
+    """A time far ahead, or a clock that is set back, must not end the search."""
     monitor = rf.HeartRateMonitor(detector=LateFace(6))
     times = frame_times(30.0, 15.0)
     stamps = list(times)
@@ -253,7 +253,7 @@ def test_a_recording_goes_on_after_its_clock_was_set_back() -> None:
     assert found.duration == pytest.approx(26.0, abs=0.2)
     assert found.fps == pytest.approx(30.0, abs=0.01)
     ends = [window.end for window in found.windows]
-    assert sum(b < a for a, b in zip(ends, ends[1:])) == 1  # windows from before and after
+    assert sum(b < a for a, b in zip(ends, ends[1:])) == 1  # windows before and after the change
 
 
 def test_a_pause_does_not_count_as_time_that_was_seen() -> None:

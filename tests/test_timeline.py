@@ -1,4 +1,4 @@
-"""Times of frames, and what moves at whatever times."""
+"""Times of frames, and movements at arbitrary times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following faces: what is decided, with a detector that says where they are; then with MTCNN."""
+"""Following faces: the decisions, with a detector of known faces; then with MTCNN."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from tests.signal_reference import zero_phase  # noqa: E402
 
 ALL_METHODS = list(METHODS)
 
-# A clean pulse of constant rate, in motion, over 5 or 10 s.
+# For a clean pulse with a constant rate, in a moving face, over 5 or 10 s.
 RATE_TOLERANCE_BPM = 2.0
-# SciPy filters in float64, too.
+# SciPy also filters in float64.
 FILTER_TOLERANCE = 1e-9
-# From the last frame with a face to the first reading that says so, s.
+# Time from the last frame with a face to the first reading without one, s.
 MISSED_WITHIN = 1.0
 
 SIDE = 40.0
@@ -39,7 +39,7 @@ def face_at(x: float, y: float = 50.0, side: float = SIDE) -> rf.Face:
 
 
 class Told:
-    """A detector that finds the faces that it was told of."""
+    """A detector that finds the faces in its list."""
 
     def __init__(self, *faces: rf.Face) -> None:
         self.faces = list(faces)
@@ -93,9 +93,9 @@ def test_the_box_glides_after_a_face_that_moved_and_stops_on_it(fps: float) -> N
     assert not tracker.tracks[0].glides
 
 
-@pytest.mark.parametrize("speed", [0.2, 1.0, 2.0])  # faces a second
+@pytest.mark.parametrize("speed", [0.2, 1.0, 2.0])  # faces per second
 def test_the_box_goes_on_at_an_even_pace_with_a_face_that_does(speed: float) -> None:
-    """Jumps, however seldom, would have a rhythm."""
+    """Jumps of the box, even if they are rare, would have a rhythm."""
     detector = Told()
     tracker = FaceTracker(detector, 1.6)
     apart = []
@@ -154,7 +154,7 @@ def test_nobody_takes_the_place_of_a_face_that_is_there() -> None:
         assert tracker.tracks[0].box == box
     detector.faces = [face_at(220, side=90)]
     names = [update(tracker, time) for time in steps(2, start=5.1)]
-    assert names[15] == [1]  # half a second: it may have turned away
+    assert names[15] == [1]  # after half a second, the face may only be turned away
     assert names[-1] == [2]
     assert tracker.tracks[0].box == rf.face_box(face_at(220, side=90), 400, 100)
 
@@ -162,16 +162,16 @@ def test_nobody_takes_the_place_of_a_face_that_is_there() -> None:
 def test_faces_keep_their_numbers_and_new_ones_get_new_numbers() -> None:
     detector = Told(face_at(60), face_at(300, side=50))
     tracker = FaceTracker(detector, 1.6, most=3)
-    assert update(tracker, 0.0) == [1, 2]  # the larger one first
+    assert update(tracker, 0.0) == [1, 2]  # the larger face is first
     assert tracker.tracks[0].face.side == 50
-    for time in steps(4, start=0.1):  # they walk past each other's old places
+    for time in steps(4, start=0.1):  # the faces exchange their places
         detector.faces = [face_at(60 + 20 * time), face_at(300 + 10 * time, side=50)]
         assert update(tracker, time) == [1, 2]
     detector.faces.append(face_at(210, side=30))
     seen = [update(tracker, time) for time in steps(1, start=4.1)]
     assert seen[-1] == [1, 2, 3]
     detector.faces.append(face_at(20, side=30))
-    assert [update(tracker, time) for time in steps(2, start=5.1)][-1] == [1, 2, 3]  # three at most
+    assert [update(tracker, time) for time in steps(2, start=5.1)][-1] == [1, 2, 3]  # at most three
 
 
 def test_a_face_that_comes_back_soon_and_near_is_the_same() -> None:
@@ -187,13 +187,13 @@ def test_a_face_that_comes_back_soon_and_near_is_the_same() -> None:
         assert names[-1] == [expected]
 
 
-# --- what looks and searches say, told one by one ---
+# --- results of looks and searches, given one by one ---
 
 LOOK, CHECK, SEARCH = 1, 2, 3
 
 
 class Tasks:
-    """A tracker of frames of 400x100 pixels, told what looks, checks and searches find."""
+    """A tracker of frames of 400x100 pixels, which gets prepared results of looks and searches."""
 
     def __init__(self, most: int = 1, follow: bool = True) -> None:
         self.tracker = _core.FaceTracker(1.6, most, follow, False)
@@ -203,7 +203,7 @@ class Tasks:
         self.found: list[rf.Face] = []  # by the cascade in the whole frame
 
     def run(self, seconds: float, start: float, fps: float = 30.0) -> list[list[int]]:
-        """Push frames; return the numbers of the faces after each."""
+        """Push frames; return the numbers of the faces after each frame."""
         names = []
         for time in steps(seconds, fps, start):
             task = self.tracker.begin(400, 100, time)
@@ -227,7 +227,7 @@ def test_a_face_that_only_a_search_finds_is_kept(fps: float) -> None:
     tasks.found = [face_at(100)]
     names = tasks.run(20, 0.0, fps)
     assert {tuple(each) for each in names} == {(1,)}
-    # as often as a look fails, and no search is closer to the one before than half a second
+    # a search after each failed look, and at least half a second between searches
     assert np.diff(tasks.times(SEARCH)).min() > 0.49
     assert tasks.times(SEARCH).size > 20
 
@@ -265,7 +265,7 @@ def test_a_face_that_jumped_is_found_by_the_search_in_the_next_frame() -> None:
 
 
 def test_a_box_never_grows_without_the_cascade() -> None:
-    """O-Net says at every look that the face is a tenth larger than before."""
+    """At every look, O-Net says that the face is a tenth larger than before."""
     tasks = Tasks()
     tasks.found = [face_at(200)]
     tasks.run(0.1, 0.0)
@@ -334,11 +334,11 @@ def test_a_face_passed_over_stays_where_no_other_is() -> None:
     assert tasks.times(SEARCH).size == searches + 1
     tasks.run(10, 3.1)  # no further search
     assert tasks.times(SEARCH).size == searches + 1
-    for time in steps(2, start=13.1):  # however often it is asked
+    for time in steps(2, start=13.1):  # regardless of the number of calls
         tasks.tracker.pass_over(1)
         tasks.run(1 / 30, time)
     assert tasks.times(SEARCH).size <= searches + 1 + 5
-    tasks.tracker.pass_over(7)  # nobody's number
+    tasks.tracker.pass_over(7)  # there is no such number
     tasks.run(2, 16.0)
     assert tasks.times(SEARCH).size <= searches + 1 + 5
 
@@ -355,7 +355,7 @@ def test_somebody_who_sits_down_gets_the_pictures_place(follow: bool) -> None:
     tracker.pass_over(1)
     assert [update(tracker, time) for time in steps(0.1, start=20.1)][-1] == [2]
     assert tracker.tracks[0].box == rf.face_box(person, 400, 100)
-    detector.faces = [picture]  # the person leaves; the picture has its turn again
+    detector.faces = [picture]  # the person leaves; the picture is measured again
     if follow:
         assert [update(tracker, time) for time in steps(2, start=20.2)][-1] == [1]
 
@@ -372,7 +372,7 @@ def test_faces_take_turns_the_one_passed_over_longest_ago_first() -> None:
         seen.append(round(tracker.tracks[0].face.centre[0]))
         tracker.pass_over(tracker.tracks[0].name)
     assert seen == places * 3
-    # Somebody new comes first; the one passed over last stays where it is.
+    # A new face is first; the face that was passed over last keeps its place.
     detector.faces.append(face_at(370, side=25))
     for later in steps(1, start=time + 1 / 30):
         update(tracker, later)
@@ -434,7 +434,7 @@ def test_in_a_frame_of_another_size_all_faces_are_new() -> None:
 
 @pytest.mark.parametrize("method", ALL_METHODS)
 def test_a_box_that_moves_in_a_still_scene_makes_no_pulse(method: str) -> None:
-    """Exactly none: there is no noise, and the picture does not change."""
+    """Exactly zero: there is no noise, and the picture does not change."""
     rows, columns = np.mgrid[0:100, 0:400]
     picture = (SKIN * (0.6 + 0.3 * np.sin(0.07 * columns + 0.05 * rows))[..., None]).astype(
         np.uint8
@@ -443,7 +443,7 @@ def test_a_box_that_moves_in_a_still_scene_makes_no_pulse(method: str) -> None:
     monitor = rf.HeartRateMonitor(method=method, detector=detector)
     boxes = set()
     for time in steps(12):
-        # to and fro, a full face, 60 times a minute
+        # back and forth by a full face, 60 times per minute
         detector.faces = [face_at(150 + SIDE * (time % 1.0 < 0.5))]
         reading = monitor.push(picture, time)
         boxes.add(reading.status)
@@ -467,14 +467,14 @@ def test_a_pulse_goes_on_through_a_box_that_moves(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["student", "pos"])
 def test_reboxing_sums_the_change_in_the_old_box_and_goes_on_from_the_new(method: str) -> None:
-    """Half of the frame pulses, half does not: what a frame adds is seen in the box that it was
-    pushed with."""
+    """One half of the frame has a pulse, the other has none: the change belongs to the box with
+    which the frame was pushed."""
     clip = list(skin(frame_times(30.0, 10.5), 84.0))
     moved, fixed = (rf.HeartRateMonitor(method=method, box=(0, 0, 36, 72)) for _ in range(2))
     for index, (frame, time) in enumerate(clip):
         double = np.concatenate([frame, np.full_like(frame, 90)], axis=1)
         reading, expected = moved.push(double, time), fixed.push(double, time)
-        moved.rebox(double, rf.Box(100, 0, 136, 72))  # where nothing moves, and back
+        moved.rebox(double, rf.Box(100, 0, 136, 72))  # where nothing changes, and back
         moved.rebox(double, rf.Box(0, 0, 36, 72))
         assert reading == expected, index
     assert reading.heart_rate is not None
@@ -509,13 +509,13 @@ def test_somebody_who_moves_keeps_the_heart_rate_that_a_fixed_box_loses(method: 
 
 
 def carried(time: float) -> tuple[float, float]:
-    """To and fro, 26 pixels a second."""
+    """Back and forth at 26 pixels per second."""
     x = 26 * time % 440
     return 110 + (x if x < 220 else 440 - x), 120.0
 
 
 def test_a_photograph_that_is_carried_about_has_no_pulse() -> None:
-    """At this speed a box that jumped after it read 47 to 57 bpm, as often as it jumped."""
+    """At this speed, a box that jumps after the face gave 47 to 57 bpm, the rate of its jumps."""
     monitors = [rf.HeartRateMonitor(method=method) for method in ("student", "pos")]
     for frame, time in filmed([Person(0.0, carried)], list(steps(13))):
         for monitor in monitors:
@@ -533,7 +533,7 @@ def test_somebody_who_sits_still_reads_as_with_the_papers_box_to_the_bit(method:
 
 
 def leaves(time: float) -> tuple[float, float] | None:
-    """There for 10 s, away for 2, then elsewhere."""
+    """Present for 10 s, absent for 2 s, then at another place."""
     return (110.0, 120.0) if time < 10 else None if time < 12 else (320.0, 120.0)
 
 
@@ -607,7 +607,7 @@ def test_two_people_have_two_heart_rates() -> None:
         Person(84.0, lambda time: (90 + 3 * time, 120.0)),
         Person(120.0, lambda time: (325 - 5 * np.sin(time), 120.0), 1.15),
     ]
-    # A photograph's skin pulses more evenly than a living one's, which makes confidence doubt it.
+    # The skin of a photograph pulses more evenly than a living one, which lowers the confidence.
     monitor = rf.FacesMonitor(min_confidence=0.5)
     clip = list(filmed(people, list(steps(11))))
     readings = [monitor.push(frame, time) for frame, time in clip]
@@ -634,7 +634,7 @@ def test_one_of_two_who_leaves_is_missed_and_the_other_read_on() -> None:
     assert readings[max(readings)][1].heart_rate == pytest.approx(84.0, abs=2 * RATE_TOLERANCE_BPM)
 
 
-# --- what is refused ---
+# --- errors ---
 
 
 def test_a_frame_of_another_size_is_searched_anew_or_refused() -> None:

@@ -36,13 +36,13 @@ from training.train.labels import labels  # noqa: E402
 from training.train.train import main  # noqa: E402
 from training.train.trainer import CHECKPOINT, Trainer, execute  # noqa: E402
 
-# Heart rate of a noiseless clip of 12 s whose true rate is constant: far below a spectral bin.
+# For a noiseless clip of 12 s with a constant heart rate: far below a spectral bin.
 CLEAN_HEART_RATE_TOLERANCE = 0.5
-# What 40 steps reach on clips whose motion is the label times a pattern, plus noise: seen 0.05.
+# Loss after 40 steps on clips whose motion is the label times a pattern, plus noise: 0.05 was seen.
 LEARNED_LOSS = 0.25
-# bfloat16 keeps 8 bits: 0.4 % for each product, less for the loss over a batch.
+# bfloat16 has 8 significant bits: 0.4 % per product, less for the loss over a batch.
 BFLOAT16_LOSS_TOLERANCE = 0.02
-# A float32 convolution of other batches, or of the same in another layout.
+# A float32 convolution of other batches, or with another memory layout.
 SAME_TOLERANCE = 1e-5
 
 CPU = torch.device("cpu")
@@ -51,13 +51,13 @@ ALONE = Processes()
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
-    """Clips to train on."""
+    """Return training clips."""
     return make_clips(tmp_path_factory.mktemp("clips") / "train", seed=1)
 
 
 @pytest.fixture(scope="module")
 def validation(tmp_path_factory: pytest.TempPathFactory) -> Clips:
-    """Clips of other subjects."""
+    """Return clips of other subjects."""
     return make_clips(tmp_path_factory.mktemp("clips") / "validation", seed=2)
 
 
@@ -88,7 +88,7 @@ def test_clips_are_drawn_alike_whatever_their_length(clips: Clips) -> None:
     # the standard deviation of a share of 10,000 in 40,000 is 87
     np.testing.assert_allclose(share, 10_000, atol=450)
     first = clips.clips[0]
-    # Every step of a clip, and none from its last frame into the next clip.
+    # All steps of a clip, but none from its last frame to the next clip.
     drawn = set(frames[frames < first.stop].tolist())
     assert drawn == set(range(first.start, first.stop - 1))
 
@@ -100,7 +100,7 @@ def test_flips_and_reversals_do_what_they_say(clips: Clips) -> None:
     for i, frame in enumerate(draw.frame):
         a, b = as_float(clips.appearance[frame : frame + 2])
         expected = label[frame]
-        if draw.reverse[i]:  # what is played backwards begins with what was its end
+        if draw.reverse[i]:  # a step that is played backwards begins with its last frame
             a, b, expected = b, a, -expected
         motion = rf.motion(a[None], b[None], kind="normalized")[0]
         if draw.flip[i]:
@@ -221,7 +221,7 @@ def test_predicting_leaves_the_model_as_it_was(validation: Clips, network: Any) 
     assert model.training
     assert fingerprint(model.state_dict()) == before
     assert change.dtype == np.float32
-    # The whole clip at once: each step's motion beside its earlier frame.
+    # The whole clip at once: the motion of each step with its earlier frame.
     frames = some[0]
     with torch.inference_mode():
         expected = model.eval()(
@@ -304,13 +304,13 @@ def test_nobody_is_validated_on_who_is_trained_on(
 
 @pytest.fixture(scope="module")
 def few(validation: Clips) -> Clips:
-    """Validation that takes no time."""
+    """Return validation clips that need little time."""
     return validation.select(validation.subjects[:1])
 
 
 @pytest.fixture(scope="module")
 def whole(clips: Clips, few: Clips, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a short run that nothing interrupted."""
+    """Return the folder of a short run without interruption."""
     folder = tmp_path_factory.mktemp("whole")
     execute(SHORT, clips, few, folder, device="cpu")
     return folder
@@ -323,10 +323,10 @@ def test_a_killed_and_resumed_run_ends_with_the_same_bits(
     with killed_at(step):
         execute(SHORT, clips, few, tmp_path, device="cpu")
     assert Checkpoint.load(tmp_path / CHECKPOINT).step == step // 2 * 2
-    torch.manual_seed(99)  # whatever state the new process is in
+    torch.manual_seed(99)  # a new process may have any random state
     execute(SHORT, clips, few, tmp_path, resume=True, device="cpu")
     ours, theirs = bits(tmp_path), bits(whole)
-    assert len(ours) > 60  # every tensor of model and optimizer, schedule and log
+    assert len(ours) > 60  # all tensors of model and optimizer, schedule and log
     assert ours == theirs
 
 

@@ -1,4 +1,4 @@
-"""The comparison of ways of tracking, on one small scene."""
+"""Compare the ways of tracking on one small scene."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What readings are worth, as ``training.confidence`` counts it, on made-up peaks."""
+"""The figures of ``training.confidence``, on made-up peaks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LIMIT = PulseSettings().min_confidence
 SURE, UNSURE = LIMIT + 0.1, LIMIT - 0.3
 NAN, INF = math.nan, math.inf
 TRUE = 60.0
-# Of float32 weights, written with eight digits.
+# Error of float32 weights written with eight digits.
 HEADER_TOLERANCE = 1e-7
 
 
@@ -32,7 +32,7 @@ def windows(
     clip: list[int] | None = None,
     highest: list[list[bool]] | None = None,
 ) -> Candidates:
-    """Some windows of two peaks; without a pulse where the error is infinite."""
+    """Return windows of two peaks; without a pulse if the error is infinite."""
     errors, sure = np.array(error), np.array(confidence)
     none = np.isinf(errors[:, 0])
     rate = TRUE + np.where(np.isinf(errors), 20.0, errors)
@@ -40,7 +40,7 @@ def windows(
     best = [chosen_peak(*pair) for pair in zip(sure, first)]
     rows = np.arange(len(rate))
     return Candidates(
-        said=np.full((*errors.shape, _core.EVIDENCE), 1.0),
+        features=np.full((*errors.shape, _core.PEAK_FEATURES), 1.0),
         rate=rate,
         highest=first,
         confidence=sure,
@@ -104,7 +104,7 @@ def test_the_highest_trusted_peak_comes_before_a_surer_one_that_is_not() -> None
 
 
 def test_recordings_are_counted_and_judged_one_by_one() -> None:
-    """A right one, a wrong one, one of noise."""
+    """One recording is right, one is wrong, and one is noise."""
     clip = [0] * 8 + [1] * 8 + [2] * 8
     error = [[1, 30]] * 8 + [[40, 9]] * 8 + [[20 * (-1) ** i, 50] for i in range(8)]
     confidence = [[0.95, 0.01]] * 16 + [[0.02, 0.01]] * 8
@@ -148,7 +148,7 @@ def test_joined_clips_stay_apart() -> None:
     one = windows([[SURE, 0]] * 2, [[1, 9]] * 2, clip=[0, 1])
     joined = Candidates.joined([one, one])
     assert joined.clip.tolist() == [0, 1, 2, 3]
-    assert joined.person.tolist() == [0] * 4  # the same in both
+    assert joined.person.tolist() == [0] * 4  # the same number in both sets
 
 
 def test_there_are_no_kinds_of_no_clips() -> None:
@@ -157,9 +157,11 @@ def test_there_are_no_kinds_of_no_clips() -> None:
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    """A network fitted to peaks of which those are right whose items are alike: no line does."""
-    said = np.random.default_rng(3).normal(size=(1000, 2))
-    return fit(said, said[:, 0] * said[:, 1] > 0, np.ones(len(said)), seed=0, members=2)
+    """Return a network fitted to peaks that are right if both items have the same sign."""
+    features = np.random.default_rng(3).normal(size=(1000, 2))
+    return fit(
+        features, features[:, 0] * features[:, 1] > 0, np.ones(len(features)), seed=0, members=2
+    )
 
 
 def test_a_network_learns_which_peaks_are_right(model: Model) -> None:
@@ -174,11 +176,11 @@ def test_what_nobody_said_is_worth_nothing(model: Model) -> None:
 
 def test_peaks_without_weight_teach_nothing() -> None:
     rng = np.random.default_rng(4)
-    said = rng.normal(size=(600, 2))
-    right = said[:, 0] > 0
-    weight = np.ones(len(said))
+    features = rng.normal(size=(600, 2))
+    right = features[:, 0] > 0
+    weight = np.ones(len(features))
     right[300:], weight[300:] = ~right[300:], 0.0
-    found = fit(said, right, weight, seed=0, members=2)(np.array([[1.5, 0.0], [-1.5, 0.0]]))
+    found = fit(features, right, weight, seed=0, members=2)(np.array([[1.5, 0.0], [-1.5, 0.0]]))
     assert found[0] > 0.9 > 0.1 > found[1]
 
 

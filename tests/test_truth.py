@@ -23,13 +23,13 @@ from training.synthetic.timeline import pulse_wave  # noqa: E402
 Values = NDArray[np.float64]
 
 
-# A PPG between its samples at 25 Hz and at the ends of the filter: small beside its deviation of 1.
+# Error between the samples of a PPG at 25 Hz, and at the ends of the filter; the deviation is 1.
 PULSE_TOLERANCE = 0.02
-# The spectrum of a window of 10 s whose rate is constant.
+# Error of the spectrum of a window of 10 s with a constant rate.
 RATE_TOLERANCE = 0.1
-# A window sees the mean of a rate that rises by 0.5 bpm a second.
+# A window has the mean of a rate that rises by 0.5 bpm per second.
 RISING_RATE_TOLERANCE = 0.5
-# What the task asks of a whole recording, which has ends.
+# Required correlation over a whole recording, including its ends.
 CORRELATION = 0.99
 
 
@@ -43,26 +43,26 @@ def test_a_sine_stays_itself(bpm: float) -> None:
     times = np.sort(np.random.default_rng(1).uniform(3, 23, 601))
     known = truth(sine(bpm, 25, 0, 26), times)
     expected = np.sqrt(2) * np.sin(2 * np.pi * bpm / 60 * times)
-    # To the deviation of 20 s, which hold no whole number of beats.
+    # Relative to the deviation over 20 s, which is not a whole number of beats.
     assert np.abs(known.pulse - expected).max() < 2 * PULSE_TOLERANCE
     np.testing.assert_allclose(known.heart_rate, bpm, atol=RATE_TOLERANCE)
 
 
 @pytest.mark.parametrize("shape", ["finger", "sine"])
 def test_recorded_and_synthetic_pulses_have_one_definition(shape: str) -> None:
-    """A wave sampled like a recording gives what ``label`` makes of the wave itself."""
+    """A wave sampled like a recording gives the same pulse as ``label`` with the wave itself."""
     laws: dict[str, Law] = {"pulse.baseline": OFF}
     scene = sample_scene(4, 2, laws)
     wave = PulseWave(replace(scene.pulse, shape=shape), np.random.default_rng(5))
     times = 10 + np.arange(300) / 30
     samples = np.arange(0, 30, 1 / 60)
-    # Offset and gain are the sensor's own.
+    # Offset and gain of the sensor have no effect.
     known = truth(Trace(512 + 90 * wave.ppg(samples), samples), times)
     np.testing.assert_allclose(known.pulse, label(wave, times), atol=PULSE_TOLERANCE)
 
 
 def test_the_ends_of_a_trace_cost_little() -> None:
-    """Trace and video begin and end together: the filter sees nothing beyond."""
+    """Trace and video begin and end together, so the filter has no samples beyond them."""
     for index in range(8):
         wave = pulse_wave(sample_scene(6, index))
         times = np.arange(0, 20, 1 / 30)
@@ -91,7 +91,7 @@ def test_a_trace_that_tells_nothing_is_refused() -> None:
     good = sine(72, 25, 0, 12)
     with pytest.raises(ValueError, match="constant"):
         truth(replace(good, ppg=np.ones(300)), times)
-    # The finger slipped out for the whole video, not before it.
+    # The finger is off the sensor during the whole video, but not before it.
     slipped = np.where(good.times < 0.9, good.ppg, 40.0)
     with pytest.raises(ValueError, match="constant"):
         truth(replace(good, ppg=slipped), times)
@@ -127,5 +127,5 @@ def test_a_trace_names_its_file_and_its_gap() -> None:
     times = np.array([0.0, 0.5, 0.5, 1.0, 1.0 + 1.01 * MAX_GAP])
     with pytest.raises(ValueError, match=r"here: no sample from 1\.000 s to 3\.020 s"):
         Trace.checked(Path("here"), times, times)
-    # A repeated time says nothing new.
+    # A sample that repeats a time is left out.
     assert Trace.checked(Path("here"), times[:4], times[:4]).times.tolist() == [0.0, 0.5, 1.0]

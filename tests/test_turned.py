@@ -1,4 +1,4 @@
-"""Faces that lie: a camera on its side, upside down, or turned while it records."""
+"""Turned faces: a camera on its side, upside down, or turned during the recording."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ Clip = Sequence[tuple[Frame, float]]
 
 FPS = 30.0
 TURNS = [90, 180, 270]
-# Searches for faces that lie begin a quarter of a second after one for upright ones, and go through
-# three ways in which a face may be turned, one every half second.
+# Searches for turned faces begin a quarter of a second after one for upright faces, and try the
+# three other directions, one every half second.
 FOUND_WITHIN = 0.25 + 2 * 0.5 + 1 / FPS
-# A face that turns is compared at the next look, or lost within 0.9 s and then searched for.
+# A face that turns is compared at the next look, or it is lost within 0.9 s and then searched for.
 FOUND_AGAIN_WITHIN = 0.9 + FOUND_WITHIN
-# Of a face's side: the pixels on which a look decides are the same, mapped there and back in
-# float64, of which O-Net sees float32.
+# Relative to a face's side. The pixels of a look are the same; they are mapped there and back in
+# float64, and O-Net uses float32.
 SAME_PLACE = 1e-3
-# Two searches with other sizes of the pyramid place a face differently, by some pixels: the box is
-# another one, and the noise in it, too. A window of 5 s resolves 12 bpm; this is an eighth of that.
+# Two searches with different sizes of the pyramid place a face differently by some pixels, so box
+# and noise differ. A window of 5 s resolves 12 bpm; this is an eighth of that.
 SAME_RATE_BPM = 1.5
-# Of a window that is full, against the truth (tests/test_interrupted.py).
+# For a full window, against the truth (tests/test_interrupted.py).
 RATE_TOLERANCE_BPM = 2.0
-# A real face that is said to be at 50 to 60 bpm.
+# A real face; its authors report 50 to 60 bpm.
 REAL_FACE, REAL_RATES = "evm_face.mp4", (49.0, 61.0)
-# Clips of the split's dev people, with much and with little around the face.
+# Clips of people of the split's part "dev", with much and with little space around the face.
 REAL_CLIPS = ["face05.mp4", "face11.mp4", "face27.mp4", "face34.mp4"]
-# In some of them something is taken for an upright face.
+# Clips without a face; in some of them, an upright face is detected by mistake.
 NOBODY = ["none02.mp4", "none05.mp4", "none06.mp4", "none08.mp4", "none09.mp4", "none10.gif"]
 
 
 @cache
 def demo() -> Clip:
-    """20 s of a face, of which the true heart rate is known."""
+    """Return 20 s of a face with a known heart rate."""
     return list(rf.VideoFile(ASSETS / "demo.mp4"))
 
 
@@ -130,7 +130,7 @@ def test_no_other_turn_is_taken() -> None:
             rf.HeartRateMonitor(detector=detector_of_ones_own).push(frame, 0.0)
 
 
-# --- what the tracker asks for ---
+# --- tasks of the tracker ---
 
 LOOK, CHECK, SEARCH, COMPARE = 1, 2, 3, 4
 SIDE = 40.0
@@ -141,10 +141,10 @@ def face_at(x: float, turned: int = 0, probability: float = 0.9999) -> rf.Face:
 
 
 class Tasks:
-    """A tracker of frames of 400x100 pixels, told of the faces that are there.
+    """A tracker of frames of 400x100 pixels, which gets results for a list of visible faces.
 
-    Each is seen with its own probability by who looks for faces turned as it is, and with that of
-    ``also`` by who looks for others.
+    A look for faces turned in the right direction gives a face's own probability, a look in another
+    direction gives that of ``also``.
     """
 
     def __init__(self, most: int = 1) -> None:
@@ -239,12 +239,12 @@ def test_a_face_that_was_taken_for_upright_is_put_right_in_four_frames(turned: i
     assert tasks.turns == [turned]
     assert [task for task, _, _ in tasks.log] == [SEARCH, COMPARE, COMPARE, COMPARE, COMPARE]
     assert [track[0] for track in tasks.tracker.tracks] == [1]
-    sure = Tasks()  # of an upright one no comparison is made
+    sure = Tasks()  # an upright face with a high probability is not compared
     sure.there, sure.also = [face_at(100)], dict.fromkeys(TURNS, 0.95)
     sure.run(20, 0.0)
     assert not sure.of(COMPARE)
     assert len(sure.of(SEARCH)) == 1
-    unsure = Tasks()  # and of one that might lie it is made soon, but rarely
+    unsure = Tasks()  # a face that may be turned is compared soon, but rarely
     unsure.there, unsure.also = [face_at(100, 0, 0.95)], dict.fromkeys(TURNS, 0.94)
     unsure.run(20, 0.0)
     assert unsure.turns == [0]
@@ -254,7 +254,7 @@ def test_a_face_that_was_taken_for_upright_is_put_right_in_four_frames(turned: i
 @pytest.mark.parametrize("seen", [0.0, 0.8, 0.96])
 @pytest.mark.parametrize("turned", TURNS)
 def test_a_face_that_turns_is_followed_on(turned: int, seen: float) -> None:
-    """Whether looks go on seeing it as it was, or not."""
+    """Looks in the old direction may still see the face, or not."""
     tasks = Tasks()
     tasks.there = [face_at(100)]
     tasks.run(3, 0.0)
@@ -271,11 +271,11 @@ def test_a_face_that_turns_and_is_elsewhere_then_is_searched_for_at_once() -> No
     tasks.there = [face_at(300, 90)]
     tasks.run(1.0, 3.0)
     assert tasks.turns == [90]
-    assert np.diff(sorted(time for _, time, _ in tasks.log)).min() > 0  # one task a frame
+    assert np.diff(sorted(time for _, time, _ in tasks.log)).min() > 0  # one task per frame
     tasks.there = []
     tasks.run(3.0, 4.0)
     tasks.log.clear()
-    tasks.run(3.0, 7.0)  # as the last one was, every half second
+    tasks.run(3.0, 7.0)  # searches in the same direction as the last face, every half second
     assert len(tasks.of(SEARCH, 90)) == 6
     assert len(tasks.of(SEARCH, 0)) == 2
 
@@ -288,7 +288,7 @@ def test_several_faces_each_lie_in_their_own_way_and_keep_it() -> None:
     tasks.run(20, 8.0)
     assert tasks.turns == [0, 90, 270, 180]
     assert [track[0] for track in tasks.tracker.tracks] == [1, 2, 3, 4]
-    # One that leaves is missed, the others stay.
+    # If one face leaves, the tracker notices it, and the others stay.
     tasks.there.pop(1)
     tasks.run(1.0, 28.0)
     assert tasks.turns == [0, 270, 180]
@@ -304,7 +304,7 @@ def test_a_face_that_lies_and_has_no_pulse_makes_room_for_an_upright_one() -> No
     tasks.tracker.pass_over(1)
     tasks.run(1, 6.0)
     assert tasks.turns == [0]
-    # And one that lies as it does comes first.
+    # A face in the same direction is found first.
     tasks = Tasks()
     tasks.there = [face_at(100, 90)]
     tasks.run(3, 0.0)
@@ -331,7 +331,7 @@ def test_a_detector_of_ones_own_is_asked_once_and_says_how_faces_lie() -> None:
 
 
 class UprightOnly(FaceTracker):
-    """A tracker that asks MTCNN for upright faces alone."""
+    """A tracker that asks MTCNN only for upright faces."""
 
     def __init__(self, box_scale: float = 1.4) -> None:
         super().__init__(rf.MTCNN(), box_scale)
@@ -407,7 +407,7 @@ def test_a_face_that_lies_has_the_heart_rate_of_the_upright_one(turned: int, met
 
 @pytest.mark.parametrize("turned", TURNS)
 def test_the_network_sees_a_box_upright(turned: int) -> None:
-    """To the rounding of float32: sums run along other rows."""
+    """Equal up to float32 rounding, because sums are along other rows."""
     frames = [frame for frame, _ in demo()[:40]]
     height, width = frames[0].shape[:2]
     box = (60, 40, 211, 247)
@@ -417,7 +417,7 @@ def test_the_network_sees_a_box_upright(turned: int) -> None:
         native[0].push(frame, box, index / FPS)
         native[1].push(lying(frame, turned), there, index / FPS, turned=turned)
         np.testing.assert_allclose(native[1].signals, native[0].signals, rtol=2e-4, atol=2e-4)
-    other = _core.Stream(rf.Student.load(), _core.PulseOptions())  # it does make a difference
+    other = _core.Stream(rf.Student.load(), _core.PulseOptions())  # the direction matters
     for index, frame in enumerate(frames):
         other.push(lying(frame, turned), there, index / FPS)
     assert np.abs(other.signals - native[0].signals).max() > 0.01
@@ -447,14 +447,14 @@ def test_a_real_face_that_lies_is_found_soon_and_followed(
             found = time if found is None else found
             frames += 1
             right += tracker.tracks[0].face.turned == turned
-        assert found is None or tracker.tracks  # once found it stays
+        assert found is None or tracker.tracks  # a face that was found stays
     assert found is not None
     assert found < 2.0
     assert right > 0.95 * frames
 
 
 def squared(frame: Frame) -> Frame:
-    """Grey around it, so that it keeps its size when it is turned."""
+    """Add a grey border, so that the frame keeps its size when it is turned."""
     height, width = frame.shape[:2]
     side = max(height, width)
     out = np.full((side, side, 3), 110, np.uint8)
@@ -501,7 +501,7 @@ def test_a_face_that_is_covered_for_a_moment_is_not_taken_for_one_that_lies() ->
 
 
 def beside(upright: Clip, other: Clip, turned: int) -> Iterator[tuple[Frame, float]]:
-    """Two clips in one frame, the second one turned."""
+    """Yield frames with two clips side by side, the second one turned."""
     for (left, time), (right, _) in zip(upright, other):
         shown = lying(right, turned)
         height = max(len(left), len(shown))
@@ -517,7 +517,7 @@ def test_two_faces_of_which_one_lies_have_two_heart_rates(turned: int) -> None:
         list(filmed([Person(bpm, still(220.0), size)], times(17)))
         for bpm, size in ((84.0, 1.0), (120.0, 1.15))
     )
-    # A photograph's skin pulses more evenly than a living one's, which makes confidence doubt it.
+    # The skin of a photograph pulses more evenly than a living one, which lowers the confidence.
     monitor = rf.FacesMonitor(min_confidence=0.5)
     found: dict[int, float] = {}
     for frame, time in beside(first, second, turned):
@@ -536,4 +536,4 @@ def test_a_measurement_says_how_the_face_was_turned() -> None:
     assert found.turned == 270
     assert json.loads(json.dumps(found.to_json()))["turned"] == 270
     assert found.box is not None
-    assert measure_frames(clip, rf.HeartRateMonitor(box=found.box)).turned == 0  # as it is given
+    assert measure_frames(clip, rf.HeartRateMonitor(box=found.box)).turned == 0  # used as given

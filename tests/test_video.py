@@ -14,7 +14,7 @@ from tests.zoo import Kind, write
 
 
 def variable_rate_file(path: Path, times: list[float]) -> Path:
-    """A Matroska file whose frames carry the given times, to its millisecond."""
+    """Write a Matroska file whose frames have given times, rounded to milliseconds; return it."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=30)
         stream.width = stream.height = SIZE
@@ -47,7 +47,7 @@ def test_a_video_can_be_read_twice(tmp_path: Path) -> None:
 
 
 def test_the_containers_own_times_are_used(tmp_path: Path) -> None:
-    """A phone's video has frames at uneven times; their number over a rate would be wrong."""
+    """A phone's video has frames at uneven times; frame number over frame rate would be wrong."""
     times = [t - 1.0 for t in frame_times(30.0, 3.0, jitter=0.4, seed=5)]
     times = [t - times[0] for t in times if not 1.2 < t < 1.5]
     found = [t for _, t in rf.VideoFile(variable_rate_file(tmp_path / "phone.mkv", times))]
@@ -60,7 +60,7 @@ def test_a_given_rate_overrides_the_containers_times(tmp_path: Path) -> None:
 
 
 def test_a_stream_without_times_is_refused_and_a_rate_is_the_remedy(tmp_path: Path) -> None:
-    """FFmpeg makes up 25 frames a second for a bare H.264 stream of 30."""
+    """FFmpeg assumes 25 frames per second for a bare H.264 stream of 30 frames per second."""
     path = tmp_path / "clip.h264"
     with av.open(str(path), "w", format="h264") as container:
         stream = container.add_stream("libx264", rate=30)

@@ -22,7 +22,7 @@ def load(data: bytes) -> rf.Student:
 
 
 def changed(**tensors: object) -> bytes:
-    """The good file with some tensors replaced, or left out where None."""
+    """Return the valid file with some tensors replaced, or left out if None."""
     merged = {**random_tensors(), **{k.replace("__", "."): v for k, v in tensors.items()}}
     return safetensors_bytes({k: v for k, v in merged.items() if v is not None})  # type: ignore[misc]
 

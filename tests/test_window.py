@@ -1,4 +1,4 @@
-"""A window that survives: holes in it, its first readings, and what of it was seen."""
+"""A window with holes: its first readings, and its coverage."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from rppg_fast import _core
 
 RATE, WINDOW = 30.0, 10.0
 FIRST, NEXT, GAP, HOLE = range(4)
-# Cells that the frames to either side of a hole end, of 300.
+# Cells that are ended by the frames on both sides of a hole, of 300.
 COVERAGE_TOLERANCE = 2 / 300
-# Of a clean pulse over 8 s and more of 10; the window's gaps blur its line a little.
+# For a clean pulse over at least 8 of 10 s; the holes widen its spectral line slightly.
 RATE_TOLERANCE_BPM = 0.5
-# Of one over 5 s, half as long.
+# For a window of 5 s, half as long.
 EARLY_TOLERANCE_BPM = 1.5
 
 Floats = NDArray[np.float64]
 
 
 class Path:
-    """The engine's way from a level at frames' times to readings of its highest peak."""
+    """The engine's path from a level at the frames' times to readings of its highest peak."""
 
     def __init__(self, **settings: float) -> None:
         options = rf.PulseSettings(**{"min_confidence": 0.0, "peaks": 1, **settings})  # type: ignore[arg-type]
@@ -45,7 +45,7 @@ class Path:
 
 
 def frames(seconds: float, *holes: tuple[float, float]) -> Floats:
-    """Times of frames at 30 per second but for holes, (begin, end)."""
+    """Return times of frames at 30 per second, except in holes, (begin, end)."""
     times = np.arange(round(seconds * RATE) + 1) / RATE
     for begin, end in holes:
         times = times[(times <= begin + 1e-9) | (times >= end - 1e-9)]
@@ -53,7 +53,7 @@ def frames(seconds: float, *holes: tuple[float, float]) -> Floats:
 
 
 def beat(bpm: float, times: Floats) -> Floats:
-    """A pulse on a level that wanders far further, as the sum of changes does."""
+    """Return a pulse on a level that drifts much further, like the sum of changes."""
     return np.asarray(np.sin(2 * np.pi * bpm / 60 * times) + 20 * np.sin(0.05 * times) + 30)
 
 
@@ -87,7 +87,7 @@ def test_a_camera_that_stalls_a_second_every_nine_seconds_is_read_on(bpm: float)
 
 
 def test_what_the_level_does_in_a_hole_does_not_matter() -> None:
-    """Nor whether the level after it goes on from before: each stretch is filtered by itself."""
+    """The level after a hole also has no effect, because each stretch is filtered separately."""
     times = frames(14.0, (8.0, 9.2))
     levels = beat(72.0, times)
     jumped = levels + 500.0 * (times > 8.5)
@@ -119,7 +119,7 @@ def test_how_long_a_pause_may_be_is_a_setting(max_gap: float) -> None:
 
 
 def test_too_little_left_between_holes_is_a_gap_until_enough_was_seen() -> None:
-    """Of each second and a half one is missing: after 7.5 s some 5 s were seen, of which 2.5."""
+    """Most of every 1.5 s is missing, so the window holds too few samples for a reading."""
     holes = [(1.5 * k + 0.3, 1.5 * k + 1.5) for k in range(14)]
     times = frames(21.0, *holes)
     readings = read(times, beat(72.0, times))
@@ -134,7 +134,7 @@ def test_readings_begin_after_the_least_window(bpm: float, min_window: float) ->
     times = frames(11.0)
     readings = read(times, beat(bpm, times), min_window=min_window)
     first = next(r for r in readings if r.status is not rf.Status.WARMING_UP)
-    assert first.time == pytest.approx(min_window - 0.1, abs=0.04)  # a clip ends a step early
+    assert first.time == pytest.approx(min_window - 0.1, abs=0.04)  # a clip ends one step early
     assert first.status is rf.Status.OK
     for reading in readings:
         assert reading.coverage == pytest.approx(min(reading.time / WINDOW, 1.0), abs=0.005)
@@ -149,7 +149,7 @@ def test_what_was_read_before_changes_no_reading() -> None:
     often, once = Path(), Path()
     for time, level in zip(times, levels):
         reading = often.push(float(time), float(level))
-        assert often.window.read(float(time)) == reading  # no sample has come since
+        assert often.window.read(float(time)) == reading  # there is no new sample
         step, samples = once.resampler.push(float(time), [float(level)])
         if step == FIRST:
             once.window.restart(float(time), False)
@@ -180,7 +180,7 @@ def test_a_reading_has_a_candidate_where_there_is_a_peak_and_a_heart_rate_where_
     )
 )
 def test_missing_samples_are_those_of_long_steps(steps: list[float]) -> None:
-    """A cell is missing where the frame that completes it comes after a hole, and only there."""
+    """A cell is missing if and only if the frame that completes it comes after a hole."""
     path = Path()
     time, expected = 0.0, [0]
     path.push(time, 0.0)
@@ -227,7 +227,7 @@ SIGN, NONE = 0.5, 0.05
 
 
 def patience(*said: tuple[float, rf.Status, float], window: float = WINDOW) -> list[float]:
-    """Times at which patience is over."""
+    """Return the times at which the patience is over."""
     from rppg_fast.reading import STATUSES
 
     native = _core.Patience(window)
@@ -237,7 +237,7 @@ def patience(*said: tuple[float, rf.Status, float], window: float = WINDOW) -> l
 def test_a_face_that_shows_nothing_for_a_window_has_had_its_turn() -> None:
     low = [(0.1 * k, rf.Status.LOW_SIGNAL, NONE) for k in range(251)]
     assert patience(*low) == pytest.approx([10.0, 20.0], abs=0.11)
-    unknown = [(t, status, math.nan) for t, status, _ in low]  # no peak at all
+    unknown = [(t, status, math.nan) for t, status, _ in low]  # no peak
     assert patience(*unknown) == pytest.approx([10.0, 20.0], abs=0.11)
 
 

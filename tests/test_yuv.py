@@ -1,4 +1,4 @@
-"""Frames of luma and chroma give what their standards say, whatever their layout in memory."""
+"""Frames of luma and chroma follow the standards, with any memory layout."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from rppg_fast.reading import Box
 from tests import yuv_reference as reference
 from tests.clips import to_nv12
 
-# float32 sums of some ten thousand samples, times the factors of chroma, which are up to 2.2.
+# float32 sums of some ten thousand samples, times factors of chroma of up to 2.2.
 TOLERANCE = 3e-6
-# A byte is the nearest one; factors are rounded to 2^-16, of up to 255 of them.
+# A byte is rounded to the nearest; factors have an error of 2^-17, and multiply values up to 255.
 BYTE_TOLERANCE = 0.5 + 3 * 255 / 2**17
 
 STEPS = st.sampled_from([None, (1, 1), (2, 1), (2, 2), (4, 1), (1, 2), (4, 4)])
 KINDS = st.sampled_from([(8, 0), (9, 0), (10, 0), (10, 6), (12, 4), (14, 1), (16, 0)])
 MATRICES = st.sampled_from(sorted(reference.SHARES))
 
-# The same samples elsewhere in memory.
+# The same samples in another memory layout.
 LAYOUTS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "packed": np.ascontiguousarray,
     "upside down": lambda plane: plane[::-1].copy()[::-1],
@@ -114,7 +114,7 @@ def test_conversion_to_bgr_is_the_nearest_byte(made: reference.Samples, layout: 
 
 
 def interleaved(made: reference.Samples, order: str) -> rf.YuvFrame:
-    """The same samples of 4:2:2 or 4:2:0 as cameras interleave them."""
+    """Return the same samples of 4:2:2 or 4:2:0, interleaved as cameras do."""
     height, width = made.y.shape
     assert made.u is not None
     assert made.v is not None
@@ -148,7 +148,7 @@ def test_interleaved_samples_are_those_of_planes(
 
 
 def test_sums_of_many_bright_rows_do_not_overflow(backend: str) -> None:
-    """A cell of more than 257 rows of the largest number, and chroma that four rows share."""
+    """A cell has more than 257 rows of the largest number, and four rows share chroma."""
     for kind, bits in ((np.uint8, 8), (np.uint16, 16)):
         y = np.full((36 * 600 + 5, 41), 2**bits - 1, kind)
         u = np.full((36 * 150 + 2, 11), 2**bits - 1, kind)
@@ -159,7 +159,7 @@ def test_sums_of_many_bright_rows_do_not_overflow(backend: str) -> None:
 
 
 def test_a_level_of_ten_bits_is_not_lost() -> None:
-    """A step of a quarter of a grey level, in one pixel of 64."""
+    """A step of a quarter of a grey level in one pixel of 64."""
     y = np.full((72, 72), 400, np.uint16)
     chroma = np.full((36, 36), 512, np.uint16)
     brighter = y.copy()
@@ -202,7 +202,7 @@ def edges(faces: Sequence[rf.Face]) -> list[tuple[float, ...]]:
 
 @pytest.mark.parametrize("turns", [0, 2])
 def test_the_detector_sees_what_to_bgr_shows(turns: int) -> None:
-    """The same conversion makes both, so that faces are equal to the bit."""
+    """The same conversion makes both pictures, so the faces are equal to the bit."""
     frame = planes_of(demo_frames(1)[0][0]).turned(2).turned(turns)
     bgr = frame.to_bgr()
     detector = rf.MTCNN()
@@ -233,7 +233,7 @@ def test_a_monitor_reads_planes_as_it_reads_their_bgr(wide: bool) -> None:
 
 
 def test_all_faces_are_measured_on_planes() -> None:
-    monitor = rf.FacesMonitor(color="rgb")  # which is of arrays alone
+    monitor = rf.FacesMonitor(color="rgb")  # "color" only applies to arrays
     for bgr, time in demo_frames(5):
         readings = monitor.push(planes_of(bgr), time)
     assert list(readings) == [1]
@@ -258,7 +258,7 @@ def test_another_detector_gets_bgr() -> None:
 
 
 def test_a_frame_may_change_its_kind_and_keep_its_size() -> None:
-    """A planar frame has the shape of its BGR array: the box is the same place in it."""
+    """A frame of planes has the shape of its BGR array, so the box is the same place."""
     monitor = rf.HeartRateMonitor(box=(3, 4, 30, 36), method="green")
     made = frame_of(reference.draw(np.random.default_rng(0), (40, 50), (2, 2)))
     monitor.push(made, 0.0)

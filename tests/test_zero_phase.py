@@ -1,4 +1,4 @@
-"""The band-pass that delays nothing, against SciPy's, and what it does at ends and holes."""
+"""The zero-phase band-pass against SciPy's, and its behaviour at ends and holes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import rppg_fast as rf
 from rppg_fast import _core
 from tests.signal_reference import zero_phase
 
-# Both sides filter in float64, twice; a narrow band of order 5 amplifies rounding most.
+# Both sides filter twice in float64; a narrow band of order 5 amplifies rounding most.
 FILTER_TOLERANCE = 1e-8
-# The mirror image of a ramp has a kink, which the filter answers by so many seconds' rise; after
-# one and a half periods of the lower band edge it has settled.
+# The mirror image of a ramp has a kink. The response to it is at most this number of seconds' rise;
+# it has settled after one and a half periods of the lower band edge.
 KINK, SETTLED = 0.2, 1e-3
-# A sine in the middle of the band keeps its phase within this, samples.
+# Largest delay of a sine in the middle of the band, samples.
 DELAY_TOLERANCE = 0.05
 RATE = 30.0
-SHORTEST = 15  # samples in half a second: shorter stretches are left out
+SHORTEST = 15  # samples in half a second; shorter stretches are not used
 BANDS = [(0.7, 4.0, 30.0), (0.5, 7.0, 15.0), (0.1, 12.0, 30.0), (0.7, 4.0, 120.0), (1.0, 1.2, 25.0)]
 
 Floats = NDArray[np.float64]
@@ -33,7 +33,7 @@ def noise(count: int, seed: int = 0) -> Floats:
 
 
 def rows(level: Floats) -> Floats:
-    """Samples for a window of which the pulse alone matters."""
+    """Return samples for a window in which only the pulse matters."""
     out = np.zeros((level.size, _core.SIGNALS))
     out[:, 0] = level
     return out
@@ -77,7 +77,7 @@ def test_nothing_is_delayed(order: int) -> None:
 
 @pytest.mark.parametrize("slope", [0.0, 1.0, -1e3])
 def test_a_level_leaves_nothing_and_a_drift_a_kink_at_the_ends(slope: float) -> None:
-    """A level that starts far from zero and goes on moving: what the sum of changes looks like."""
+    """A level that starts far from zero and drifts, like the sum of changes."""
     drift = 1e4 + slope * np.arange(300) / RATE
     found = rf.BandPass(0.7, 4.0, RATE, 1).zero_phase(drift)
     rounding = 1e-9 * np.abs(drift).max()
@@ -118,7 +118,7 @@ def test_each_stretch_between_holes_is_filtered_by_itself(
 
 
 def test_three_colours_at_once_are_filtered_as_one_by_one() -> None:
-    """CHROM in a window, whose colours are filtered together, is CHROM of each filtered alone."""
+    """CHROM in a window filters the colours together; the result equals filtering each alone."""
     rng = np.random.default_rng(4)
     for count in (2, 31, 150, 299, 300, 377):
         colours = 0.5 + 0.01 * rng.standard_normal((count, 3)).cumsum(axis=0) / math.sqrt(count)

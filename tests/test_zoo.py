@@ -1,4 +1,4 @@
-"""Every kind of video file: read right, or refused with the right words."""
+"""Every kind of video file is read correctly, or refused with the right message."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from tests.zoo import (
 )
 
 TOLERANCE_BPM = 0.5
-# A cut clip has windows of 5 s, whose lines are twice as wide.
+# A cut clip has windows of 5 s, whose spectral lines are twice as wide.
 CUT_TOLERANCE_BPM = 1.5
-# Levels, on average over the picture: what an encoder and chroma of fewer pixels change.
+# Grey levels, mean over the picture: effect of the encoder and of chroma subsampling.
 COLOUR_TOLERANCE = 3.0
-# s; the coarsest clock of a container is Matroska's, of a GIF a hundredth.
+# s; the coarsest clocks are Matroska's, and a GIF's of a hundredth of a second.
 TIME_TOLERANCE = 0.0011
 
-# Where a frame begins at the end of an MPEG pack, FFmpeg gives it the next one's time, and those up
-# to the next time that is written are a frame late.
+# If a frame begins at the end of an MPEG pack, FFmpeg gives it the time of the next frame, and the
+# frames up to the next stored time are one frame late.
 PACK_TOLERANCE = 1 / 25
 
 X264 = {"preset": "ultrafast", "crf": "16"}
@@ -120,12 +120,12 @@ KINDS = {
 
 @cache
 def clip(fps: float = 30.0) -> list[Timed]:
-    """The drawn clip at a frame rate."""
+    """Return the drawn clip at a frame rate."""
     return scene(times_at(fps))
 
 
 def written(path: Path, kind: Kind) -> list[Timed]:
-    """Write the clip; returns the frames."""
+    """Write the clip; return its frames."""
     if kind.encoder not in av.codecs_available:
         pytest.skip(f"this av has no encoder {kind.encoder}")
     frames = clip(kind.fps)
@@ -136,12 +136,12 @@ def written(path: Path, kind: Kind) -> list[Timed]:
 
 
 def time_tolerance(path: Path) -> float:
-    """How far a frame's time may be off, s."""
+    """Return the largest error of a frame's time, s."""
     return PACK_TOLERANCE if path.suffix == ".mpg" else TIME_TOLERANCE
 
 
 def check(path: Path, frames: int) -> rf.Measurement:
-    """Measure a file: its pulse is read, and every frame is there."""
+    """Measure a file; check that its pulse is read and that no frame is missing."""
     found = rf.measure(path, box=BOX)
     assert found.status is rf.Status.OK
     assert found.heart_rate == pytest.approx(BPM, abs=TOLERANCE_BPM)
@@ -164,7 +164,7 @@ def test_each_kind_of_file_is_read(name: str, tmp_path: Path) -> None:
         for index in (0, -1):
             difference = found[index][0].astype(float) - frames[index][0]
             assert np.abs(difference.mean((0, 1))).max() < COLOUR_TOLERANCE
-    if kind.encoder != "apng" and not kind.start:  # for progress; not every container knows
+    if kind.encoder != "apng" and not kind.start:  # for progress; not all containers state it
         assert rf.VideoFile(path).frame_count == pytest.approx(len(frames), rel=0.1)
 
 
@@ -183,7 +183,7 @@ def test_a_stream_without_a_container_needs_a_rate(ending: str, tmp_path: Path) 
 @pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_a_turned_picture_is_turned_back(ending: str, degrees: int, tmp_path: Path) -> None:
-    """As phones write it: the sensor's own rows, and how to turn them."""
+    """Phones store the sensor's rows, and how to turn them."""
     if ending == "mkv" and not hasattr(av.VideoStream, "set_display_rotation"):
         pytest.skip("this av writes no rotation")
     path = tmp_path / f"clip.{ending}"
@@ -231,7 +231,7 @@ def test_interlaced_video_is_made_whole(name: str, first: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_a_moving_edge_has_no_comb(first: int, tmp_path: Path) -> None:
-    """Rows of two fields, a sixtieth of a second apart, would make one."""
+    """The rows of two fields, a sixtieth of a second apart, would make a comb."""
     fields = []
     for index in range(40):
         frame = np.full((HEIGHT, WIDTH, 3), 60, np.uint8)
@@ -248,12 +248,13 @@ def test_a_moving_edge_has_no_comb(first: int, tmp_path: Path) -> None:
 
     made = [comb(frame) for frame, _ in rf.VideoFile(path)]
     assert len(made) == len(frames)
-    # Filters look at the frames before and after; the first and the last have one neighbour.
+    # The filter uses the previous and the next frame; the first and the last frame lack one of
+    # them.
     assert np.mean(made[2:-2]) < 0.2 * np.mean([comb(frame) for frame, _ in frames[2:-2]])
 
 
 def test_uneven_times_are_kept(tmp_path: Path) -> None:
-    """A browser's recorder: frames as they come, and a file that does not know its length."""
+    """A browser's recorder stores frames as they come, and no length of the file."""
     rng = np.random.default_rng(3)
     times = np.cumsum(rng.choice([0.022, 0.033, 0.050, 0.067], 250)) - 0.022
     times = times - times[0]
@@ -270,20 +271,20 @@ def test_uneven_times_are_kept(tmp_path: Path) -> None:
 
 
 class Unseekable:
-    """A file that can only be written on, as a pipe."""
+    """A file that can only be written to its end, like a pipe."""
 
     def __init__(self, file: io.BytesIO) -> None:
         self.write = file.write
 
 
 def test_an_edit_list_is_followed(tmp_path: Path) -> None:
-    """Trimmed on a phone: the frames before are there, to decode from, and are not shown."""
+    """In a clip trimmed on a phone, earlier frames are stored for decoding, but not shown."""
     path = tmp_path / "trimmed.mp4"
     written(path, Kind("mp4", "libx264", options={**X264, "g": "50"}))
     content = bytearray(path.read_bytes())
     at = content.index(b"elst") + 12
-    assert struct.unpack_from(">i", content, at + 4) == (0,)  # from the start on
-    struct.pack_into(">Ii", content, at, 8000, 90000)  # 8 s, from 1 s on, which is no keyframe
+    assert struct.unpack_from(">i", content, at + 4) == (0,)  # from the start
+    struct.pack_into(">Ii", content, at, 8000, 90000)  # 8 s from 1 s on, where there is no keyframe
     path.write_bytes(content)
     found = check(path, 240)
     assert found.windows[0].start == pytest.approx(0.0, abs=0.01)
@@ -308,7 +309,7 @@ def test_an_mp4_without_its_index_is_refused_and_why(tmp_path: Path) -> None:
 
 
 def test_a_cover_is_no_video(tmp_path: Path) -> None:
-    """One packet, larger than the video and before it."""
+    """The cover is one packet, larger than the video and stored before it."""
     path = tmp_path / "covered.mkv"
     with av.open(str(path), "w") as container:
         cover: Any = container.add_stream("mjpeg", 1)
@@ -345,7 +346,7 @@ def test_an_attached_cover_is_no_video(tmp_path: Path) -> None:
 
 
 def add_sound(container: Any, name: str = "", cover: bytes = b"") -> None:
-    """Write a second of silence, and a cover where there is one."""
+    """Write one second of silence, and a cover if one is given."""
     sound = container.add_stream("aac", 16000, layout="mono")
     if cover:
         container.add_attachment(name, "image/jpeg", cover)
@@ -369,7 +370,7 @@ def test_sound_alone_is_refused(ending: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("larger_first", [False, True])
 def test_of_several_videos_the_largest_is_read(larger_first: bool, tmp_path: Path) -> None:
-    """The smaller one shows the wall alone."""
+    """The smaller video shows only the wall."""
     path = tmp_path / "two.mp4"
     with av.open(str(path), "w") as container:
         streams: list[Any] = []
@@ -416,12 +417,12 @@ DAMAGED = {
 
 
 def cut(content: bytes, tenth: int) -> bytes:
-    """Keep so many tenths of a file."""
+    """Return the first ``tenth`` tenths of a file."""
     return content[: tenth * len(content) // 10]
 
 
 def blanked(content: bytes, tenth: int) -> bytes:
-    """Put zeros in place of one tenth."""
+    """Replace one tenth of a file by zeros."""
     start, end = tenth * len(content) // 10, (tenth + 1) * len(content) // 10
     return content[:start] + bytes(end - start) + content[end:]
 
@@ -460,7 +461,7 @@ def test_a_file_without_a_tenth_is_read_right_or_not_at_all(
 
 
 def test_every_frame_of_a_replaced_rate_counts(tmp_path: Path) -> None:
-    """A rate that is given replaces the file's own times, whatever those are."""
+    """A given rate replaces the file's own times, whatever they are."""
     path = tmp_path / "clip.mkv"
     kind = replace(KINDS["mkv, h264 from 5 s on"], fps=15.0)
     written(path, kind)

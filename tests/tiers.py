@@ -1,26 +1,27 @@
-"""What a forward pass may differ by from PyTorch in float64."""
+"""Tolerances of a forward pass relative to PyTorch in float64."""
 
 from __future__ import annotations
 
-# In standard deviations of the output, for the weights that ship and motion as faces show it.
+# In standard deviations of the output, for the shipped weights and motion of a face.
 FLOAT32_TIER = 1e-5
-# `portable` has no fused multiply-add: product and sum are rounded each. 1.08e-5 was seen.
+# `portable` has no fused multiply-add: product and sum are rounded separately. 1.08e-5 was seen.
 WITHOUT_FUSED = 1.25
-# `amx` rounds the inputs of the second convolution to 8 bits; in absolute terms, for the weights
-# that ship and the demonstration clip. 1.6e-3 was seen over the whole of it.
+# `amx` rounds the inputs of the second convolution to 8 bits. In absolute terms, for the shipped
+# weights and the demonstration clip; 1.6e-3 was seen over the whole clip.
 BF16_TIER = 2e-3
-# Of white noise, far stronger than motion is, and made-up weights; in standard deviations of the
-# output. 1.1e-2 was seen.
+# For white noise, which is far stronger than motion, and random weights; in standard deviations of
+# the output. 1.1e-2 was seen.
 BF16_NOISE_TIER = 2e-2
-# CUDA's frames against `portable`: both in float32, rounded in another order, as against float64,
-# twice; and motion, values up to 10: a change of an appearance by that, over 0.3, times 50.
+# Frames on CUDA against `portable`. Both are float32 with different rounding, so the tolerance
+# against float64 counts twice. Motion reaches 10: it is the change of an appearance over 0.3, times
+# 50.
 APPEARANCE_TOLERANCE = 2e-6
 MOTION_TOLERANCE = 4e-4
-BF16_RATE = 0.3  # bpm, between the heart rates of both tiers
+BF16_RATE = 0.3  # bpm, between heart rates in float32 and in bf16
 
 
 def allowed(backend: str, float32: float, bf16: float) -> float:
-    """Return the tolerance of the tier that a backend belongs to."""
+    """Return the tolerance for a backend."""
     if backend == "portable":
         return WITHOUT_FUSED * float32
     return bf16 if backend == "amx" else float32

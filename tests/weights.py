@@ -1,4 +1,4 @@
-"""Student weights made up for tests, and the student in PyTorch to compare with."""
+"""Random student weights for tests, and the student in PyTorch as a reference."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Tensors = dict[str, NDArray[np.float32]]
 
 
 def random_tensors(seed: int = 0) -> Tensors:
-    """Weights of the size that training leaves: every layer keeps its input's variance."""
+    """Return weights of the size that training gives: every layer keeps its input's variance."""
     rng = np.random.default_rng(seed)
     return {
         name: (rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]) or 10)).astype(np.float32)
@@ -32,7 +32,7 @@ def random_tensors(seed: int = 0) -> Tensors:
 
 
 def safetensors_bytes(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:
-    """A safetensors file, written independently of any library."""
+    """Return a safetensors file, written without any library."""
     header: dict[str, object] = {"__metadata__": METADATA if metadata is None else metadata}
     at, parts = 0, []
     for name, tensor in tensors.items():
@@ -54,7 +54,7 @@ def with_header(header: str, data: bytes) -> bytes:
 
 
 def torch_student(tensors: Tensors, motion: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The student in PyTorch, float64; skips the test where there is no PyTorch."""
+    """Run the student in PyTorch, float64; skip the test if PyTorch is not installed."""
     torch = pytest.importorskip("torch")
     functional = torch.nn.functional
     weight = {name: torch.from_numpy(tensor).double() for name, tensor in tensors.items()}

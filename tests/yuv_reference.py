@@ -1,7 +1,7 @@
-"""Frames of luma and chroma to red, green and blue, and area averages, in float64 by NumPy.
+"""Convert frames of luma and chroma to red, green and blue, and average areas, in float64 NumPy.
 
-Written from the standards alone: BT.601, BT.709 and BT.2020 define luma as a sum of red, green and
-blue and chroma as scaled differences to it; the inverse is taken by solving these equations.
+Written only from the standards: BT.601, BT.709 and BT.2020 define luma as a sum of red, green and
+blue, and chroma as scaled differences to it; the inverse is computed by solving these equations.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 SIDE = 36
 
-#: Shares of red and blue in luma.
+#: Weights of red and blue in luma.
 SHARES = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 
 
 class Samples(NamedTuple):
-    """A frame that was drawn for a test, and how its chroma is laid out."""
+    """A frame drawn for a test, and the layout of its chroma."""
 
     y: NDArray[Any]
     u: NDArray[Any] | None
@@ -27,7 +27,7 @@ class Samples(NamedTuple):
     shift: int
     full_range: bool
     matrix: str
-    steps: tuple[int, int]  # pixels that share a sample of chroma, across and down
+    steps: tuple[int, int]  # how many pixels share a sample of chroma, across and down
     phase: tuple[int, int]
 
 
@@ -41,11 +41,11 @@ def draw(
     matrix: str = "bt601",
     phase: tuple[int, int] = (0, 0),
 ) -> Samples:
-    """Draw samples of all values; ``steps`` None: grey."""
+    """Draw random samples; with ``steps`` None, the frame is grey."""
     kind = np.uint8 if bits == 8 else np.uint16
 
     def plane(shape: tuple[int, int]) -> NDArray[Any]:
-        below = rng.integers(0, 1 << shift, shape)  # which must not count
+        below = rng.integers(0, 1 << shift, shape)  # unused bits, which must be ignored
         return ((rng.integers(0, 1 << bits, shape) << shift) + below).astype(kind)
 
     height, width = size
@@ -57,7 +57,7 @@ def draw(
 
 
 def to_rgb(given: Samples) -> NDArray[np.float64]:
-    """Red, green and blue of every pixel, (H, W, 3), not clamped; chroma is repeated."""
+    """Return red, green and blue of every pixel, (H, W, 3), not clamped; chroma is repeated."""
     unit = 2.0 ** (given.bits - 8)
     black, luma_range, chroma_range = 16 * unit, 219 * unit, 224 * unit
     if given.full_range:
@@ -82,7 +82,7 @@ def to_rgb(given: Samples) -> NDArray[np.float64]:
 
 
 def area(image: NDArray[Any]) -> NDArray[np.float64]:
-    """Exact area averages to 36x36 pixels, (3, 36, 36)."""
+    """Return exact area averages to 36x36 pixels, (3, 36, 36)."""
 
     def cover(length: int) -> NDArray[np.float64]:
         edges = np.arange(SIDE + 1) * length / SIDE

@@ -1,4 +1,4 @@
-"""One drawn clip with a known pulse, written in every way that video files come in."""
+"""Write one drawn clip with a known pulse as every kind of video file."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ BPM = 72.0
 FPS = 30.0
 SECONDS = 11.0
 HEIGHT, WIDTH = 120, 160
-#: Skin in the left of the picture: turned or mirrored wrongly, the box holds the wall.
+#: Skin in the left of the picture; if the picture is turned or mirrored, the box shows the wall.
 BOX = (4, 20, 76, 92)
-#: A file's clock, s: what MPEG-TS and most others can hold.
+#: Unit of a file's times, s, which MPEG-TS and most other containers can store.
 CLOCK = Fraction(1, 90000)
 
 Timed = tuple[Frame, float]
 
 
 def times_at(fps: float, seconds: float = SECONDS) -> list[float]:
-    """Times of frames from 0 on, s."""
+    """Return times of frames from 0 on, s."""
     return [index / fps for index in range(round(seconds * fps))]
 
 
 def scene(times: Sequence[float], height: int = HEIGHT, width: int = WIDTH) -> list[Timed]:
-    """Skin before a wall that is brighter above and on the right."""
+    """Return frames of skin before a wall that is brighter at the top and on the right."""
     rows, columns = np.mgrid[0:height, 0:width]
     wall = np.stack([60 + 40 * (rows < height // 2), 90 + columns // 3, 70 + rows // 4], -1)
     frames = []
@@ -46,15 +46,15 @@ def scene(times: Sequence[float], height: int = HEIGHT, width: int = WIDTH) -> l
 
 
 class Writable(Protocol):
-    """As much of a binary file as an encoder needs."""
+    """The methods of a binary file that an encoder needs."""
 
     def write(self, data: bytes, /) -> int:
-        """Take bytes."""
+        """Write bytes."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How a clip is written: container, encoder, pixels, and what else is said of it."""
+    """A way to write a clip: container, encoder, pixel format, and other properties."""
 
     ending: str
     encoder: str
@@ -76,7 +76,7 @@ def write(
     frames: Iterable[Timed],
     prepare: Callable[[av.VideoFrame], av.VideoFrame] = lambda picture: picture,
 ) -> None:
-    """Write frames with their times; ``prepare`` may change a picture just before it is coded."""
+    """Write frames with their times; ``prepare`` may change a picture before it is encoded."""
     file: Any = target if hasattr(target, "write") else str(target)
     reformatter = VideoReformatter()
     rate = Fraction(kind.fps).limit_denominator(1001)
@@ -109,12 +109,12 @@ def write(
 
 
 _EXACT = Interpolation.BICUBIC
-if hasattr(Interpolation, "ACCURATE_RND"):  # since version 16 of av
+if hasattr(Interpolation, "ACCURATE_RND"):  # available since version 16 of av
     _EXACT |= Interpolation.ACCURATE_RND
 #: FFmpeg's numbers of a matrix, in a stream (AVCOL_SPC) and in a conversion (SWS_CS).
 _MATRICES = {"bt601": (6, 5), "bt709": (1, 1), "bt2020": (9, 9)}
 
-#: Those whose clock is the frame rate itself.
+#: Encoders whose unit of time must be the frame interval.
 _BY_RATE = {"mpeg4", "mpeg2video", "mpeg1video", "dvvideo", "gif", "rawvideo", "wrapped_avframe"}
 
 
@@ -135,7 +135,7 @@ def fit(frames: Iterable[Timed], size: tuple[int, int]) -> list[Timed]:
 
 
 def woven(fields: Sequence[Timed], first: int) -> list[Timed]:
-    """Make frames of two fields each; rows ``first``, ``first`` + 2, ... are the earlier one."""
+    """Make frames of two fields each; rows ``first``, ``first`` + 2, ... are the earlier field."""
     frames = []
     for (early, time), (late, _) in zip(fields[::2], fields[1::2]):
         frame = late.copy()
@@ -145,7 +145,7 @@ def woven(fields: Sequence[Timed], first: int) -> list[Timed]:
 
 
 def said_interlaced(field: str) -> Callable[[av.VideoFrame], av.VideoFrame]:
-    """Mark pictures as "tff", the upper rows first, or "bff", for encoders that look at it."""
+    """Mark pictures as "tff", upper rows first, or "bff", for encoders that use the mark."""
     graph = av.filter.Graph()
 
     def mark(picture: av.VideoFrame) -> av.VideoFrame:

@@ -1,1 +1,1 @@
-"""The learning half of the project: data, training, export. Needs PyTorch."""
+"""Training of the networks: data, training, export, evaluation. Needs PyTorch."""

@@ -1,14 +1,14 @@
-r"""The whole chain at a small scale: from no data to an evaluated student in a few minutes.
+r"""Run the whole chain at a small scale: from clips to an evaluated student in a few minutes.
 
     python -m training.smoke --out DIR [--workers N]
 
 Makes synthetic clips, trains a teacher, a plain student and a distilled one, exports the students'
-weights, and evaluates everything on clips of other people, the weights by the native engine. It
-shows that the parts fit together; its numbers are those of a very short training. The same command
-again goes on where it was cut off.
+weights, and evaluates everything on clips of other people; the engine runs the weights. This shows
+that the parts fit together. The figures are those of a very short training. After an interruption,
+the same command continues where it stopped.
 
-OUT receives `data/`, a run's folder for each of `teacher`, `plain` and `distilled` (with
-`student.safetensors`), and `evaluation/` with tables and pictures.
+OUT receives `data/`, a folder for each of the runs `teacher`, `plain` and `distilled` (the latter
+two with `student.safetensors`), and `evaluation/` with tables and pictures.
 """
 
 from __future__ import annotations
@@ -35,26 +35,27 @@ from training.train.trainer import CHECKPOINT, execute
 
 CONFIGS = Path(__file__).parent / "configs" / "chain"
 CLIPS = 12
-SECONDS = 12.0  # a reading takes 10 s
+SECONDS = 12.0  # a reading needs a window of 10 s
 
 EVALUATION = "evaluation"
 TABLES = "results.md"
 WEIGHTS = "student.safetensors"
 
 SIDES = {"train": (31, 1.0), "validation": (32, 0.125), "test": (33, 0.25)}
-"""For each side of the data its seed, and its clips as a share of the training clips."""
+"""Seed of each side of the data, and the number of its clips relative to the training clips."""
 
 KINDS = ("clear", "talking")
-"""Strata of the benchmark whose like even a short training learns to read."""
+"""Strata of the benchmark that are easy enough for a short training."""
 
 
 def make_data(out: Path, clips: int, seconds: float, workers: int) -> dict[str, Clips]:
-    """Make the clips of all sides, or finish them; no two show the same person."""
+    """Make the clips of all sides, or finish them; no person is on two sides."""
     sides = {}
     for side, (seed, share) in SIDES.items():
         count = math.ceil(share * clips)
         strata = tuple(Stratum(kind, count, STRATA[kind]) for kind in KINDS)
-        # To start processes takes longer than to make the few clips of the other sides.
+        # For the few clips of the other sides, starting processes takes longer than making the
+        # clips.
         processes = workers if side == "train" else 1
         make_cache(Recipe(f"chain, {side}", seed, seconds, strata), out / side, processes)
         sides[side] = Clips.open(out / side)
@@ -62,7 +63,7 @@ def make_data(out: Path, clips: int, seconds: float, workers: int) -> dict[str, 
 
 
 def train(config: Config, teacher: Checkpoint | None, data: dict[str, Clips], out: Path) -> None:
-    """Train a network, taught or not, or finish that."""
+    """Train a network, by distillation if there is a teacher, or finish its training."""
     sides = (data["train"], data["validation"])
     resume = (out / CHECKPOINT).is_file()
     if teacher is None:
@@ -78,34 +79,35 @@ def chain(
     seconds: float = SECONDS,
     workers: int = 1,
 ) -> list[Evaluation]:
-    """Run the chain, or the rest of it.
+    """Run the chain, or the part of it that is not finished.
 
     Parameters
     ----------
     out : Path
-        Made if need be.
+        Folder of the results; it is created if it does not exist.
     configs : Path
         Folder with `teacher.toml`, `plain.toml` and `distilled.toml`.
     clips : int
         Number of training clips of each of ``KINDS``.
     seconds : float
-        Length of a clip; one of at most 10 s has no reading.
+        Length of a clip, s; it must be longer than the window of 10 s.
     workers : int
-        Processes that make clips.
+        Number of processes that make clips.
 
     Returns
     -------
     list of Evaluation
-        Of the teacher, the plain student, the distilled one, and of POS.
+        The evaluations of the teacher, the plain student, the distilled student and POS.
 
     Raises
     ------
     OSError, ValueError
-        If something cannot be read or written, or was made with other settings.
+        If a file cannot be read or written, or was made with other settings.
     ImportError
         If matplotlib is missing.
+        If matplotlib is missing.
     """
-    from training.evaluate import figures  # before the minutes that the rest takes
+    from training.evaluate import figures  # fails before the long work starts
 
     networks = {
         name: load_config(configs / f"{name}.toml") for name in ("teacher", "plain", "distilled")
@@ -129,7 +131,7 @@ def chain(
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.smoke", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--out", type=Path, required=True)

@@ -1,11 +1,12 @@
-r"""The student on a CUDA device beside PyTorch: one frame, and batches.
+r"""Time the student on a CUDA device beside PyTorch, for one frame and for batches.
 
     python -m bench.cuda.compare [--batch 4096] [--rounds 200]
 
-prints medians over interleaved rounds, as Markdown, with the device's name, the ratios to PyTorch
-eager, a CUDA graph of it and torch.compile, and the share of the device's own peak, both measured
-in the same run. Every contender's answer is checked before its time counts. Needs a CUDA device, a
-build with RPPG_CUDA=ON and a PyTorch with CUDA; says so where one is missing.
+prints Markdown tables with the device's name, medians over rounds in which the contenders take
+turns, and ratios to rppg_fast's time. The contenders are PyTorch eager, a CUDA graph of it and
+torch.compile. It also prints the share of the device's own peak, measured in the same run. Every
+contender's output is checked before it is timed. Needs a CUDA device, a build with RPPG_CUDA=ON and
+a PyTorch with CUDA; a message says which of them is missing.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from bench.cuda.estimate import whole
 from bench.peers import torch_network
 
 TOLERANCE = 1e-4
-"""The contenders differ in the order of their float32 operations only."""
+"""The contenders differ only in the order of their float32 operations."""
 
 Run = Callable[[], Any]
 
 
 def why_not() -> str | None:
-    """Return what is missing, if anything."""
+    """Return what is missing for the comparison; None if nothing is."""
     if rf.cuda.build() == "not built":
         return "this build of rppg_fast has no CUDA: it takes a CUDA toolkit and RPPG_CUDA=ON"
     if rf.cuda.devices().startswith("no device"):
@@ -42,7 +43,7 @@ def why_not() -> str | None:
 
 
 def as_graph(run: Run) -> Run:
-    """Return what replays a run as a CUDA graph."""
+    """Return a function that replays a run as a CUDA graph."""
     side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -61,7 +62,7 @@ def as_graph(run: Run) -> Run:
 
 
 def contenders(count: int) -> tuple[dict[str, Run], np.ndarray[Any, Any]]:
-    """Return who runs a batch that lies on the device, and what they must find."""
+    """Return the contenders on a batch in device memory, and the expected output."""
     rng = np.random.default_rng(0)
     motion = (3 * rng.standard_normal((count, 3, 36, 36))).astype(np.float32)
     there = torch.from_numpy(motion).cuda()
@@ -80,7 +81,7 @@ def contenders(count: int) -> tuple[dict[str, Run], np.ndarray[Any, Any]]:
 
 
 def seconds(run: Run) -> float:
-    """Return the wall time of one run, to its end."""
+    """Return the time from the start of a run until the device has finished it, s."""
     torch.cuda.synchronize()
     begin = time.perf_counter()
     run()
@@ -89,7 +90,7 @@ def seconds(run: Run) -> float:
 
 
 def medians(runs: dict[str, Run], rounds: int) -> dict[str, float]:
-    """Return the median time of each, the rounds interleaved."""
+    """Return the median time of each contender, s; the contenders take turns."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
@@ -98,7 +99,7 @@ def medians(runs: dict[str, Run], rounds: int) -> dict[str, float]:
 
 
 def peaks() -> tuple[float, float]:
-    """Return what the device reaches in float32 products, FLOP/s, and in copying, bytes/s."""
+    """Return the device's peak rates: float32 matrix product, FLOP/s, and copying, bytes/s."""
     size = 8192
     a, b = (torch.randn(size, size, device="cuda") for _ in range(2))
     from_, to = (torch.empty(1 << 28, device="cuda") for _ in range(2))
@@ -108,7 +109,7 @@ def peaks() -> tuple[float, float]:
 
 @torch.inference_mode()
 def compare(count: int, rounds: int) -> None:
-    """Check everybody's answer and print one table."""
+    """Check the output of every contender and print one table."""
     runs, expected = contenders(count)
     for name, run in runs.items():
         for _ in range(5):
@@ -129,7 +130,7 @@ def compare(count: int, rounds: int) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.cuda.compare", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--batch", type=int, default=4096)

@@ -1,10 +1,10 @@
-r"""What a Jetson Nano would take for a frame on its GPU, on paper: an estimate, not a measurement.
+r"""Estimate the time of a frame on the GPU of a Jetson Nano; this is not a measurement.
 
     python -m bench.cuda.estimate
 
 counts operations and bytes of the kernels from their geometry (csrc/kernels/cuda/student.hpp and
-frame.hpp) and divides them by what the board's data sheet promises: no kernel can take less, and
-this one takes more. The occupancy comes from the resource report for sm_53.
+frame.hpp) and divides them by the rates in the board's data sheet. The result is a lower bound: the
+real kernels take more time. The occupancy comes from the resource report for sm_53.
 """
 
 from __future__ import annotations
@@ -16,34 +16,35 @@ from bench.conftest import BOX
 from bench.cuda.resources import THREADS, WARP, compiler_for, report, version
 
 CLOCK = 921.6e6
-"""Of the Nano's GPU, Hz: 128 cores, a multiply-add counted as two, make 236 GFLOP/s."""
+"""Clock of the Nano's GPU, Hz. 128 cores with two operations per multiply-add give 236 GFLOP/s."""
 FLOPS = 2 * 128 * CLOCK
 BANDWIDTH = 25.6e9
-"""Of its memory, bytes/s."""
+"""Bandwidth of the Nano's memory, bytes/s."""
 SHARED_FLOATS = 32 * CLOCK
-"""That the multiprocessor reads of shared memory and of its first cache, per second."""
+"""Floats that the multiprocessor reads from shared memory and the first-level cache, per second."""
 SPECIAL = 32 * CLOCK
-"""Powers of two and reciprocals, per second."""
+"""Powers of two and reciprocals that the multiprocessor computes, per second."""
 
 SCHEDULERS = 4
-"""Of the multiprocessor, 32 cores each."""
+"""Schedulers of the multiprocessor; each has 32 cores."""
 WARPS = THREADS["whole"] // WARP
 
-# A strip is nine pooling cells of one map, 2x18 outputs, from one input plane: 9 products for each.
+# A strip is nine pooling cells of one map, 2x18 outputs, from one input plane: 9 products per
+# output.
 STRIP = 9 * 36
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one kernel does for one frame."""
+    """The work of one kernel for one frame."""
 
-    products: int  # multiply-adds
-    reads: int  # floats of shared memory and of weights, by threads
+    products: int  # number of multiply-adds
+    reads: int  # floats that the threads read from shared memory and weights
     special: int
-    bytes: int  # of the board's memory, each counted once
+    bytes: int  # bytes of the board's memory, each counted once
 
     def seconds(self) -> dict[str, float]:
-        """Return the least time that each limit allows."""
+        """Return the shortest time that each limit allows, s."""
         return {
             "multiply-adds": 2 * self.products / FLOPS,
             "reads of shared memory and weights": self.reads / SHARED_FLOATS,
@@ -53,11 +54,12 @@ class Work:
 
 
 def whole() -> Work:
-    """Return the student's, one block for the image: three bands of three rows of cells."""
-    # First layer: per band 8 rows of 18 cells, less one row at either end of the image that is
-    # none, 32 maps, 3 planes; a strip of one map reads 4 rows of 20 and 9 weights.
+    """Return the work of the student: one block per image, three bands of three rows of cells."""
+    # First layer: 8 rows of 18 cells per band, minus one row at each end of the image, which does
+    # not exist; 32 maps, 3 planes. A strip of one map reads 4 rows of 20 floats and 9 weights.
     strips1 = (3 * 8 - 2) * 2 * 32 * 3
-    # Second: 9 rows of cells, 64 maps in pairs, 32 planes; a pair reads what one does, 18 weights.
+    # Second layer: 9 rows of cells, 64 maps in pairs, 32 planes. A pair of maps reads the same
+    # floats as one map, and 18 weights.
     strips2 = 9 * 64 * 32
     cells = (3 * 8 - 2) * 18 * 32 + 81 * 64
     weights = 4 * (3 * 9 * 32 + 32 + 32 * 9 * 64 + 64 + 81 * 64 + 1)
@@ -70,9 +72,9 @@ def whole() -> Work:
 
 
 def frame() -> Work:
-    """Return the resizing's, of a face one metre from a 640x480 camera."""
+    """Return the work of resizing a face one metre from a 640x480 camera."""
     x0, y0, x1, y1 = BOX
-    # Neighbouring cells share the pixels at their edges.
+    # Neighbouring cells share the pixels at their common edge.
     across, down = (x1 - x0) + 35, (y1 - y0) + 35
     return Work(
         products=3 * across * down,
@@ -83,14 +85,14 @@ def frame() -> Work:
 
 
 def main() -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     print("An estimate, on paper: no Jetson Nano was at hand.")
     print(f"Limits: {FLOPS / 1e9:.0f} GFLOP/s in float32, {BANDWIDTH / 1e9:.1f} GB/s.")
     for name, work in (("frame", frame()), ("whole", whole())):
         print(f"\n{name}: {2 * work.products / 1e6:.2f} MFLOP, {work.bytes / 1e3:.0f} KB of memory")
         for limit, seconds in work.seconds().items():
             print(f"  {limit + ':':36}at least {1e6 * seconds:5.1f} us")
-    # Some of the schedulers have two warps, and the others wait for them.
+    # Some schedulers have two warps; the others wait for them.
     uneven = -(-WARPS // SCHEDULERS) * SCHEDULERS / WARPS * whole().seconds()["multiply-adds"]
     least = uneven + max(frame().seconds().values())
     print(

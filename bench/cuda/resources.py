@@ -1,11 +1,11 @@
-r"""What the CUDA kernels take of a multiprocessor: registers, shared memory, spills, occupancy.
+r"""Report the registers, shared memory, spills and occupancy of the CUDA kernels.
 
     python -m bench.cuda.resources [ARCHITECTURE...]
 
-compiles the kernels for each architecture (53, 87 and 90 by default) with the first compiler that
-knows it, of the one on the PATH and those that the environment variable RPPG_NVCC lists (joined as
-in PATH), and prints what ptxas says and what follows from it. Needs no GPU. Exit code 1: a kernel
-spills or does not fit; 3: for some architecture there is no compiler.
+compiles the kernels for each architecture (53, 87 and 90 by default) and prints the output of ptxas
+and the occupancy. It uses the first compiler that knows the architecture: the one on the PATH, then
+those in the environment variable RPPG_NVCC (separated as in PATH). Needs no GPU. Exit code 1: a
+kernel spills or does not fit; 3: there is no compiler for one of the architectures.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bench.engine import ROOT, run
 
 SOURCE = ROOT / "csrc" / "kernels" / "cuda" / "kernels.cu"
 THREADS = {"whole": 192, "split": 256, "frame": 128}
-"""Of a block, by kernel."""
+"""Threads of a block, by kernel."""
 WANTED = (53, 87, 90)
 
 WARP = 32
@@ -33,13 +33,13 @@ WARP = 32
 
 @dataclass(frozen=True)
 class Limits:
-    """What there is of a multiprocessor (CUDA C++ Programming Guide, "Compute Capabilities")."""
+    """Limits of a multiprocessor (CUDA C++ Programming Guide, "Compute Capabilities")."""
 
     registers_of_block: int
     shared: int  # bytes
     warps: int
     blocks: int
-    reserved: int = 0  # bytes of shared memory that the system takes for each block
+    reserved: int = 0  # bytes of shared memory that the system reserves for each block
     registers: int = 65536
 
 
@@ -60,24 +60,24 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Resources:
-    """What one kernel takes on one architecture."""
+    """What one kernel uses on one architecture."""
 
     kernel: str
     arch: int
-    registers: int  # of a thread
-    shared: int  # bytes of a block
-    stack: int  # bytes of a thread
-    spilled: int  # bytes of a thread, stores and loads
+    registers: int  # per thread
+    shared: int  # bytes per block
+    stack: int  # bytes per thread
+    spilled: int  # bytes per thread, stores and loads
 
     @property
     def registers_of_block(self) -> int:
-        """Registers as they are handed out: 256 at a time, for warps four at a time."""
+        """Registers as allocated: in units of 256 per warp, for warps in groups of four."""
         warps = -(-THREADS[self.kernel] // WARP)
         return -(-warps // 4) * 4 * -(-self.registers * WARP // 256) * 256
 
     @property
     def blocks(self) -> int:
-        """How many blocks one multiprocessor holds at a time."""
+        """Number of blocks that one multiprocessor holds at the same time."""
         limits = LIMITS[self.arch]
         if self.registers_of_block > limits.registers_of_block:
             return 0
@@ -90,24 +90,24 @@ class Resources:
 
     @property
     def occupancy(self) -> float:
-        """Share of the warps that a multiprocessor could hold."""
+        """Warps that the blocks use, divided by the most that a multiprocessor can hold."""
         return self.blocks * THREADS[self.kernel] / WARP / LIMITS[self.arch].warps
 
     @property
     def right(self) -> bool:
-        """Whether it spills nothing and a block of it can run."""
+        """Whether the kernel spills nothing and at least one of its blocks can run."""
         return self.spilled == 0 and self.stack == 0 and self.blocks > 0
 
 
 def compilers() -> list[str]:
-    """Return the CUDA compilers that there are, that of the PATH first."""
+    """Return the available CUDA compilers, the one on the PATH first."""
     named = [path for path in os.environ.get("RPPG_NVCC", "").split(os.pathsep) if path]
     return [path for path in ["nvcc", *named] if shutil.which(path)]
 
 
 @cache
 def architectures(compiler: str) -> frozenset[int]:
-    """Return those that a compiler knows."""
+    """Return the architectures that a compiler knows."""
     listed = run(compiler, "--list-gpu-arch")
     return frozenset(int(number) for number in re.findall(r"compute_(\d+)\b", listed))
 
@@ -120,12 +120,12 @@ def version(compiler: str) -> str:
 
 
 def compiler_for(arch: int) -> str | None:
-    """Return the first compiler that knows an architecture."""
+    """Return the first compiler that knows an architecture; None if there is none."""
     return next((path for path in compilers() if arch in architectures(path)), None)
 
 
 def report(compiler: str, arch: int) -> list[Resources]:
-    """Compile the kernels and return what each takes, or raise RuntimeError with the errors."""
+    """Compile the kernels and return what each uses; raise RuntimeError if that fails."""
     with tempfile.TemporaryDirectory() as folder:
         command = [compiler, "-std=c++14", "-O3", "-allow-unsupported-compiler", "-Xptxas=-v"]
         command += ["-Xcompiler=-Wall,-Wextra,-Wshadow,-Werror", f"-arch=sm_{arch}"]
@@ -138,7 +138,7 @@ def report(compiler: str, arch: int) -> list[Resources]:
 
 
 def parse(printed: str, arch: int) -> list[Resources]:
-    """Read what ptxas -v prints."""
+    """Read the output of ptxas -v."""
     found = []
     for part in printed.split("Compiling entry function")[1:]:
         kernel = re.search(rf"({'|'.join(THREADS)})_kernel", part)
@@ -170,7 +170,7 @@ def table(rows: Sequence[tuple[str, Resources]]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     wrong, missing, rows = False, False, []
     for arch in map(int, arguments or map(str, WANTED)):
         compiler = compiler_for(arch)

@@ -1,4 +1,5 @@
-// What Python calls one by one, in a loop without it: seconds for one time, for bench/calls.py.
+// Loops in C++ over functions that Python calls one by one, for bench/calls.py. Each loop returns
+// the seconds of one call.
 #include <chrono>
 #include <cstdint>
 #include <fstream>
@@ -10,7 +11,7 @@
 
 namespace {
 
-// One student for all loops: where it lies in memory, it is as fast in each.
+// One student for all loops, because its place in memory affects the speed.
 std::shared_ptr<const rppg::Student> load(const char* path) {
   static const auto student = [&] {
     std::ifstream file(path, std::ios::binary);
@@ -39,7 +40,7 @@ __attribute__((visibility("default"))) double student_loop(const char* weights, 
   return seconds_each(times, [&](int) { student->changes(motion.data(), 1, 1, &change); });
 }
 
-// Frames of a stream that has just begun: no spectrum yet.
+// Pushes frames to a stream that has just begun, so that no spectrum is computed.
 __attribute__((visibility("default"))) double push_loop(const char* weights,
                                                         const std::uint8_t* frame, int height,
                                                         int width, int times) {

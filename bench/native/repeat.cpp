@@ -1,4 +1,4 @@
-// Does one thing again and again, for an emulator to count instructions.
+// Repeats one operation, so that an emulator can count its instructions.
 // Usage: repeat WEIGHTS forward|frame|reading|doubt TIMES
 #include <cmath>
 #include <cstdio>
@@ -14,7 +14,7 @@
 
 namespace {
 
-// By how much red, green and blue fall with the blood's volume, relative to green.
+// How much red, green and blue fall when the blood volume rises, relative to green.
 constexpr double kPulse[rppg::kColours] = {0.4, 1.0, 0.7};
 
 }  // namespace
@@ -36,12 +36,13 @@ int main(int, char** arguments) {
     const bool pulses = std::strcmp(arguments[2], "reading") == 0;
     rppg::PulseWindow window{rppg::PulseOptions{}, rppg::select_kernels("auto")};
     window.restart(0, false);
-    // A pulse of 72 bpm in the face, green more than red, before a rim that keeps still; or noise,
-    // the same everywhere and slow enough for the band: a light, of which no peak is trusted.
+    // `reading`: a pulse of 72 bpm in the face, in green more than in red, and a constant rim.
+    // `doubt`: noise that is the same everywhere and slow enough for the band, as from a lamp, so
+    // that no peak is trusted.
     std::minstd_rand random(1);
     double noise = 0;
     double signals[rppg::kSignals] = {};
-    double* const witnesses = signals + 1 + rppg::kColours;
+    double* const region_signals = signals + 1 + rppg::kColours;
     const auto push = [&](int i) {
       noise += 0.3 * (static_cast<double>(random() % 1000) / 500.0 - 1.0 - noise);
       const double beat = pulses ? std::sin(2 * 3.14159265 * i / 25) : noise;
@@ -49,14 +50,14 @@ int main(int, char** arguments) {
       for (int c = 0; c < rppg::kColours; ++c)
         signals[1 + c] = 0.5 * (1 - 0.01 * beat * (pulses ? kPulse[c] : 1.0));
       for (int k = 0; k < rppg::kFaceBlocks + !pulses; ++k) {
-        witnesses[k] = -0.01 * beat;
-        witnesses[rppg::kPlaces + k] = pulses ? -0.006 * beat : 0;
+        region_signals[k] = -0.01 * beat;
+        region_signals[rppg::kPlaces + k] = pulses ? -0.006 * beat : 0;
       }
       window.push(signals, false, false);
     };
     constexpr int kFull = 300;
     for (int i = 0; i < kFull; ++i) push(i);
-    // A sample comes with every reading, as with a camera at the rate of the grid.
+    // Each reading follows one new sample, as with a camera at the sampling rate of the grid.
     for (int i = 0; i < times; ++i) {
       push(kFull + i);
       sum += window.read().confidence;

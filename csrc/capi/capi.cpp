@@ -27,7 +27,7 @@ struct rppg_stream : Handle {
 };
 
 struct rppg_recording : Handle {
-  std::unique_ptr<rppg::Recording> recording;
+  std::unique_ptr<rppg::RecordingSummary> recording;
 };
 
 struct rppg_student : Handle {
@@ -149,7 +149,7 @@ void rppg_stream_free(rppg_stream* stream) { delete stream; }
 
 int rppg_recording_create(double step_s, double max_gap_s, rppg_recording** recording) {
   return create(recording, [&](rppg_recording& made) {
-    made.recording = std::make_unique<rppg::Recording>(
+    made.recording = std::make_unique<rppg::RecordingSummary>(
         step_s, max_gap_s != 0 ? max_gap_s : rppg::PulseOptions{}.max_gap,
         rppg::PulseOptions{}.min_confidence);
   });
@@ -172,7 +172,7 @@ int rppg_recording_take(rppg_recording* recording, const rppg_reading* reading, 
     // A caller that was built for an older library knows no candidate: its windows that are ok have
     // one all the same.
     read.candidate = given.candidate_bpm > 0 ? given.candidate_bpm : given.heart_rate_bpm;
-    const bool took = filled(recording->recording, "recording").take(given.time_s, read);
+    const bool took = filled(recording->recording, "recording").push(given.time_s, read);
     if (counts) *counts = took;
   });
 }

@@ -17,7 +17,7 @@ namespace {
 
 void check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
-  cudaGetLastError();  // one that can be got over does not turn up again in the next call
+  cudaGetLastError();  // clears the error, so that the next call does not report it again
   throw std::runtime_error(std::string("CUDA: ") + what + ": " + cudaGetErrorString(error));
 }
 
@@ -42,7 +42,7 @@ int attribute(cudaDeviceAttr which, int device) {
   return value;
 }
 
-// Makes a device the current one of this thread, for as long as this lives.
+// Makes a device the current one of this thread for the lifetime of this object.
 class ScopedDevice {
  public:
   explicit ScopedDevice(int device) {
@@ -69,7 +69,7 @@ class Memory {
     check(cudaMalloc(&memory, count * sizeof(T)), "cannot allocate memory");
     data_ = static_cast<T*>(memory);
   }
-  ~Memory() { cudaFree(data_); }  // which waits for the device
+  ~Memory() { cudaFree(data_); }  // cudaFree waits for the device
   Memory(const Memory&) = delete;
   T* data() const { return data_; }
 
@@ -77,7 +77,7 @@ class Memory {
   T* data_;
 };
 
-// Where the blocks that share an image meet; for one launch at a time.
+// Buffers that the blocks of one image share; for one launch at a time.
 struct Meeting {
   static constexpr int kMost = 64;  // images
 
@@ -90,7 +90,7 @@ struct Meeting {
   }
 };
 
-// What a call from the processor's memory works with.
+// The working memory and the stream of a call with input in host memory.
 struct Lane {
   static constexpr std::ptrdiff_t kMost = 512;  // images at a time, 8 MB
 
@@ -103,7 +103,7 @@ struct Lane {
     check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cannot create a stream");
   }
   ~Lane() {
-    cudaStreamSynchronize(stream);  // after an error, what was begun may still be under way
+    cudaStreamSynchronize(stream);  // after an error, earlier work may still be running
     cudaStreamDestroy(stream);
   }
   Lane(const Lane&) = delete;
@@ -119,7 +119,7 @@ class CudaNetwork final : public Network {
     pack(tensors, *packed);
     check(cudaMemcpy(weights_.data(), packed.get(), sizeof *packed, cudaMemcpyHostToDevice),
           "cannot copy the weights");
-    // A stream that is being captured into a graph must not allocate.
+    // Allocated here, because no allocation is allowed while a stream is captured into a graph.
     if (splits(1))
       for (int i = 0; i < kReady; ++i) meetings_.push_back(std::make_unique<Meeting>());
   }
@@ -157,7 +157,8 @@ class CudaNetwork final : public Network {
  private:
   static constexpr int kReady = 4;
 
-  // Split makes 3.1 times the products of Whole, on up to 72 times the multiprocessors.
+  // Split computes 3.1 times as many products as Whole, but on up to 72 times as many
+  // multiprocessors.
   bool splits(std::ptrdiff_t count) const {
     return count <= Meeting::kMost && 3 * count <= multiprocessors_;
   }
@@ -171,8 +172,8 @@ class CudaNetwork final : public Network {
           "cannot start the student");
   }
 
-  // A stream keeps its own, so that launches on several never share one. The default stream of
-  // each thread has the same handle in all of them.
+  // Each stream has its own buffers, so that launches on several streams never share them. The
+  // default streams of all threads have the same handle; therefore the thread is a part of the key.
   Meeting& meeting_of(CudaStream stream) const {
     const bool of_thread = as_stream(stream) == cudaStreamPerThread;
     const auto key =
@@ -231,7 +232,8 @@ class CudaFrameMotion final : public FrameMotion {
     const std::size_t row = static_cast<std::size_t>(box.width()) * kColours;
     const std::size_t bytes = row * static_cast<std::size_t>(box.height());
     if (bytes > room_) {
-      check(cudaDeviceSynchronize(), "an earlier frame failed");  // which may be read even now
+      check(cudaDeviceSynchronize(),
+            "an earlier frame failed");  // an earlier frame may still be read
       frame_ = std::make_unique<Memory<std::uint8_t>>(bytes);
       room_ = bytes;
     }
@@ -285,7 +287,7 @@ std::string describe_devices() {
 int device_of(const void* pointer) {
   cudaPointerAttributes attributes;
   const cudaError_t error = cudaPointerGetAttributes(&attributes, pointer);
-  if (error == cudaErrorInvalidValue) {  // memory that CUDA has never heard of, up to CUDA 10
+  if (error == cudaErrorInvalidValue) {  // up to CUDA 10: memory that CUDA did not allocate
     cudaGetLastError();
     return -1;
   }

@@ -1,5 +1,6 @@
-// The student and the stage before it on a CUDA device, for C++17 that knows nothing of CUDA.
-// In a build without CUDA (cuda_absent.cpp) opening anything throws, and says so.
+// The student network, and the computation of its input, on a CUDA device. The header is plain
+// C++17 and needs no CUDA header. In a build without CUDA (cuda_absent.cpp), opening anything
+// throws an error that says so.
 #pragma once
 
 #include <cstddef>
@@ -17,55 +18,57 @@ namespace rppg::cuda {
 // A cudaStream_t; 0 is the default stream.
 using CudaStream = std::uintptr_t;
 
-// Whether this build holds the kernels and for which architectures; which devices there are, or
-// why none.
+// Whether this build contains the kernels and for which architectures; and which devices exist, or
+// why there is none.
 std::string describe_build();
 std::string describe_devices();
 
-// The device that memory lies on, -1 for the processor's own.
+// The device whose memory `pointer` points to; -1 for host memory.
 int device_of(const void* pointer);
 
-// What comes to `stream` from here on waits for what `other` holds by now.
+// Work put on `stream` after this call waits for the work that `other` holds at the time of the
+// call.
 void follow(CudaStream stream, CudaStream other);
 
-// The student on the device that was current when it was opened. Any number of threads may share
-// one; calls from several threads on one stream need the care that CUDA asks for.
+// The student network on the device that was current when it was opened. Any number of threads may
+// share one object. Calls from several threads on one stream need the care that CUDA requires.
 class Network : public Accelerator {
  public:
   virtual int device() const = 0;
 
-  // The same from and to the device's memory: returns once the work is on the stream. Allocates
-  // only at the first call on one more stream than ever before. Calls on one stream share memory:
-  // a graph captured there must not run beside others of it, nor beside calls on that stream.
+  // The same as `changes` with input and output in device memory. The function returns as soon as
+  // the work is on the stream. It allocates only when it is called on more streams than ever
+  // before. Calls on one stream share memory: a graph captured on that stream must not run at the
+  // same time as another graph captured there, nor at the same time as calls on that stream.
   virtual void changes_on_device(const float* motions, std::ptrdiff_t count, float* out,
                                  CudaStream stream) const = 0;
 };
 
-// Throws std::invalid_argument where there is no CUDA or no device.
+// Throws std::invalid_argument if the build has no CUDA or the machine has no device.
 std::shared_ptr<const Network> open_network(const StudentTensors& tensors);
 
-// The frames of one face, one after the other -> the motion between them. Not for two threads or
-// two streams at once. Allocates only where the box of a frame in the processor's memory is larger
-// than any before.
+// Turns the frames of one face, one after the other, into the motion between them. One object must
+// not be used by two threads or two streams at the same time. It allocates only when the box of a
+// frame in host memory is larger than any before.
 class FrameMotion {
  public:
   virtual ~FrameMotion() = default;
   virtual int device() const = 0;
 
-  // Writes the motion since the last frame to `motion`, in the device's memory: zeros for the first
-  // frame and where the box is another one. Throws std::invalid_argument, with nothing changed, for
-  // a box outside the frame. The frame is one of view_rgb; one in the processor's memory must have
-  // packed pixels.
+  // Writes the motion since the last frame to `motion`, in device memory. The motion is zero for
+  // the first frame and when the box has changed. Throws std::invalid_argument for a box outside
+  // the frame, and then changes nothing. The frame must come from view_rgb; a frame in host memory
+  // must have packed pixels.
   virtual void push(const FrameView& frame, bool on_device, const Box& box, float* motion,
                     CudaStream stream) = 0;
 
-  // As if new.
+  // Resets the object to its state after construction.
   virtual void reset() = 0;
 };
 
 std::unique_ptr<FrameMotion> open_frame_motion(MotionKind kind);
 
-// Of a frame of red, green and blue in bytes, as view_rgb has it.
+// The crop of a frame with 8-bit red, green and blue, as view_rgb describes it.
 inline Crop crop_of(const FrameView& frame, const Box& box) {
   const double area = static_cast<double>(box.width()) * box.height() / (kSide * kSide);
   const bool blue_first = frame.planes[2].data < frame.planes[0].data;

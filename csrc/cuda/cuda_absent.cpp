@@ -1,4 +1,4 @@
-// In place of cuda.cpp where the build has no CUDA.
+// Replaces cuda.cpp in a build without CUDA.
 #include <stdexcept>
 
 #include "cuda/cuda.hpp"

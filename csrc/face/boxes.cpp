@@ -73,8 +73,9 @@ Box face_box(const Face& face, int width, int height, double scale) {
   return box;
 }
 
-std::vector<int> suppress(const std::vector<Edges>& boxes, const std::vector<float>& scores,
-                          float threshold, Overlap overlap) {
+std::vector<int> non_max_suppression(const std::vector<Edges>& boxes,
+                                     const std::vector<float>& scores, float threshold,
+                                     Overlap overlap) {
   const auto area = [&](int i) {
     const Edges& box = boxes[static_cast<std::size_t>(i)];
     return (box[2] - box[0]) * (box[3] - box[1]);
@@ -87,7 +88,8 @@ std::vector<int> suppress(const std::vector<Edges>& boxes, const std::vector<flo
     const float shared = std::max(across, 0.0f) * std::max(down, 0.0f);
     const float whole = overlap == Overlap::of_union ? area(best) + area(other) - shared
                                                      : std::min(area(best), area(other));
-    // Multiplied out: two boxes without area share nothing instead of 0 / 0.
+    // A product instead of a quotient: two boxes without area do not overlap, while 0 / 0 is
+    // undefined.
     return !(shared <= threshold * whole);
   };
   std::vector<int> order(boxes.size()), kept;

@@ -18,8 +18,8 @@ std::size_t FaceForward::Map::blocks() const {
   return blocks_of(static_cast<std::size_t>(width) * static_cast<std::size_t>(stride));
 }
 
-void FaceForward::begin(const Picture& picture, const Box& crop, int height, int width) {
-  resizer_.begin(picture, crop, height, width);
+void FaceForward::begin(const IntegralImage& image, const Box& crop, int height, int width) {
+  resize_.begin(image, crop, height, width);
   std::size_t offset = 0;
   int stride = kColours;
   for (std::size_t i = 0; i < maps_.size(); ++i) {
@@ -46,7 +46,7 @@ const float* FaceForward::row(std::size_t index, int y) {
 
 void FaceForward::make(std::size_t index, int y) {
   float* const out = place(maps_[index], y);
-  if (index == 0) return resizer_.row(y, out);
+  if (index == 0) return resize_.row(y, out);
   const FaceLayer& layer = network_.layers[index - 1];
   const Map& before = maps_[index - 1];
   const int first = y * layer.stride, count = std::min(layer.size, before.height - first);
@@ -59,7 +59,7 @@ void FaceForward::make(std::size_t index, int y) {
     kernels_.convolve(layer.convolution(), rows, width, out);
 }
 
-const float* FaceForward::look(const Picture& picture, const std::vector<Box>& crops) {
+const float* FaceForward::look(const IntegralImage& image, const std::vector<Box>& crops) {
   const auto count = static_cast<int>(crops.size());
   const auto reserve = [&](std::vector<FloatBlock>& blocks, int stride) {
     blocks.resize(
@@ -69,7 +69,7 @@ const float* FaceForward::look(const Picture& picture, const std::vector<Box>& c
   const int features = network_.dense.front().in;
   float* to = reserve(features_[0], std::max(features, kBlock));
   for (const Box& crop : crops) {
-    begin(picture, crop, network_.side, network_.side);
+    begin(image, crop, network_.side, network_.side);
     for (int y = 0; y < height(); ++y) to = std::copy_n(row(y), width() * stride(), to);
   }
   int from = 0;

@@ -10,16 +10,17 @@
 namespace rppg {
 namespace {
 
-// P-Net's smallest picture has twelve pixels a side: the sum of one of them fits 32 bits.
+// The smallest image of P-Net has twelve pixels a side; with this limit, the sum over one of its
+// pixels fits 32 bits.
 constexpr std::int64_t kMostPixels = std::int64_t{1} << 30;
 
-// Pixels to the networks' [-1, 1].
+// From bytes to the networks' [-1, 1].
 constexpr double kGrey = 127.5, kGreyStep = 1.0 / 128.0;
 
 // Red, green and blue of every pixel outside the frame: the middle of the range.
 constexpr std::uint8_t kOutside = 128;
 
-// How many of begin, begin + step, ... lie before `end`, at most `count`.
+// How many of begin, begin + step, ... are less than `end`; at most `count`.
 int count_before(int begin, int end, int step, int count) {
   return begin < end ? std::min((end - begin + step - 1) / step, count) : 0;
 }
@@ -32,8 +33,8 @@ struct Row {
   std::ptrdiff_t pixel;
 };
 
-// Goes on with a row from the sum of its pixels so far: `count` pixels are added to it and to the
-// sums above. Returns the sum then.
+// Adds the next `count` pixels of a row: `sum` is the sum of the row's earlier pixels. Writes the
+// sums to `out`, with the sums of the rows above added. Returns the new sum of the row.
 Colour add_pixels(const Row& row, int count, Colour sum, const std::uint32_t* above,
                   std::uint32_t* out) {
   std::uint32_t r = sum[0], g = sum[1], b = sum[2];
@@ -48,7 +49,7 @@ Colour add_pixels(const Row& row, int count, Colour sum, const std::uint32_t* ab
   return {r, g, b};
 }
 
-// Whether rows of a frame can be read as they are.
+// Whether the rows of a frame can be read without conversion.
 bool is_plain(const FrameView& frame) {
   const std::ptrdiff_t pixel = frame.planes[0].pixel;
   return frame.colours == Colours::rgb && !frame.words() && frame.planes[1].pixel == pixel &&
@@ -57,7 +58,7 @@ bool is_plain(const FrameView& frame) {
 
 }  // namespace
 
-void Picture::fill(const FrameView& frame, const Part& part) {
+void IntegralImage::fill(const FrameView& frame, const SampledBox& part) {
   width_ = part.width();
   height_ = part.height();
   if (std::int64_t{width_} * height_ > kMostPixels)
@@ -98,8 +99,8 @@ void Picture::fill(const FrameView& frame, const Part& part) {
   }
 }
 
-void Resizer::begin(const Picture& picture, const Box& box, int height, int width) {
-  picture_ = &picture;
+void CropResize::begin(const IntegralImage& image, const Box& box, int height, int width) {
+  image_ = &image;
   box_ = box;
   height_ = height;
   columns_.resize(static_cast<std::size_t>(width));
@@ -112,12 +113,12 @@ void Resizer::begin(const Picture& picture, const Box& box, int height, int widt
   strip_.resize(3 * (static_cast<std::size_t>(length) + 1));
 }
 
-void Resizer::row(int y, float* out) {
+void CropResize::row(int y, float* out) {
   const std::int64_t length = box_.height();
   const auto first = static_cast<int>(y * length / height_);
   const auto last = static_cast<int>(((y + 1) * length + height_ - 1) / height_);
-  const std::uint32_t* const above = picture_->sums(box_.y0 + first) + 3 * box_.x0;
-  const std::uint32_t* const below = picture_->sums(box_.y0 + last) + 3 * box_.x0;
+  const std::uint32_t* const above = image_->sums(box_.y0 + first) + 3 * box_.x0;
+  const std::uint32_t* const below = image_->sums(box_.y0 + last) + 3 * box_.x0;
   const std::size_t count = strip_.size();
   std::uint32_t* const strip = strip_.data();
   for (std::size_t i = 0; i < count; ++i) strip[i] = below[i] - above[i];

@@ -1,4 +1,5 @@
-// A part of a frame as a table of sums, from which any crop is resized in a few additions a pixel.
+// A table of sums over a part of a frame. With it, any crop is resized with a few additions for
+// each output pixel.
 #pragma once
 
 #include <cstdint>
@@ -9,23 +10,23 @@
 namespace rppg {
 
 // Every `step`-th pixel of a box.
-struct Part {
+struct SampledBox {
   Box box;
   int step;
   int width() const { return (box.width() + step - 1) / step; }
   int height() const { return (box.height() + step - 1) / step; }
 };
 
-class Picture {
+class IntegralImage {
  public:
-  // What lies outside the frame is grey. Throws std::invalid_argument where the part has more
-  // pixels than its sums can tell apart.
-  void fill(const FrameView& frame, const Part& part);
+  // Pixels outside the frame are grey. Throws std::invalid_argument if the part has more pixels
+  // than 32-bit sums can represent.
+  void fill(const FrameView& frame, const SampledBox& part);
 
   int width() const { return width_; }
   int height() const { return height_; }
-  // Red, green and blue of all pixels above row y and left of column x, at [3 * x], modulo 2^32:
-  // differences are exact.
+  // Sums of red, green and blue of all pixels above row y and left of column x, at [3 * x], modulo
+  // 2^32. Differences of them are exact.
   const std::uint32_t* sums(int y) const { return sums_.data() + y * stride(); }
 
  private:
@@ -33,27 +34,27 @@ class Picture {
 
   int width_ = 0, height_ = 0;
   std::vector<std::uint32_t> sums_;
-  std::vector<std::uint8_t> row_;  // of converted pixels
+  std::vector<std::uint8_t> row_;  // converted pixels of one row
 };
 
-// Shrinks or enlarges a crop: an output pixel is the mean of all pixels of the crop that it touches
-// (adaptive average pooling), which is how facenet-pytorch does it and how MTCNN was trained.
-class Resizer {
+// Resizes a crop. An output pixel is the mean of all pixels of the crop that it touches (adaptive
+// average pooling), as in facenet-pytorch and in the training of MTCNN.
+class CropResize {
  public:
-  // The box must lie in the picture, which stays as it is until the last row.
-  void begin(const Picture& picture, const Box& box, int height, int width);
+  // The box must lie in the image, which must not change until the last row.
+  void begin(const IntegralImage& image, const Box& box, int height, int width);
 
-  // Row y: width x (red, green, blue), from [0, 255] to [-1, 1].
+  // Row y: width x (red, green, blue), scaled from [0, 255] to [-1, 1].
   void row(int y, float* out);
 
  private:
-  // Where a row's pixels begin and end, in the sums, and one over their width.
+  // Begin and end of an output pixel in a row of sums, and 1 / its width in pixels.
   struct Bin {
     int first, last;
     double share;
   };
 
-  const Picture* picture_ = nullptr;
+  const IntegralImage* image_ = nullptr;
   Box box_{};
   int height_ = 0;
   std::vector<Bin> columns_;

@@ -9,42 +9,45 @@
 namespace rppg {
 namespace {
 
-// P-Net sees a window of 12 pixels that moves by 2.
+// P-Net sees a window of 12 pixels that moves by 2 pixels.
 constexpr int kWindow = 12, kStride = 2;
-// Boxes per forward pass of R-Net and O-Net: bounds the memory on a cluttered frame.
+// Boxes per forward pass of R-Net and O-Net. The limit bounds the memory for a cluttered frame.
 constexpr std::size_t kBatch = 64;
-// What they say of a box besides its probability.
+// Outputs for a box besides its probability.
 constexpr int kShifts = 4, kPoints = 10;
 
-// Where no smallest face is given: a twelfth of the frame's shorter side (40 pixels at 640x480,
-// a face about two metres from a usual webcam), but not below the 20 pixels usual for MTCNN.
+// The default for the smallest face: a twelfth of the frame's shorter side (40 pixels at 640x480, a
+// face about two metres from a usual webcam), but not below the 20 pixels usual for MTCNN.
 constexpr double kFacesPerSide = 12, kSmallestFace = 20;
 
-// How much larger the smallest face is that is looked for where faces are not upright.
+// Factor on the smallest size of faces that are not upright.
 constexpr double kLyingLarger = 1.25;
 
-// Looking again at a face: how often at most O-Net is asked, and the shift, relative to the box,
-// after which what it says of the place is no longer to be improved.
+// Looking again at a face: the largest number of passes of O-Net, and the shift of the edges,
+// relative to the box, below which another pass is no improvement.
 constexpr int kLooks = 3;
 constexpr float kSettled = 0.1f;
-// The cascade searches so many faces across where O-Net finds nothing, and where it checks a face
-// that is hardly lost: less than half the pixels. It looks for no face much smaller, and so many
-// faces beyond the frame: one whose centre is in the frame reaches no further.
+// Side of the region that the cascade searches, in units of the face's side: kNeighbourhood if
+// O-Net finds nothing, and kChecked for a check of a face that is hardly lost, which has less than
+// half the pixels. Faces smaller than kShrunken times the old size are not searched. The region
+// extends beyond the frame by at most kBeyond face sides, because a face whose centre is in the
+// frame reaches no further.
 constexpr double kNeighbourhood = 3.0, kChecked = 2.0, kShrunken = 0.6, kBeyond = 0.5;
-// Where O-Net moves the edges of a face that the cascade has found by less than this, relative to
-// its size, the place is O-Net's: looks and checks then say the same of a face that stays.
+// If O-Net moves the edges of the cascade's face by less than this, relative to its size, O-Net's
+// place is used. Then looks and checks agree for a face that does not move.
 constexpr float kAgreed = 0.25f;
-// No part reaches further than this beyond the frame: whole numbers suffice for any box.
+// Limit for the edges of a part, in pixels, so that they fit in an int for any box.
 constexpr float kFarthest = static_cast<float>(kLongestSide);
-// Pixels across a face that are enough for O-Net and for the cascade: larger ones are thinned out.
+// Pixels across a face that are sufficient for O-Net and for the cascade. Larger faces are
+// subsampled.
 constexpr double kFine = 96, kCoarse = 48;
 
 constexpr double kNobody = -std::numeric_limits<double>::infinity();
 
-// tanh cannot overflow.
+// With tanh, because it cannot overflow.
 float sigmoid(float logit) { return 0.5f + 0.5f * std::tanh(0.5f * logit); }
 
-// A frame seen so that faces turned clockwise by `turned` degrees are upright.
+// A view of the frame in which faces turned clockwise by `turned` degrees are upright.
 struct Upright {
   Upright(const FrameView& seen, int degrees)
       : turned(degrees), back((360 - degrees) % 360), frame(seen), view(seen.turned(turned / 90)) {}
@@ -57,36 +60,37 @@ struct Upright {
   const FrameView view;
 };
 
-// Moves the edges by shifts in units of the box's size, which counts `extra` pixels more.
+// Moves the edges by shifts in units of the box's size, to which `extra` pixels are added.
 Edges shifted(const Edges& box, const float* shifts, float extra) {
   const float width = box[2] - box[0] + extra, height = box[3] - box[1] + extra;
   return {box[0] + shifts[0] * width, box[1] + shifts[1] * height, box[2] + shifts[2] * width,
           box[3] + shifts[3] * height};
 }
 
-// Square about the same centre, as large as the longer side.
+// The square with the same centre and the side of the longer side.
 Edges squared(const Edges& box) {
   const float width = box[2] - box[0], height = box[3] - box[1], side = std::max(width, height);
   const float x = box[0] + width * 0.5f - side * 0.5f, y = box[1] + height * 0.5f - side * 0.5f;
   return {x, y, x + side, y + side};
 }
 
-// Into [0, last], without a fraction; of a NaN: 0.
+// Clamps to [0, last] and drops the fraction; NaN becomes 0.
 int clip(float edge, int last) {
   return edge > 0 ? static_cast<int>(std::min(edge, static_cast<float>(last))) : 0;
 }
 
-// The pixels of a box that lie in a picture; empty where there are none.
-Box inside(const Edges& box, const Picture& picture) {
-  // The networks were trained with MATLAB's pixels: counted from 1, the last one included.
-  return {std::max(clip(box[0], picture.width() + 1), 1) - 1,
-          std::max(clip(box[1], picture.height() + 1), 1) - 1, clip(box[2], picture.width()),
-          clip(box[3], picture.height())};
+// The pixels of a box that lie in an image; empty if there are none.
+Box inside(const Edges& box, const IntegralImage& image) {
+  // The networks were trained with MATLAB's coordinates: pixels are counted from 1, and the last
+  // one is included.
+  return {std::max(clip(box[0], image.width() + 1), 1) - 1,
+          std::max(clip(box[1], image.height() + 1), 1) - 1, clip(box[2], image.width()),
+          clip(box[3], image.height())};
 }
 
-// The part of the plane between some edges, thinned out.
-Part part_of(const Edges& edges, double step) {
-  const auto whole = [](float edge) {  // of a NaN: the lowest, so that the part is empty
+// The part of the plane between `edges`, subsampled by `step`.
+SampledBox part_of(const Edges& edges, double step) {
+  const auto whole = [](float edge) {  // NaN becomes the lowest value, so that the part is empty
     return static_cast<int>(edge > -kFarthest ? std::min(edge, 2 * kFarthest) : -kFarthest);
   };
   return {{whole(std::floor(edges[0])), whole(std::floor(edges[1])), whole(std::ceil(edges[2])),
@@ -94,30 +98,30 @@ Part part_of(const Edges& edges, double step) {
           step > 1 ? static_cast<int>(std::min(step, static_cast<double>(kLongestSide))) : 1};
 }
 
-// Whether a part shows anything of a frame.
-bool shows(const Part& part, const FrameView& frame) {
+// Whether a part overlaps the frame.
+bool shows(const SampledBox& part, const FrameView& frame) {
   return std::max(part.box.x0, 0) < std::min(part.box.x1, frame.width) &&
          std::max(part.box.y0, 0) < std::min(part.box.y1, frame.height);
 }
 
-Edges inward(const Edges& box, const Part& part) {
+Edges inward(const Edges& box, const SampledBox& part) {
   const auto x = static_cast<float>(part.box.x0), y = static_cast<float>(part.box.y0);
   const auto step = static_cast<float>(part.step);
   return {(box[0] - x) / step, (box[1] - y) / step, (box[2] - x) / step, (box[3] - y) / step};
 }
 
-Face outward(const Face& face, const Part& part) {
+Face outward(const Face& face, const SampledBox& part) {
   return face.scaled(part.step, part.box.x0, part.box.y0);
 }
 
-// A box with what O-Net says of it, its shifts and points.
-Face face_of(const Edges& box, float score, const float* said) {
-  const Edges at = shifted(box, said, 1);
+// The face that O-Net's shifts and landmarks describe, relative to a box.
+Face face_of(const Edges& box, float score, const float* regression) {
+  const Edges at = shifted(box, regression, 1);
   Face face{at[0], at[1], at[2], at[3], score, {}};
   const float width = box[2] - box[0] + 1, height = box[3] - box[1] + 1;
   for (std::size_t i = 0; i < face.landmarks.size(); ++i)
-    face.landmarks[i] = {said[kShifts + i] * width + box[0] - 1,
-                         said[kShifts + face.landmarks.size() + i] * height + box[1] - 1};
+    face.landmarks[i] = {regression[kShifts + i] * width + box[0] - 1,
+                         regression[kShifts + face.landmarks.size() + i] * height + box[1] - 1};
   return face;
 }
 
@@ -126,7 +130,7 @@ Edges edges_of(const Face& face) {
           static_cast<float>(face.y1)};
 }
 
-// How far the edge lies that was moved furthest.
+// The largest distance by which an edge was moved.
 float moved(const Edges& before, const Edges& after) {
   float most = 0;
   for (std::size_t i = 0; i < before.size(); ++i)
@@ -149,32 +153,32 @@ void check_options(const DetectorOptions& options) {
 }  // namespace
 
 struct FaceDetector::Candidates {
-  using Said = std::array<float, kShifts + kPoints>;
+  using Regression = std::array<float, kShifts + kPoints>;
   std::vector<Edges> boxes;
   std::vector<float> scores;
-  std::vector<Said> said;
+  std::vector<Regression> regression;
 
   std::size_t size() const { return boxes.size(); }
 
   void add(const Edges& box, float score, const float* outputs, int count) {
     boxes.push_back(box);
     scores.push_back(score);
-    said.emplace_back();
-    std::copy_n(outputs, count, said.back().begin());
+    regression.emplace_back();
+    std::copy_n(outputs, count, regression.back().begin());
   }
 
-  // Those of another's that are left after suppression.
-  void take(const Candidates& other, float threshold, Overlap overlap = Overlap::of_union) {
-    for (const int kept : suppress(other.boxes, other.scores, threshold, overlap)) {
+  // Adds the candidates of another list that remain after suppression.
+  void add_all(const Candidates& other, float threshold, Overlap overlap = Overlap::of_union) {
+    for (const int kept : non_max_suppression(other.boxes, other.scores, threshold, overlap)) {
       const auto i = static_cast<std::size_t>(kept);
-      add(other.boxes[i], other.scores[i], other.said[i].data(), kShifts + kPoints);
+      add(other.boxes[i], other.scores[i], other.regression[i].data(), kShifts + kPoints);
     }
   }
 
   // Moves each box by its shifts and makes it square.
   void correct(float extra) {
     for (std::size_t i = 0; i < size(); ++i)
-      boxes[i] = squared(shifted(boxes[i], said[i].data(), extra));
+      boxes[i] = squared(shifted(boxes[i], regression[i].data(), extra));
   }
 };
 
@@ -182,9 +186,9 @@ FaceDetector::FaceDetector(std::shared_ptr<const FaceNetworks> networks,
                            const DetectorOptions& options, const Kernels& kernels)
     : networks_(std::move(networks)),
       options_(options),
-      propose_(networks_->propose, kernels),
-      refine_(networks_->refine, kernels),
-      output_(networks_->output, kernels) {
+      pnet_(networks_->pnet, kernels),
+      rnet_(networks_->rnet, kernels),
+      onet_(networks_->onet, kernels) {
   check_options(options_);
 }
 
@@ -194,10 +198,10 @@ std::vector<Face> FaceDetector::find(const FrameView& frame, int step) {
 
 // Finds faces from `larger` times the smallest size on.
 std::vector<Face> FaceDetector::find_from(const FrameView& frame, int step, double larger) {
-  const Part part{{0, 0, frame.width, frame.height}, step};
+  const SampledBox part{{0, 0, frame.width, frame.height}, step};
   const int side = std::min(part.width(), part.height());
   if (side < kWindow) return {};
-  picture_.fill(frame, part);
+  image_.fill(frame, part);
   const double least = options_.min_face_size;
   std::vector<Face> faces =
       search(larger * (least != 0 ? std::max<double>(kWindow, least / step)
@@ -227,37 +231,39 @@ std::vector<Face> FaceDetector::locate(const FrameView& frame, int step, int tur
 
 std::vector<Face> FaceDetector::search(double smallest) {
   Candidates refined, found;
-  refined.take(look(refine_, propose(smallest), options_.thresholds[1]), 0.7f);
+  refined.add_all(look(rnet_, run_pnet(smallest), options_.thresholds[1]), 0.7f);
   refined.correct(1);
-  const Candidates seen = look(output_, refined, options_.thresholds[2]);
+  const Candidates seen = look(onet_, refined, options_.thresholds[2]);
   Candidates corrected = seen;
   for (std::size_t i = 0; i < seen.size(); ++i)
-    corrected.boxes[i] = shifted(seen.boxes[i], seen.said[i].data(), 1);
+    corrected.boxes[i] = shifted(seen.boxes[i], seen.regression[i].data(), 1);
   std::vector<Face> faces;
-  for (const int kept : suppress(corrected.boxes, seen.scores, 0.7f, Overlap::of_smaller)) {
+  for (const int kept :
+       non_max_suppression(corrected.boxes, seen.scores, 0.7f, Overlap::of_smaller)) {
     const auto i = static_cast<std::size_t>(kept);
-    faces.push_back(face_of(seen.boxes[i], seen.scores[i], seen.said[i].data()));
+    faces.push_back(face_of(seen.boxes[i], seen.scores[i], seen.regression[i].data()));
   }
   return faces;
 }
 
-// Runs P-Net over the pyramid, from a face of its window's size on: square boxes.
-FaceDetector::Candidates FaceDetector::propose(double smallest) {
-  const Box whole{0, 0, picture_.width(), picture_.height()};
+// Runs P-Net over the pyramid; a face of size `smallest` fills its window at the first level.
+// Returns square boxes.
+FaceDetector::Candidates FaceDetector::run_pnet(double smallest) {
+  const Box whole{0, 0, image_.width(), image_.height()};
   const auto least = static_cast<float>(options_.thresholds[0]);
   Candidates all, kept;
   double scale = kWindow / smallest;
-  for (; std::min(whole.x1, whole.y1) * scale >= kWindow; scale *= options_.factor) {
+  while (std::min(whole.x1, whole.y1) * scale >= kWindow) {
     Candidates level;
-    propose_.begin(picture_, whole, static_cast<int>(whole.y1 * scale + 1),
-                   static_cast<int>(whole.x1 * scale + 1));
-    // float32 as in facenet-pytorch, for the same result where the quotient is whole
+    pnet_.begin(image_, whole, static_cast<int>(whole.y1 * scale + 1),
+                static_cast<int>(whole.x1 * scale + 1));
+    // float32 as in facenet-pytorch, for the same result if the quotient is a whole number
     const auto place = [s = static_cast<float>(scale)](int pixel) {
       return std::floor(static_cast<float>(pixel) / s);
     };
-    for (int y = 0; y < propose_.height(); ++y) {
-      const float* outputs = propose_.row(y);
-      for (int x = 0; x < propose_.width(); ++x, outputs += propose_.stride()) {
+    for (int y = 0; y < pnet_.height(); ++y) {
+      const float* outputs = pnet_.row(y);
+      for (int x = 0; x < pnet_.width(); ++x, outputs += pnet_.stride()) {
         const float score = sigmoid(outputs[0]);
         if (score < least) continue;
         level.add({place(kStride * x + 1), place(kStride * y + 1), place(kStride * x + kWindow),
@@ -265,34 +271,35 @@ FaceDetector::Candidates FaceDetector::propose(double smallest) {
                   score, outputs + 1, kShifts);
       }
     }
-    all.take(level, 0.5f);
+    all.add_all(level, 0.5f);
+    scale *= options_.factor;
   }
-  kept.take(all, 0.7f);
+  kept.add_all(all, 0.7f);
   kept.correct(0);
   return kept;
 }
 
-// Shows boxes to R-Net or O-Net: those that pass, with what it says of them.
+// Runs R-Net or O-Net on boxes; returns those that pass, with the network's outputs.
 FaceDetector::Candidates FaceDetector::look(FaceForward& network, const Candidates& candidates,
                                             double threshold) {
   Candidates passed;
   std::vector<Box> crops;
   std::vector<std::size_t> indices;
-  const int said = &network == &output_ ? kShifts + kPoints : kShifts;
+  const int regression = &network == &onet_ ? kShifts + kPoints : kShifts;
   for (std::size_t next = 0; next < candidates.size();) {
     crops.clear();
     indices.clear();
     for (; next < candidates.size() && crops.size() < kBatch; ++next) {
-      const Box crop = inside(candidates.boxes[next], picture_);
+      const Box crop = inside(candidates.boxes[next], image_);
       if (crop.x0 >= crop.x1 || crop.y0 >= crop.y1) continue;
       crops.push_back(crop);
       indices.push_back(next);
     }
-    const float* outputs = network.look(picture_, crops);
+    const float* outputs = network.look(image_, crops);
     for (const std::size_t i : indices) {
       const float score = sigmoid(outputs[0]);
       if (static_cast<double>(score) > threshold)
-        passed.add(candidates.boxes[i], score, outputs + 1, said);
+        passed.add(candidates.boxes[i], score, outputs + 1, regression);
       outputs += network.outputs_stride();
     }
   }
@@ -343,14 +350,15 @@ std::optional<Face> FaceDetector::follow(const FrameView& frame, const Face& fac
     const Edges square = squared(box);
     const float side = square[2] - square[0];
     if (!(side > 0)) return {};
-    const Part part = part_of(square, static_cast<double>(side) / kFine);
+    const SampledBox part = part_of(square, static_cast<double>(side) / kFine);
     if (!shows(part, frame)) return {};
-    picture_.fill(frame, part);
+    image_.fill(frame, part);
     Candidates candidate;
     candidate.boxes.push_back(inward(square, part));
-    const Candidates seen = look(output_, candidate, kNobody);
+    const Candidates seen = look(onet_, candidate, kNobody);
     if (seen.size() == 0) return {};
-    const Face found = outward(face_of(seen.boxes[0], seen.scores[0], seen.said[0].data()), part);
+    const Face found =
+        outward(face_of(seen.boxes[0], seen.scores[0], seen.regression[0].data()), part);
     box = edges_of(found);
     const bool settled = moved(square, box) < kSettled * side || look_number == kLooks;
     if (found.probability > options_.thresholds[2] && settled) return found;
@@ -366,11 +374,11 @@ std::optional<Face> FaceDetector::search_near(const FrameView& frame, const Face
   const auto high = [&](double at, int length) {
     return static_cast<float>(std::min(at + reach, length + beyond));
   };
-  const Part part = part_of(
+  const SampledBox part = part_of(
       {low(centre.x), low(centre.y), high(centre.x, frame.width), high(centre.y, frame.height)},
       face.side() / kCoarse);
   if (!shows(part, frame) || std::min(part.width(), part.height()) < kWindow) return {};
-  picture_.fill(frame, part);
+  image_.fill(frame, part);
   std::vector<Face> faces = search(std::max<double>(kWindow, kShrunken * face.side() / part.step));
   for (Face& each : faces) each = outward(each, part);
   const int nearest = nearest_face(faces, face);

@@ -1,7 +1,7 @@
-// MTCNN: three networks of growing size. P-Net slides over a pyramid of shrunken frames and
-// proposes boxes, R-Net and O-Net look again at each box, refuse most and correct the rest. Between
-// the networks, boxes that show the same thing are reduced to the best and made square. The cascade
-// is that of facenet-pytorch.
+// MTCNN: three networks of growing size. P-Net scans a pyramid of reduced frames and proposes
+// boxes. R-Net and O-Net examine each box again, reject most and correct the others. Between the
+// networks, overlapping boxes are reduced to the best one, and boxes are made square. The cascade
+// is the same as in facenet-pytorch.
 #pragma once
 
 #include <array>
@@ -17,8 +17,8 @@
 namespace rppg {
 
 struct DetectorOptions {
-  // Side of the smallest face looked for, in pixels; 0: a twelfth of the frame's shorter side, at
-  // least 20.
+  // Side of the smallest face that is searched, in pixels. 0 means a twelfth of the frame's shorter
+  // side, but at least 20.
   double min_face_size = 0;
   // Smallest probability that passes P-Net, R-Net and O-Net.
   std::array<double, 3> thresholds{0.6, 0.7, 0.7};
@@ -26,37 +26,39 @@ struct DetectorOptions {
   double factor = 0.709;
 };
 
-// For one thread at a time: it keeps its working memory. Equal frames give equal bits.
+// Not for use by two threads at the same time, because it keeps working memory. Equal frames give
+// equal bits.
 class FaceDetector {
  public:
-  // Throws std::invalid_argument, naming it, for an option that is out of range.
+  // Throws std::invalid_argument that names an option that is out of range.
   FaceDetector(std::shared_ptr<const FaceNetworks> networks, const DetectorOptions& options,
                const Kernels& kernels);
 
-  // All faces, most probable first. Of every `step`-th pixel where it is more than 1. A frame under
-  // 12 pixels high or wide has none.
+  // All faces, the most probable first. If `step` is more than 1, only every `step`-th pixel is
+  // used. A frame less than 12 pixels high or wide has no faces.
   std::vector<Face> find(const FrameView& frame, int step = 1);
 
-  // As `find`, but a face that the border of the frame cuts has the box that it would have if it
-  // were whole: O-Net is shown it once more with grey in place of what is missing. The cascade
-  // stretches what is left of such a face, and so places it too far out. Looks for faces that are
-  // `turned` clockwise, degrees; where they are not upright, from a quarter larger ones on, which
-  // saves what it costs to see the frame turned.
+  // The same as `find`, but a face that is cut by the border of the frame gets the box of the whole
+  // face: O-Net sees it once more with grey in place of the missing pixels. The cascade stretches
+  // the visible part of such a face and so places it too far out. The function searches faces that
+  // are `turned` clockwise, in degrees. For faces that are not upright, the smallest size is 1.25
+  // times as large; this saves as much time as turning the frame costs.
   std::vector<Face> locate(const FrameView& frame, int step = 1, int turned = 0);
 
-  // Looks for a face where it was a moment ago, at a fraction of a search's cost: O-Net alone is
-  // shown the old box and then, where it says that the face lies elsewhere, the box that it points
-  // to. That follows a face over some four tenths of its width. Only where this fails does the
-  // cascade search the surroundings. What a box shows of the outside of the frame is grey. None
-  // where there is no face nearby that is turned as this one.
+  // Looks for a face near its last position, at a fraction of a search's cost. O-Net sees the old
+  // box and, if it reports another place, the box at that place; this follows a movement of up to
+  // about 0.4 face widths. Only if O-Net fails does the cascade search the surroundings. Pixels
+  // outside the frame are grey. Returns nothing if there is no face nearby that is turned in the
+  // same way.
   std::optional<Sight> look_again(const FrameView& frame, const Face& face);
 
-  // The same, more surely and at several times the cost: the cascade searches the surroundings
-  // first, and O-Net alone decides only where that finds nothing.
+  // The same with more certainty and at several times the cost: the cascade searches the
+  // surroundings first, and O-Net alone decides only if the cascade finds nothing.
   std::optional<Sight> check(const FrameView& frame, const Face& face);
 
-  // The face that the cascade finds near another one, turned as that. How probable it is says which
-  // way a face is turned: the cascade sees faces that lie, too, but is less sure of them.
+  // The face that the cascade finds near `face`, turned in the same way. Its probability shows
+  // which way a face is turned: the cascade also finds faces that are not upright, but with a lower
+  // probability.
   std::optional<Face> compare(const FrameView& frame, const Face& face);
 
   const DetectorOptions& options() const { return options_; }
@@ -65,7 +67,7 @@ class FaceDetector {
   struct Candidates;
 
   std::vector<Face> search(double smallest);
-  Candidates propose(double smallest);
+  Candidates run_pnet(double smallest);
   Candidates look(FaceForward& network, const Candidates& candidates, double threshold);
   std::vector<Face> find_from(const FrameView& frame, int step, double larger);
   std::optional<Sight> look_upright(const FrameView& frame, const Face& face);
@@ -75,8 +77,8 @@ class FaceDetector {
 
   std::shared_ptr<const FaceNetworks> networks_;
   DetectorOptions options_;
-  Picture picture_;
-  FaceForward propose_, refine_, output_;
+  IntegralImage image_;
+  FaceForward pnet_, rnet_, onet_;
 };
 
 }  // namespace rppg

@@ -10,7 +10,7 @@ namespace {
 struct Plan {
   const char* name;
   int size, in, out;
-  int pool;  // side of the pooling after it; 0: none
+  int pool;  // side of the pooling after the layer; 0: none
 };
 
 struct NetworkPlan {
@@ -41,7 +41,7 @@ const NetworkPlan kOutput = {"onet",
 
 using Extents = std::vector<std::uint64_t>;
 
-// Weight, bias and, but for the output, slope.
+// Weight, bias and, except for the output, slope.
 std::vector<ExpectedTensor> tensors_of(const char* network, const Plan& plan) {
   const auto extent = [](int value) { return static_cast<std::uint64_t>(value); };
   const std::string name = std::string(network) + "." + plan.name + ".";
@@ -51,11 +51,12 @@ std::vector<ExpectedTensor> tensors_of(const char* network, const Plan& plan) {
               : Extents{extent(plan.in), extent(plan.out)};
   std::vector<ExpectedTensor> tensors = {{name + "weight", weight},
                                          {name + "bias", {extent(plan.out)}}};
-  if (name.find(".output.") == name.npos) tensors.push_back({name + "slope", {extent(plan.out)}});
+  if (name.find(".output.") == std::string::npos)
+    tensors.push_back({name + "slope", {extent(plan.out)}});
   return tensors;
 }
 
-// Channels in whole blocks; those that are added are 0.
+// Reads a layer; channels are padded with zeros to whole blocks.
 FaceLayer read_layer(const Safetensors& file, const char* network, const Plan& plan,
                      int in_stride) {
   const std::vector<ExpectedTensor> tensors = tensors_of(network, plan);
@@ -65,7 +66,7 @@ FaceLayer read_layer(const Safetensors& file, const char* network, const Plan& p
       tensors.size() > 2 ? read_floats(file, tensors[2]) : std::vector<float>(bias.size(), 1.0f);
   const int blocks = (plan.out + kBlock - 1) / kBlock, terms = plan.size * plan.size * plan.in;
   FaceLayer layer{plan.size, 1, in_stride, blocks * kBlock, false, plan.in, {}};
-  layer.values.resize(static_cast<std::size_t>(blocks * (terms + 2)));
+  layer.values.resize(static_cast<std::size_t>(blocks) * static_cast<std::size_t>(terms + 2));
   FloatBlock* to = layer.values.data();
   const auto copy_block = [&](const float* from, int block) {
     for (int i = 0; i < kBlock && block * kBlock + i < plan.out; ++i)

@@ -11,35 +11,35 @@
 
 namespace rppg {
 
-// Floats as the kernels like them.
+// A block of floats with the alignment that the kernels need.
 struct alignas(kAlignment) FloatBlock {
   float values[kBlock];
 };
 
 // A convolution with its PReLU, or a max pooling.
 struct FaceLayer {
-  int size, stride;  // of the window
-  int in_stride;     // floats from one pixel to the next, before it
-  int out;           // and after it
+  int size, stride;  // of the filter or the pooling window, pixels
+  int in_stride;     // floats from one input pixel to the next
+  int out;           // floats from one output pixel to the next
   bool pools;
-  int in = 0;                      // channels of a pixel that count
+  int in = 0;                      // channels of an input pixel that are used
   std::vector<FloatBlock> values;  // weights, bias, slope
 
   Convolution convolution() const;
-  // Rows or columns that it makes of `length`.
+  // Rows or columns that the layer makes of `length` rows or columns.
   int output_length(int length) const;
 };
 
 struct FaceNetwork {
-  int side;                       // of the picture that it takes; 0: any, and it gives a map
+  int side;                       // of the input image; 0: any size, and the output is a map
   int outputs;                    // the logit of "face", 4 shifts of the box's edges, 10 landmarks
   std::vector<FaceLayer> layers;  // on maps
-  std::vector<FaceLayer> dense;   // on what these leave of a picture
+  std::vector<FaceLayer> dense;   // after these, for one image
 };
 
-// P-Net, R-Net and O-Net. It never changes.
+// P-Net, R-Net and O-Net; immutable.
 struct FaceNetworks {
-  FaceNetwork propose, refine, output;
+  FaceNetwork pnet, rnet, onet;
 };
 
 // Reads the safetensors file of training/models/export_mtcnn.py, held in memory. Throws

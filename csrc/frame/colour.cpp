@@ -7,7 +7,7 @@
 namespace rppg {
 namespace {
 
-// Shares of red and blue in luma.
+// The weights of red and blue in luma.
 struct Shares {
   double red, blue;
 };
@@ -34,7 +34,7 @@ Sample sample_at(const std::uint8_t* from) {
 
 Conversion conversion(const FrameView& frame) {
   const double largest = static_cast<double>((1 << frame.bits) - 1);
-  const double unit = static_cast<double>(1 << (frame.bits - 8));  // a number of 8 bits
+  const double unit = static_cast<double>(1 << (frame.bits - 8));  // one step of 8 bits
   if (frame.colours == Colours::rgb) return {1.0 / largest, 0, 0, 0, 0, 0, 0};
   const auto [red, blue] = shares(frame.matrix);
   const double green = 1.0 - red - blue;
@@ -90,8 +90,8 @@ PixelConverter::PixelConverter(const FrameView& frame)
 
 template <class Sample, class Number>
 void PixelConverter::convert(int y, int first, int end, int step, std::uint8_t* out) const {
-  // Members that pixels need are copied: `out` may point to them, as bytes may point to anything,
-  // and so the compiler would read them again for every pixel.
+  // Members that the loop needs are copied to local variables. `out` points to bytes, which may
+  // alias any object, so that the compiler would otherwise read the members again for every pixel.
   const FrameView& f = frame_;
   const int fraction = fraction_, shift = f.shift;
   const Number luma = luma_, black = black_, half = Number{1} << (fraction - 1);
@@ -105,7 +105,7 @@ void PixelConverter::convert(int y, int first, int end, int step, std::uint8_t* 
   const std::uint8_t* rows[3];
   std::ptrdiff_t pixels[3];
   for (int c = 0; c < 3; ++c) {
-    const int channel = std::min(c, f.channels() - 1);  // of grey, the one that it has
+    const int channel = std::min(c, f.channels() - 1);  // grey has only one
     rows[c] = f.planes[channel].at(f.down_of(channel).index(y), 0);
     pixels[c] = f.planes[channel].pixel;
   }

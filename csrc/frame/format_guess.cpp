@@ -7,34 +7,38 @@
 namespace rppg {
 namespace {
 
-// Widths of common pictures.
+// Widths of common pictures, in pixels.
 constexpr int kWidths[] = {160,  176,  240,  256,  320,  352,  360,  384,  400,  424,  432,
                            480,  512,  540,  544,  576,  600,  640,  704,  720,  768,  800,
                            848,  854,  864,  960,  1024, 1080, 1152, 1200, 1280, 1296, 1344,
                            1360, 1366, 1440, 1536, 1600, 1680, 1920, 2048, 2304, 2560, 3840};
 
-// Another reading must be shorter by so many bits a sample, and by this share. Right readings of
-// recorded and drawn pictures were never longer than any plausible other by a third of that.
+// Another format or width must need fewer bits per sample, by kBits and by the share kShare. In
+// tests with recorded and drawn pictures, the right one never needed more bits than another
+// plausible one by as much as a third of these margins.
 constexpr double kBits = 0.5, kShare = 0.25;
-// Of chroma alone, where U and V in planes were taken for pairs: the pairs are alike, then.
+// The same for chroma alone, if planes of U and V were given as interleaved: bits per sample, and
+// the largest difference of the two channels, which are then alike.
 constexpr double kChromaBits = 0.1, kAlike = 0.4;
 
-// A picture to tell by, in grey levels: deviation of its luma, and how much of it is not smooth.
+// The least luma contrast (standard deviation, in grey levels) and the least roughness (bits per
+// sample) of a picture that can be judged.
 constexpr double kContrast = 6.0, kLeastBits = 0.25;
-// Another reading must be a plausible picture: as rough across as down within this factor, chroma
-// around the middle and of less contrast than luma, or red, green and blue that rise together.
+// Another format or width must give a plausible picture: the roughness across and down agree within
+// the factor kIsotropy. The mean of chroma is near the middle and its contrast is less than that of
+// luma; or red, green and blue are correlated.
 constexpr double kIsotropy = 5.0, kChromaMiddle = 60.0, kChromaContrast = 0.8, kTogether = 0.5;
 
-// Nobody can tell by a pattern: rows that differ so many times as much as neighbours in a row do
-// (where the width is wrong, some thirty times), neighbours that differ so many times as much as
-// rows do (where U and V are taken for luma, some hundred times), or differences larger than those
-// of noise, which are 1.15 deviations.
+// Patterns cannot be judged. A picture is a pattern if its rows differ kStripedAcross times as much
+// as neighbours in a row (a wrong width gives a factor of about thirty), if neighbours in a row
+// differ kStripedDown times as much as rows (U and V read as luma give a factor of about a
+// hundred), or if differences exceed those of noise, which are 1.15 standard deviations.
 constexpr double kStripedAcross = 100.0, kStripedDown = 1000.0, kAlternating = 1.3;
 
-constexpr int kRows = 120;       // that are looked at, of as many as there are
-constexpr int kFewestRows = 16;  // that tell something
+constexpr int kRows = 120;       // rows that are examined, spread over the picture
+constexpr int kFewestRows = 16;  // rows that are needed to judge a channel
 
-// What a channel looks like, in levels of 8 bits.
+// The texture of a channel, in units of 8-bit levels.
 struct Texture {
   double residual = 0, across = 0, down = 0;  // mean absolute differences
   double mean = 0, deviation = 0;
@@ -43,7 +47,7 @@ struct Texture {
   double bits() const { return std::log2(1.0 + residual); }
 };
 
-// A channel of bytes, or of words of which the upper 8 of the bits that count are looked at.
+// A channel of bytes, or the upper 8 of the used bits of a channel of words.
 struct Samples {
   Plane plane{};
   int rows = 0, columns = 0, drop = 0;
@@ -55,11 +59,11 @@ struct Samples {
   }
 };
 
-// One reading of the bytes.
+// The frame read with one format and width.
 struct Trial {
   Samples channels[3];
   Texture textures[3];
-  int count = 0;  // channels that are there
+  int count = 0;  // channels that were read
 
   double bits() const {
     double sum = 0, samples = 0;
@@ -95,7 +99,7 @@ Texture texture_of(const Samples& s) {
   return out;
 }
 
-// The channels of a format of which so many bytes hold enough rows.
+// Reads those channels of a format for which `bytes` bytes contain enough rows.
 Trial read_as(const Format& format, int width, int height, const std::uint8_t* data,
               std::size_t bytes) {
   Trial out;
@@ -121,7 +125,7 @@ Trial read_as(const Format& format, int width, int height, const std::uint8_t* d
   return out;
 }
 
-// Correlation of two channels of one size.
+// The correlation of two channels of the same size.
 double together(const Samples& a, const Samples& b) {
   double n = 0, sum_a = 0, sum_b = 0, aa = 0, bb = 0, ab = 0;
   const int step = std::max(1, a.rows / kRows);
@@ -153,18 +157,20 @@ bool is_plausible(const Trial& reading, Colours colours) {
   return true;
 }
 
-// Stripes, and squares of a pixel or two: regular pictures may be read in more than one way.
+// Whether the picture has stripes, or squares of a pixel or two. Regular pictures can look
+// plausible in more than one format.
 bool is_pattern(const Texture& texture) {
   return texture.down > kStripedAcross * texture.across ||
          texture.across > kStripedDown * texture.down ||
          std::min(texture.across, texture.down) > kAlternating * texture.deviation;
 }
 
-bool is_shorter(double other, double said) {
-  return other < said - kBits && other < (1.0 - kShare) * said;
+bool is_shorter(double other, double given) {
+  return other < given - kBits && other < (1.0 - kShare) * given;
 }
 
-// Mean absolute difference of two channels of one size, relative to the deviation of both together.
+// The mean absolute difference of two channels of the same size, relative to the standard deviation
+// of both together.
 double difference(const Trial& reading, int a, int b) {
   const Samples &first = reading.channels[a], &second = reading.channels[b];
   double sum = 0, samples = 0;
@@ -178,23 +184,24 @@ double difference(const Trial& reading, int a, int b) {
   return deviation > 0 ? sum / samples / deviation : 0.0;
 }
 
-// Planes of U and V that were taken for pairs of them, which are as smooth as neighbours are.
-bool is_in_planes(const Trial& said, const Trial& planes) {
-  if (said.count < 3 || planes.count < 3) return false;
+// Whether planes of U and V were read as interleaved pairs. Then both channels look alike, because
+// neighbours in a plane do.
+bool is_in_planes(const Trial& given, const Trial& planes) {
+  if (given.count < 3 || planes.count < 3) return false;
   const auto chroma = [](const Trial& reading) {
     return (reading.textures[1].bits() + reading.textures[2].bits()) / 2;
   };
-  return chroma(planes) < chroma(said) - kChromaBits && difference(said, 1, 2) < kAlike;
+  return chroma(planes) < chroma(given) - kChromaBits && difference(given, 1, 2) < kAlike;
 }
 
 bool is_bytes(const Format& format) { return format.bits == 8; }
 
 }  // namespace
 
-std::optional<FormatGuess> guess_format(const Format& said, int width, int height,
+std::optional<FormatGuess> guess_format(const Format& given, int width, int height,
                                         const std::uint8_t* data) {
-  const std::size_t bytes = said.bytes(width, height);
-  const Trial reading = read_as(said, width, height, data, bytes);
+  const std::size_t bytes = given.bytes(width, height);
+  const Trial reading = read_as(given, width, height, data, bytes);
   const double bits = reading.bits();
   if (reading.count == 0 || bits < kLeastBits || is_pattern(reading.textures[0])) return {};
 
@@ -209,35 +216,36 @@ std::optional<FormatGuess> guess_format(const Format& said, int width, int heigh
   };
   for (int i = 0; i < kFormatCount; ++i) {
     const Format& format = kFormats[i];
-    // Of words read as bytes and bytes as words, every second byte may be the same: no evidence.
-    if (&format != &said && is_bytes(said) == is_bytes(format) && format.colours != Colours::grey)
+    // If words are read as bytes or bytes as words, every second byte may be constant, which is no
+    // evidence.
+    if (&format != &given && is_bytes(given) == is_bytes(format) && format.colours != Colours::grey)
       consider(format, width, read_as(format, width, height, data, bytes));
   }
-  const Format* const planes = find_format(said.bits == 8 ? "i420" : "i010");
-  if (!best && said.blocks == 2 && said.bits == 8) {
+  const Format* const planes = find_format(given.bits == 8 ? "i420" : "i010");
+  if (!best && given.blocks == 2 && given.bits == 8) {
     const Trial other = read_as(*planes, width, height, data, bytes);
     if (is_in_planes(reading, other) && is_plausible(other, Colours::yuv))
       return FormatGuess{planes, width};
   }
 
-  // Of another width, only the first channels' upper rows are where they are thought to be.
-  const std::size_t part = static_cast<std::size_t>(said.row_bytes(0, width)) *
-                           static_cast<std::size_t>(said.rows(0, height)) / 4;
+  // With another width, only the upper rows of the first channel are at the right place.
+  const std::size_t part = static_cast<std::size_t>(given.row_bytes(0, width)) *
+                           static_cast<std::size_t>(given.rows(0, height)) / 4;
   const auto rows_of = [&](int columns) {
-    const std::ptrdiff_t row = said.row_bytes(0, columns);
+    const std::ptrdiff_t row = given.row_bytes(0, columns);
     return static_cast<int>(static_cast<std::ptrdiff_t>(part) / row);
   };
   const auto upper = [&](int columns) {
-    return read_as(said, columns, std::max(rows_of(columns), 1), data, part);
+    return read_as(given, columns, std::max(rows_of(columns), 1), data, part);
   };
   const double narrow = upper(width).bits();
   for (const int columns : kWidths) {
-    if (columns == width || (said.blocks == 1 && said.shift_x && columns % 2)) continue;
+    if (columns == width || (given.blocks == 1 && given.shift_x && columns % 2)) continue;
     const Trial other = upper(columns);
     if (!is_shorter(other.bits(), narrow) || other.bits() >= fewest ||
-        !is_plausible(other, said.colours))
+        !is_plausible(other, given.colours))
       continue;
-    best = FormatGuess{&said, columns};
+    best = FormatGuess{&given, columns};
     fewest = other.bits();
   }
   return best;

@@ -1,4 +1,4 @@
-// Whether the bytes of a frame look like the format and width that were said.
+// A check whether the bytes of a frame match the format and width that were given.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +13,12 @@ struct FormatGuess {
   int width;
 };
 
-// What else the frame looks like, where that is far more likely. Pictures are smooth: a sample is
-// close to those above and to the left of it, which holds only where format and width are right.
-// None where the frame looks as was said, shows too little to tell, or lies between the two. Of the
-// order of red and blue, and of U and V, it tells nothing: a picture with them exchanged is smooth,
-// too. `data` is a frame without gaps.
-std::optional<FormatGuess> guess_format(const Format& said, int width, int height,
+// Returns another format and width if the frame looks far more like these. Pictures are smooth: a
+// sample is close to the samples above and to the left of it, but only if format and width are
+// right. Returns nothing if the frame looks as stated, if it shows too little to tell, or if the
+// evidence is not clear. The function cannot detect exchanged red and blue, or exchanged U and V,
+// because such a picture is smooth too. `data` is a frame without padding.
+std::optional<FormatGuess> guess_format(const Format& given, int width, int height,
                                         const std::uint8_t* data);
 
 }  // namespace rppg

@@ -11,7 +11,7 @@ constexpr Format rgb(const char* name, int red, int blue, int pixel) {
           0,    true};
 }
 
-// Y, then a plane of U and V in turn.
+// Y, then a plane of interleaved U and V.
 constexpr Format semi_planar(const char* name, int u, int v, int bits) {
   const int bytes = bits > 8 ? 2 : 1;
   return {name,

@@ -12,16 +12,16 @@ namespace {
 
 constexpr int kPlane = kSide * kSide;
 
-// Channels that lie among one another are summed together where a pixel has at most so many bytes.
+// Interleaved channels are summed together if a pixel has at most this many bytes.
 constexpr std::ptrdiff_t kMostBytes = 4;
 
-// `skipped` and `step` are as of `cover`.
-Columns divide(int length, int skipped, int step) {
-  Cover covers[kSide];
-  Columns columns;
+// `skipped` and `step` have the same meaning as for pixel_span.
+ColumnWeights divide(int length, int skipped, int step) {
+  PixelSpan covers[kSide];
+  ColumnWeights columns;
   columns.whole = length;
   for (int x = 0; x < kSide; ++x) {
-    covers[x] = cover(x, length, skipped, step);
+    covers[x] = pixel_span(x, length, skipped, step);
     columns.whole = std::min(columns.whole, std::max(0, covers[x].last - covers[x].first - 1));
   }
   for (int x = 0; x < kSide; ++x) {
@@ -36,7 +36,7 @@ Columns divide(int length, int skipped, int step) {
   return columns;
 }
 
-// How many pixels of the first sample of a box lie before it.
+// The number of pixels before the box that share the box's first sample.
 int skipped(const Sampling& sampling, int first) {
   return (first + sampling.phase) & (sampling.step() - 1);
 }
@@ -47,9 +47,9 @@ float scale_of(const FrameView& frame, const Box& box, int channel) {
   return static_cast<float>(1.0 / (1.0 / shared * area));
 }
 
-Cover rows_of(const FrameView& frame, const Box& box, int channel, int y) {
+PixelSpan rows_of(const FrameView& frame, const Box& box, int channel, int y) {
   const Sampling down = frame.down_of(channel);
-  return cover(y, box.height(), skipped(down, box.y0), down.step());
+  return pixel_span(y, box.height(), skipped(down, box.y0), down.step());
 }
 
 void transpose(float* means) {
@@ -61,7 +61,7 @@ void mirror(float* means) {
   for (int y = 0; y < kSide; ++y) std::reverse(means + y * kSide, means + (y + 1) * kSide);
 }
 
-// Pixels of three bytes without a gap.
+// Whether pixels are three bytes without a gap.
 bool is_packed(const FrameView& frame) {
   const Plane &red = frame.planes[0], &green = frame.planes[1], &blue = frame.planes[2];
   for (const Plane& plane : frame.planes)
@@ -73,12 +73,13 @@ bool is_packed(const FrameView& frame) {
 }  // namespace
 
 void AreaResize::reserve(std::ptrdiff_t sums) {
-  // Pixels beyond, of which nothing counts, and a vector of four reads beyond a pixel.
+  // Room for pixels past the end whose weight is 0, and for a vector of four that reads past a
+  // pixel.
   const auto values = static_cast<std::size_t>(sums + 4 * kMostBytes);
   if (sum_.size() < values) sum_.resize(values);
 }
 
-const Columns& AreaResize::columns(const Box& box, const Sampling& across) {
+const ColumnWeights& AreaResize::columns(const Box& box, const Sampling& across) {
   Divided& divided = divided_[across.shift == 0 ? 0 : 1];
   const int before = skipped(across, box.x0);
   if (divided.width != box.width() || divided.skipped != before || divided.step != across.step())
@@ -94,7 +95,7 @@ void AreaResize::run(const FrameView& frame, const Box& box, float* appearance) 
 }
 
 void AreaResize::run_rgb(const FrameView& frame, const Box& box, float* appearance) {
-  const Columns& across = columns(box, {});
+  const ColumnWeights& across = columns(box, {});
   const std::ptrdiff_t values = static_cast<std::ptrdiff_t>(box.width()) * kColours;
   reserve(values);
   const bool packed = is_packed(frame);
@@ -104,7 +105,7 @@ void AreaResize::run_rgb(const FrameView& frame, const Box& box, float* appearan
   const float scale = static_cast<float>(1.0 / (255.0 * area));
   const int first_plane = bgr ? 2 * kPlane : 0;
   for (int y = 0; y < kSide; ++y) {
-    const Cover rows = cover(y, box.height());
+    const PixelSpan rows = pixel_span(y, box.height());
     const std::uint8_t* first = lowest.at(box.y0 + rows.first, box.x0);
     std::ptrdiff_t stride = lowest.row;
     if (!packed) {
@@ -147,7 +148,7 @@ void AreaResize::average_channel(const Channel& channel, int y) const {
 }
 
 void AreaResize::run_planes(const FrameView& given, const Box& given_box, float* appearance) {
-  // A turned view is averaged as it lies in memory, and its means are turned.
+  // A turned view is averaged as it lies in memory; then the means are turned.
   FrameView frame = given;
   Box box = given_box;
   const bool transposed = std::abs(frame.planes[0].pixel) > std::abs(frame.planes[0].row);
@@ -174,15 +175,16 @@ void AreaResize::run_planes(const FrameView& given, const Box& given_box, float*
   to_rgb(frame, appearance, appearance + kPlane, appearance + 2 * kPlane, kPlane);
 }
 
-// Averages the channels that lie in the same bytes as the given one, which are summed once, by the
-// kernels; returns how many these are, none where the channel's samples are too far apart.
+// Averages the channels that are interleaved with the given one; the kernels sum their bytes once
+// for all of them. Returns the number of these channels, or 0 if the channel's samples are too far
+// apart.
 int AreaResize::average_together(const FrameView& frame, const Box& box, int channel,
                                  float* means) {
   const Plane& head = frame.planes[channel];
   const Sampling down = frame.down_of(channel);
   if (down.step() * kSide > kMostParts || head.pixel < 1 || head.pixel > kMostBytes) return 0;
-  // Bytes of a row from the first sample of a channel: where the box begins and ends in them, and
-  // where the frame ends.
+  // Positions in a row, in bytes from the first sample of `channel`: where the box begins and ends,
+  // and where the frame ends.
   struct Bytes {
     std::ptrdiff_t begin, end, last;
   };
@@ -213,7 +215,7 @@ int AreaResize::average_together(const FrameView& frame, const Box& box, int cha
   }
   const int count = end - channel;
   if (highest - lowest >= period || (count == 1 && period > 1)) return 0;
-  // Whole pixels, as far as the frame has them.
+  // The range is extended to whole pixels, as far as the frame has them.
   const auto whole = [&](std::ptrdiff_t bytes) { return bytes / period * period; };
   all.begin = lowest + whole(all.begin - lowest);
   all.end = std::min(lowest + whole(all.end - lowest + period - 1), all.last);
@@ -224,7 +226,7 @@ int AreaResize::average_together(const FrameView& frame, const Box& box, int cha
                    &columns(box, frame.across_of(channel + i)), scale_of(frame, box, channel + i),
                    means + i * kPlane};
   for (int y = 0; y < kSide; ++y) {
-    const Cover rows = rows_of(frame, box, channel, y);
+    const PixelSpan rows = rows_of(frame, box, channel, y);
     const std::uint8_t* const first = head.at(down.index(box.y0) + rows.first, 0) + all.begin;
     kernels_.sum_rows(first, head.row, rows, static_cast<int>(all.end - all.begin), sum_.data());
     for (int i = 0; i < count; ++i) average_channel(averaged[i], y);
@@ -232,7 +234,7 @@ int AreaResize::average_together(const FrameView& frame, const Box& box, int cha
   return count;
 }
 
-// Averages a channel whose samples lie anywhere, of any size.
+// Averages one channel with samples of any size and stride.
 void AreaResize::average_alone(const FrameView& frame, const Box& box, int channel, float* means) {
   const Plane& plane = frame.planes[channel];
   const Sampling across = frame.across_of(channel), down = frame.down_of(channel);
@@ -242,7 +244,7 @@ void AreaResize::average_alone(const FrameView& frame, const Box& box, int chann
   if (whole_.size() < static_cast<std::size_t>(count))
     whole_.resize(static_cast<std::size_t>(count));
   for (int y = 0; y < kSide; ++y) {
-    const Cover rows = rows_of(frame, box, channel, y);
+    const PixelSpan rows = rows_of(frame, box, channel, y);
     const std::uint8_t* const row = plane.at(down.index(box.y0) + rows.first, first);
     if (frame.words())
       sum_samples<std::uint16_t>(row, plane, rows, count, frame.shift);
@@ -253,10 +255,10 @@ void AreaResize::average_alone(const FrameView& frame, const Box& box, int chann
 }
 
 template <class Sample>
-void AreaResize::sum_samples(const std::uint8_t* first, const Plane& plane, const Cover& cover,
+void AreaResize::sum_samples(const std::uint8_t* first, const Plane& plane, const PixelSpan& span,
                              int count, int shift) {
   std::uint32_t* const whole = whole_.data();
-  const int rows = cover.last - cover.first;
+  const int rows = span.last - span.first;
   const auto add = [&](std::ptrdiff_t pixel) {
     const auto value = [&](int row, int x) {
       Sample sample;
@@ -266,16 +268,16 @@ void AreaResize::sum_samples(const std::uint8_t* first, const Plane& plane, cons
     std::fill_n(whole, count, 0u);
     for (int row = 1; row < rows; ++row)
       for (int x = 0; x < count; ++x) whole[x] += value(row, x);
-    const auto first_parts = static_cast<std::uint32_t>(cover.first_parts);
-    const auto last_parts = rows > 0 ? static_cast<std::uint32_t>(cover.last_parts) : 0u;
-    const float part = 1.0f / static_cast<float>(cover.parts);
+    const auto first_parts = static_cast<std::uint32_t>(span.first_parts);
+    const auto last_parts = rows > 0 ? static_cast<std::uint32_t>(span.last_parts) : 0u;
+    const float part = 1.0f / static_cast<float>(span.parts);
     for (int x = 0; x < count; ++x)
       sum_[static_cast<std::size_t>(x)] =
           static_cast<float>(whole[x]) +
           part * static_cast<float>(first_parts * value(0, x) + last_parts * value(rows, x));
   };
   if (plane.pixel == sizeof(Sample))
-    add(sizeof(Sample));  // a number that the compiler knows
+    add(sizeof(Sample));  // a stride that is known at compile time
   else
     add(plane.pixel);
 }

@@ -1,9 +1,10 @@
-// x86-64 with AMX: as on AVX-512, but the second convolution in tiles of bf16. Never ran on such a
-// processor: tests/native/software holds the instructions that stand in for it.
+// The backend for x86-64 with AMX: the same as AVX-512, except that the second convolution uses
+// tiles of bf16. It has never run on such a processor; tests/native/software emulates the
+// instructions.
 //
-// A tile holds up to 16 rows of 64 bytes. One of inputs is 13 pixels of 32 maps; one of weights is
-// one of the filter's nine taps from 32 maps to 16; one of sums is 13 pixels of 16 maps. Two rows
-// of outputs are 38 neighbours in the padded maps, two unused ones between them included: three
+// A tile holds up to 16 rows of 64 bytes. An input tile is 13 pixels of 32 maps. A weight tile is
+// one of the filter's nine taps, from 32 maps to 16. A sum tile is 13 pixels of 16 maps. Two output
+// rows are 38 neighbouring pixels of the padded maps, with two unused ones between the rows: three
 // tiles.
 #include <atomic>
 
@@ -15,13 +16,13 @@ namespace {
 struct Amx : StudentKernels<V> {
   struct alignas(64) Configuration {
     std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
-    std::uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};  // in a row
+    std::uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};  // in a row of each tile
     std::uint8_t rows[16] = {kTileRows, kTileRows, kTileRows, kTileRows,
                              kTileRows, kTileRows, kTileRows, kMaps1 / 2};
   };
 
-  // How far the first maps are from where they rest without motion, in bf16: what is rounded is
-  // small where there is little motion, and nothing where there is none.
+  // Writes the first maps as bf16, minus their values for zero motion. The rounding error is thus
+  // small for little motion, and zero for none.
   static void round_maps(const PackedWeights& weights, StudentScratch& s) {
     static_assert(kMaps1 == 2 * kWidth, "two vectors hold a pixel");
     const V rest_low = V::load(weights.rest1), rest_high = V::load(weights.rest1 + kWidth);
@@ -36,14 +37,15 @@ struct Amx : StudentKernels<V> {
     }
   }
 
-  // Output rows 2 * pair and 2 * pair + 1 of the second convolution, its bias included.
+  // Computes output rows 2 * pair and 2 * pair + 1 of the second convolution, bias included.
   static void multiply_rows(const PackedWeights& weights, int pair, StudentScratch& s) {
     constexpr int kIn = kMaps1 * sizeof *s.rounded1[0], kOut = kMaps2 * sizeof(float);
     constexpr int kWeights = kBlock * 2 * sizeof *weights.conv2_bf16[0][0][0];
-    // Of the rows that have all their neighbours, all rest alike.
+    // All pairs of rows but the first and the last have the same outputs for zero motion.
     const auto& rest = weights.rest2[pair == 0 ? 0 : pair < kSide2 - 1 ? 1 : 2];
     float* const out = s.products2 + pair % 2 * kPairPixels * kMaps2;
-    // gcc does not know that loading a tile reads memory.
+    // gcc does not know that loading a tile reads memory; the fence keeps the stores before the
+    // loads.
     std::atomic_signal_fence(std::memory_order_seq_cst);
     for (int block = 0; block < kMaps2 / kBlock; block += 2) {
       const float* const from = rest[0] + block * kBlock;
@@ -80,7 +82,8 @@ struct Amx : StudentKernels<V> {
     }
   }
 
-  // Two rows of sums -> a row of pooling cells -> their part of the fully connected layer.
+  // Pools two rows of sums to a row of cells, and adds their contribution to the fully connected
+  // layer.
   static void pool_rows(const PackedWeights& weights, int pair, const StudentScratch& s,
                         float* sums) {
     constexpr int kBelow = kPadded1 * kMaps2;
@@ -101,11 +104,11 @@ struct Amx : StudentKernels<V> {
   static float change(const PackedWeights& weights, const float* motion, StudentScratch& s) {
     first_layer(weights, motion, s);
     round_maps(weights, s);
-    // At every call: whatever else runs in this thread may have changed it.
+    // Loaded at every call, because other code in this thread may have changed the configuration.
     constexpr static Configuration configuration;
     _tile_loadconfig(&configuration);
     alignas(kAlignment) float sums[kMaps2] = {};
-    // The tiles make a pair of rows while the vectors pool the one before.
+    // The tile unit computes a pair of rows while the vector unit pools the pair before.
     multiply_rows(weights, 0, s);
     for (int pair = 0; pair < kSide2; ++pair) {
       if (pair + 1 < kSide2) multiply_rows(weights, pair + 1, s);

@@ -7,10 +7,10 @@
 namespace rppg {
 namespace {
 
-// Linux hands out the registers of tiles, 8 KB a thread, to processes that ask for them.
+// Linux grants the tile registers, 8 KB a thread, only to processes that ask for them.
 bool ask_for_permission() {
   constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM of asm/prctl.h
-  constexpr long kTileData = 18;               // the component of the processor's extended state
+  constexpr long kTileData = 18;  // XFEATURE_XTILEDATA: the state component of the tile registers
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 

@@ -1,14 +1,14 @@
-// What this machine gives to the amx backend.
+// Whether this machine can run the amx backend.
 #pragma once
 
 namespace rppg {
 
 struct AmxSupport {
-  bool avx512_bf16, tile, bf16;  // the processor's features
-  bool permitted;                // by the operating system, to this process
+  bool avx512_bf16, tile, bf16;  // features of the processor
+  bool permitted;                // by the operating system, for this process
 };
 
-// Asks the operating system for the permission where the processor has what it is for.
+// If the processor has the tile registers, asks the operating system for permission to use them.
 AmxSupport amx_support();
 
 }  // namespace rppg

@@ -1,4 +1,4 @@
-// x86-64 with AVX2 and FMA: 16 registers of 8 floats.
+// The backend for x86-64 with AVX2 and FMA: 16 registers of 8 floats.
 #include <immintrin.h>
 
 #include "generic.hpp"
@@ -10,7 +10,7 @@ struct V {
   static constexpr int kWidth = 8;
   static constexpr bool kFewRegisters = true;
   static constexpr int kRows = 3, kColumns = 4, kColumns1 = 2, kWordsAtOnce = 2;
-  static constexpr int kAcross = 6, kWitnessVectors = 5;
+  static constexpr int kAcross = 6, kRegionVectors = 5;
   __m256 v;
 
   static V zero() { return {_mm256_setzero_ps()}; }
@@ -24,7 +24,7 @@ struct V {
   friend V operator*(V a, V b) { return {_mm256_mul_ps(a.v, b.v)}; }
   friend V operator/(V a, V b) { return {_mm256_div_ps(a.v, b.v)}; }
   friend V fma(V a, V b, V c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
-  // The second operand is what comes out where one is no number.
+  // The instruction returns its second operand if either operand is NaN.
   friend V clamp(V x, V low, V high) { return {_mm256_min_ps(high.v, _mm256_max_ps(low.v, x.v))}; }
   friend V max(V a, V b) { return {_mm256_max_ps(a.v, b.v)}; }
   friend V power_of_two(V x) {

@@ -1,4 +1,4 @@
-// x86-64 with AVX-512.
+// The backend for x86-64 with AVX-512.
 #include "avx512.hpp"
 
 namespace rppg {

@@ -1,5 +1,5 @@
-// The vector of x86-64 with AVX-512 (F, BW, VL): 32 registers of 16 floats. A backend's file alone
-// includes this, compiled for such processors.
+// The vector for x86-64 with AVX-512 (F, BW, VL): 32 registers of 16 floats. Only a backend's own
+// source file, compiled for such processors, includes this header.
 #pragma once
 
 #include <immintrin.h>
@@ -13,7 +13,7 @@ struct V {
   static constexpr int kWidth = 16;
   static constexpr bool kFewRegisters = false;
   static constexpr int kRows = 9, kColumns = 2, kColumns1 = 2, kWordsAtOnce = 2;
-  static constexpr int kAcross = 12, kWitnessVectors = 3;
+  static constexpr int kAcross = 12, kRegionVectors = 3;
   __m512 v;
 
   static V zero() { return {_mm512_setzero_ps()}; }
@@ -27,7 +27,7 @@ struct V {
   friend V operator*(V a, V b) { return {_mm512_mul_ps(a.v, b.v)}; }
   friend V operator/(V a, V b) { return {_mm512_div_ps(a.v, b.v)}; }
   friend V fma(V a, V b, V c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
-  // The second operand is what comes out where one is no number.
+  // The instruction returns its second operand if either operand is NaN.
   friend V clamp(V x, V low, V high) { return {_mm512_min_ps(high.v, _mm512_max_ps(low.v, x.v))}; }
   friend V max(V a, V b) { return {_mm512_max_ps(a.v, b.v)}; }
   friend V power_of_two(V x) {

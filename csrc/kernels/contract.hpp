@@ -1,18 +1,19 @@
-// The contract of the compute kernels: operations, layouts, alignment and tolerances.
+// The contract of the compute kernels: operations, memory layouts, alignment and tolerances.
 //
-// A backend is one constant `Kernels` table. Every buffer is 64-byte aligned unless said otherwise,
-// and no kernel allocates, locks or keeps state: the same input gives the same bits in any thread.
+// A backend is one constant table of type `Kernels`. Every buffer is 64-byte aligned unless the
+// operation states otherwise. No kernel allocates, locks or keeps state: the same input gives the
+// same bits in any thread.
 //
-// Tolerances of every float32 backend against float64 arithmetic, on inputs of the sizes below:
+// Tolerances of every float32 backend against float64 arithmetic, for inputs of the sizes below:
 //   sum_rows, average,
-//   motion              1e-6 relative to the largest magnitude
-//   power               1e-12 relative to the largest
-//   correlate           1e-6 of the sum of magnitudes, times the square root of the rows
-//   the student network 1e-5 of the standard deviation of its output on real motion
-//   convolve, pool      of the networks made of them 1e-5 of the largest output
-// `amx` rounds the inputs and weights of the second convolution to bf16: 2e-3 at the output of the
-// weights that ship, which is in standard deviations of the label. It never ran on a processor that
-// has AMX; it was tested with its instructions carried out in software.
+//   motion              1e-6 of the largest magnitude
+//   power               1e-12 of the largest magnitude
+//   correlate           1e-6 of the sum of magnitudes, times the square root of the number of rows
+//   student network     1e-5 of the standard deviation of its output for real motion
+//   convolve, pool      1e-5 of the largest output of the networks that are made of them
+// The backend `amx` rounds the inputs and weights of the second convolution to bf16. Its tolerance
+// is 2e-3 at the output, for the weights that ship, in standard deviations of the label. It has
+// never run on a processor with AMX; the tests emulate its instructions in software.
 #pragma once
 
 #include <cstddef>
@@ -23,13 +24,15 @@
 
 namespace rppg {
 
-// The first maps carry a border of one zero pixel, so that the second convolution has no edge.
+// The maps of the first layer have a border of one zero pixel, so that the second convolution needs
+// no special case at the edges.
 inline constexpr int kPadded1 = kSide1 + 2;
 
-// Both convolutions are computed by Winograd's minimal filtering, which trades multiplications for
-// additions (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016).
-// Six outputs from eight inputs by 8 products in place of 18; the first one down its columns only,
-// the second one in both directions. Of 36 and 18 rows, sixes leave no rest.
+// Both convolutions are computed by Winograd's minimal filtering, which replaces multiplications by
+// additions (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). A tile
+// makes six outputs from eight inputs with 8 products instead of 18. The first convolution uses
+// tiles along its columns only, the second one in both directions. 36 and 18 rows are multiples of
+// six.
 inline constexpr int kTileSide = 6;
 inline constexpr int kTilePoints = kTileSide + 2;
 inline constexpr int kTilesAcross = kSide1 / kTileSide;
@@ -38,25 +41,27 @@ inline constexpr int kTiles = kTilesAcross * kTilesAcross;
 
 inline constexpr int kAlignment = 64;
 
-// So many parts of two rows of bytes fit 16 bits.
+// Upper bound of PixelSpan::parts: two rows of bytes, weighted by this many parts, fit 16 bits.
 inline constexpr int kMostParts = 128;
 static_assert(2 * kSide <= kMostParts, "two pixels that share their chroma");
 
-// Values in a row of the witnesses, and with filling: three of the widest vectors.
-inline constexpr int kWitnessValues = 36, kWitnessRow = 48;
+// Values in a row of region signals, and the row's length with padding: three of the widest
+// vectors.
+inline constexpr int kRegionValues = 36, kRegionRow = 48;
 
-// Maps are kept in blocks of 16, a cache line and the widest vector; the products of the second
-// convolution are made for 32 maps at a time, so that they and their inputs stay in the cache.
+// Maps are stored in blocks of 16 floats: a cache line, and the widest vector. The products of the
+// second convolution are made for 32 maps at a time, so that they and their inputs stay in the
+// cache.
 inline constexpr int kBlock = 16;
 inline constexpr int kHalf = kMaps2 / 2;
 
-// Pixels in a tile of `amx`, and those that a pair of output rows of the second convolution takes.
+// Pixels in one tile of `amx`, and pixels for one pair of output rows of the second convolution.
 inline constexpr int kTileRows = 13;
 inline constexpr int kPairPixels = 3 * kTileRows;
 static_assert(kPairPixels >= kPadded1 + kSide1, "three tiles hold two rows");
 
-// Weights as the kernels read them: transformed for Winograd, the output map fastest, and
-// multiplied by 2 log2(e), so that tanh begins with a power of two.
+// Weights as the kernels read them: transformed for Winograd's filtering, with the output map as
+// the fastest index, and multiplied by 2 log2(e), so that tanh is computed from a power of two.
 struct alignas(kAlignment) PackedWeights {
   float conv1[kTilePoints * kColours * 3 * kMaps1];  // [point][colour][kx][map]
   float conv1_bias[kMaps1];                          // [map]
@@ -66,20 +71,22 @@ struct alignas(kAlignment) PackedWeights {
   float fully_connected[kSide2 * kSide2 * kMaps2];  // [y][x][map2]
   float fully_connected_bias;
 
-  // For `amx`. The second convolution's weights by pairs of first maps, [block][tap][pair][map2][of
-  // the pair]; the first maps as they are without motion; and what the second convolution makes of
-  // these, its bias included: two rows of outputs, uppermost, further down, lowest.
+  // For `amx`: the weights of the second convolution for pairs of first maps,
+  // [block][tap][pair][map2][index in the pair]; the first maps for zero motion; and the outputs of
+  // the second convolution for these maps, bias included, for three kinds of row pairs: the top
+  // pair, a middle pair and the bottom pair.
   alignas(kAlignment) std::uint16_t conv2_bf16[kMaps2 / kBlock][9][kMaps1 / 2][kBlock * 2];
   alignas(kAlignment) float rest1[kMaps1];                  // [map1]
   alignas(kAlignment) float rest2[3][kPairPixels][kMaps2];  // [rows][pixel][map2]
 };
 
-// Rows of the first convolution's input, with a zero pixel on either side.
+// Length of a row of the first convolution's input, with a zero pixel on either side.
 inline constexpr int kRowStride = kSide + 4;
-// Of the first products: columns and maps at a time.
+// Columns and maps of the first convolution that are computed at a time.
 inline constexpr int kAcross1 = 6;
 inline constexpr int kMapsAtOnce = 2 * kBlock;
-// From one tile's products to the next; odd in cache lines, lest they fall into the same ones.
+// Floats from one tile's products to the next tile's. The stride is an odd number of cache lines,
+// so that the tiles do not compete for the same cache sets.
 inline constexpr int kTileStride = kTilePoints * kTilePoints * kHalf + kBlock;
 
 // Working memory of one forward pass. The zero borders are written once, by `clear_borders`.
@@ -90,94 +97,101 @@ struct alignas(kAlignment) StudentScratch {
   float band[kTilePoints * kPadded1 * kBlock];                // [point][x][map of the vector]
   float tiles[kTilePoints * kTilePoints][kTiles][kMaps1];     // [point][tile][map1]
   float products2[kTiles * kTileStride];                      // [tile][point][map2 of the half]
-  // `amx`: the first maps as bf16, padded; the last pixel is read for a sum that nobody uses. Of
-  // the products, it uses [pair of rows][pixel][map2].
+  // For `amx`: the first maps as bf16, padded. The last pixel is read for a sum that is not used.
+  // `amx` uses `products2` as [pair of rows][pixel][map2].
   alignas(kAlignment) std::uint16_t rounded1[kPadded1 * kPadded1 + 1][kMaps1];  // [y][x][map]
 };
 static_assert(2 * kPairPixels * kMaps2 <= kTiles * kTileStride, "two pairs of rows fit");
 
-// Of a transform of real samples in pairs, each one complex value, see fft.hpp. Lanes are as many
-// as the widest vector's doubles.
+// Tables for a Fourier transform of real samples, two of which form one complex value; see fft.hpp.
+// The number of lanes is the number of doubles in the widest vector.
 inline constexpr std::size_t kFftLanes = 8;
 struct alignas(kAlignment) FftRow {
   double values[kFftLanes];
 };
 struct FftTables {
-  std::size_t points;                             // complex values of each lane, a power of two
-  const std::size_t* reversed;                    // their indices with their bits reversed
-  const double *cosine, *sine;                    // exp(-2 pi i k / points), k < points
-  const FftRow *lane_cosine, *lane_sine;          // [n][r], exp(-2 pi i n r / (kFftLanes * points))
+  std::size_t points;                     // complex values in each lane, a power of two
+  const std::size_t* reversed;            // the indices of these values with their bits reversed
+  const double *cosine, *sine;            // exp(-2 pi i k / points), k < points
+  const FftRow *lane_cosine, *lane_sine;  // [n][r], exp(-2 pi i n r / (kFftLanes * points))
   const double *untangle_cosine, *untangle_sine;  // exp(-pi i k / (kFftLanes * points))
 };
 
-// A convolution over maps of float32, [y][x][channel], with stride 1 and no border, and the PReLU
-// after it: of a negative sum x it gives slope * x. Of a dense layer `size` is 1.
+// A convolution with stride 1 and without a border over float32 maps, [y][x][channel], followed by
+// PReLU, which maps a negative sum x to slope * x. A dense layer has `size` 1.
 struct Convolution {
-  int size;              // the kernel's side
-  int in, in_stride;     // channels read of each pixel, floats from one pixel to the next
-  int out;               // channels, whole blocks
+  int size;              // side of the filter
+  int in, in_stride;     // channels read of each pixel; floats from one pixel to the next
+  int out;               // output channels, a multiple of kBlock
   const float* weights;  // [block][ky][kx][in][kBlock]
   const float* bias;     // [out]
   const float* slope;    // [out]
 };
 
-// Which sums of a row each output pixel is made of: one, `whole` ones that count fully, and two
-// more. So all output pixels are alike, and the processor guesses every branch.
-struct Columns {
+// The weights that make an output pixel from a row of sums: one sum with a share, `whole` sums with
+// weight 1, and two more sums with shares. `whole` is the same for all output pixels, so that the
+// processor predicts every branch.
+struct ColumnWeights {
   int whole;
   struct {
     int first;
-    float shares[3];  // of the first one and of the last two, which may be none
+    float shares[3];  // of the first sum and of the last two; a share may be 0
   } pixels[kSide];
 };
 
 struct Kernels {
   const char* name;
 
-  // sum[i], for i < count, over the rows that are covered, the first of which is given. A row has
-  // at most kMostParts parts. Buffers need not be aligned.
-  void (*sum_rows)(const std::uint8_t* first, std::ptrdiff_t stride, const Cover& rows, int count,
-                   float* sum);
+  // sum[i], for i < count, is the weighted sum of the rows that `rows` covers; `first` is the first
+  // covered row. The span has at most kMostParts parts. Buffers need not be aligned.
+  void (*sum_rows)(const std::uint8_t* first, std::ptrdiff_t stride, const PixelSpan& rows,
+                   int count, float* sum);
 
-  // planes[colour][x] = scale * the sums, [pixel][colour], that make output pixel x. A value beyond
-  // each pixel is read, and the two pixels after the last. Buffers need not be aligned.
-  void (*average)(const float* sums, const Columns& columns, float scale, float* const* planes);
+  // planes[colour][x] = scale * the weighted sum of `sums`, [pixel][colour], for output pixel x.
+  // The function reads one value beyond each pixel, and the two pixels after the last one. Buffers
+  // need not be aligned.
+  void (*average)(const float* sums, const ColumnWeights& columns, float scale,
+                  float* const* planes);
 
-  // The normalised motion of `count` pixel values. Buffers need not be aligned.
+  // The normalised motion of `count` pairs of pixel values. Buffers need not be aligned.
   void (*motion)(const float* a, const float* b, std::ptrdiff_t count, float* out);
 
-  // The student network: motion, [colour][y][x], not necessarily aligned, -> change of the pulse.
+  // The student network: the change of the pulse for a motion, [colour][y][x]. `motion` need not be
+  // aligned.
   float (*change)(const PackedWeights& weights, const float* motion, StudentScratch& scratch);
 
-  // Adds to sums[0..1][k], k < kWitnessValues, over `count` rows, row[k] times the row's `real` and
-  // times its `imaginary` number. Rows and sums are kWitnessRow apart; none need be aligned.
+  // Adds row[k] * real[row] to sums[0][k] and row[k] * imaginary[row] to sums[1][k], for `count`
+  // rows and k < kRegionValues. Rows and sums are kRegionRow floats apart; no buffer need be
+  // aligned.
   void (*correlate)(const float* rows, int count, const float* real, const float* imaginary,
                     float* sums);
 
   // Power of the first `bins` <= kFftLanes * points + 1 lines of the spectrum of `pairs` pairs of
-  // samples, continued with zeros. The other two buffers are to work in, `points` rows each.
+  // samples, which are padded with zeros. `real` and `imaginary` are working memory of `points`
+  // rows.
   void (*power)(const FftTables& tables, const double* samples, std::size_t pairs, FftRow* real,
                 FftRow* imaginary, double* power, std::size_t bins);
 
-  // A row of `width` output pixels from `layer.size` rows of input. Rows need not be aligned.
+  // One row of `width` output pixels from `layer.size` rows of input. Rows need not be aligned.
   void (*convolve)(const Convolution& layer, const float* const* rows, int width, float* out);
 
-  // The largest of `size` pixels of each of `count` rows, beginning at every second one; the last
-  // window may leave the rows' `in_width`. `channels` are whole blocks.
+  // Max pooling with stride 2: the largest of `size` pixels of each of `count` rows. The last
+  // window is cut off at `in_width`. `channels` is a multiple of kBlock.
   void (*pool)(const float* const* rows, int count, int size, int in_width, int channels, int width,
                float* out);
 };
 
 extern const Kernels kPortableKernels, kAvx2Kernels, kAvx512Kernels, kAmxKernels, kNeonKernels;
 
-// The backend called `name`. "auto" is the one that the environment variable RPPG_BACKEND names at
-// the first use, else the fastest float32 one that this processor runs.
-// Throws std::invalid_argument, naming the backends there are, for any other name; for one that
-// does not run here, it says what is missing.
+// Returns the backend called `name`. For "auto", it returns the backend that the environment
+// variable RPPG_BACKEND names at the first use; without that variable, it returns the fastest
+// float32 backend that this processor runs.
+// Throws std::invalid_argument for any other name and lists the backends that are available. If the
+// build contains the backend but the processor cannot run it, the message says what is missing.
 const Kernels& select_kernels(const char* name);
 
-// Names of the backends that this build holds and this processor runs, the fastest first, those
-// that are never chosen by themselves last, ended by nullptr.
+// Names of the backends that this build contains and this processor runs, ended by nullptr. The
+// fastest comes first; backends that "auto" never chooses come last.
 const char* const* available_backends();
 
 }  // namespace rppg

@@ -1,5 +1,5 @@
 // The convolutions of the face detector's networks, written once for all instruction sets; V is
-// that of generic.hpp.
+// described in generic.hpp.
 #pragma once
 
 #include "contract.hpp"
@@ -10,7 +10,8 @@ template <class V>
 struct Convolve {
   static constexpr int kWidth = V::kWidth;
 
-  // Adds `length` channels of kR pixels, times their weights. In copies, which stay in registers.
+  // Adds `length` channels of kR pixels, times their weights. The sums are copied, so that they
+  // stay in registers.
   template <int kR, int kC>
   static void add_run(const float* a, int pixel, int length, const float* b, V (&total)[kR][kC]) {
     V sum[kR][kC];
@@ -28,12 +29,12 @@ struct Convolve {
       for (int c = 0; c < kC; ++c) total[r][c] = sum[r][c];
   }
 
-  // `kR` output pixels of one block of channels.
+  // Computes `kR` output pixels of one block of channels.
   template <int kR>
   static void block_of(const Convolution& layer, const float* const* rows, int x, int block,
                        float* out) {
     constexpr int kC = kBlock / kWidth;
-    // Pixels without a gap between them are one run of channels.
+    // Pixels without a gap between them form one run of channels.
     const bool packed = layer.in == layer.in_stride;
     const int runs = packed ? 1 : layer.size, length = packed ? layer.size * layer.in : layer.in;
     const int pixel = layer.in_stride;
@@ -58,7 +59,7 @@ struct Convolve {
     }
   }
 
-  // The pixels that are fewer than a whole kR + 1.
+  // Computes the last pixels of a row, at most kR of them.
   template <int kR>
   static void rest_of(const Convolution& layer, const float* const* rows, int x, int width,
                       int block, float* out) {
@@ -72,7 +73,7 @@ struct Convolve {
 
   static void row(const Convolution& layer, const float* const* rows, int width, float* out) {
     constexpr int kR = V::kAcross;
-    // A block's weights stay in the cache from pixel to pixel.
+    // The loop over blocks is the outer one, because a block's weights then stay in the cache.
     for (int block = 0; block < layer.out / kBlock; ++block) {
       int x = 0;
       for (; x + kR <= width; x += kR) block_of<kR>(layer, rows, x, block, out);

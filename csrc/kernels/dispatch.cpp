@@ -1,4 +1,4 @@
-// The only file that names every backend; which ones there are is the build's to say.
+// The only file that names every backend. The build defines which ones exist.
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
@@ -18,7 +18,7 @@ struct Need {
   bool met;
 };
 
-// What is not met, as a list of names; empty if nothing is missing.
+// The names of the needs that are not met; empty if nothing is missing.
 std::string missing_of(std::initializer_list<Need> needs) {
   std::string names;
   for (const Need& need : needs)
@@ -28,14 +28,14 @@ std::string missing_of(std::initializer_list<Need> needs) {
 
 struct Backend {
   const Kernels* kernels;
-  std::string (*missing)();  // what this processor lacks for it
+  std::string (*missing)();  // what this processor lacks to run it
 
   bool runs_here() const { return missing().empty(); }
 };
 
 #define RPPG_CPU(feature) {feature, __builtin_cpu_supports(feature) != 0}
 
-// The fastest first; below `portable`, which runs everywhere, what is never chosen by itself.
+// The fastest first. Backends below `portable`, which runs everywhere, are never chosen by "auto".
 constexpr Backend kBackends[] = {
 #if defined(RPPG_AVX512)
     {&kAvx512Kernels,
@@ -48,7 +48,7 @@ constexpr Backend kBackends[] = {
     {&kAvx2Kernels, [] { return missing_of({RPPG_CPU("avx2"), RPPG_CPU("fma")}); }},
 #endif
 #if defined(RPPG_NEON)
-    {&kNeonKernels, [] { return missing_of({}); }},  // part of every 64-bit Arm processor
+    {&kNeonKernels, [] { return missing_of({}); }},  // every 64-bit Arm processor has NEON
 #endif
     {&kPortableKernels, [] { return missing_of({}); }},
 #if defined(RPPG_AMX)

@@ -1,25 +1,27 @@
-// Two doubles at once in plain C++, as four floats in float4.hpp.
+// A vector of two doubles in plain C++, like that of four floats in float4.hpp.
 #pragma once
 
 #include <cstring>
 
 namespace rppg {
 
-using Pair = double __attribute__((vector_size(16)));
+using Double2 = double __attribute__((vector_size(16)));
 
-static inline Pair load(const double* from) {
-  Pair out;
+static inline Double2 load(const double* from) {
+  Double2 out;
   std::memcpy(&out, from, sizeof out);
   return out;
 }
 
-static inline void store(Pair values, double* to) { std::memcpy(to, &values, sizeof values); }
+static inline void store(Double2 values, double* to) { std::memcpy(to, &values, sizeof values); }
 
-static inline Pair both(double value) { return Pair{value, value}; }
+static inline Double2 both(double value) { return Double2{value, value}; }
 
-// Value by value; of the first one that is no number, the second.
-static inline Pair greater(Pair a, Pair b) { return a > b ? a : b; }
+// The larger of each pair of values; where a is NaN, b.
+static inline Double2 greater(Double2 a, Double2 b) { return a > b ? a : b; }
 
-static inline double greatest(Pair values) { return values[0] > values[1] ? values[0] : values[1]; }
+static inline double greatest(Double2 values) {
+  return values[0] > values[1] ? values[0] : values[1];
+}
 
 }  // namespace rppg

@@ -1,10 +1,12 @@
-// A fast Fourier transform of samples that are continued with many zeros, on vectors of doubles.
-// `V` is the backend's vector, for its width and its name: see generic.hpp.
+// A fast Fourier transform of samples that are padded with many zeros, on vectors of doubles. `V`
+// is the backend's vector (see generic.hpp); it gives the width, and makes the type unique to the
+// backend.
 //
-// Of kFftLanes * points complex values z,
+// The transform of kFftLanes * points complex values z is
 //   Z[kFftLanes m + r] = sum over n of (z[n] exp(-2 pi i r n / half)) exp(-2 pi i m n / points),
-// which is, for each lane r, a transform of `points` values: what lies beyond them is added to the
-// first ones. All lanes are alike but for the factors at the beginning, and the result is in order.
+// which is, for each lane r, a transform of `points` values; values z[n] with n >= points are added
+// to those at n modulo points. The lanes differ only in the first factor, and the result is in
+// order.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +14,7 @@
 
 #include "contract.hpp"
 
-// The neighbours of one pass: the loop below writes what it does not read.
+// Tells the compiler that iterations are independent: the loop below reads nothing that it writes.
 #if defined(__clang__)
 #define RPPG_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
@@ -21,7 +23,8 @@
 
 namespace rppg {
 
-// A vector of so many doubles. (gcc takes no size that depends on a template's argument.)
+// A vector of kCount doubles. Written out because gcc rejects a vector_size that depends on a
+// template argument.
 template <std::size_t kCount>
 struct DoublesOf;
 template <>
@@ -68,7 +71,8 @@ struct Fft {
     std::size_t pairs;
   };
 
-  // A value of the transforms of the lanes from `lane` on, before their first pass.
+  // The sum of the input values n, n + points, ..., times their factors, for the lanes from `lane`
+  // on.
   static Complexes given(const Task& task, std::size_t n, std::size_t lane) {
     Complexes sum{};
     for (; n < task.pairs; n += task.tables.points) {
@@ -84,8 +88,8 @@ struct Fft {
     return {cosine * value.re - sine * value.im, cosine * value.im + sine * value.re};
   }
 
-  // The rest of two passes, on four values that have their factors: a and b of the first pass, the
-  // sum and the difference of the other two of both.
+  // The last step of two passes on four values that are already multiplied by their factors: a and
+  // b of the first pass, and `even` and `odd`, the sum and the difference of the other two values.
   static void join(Complexes a, Complexes b, Complexes even, Complexes odd, Complexes (&out)[4]) {
     const Complexes sum = a + b, difference = a - b, turned{odd.im, -odd.re};
     out[0] = sum + even;
@@ -94,7 +98,7 @@ struct Fft {
     out[3] = difference - turned;
   }
 
-  // The first passes, on 1, 2 or 4 values, whose indices are given.
+  // The first passes, on 1, 2 or 4 values with the given indices.
   static void begin(const Task& task, const std::size_t* indices, std::size_t size, double* real,
                     double* imaginary) {
     for (std::size_t lane = 0; lane < kFftLanes; lane += kDoubles) {
@@ -120,8 +124,8 @@ struct Fft {
     }
   }
 
-  // All passes on `size` values. A quarter is done with before the next one begins, lest it leave
-  // the cache in between.
+  // All passes on `size` values. Recursive: a quarter is completed before the next one starts, so
+  // that it stays in the cache.
   static void transform(const Task& task, const std::size_t* indices, std::size_t size,
                         double* real, double* imaginary) {
     if (size <= 4) return begin(task, indices, size, real, imaginary);
@@ -153,7 +157,8 @@ struct Fft {
     untangle(tables, real->values, imaginary->values, power, bins);
   }
 
-  // Two transforms of half the length, in one, -> the transform of the whole.
+  // Computes the power spectrum of the real samples from the transform of their pairs, which holds
+  // the transforms of the even and of the odd samples.
   static void untangle(const FftTables& tables, const double* real, const double* imaginary,
                        double* power, std::size_t bins) {
     const std::size_t half = kFftLanes * tables.points;

@@ -1,23 +1,24 @@
-// Four floats at once in plain C++: gcc and clang know such vectors on every processor, if need be
-// as four floats one by one. Functions are static: each file has its own, for its processors.
+// A vector of four floats in plain C++. gcc and clang support such vectors on every processor, with
+// scalar instructions where there are no others. The functions are static, so that each file has
+// its own copy, compiled for its own processor.
 #pragma once
 
 #include <cstring>
 
 namespace rppg {
 
-using Floats = float __attribute__((vector_size(16)));
-constexpr int kFloats = 4;
+using Float4 = float __attribute__((vector_size(16)));
+constexpr int kFloat4 = 4;
 
-static inline Floats load(const float* from) {
-  Floats out;
+static inline Float4 load(const float* from) {
+  Float4 out;
   std::memcpy(&out, from, sizeof out);
   return out;
 }
 
-static inline void store(Floats values, float* to) { std::memcpy(to, &values, sizeof values); }
+static inline void store(Float4 values, float* to) { std::memcpy(to, &values, sizeof values); }
 
-static inline float total(Floats values) {
+static inline float total(Float4 values) {
   return (values[0] + values[1]) + (values[2] + values[3]);
 }
 

@@ -1,22 +1,24 @@
-// The kernels, written once for all instruction sets. `V` is a vector of floats, defined by the
-// backend's own file; since that type has internal linkage there, so has all that is made from it,
-// and code for one processor never ends up in the program of another.
+// The kernels, written once for all instruction sets. `V` is a vector of floats that the backend's
+// own file defines. V has internal linkage there, and so has everything instantiated with it.
+// Therefore code for one instruction set never replaces the same function of another backend at
+// link time.
 //
-// What a backend's V gives:
+// What a backend's V provides:
 //   V::kWidth                    floats in a vector: 4, 8 or 16
-//   V::kFewRegisters             16, not 32
-//   V::kRows, V::kColumns        accumulators of the second convolution's product, and
-//   V::kColumns1                 those of the first one's: as many as the registers hold
-//   V::kWordsAtOnce              of V::Words, likewise
-//   V::kAcross                   pixels of `convolve` at a time, of a block of channels: likewise
-//   V::kWitnessVectors           of a row of witnesses: likewise
-//   load, store, splat           from, to and of floats; `splat(p)` repeats *p
+//   V::kFewRegisters             true for 16 vector registers, false for 32
+//   V::kRows, V::kColumns        accumulators of the matrix product of the second convolution
+//   V::kColumns1                 accumulators of the matrix product of the first convolution
+//   V::kWordsAtOnce              accumulators of type V::Words
+//   V::kAcross                   pixels that `convolve` computes at a time, for a block of channels
+//   V::kRegionVectors            vectors of a row of region signals computed at a time
+//                                (all of these as many as the registers hold)
+//   load, store, splat           from memory, to memory; `splat(p)` repeats *p
 //   +, -, *, /, fma(a, b, c)     a * b + c
-//   clamp(x, low, high)          of a NaN: that NaN
+//   clamp(x, low, high)          a NaN in x stays NaN
 //   max(a, b)
-//   power_of_two(x)              of x + 1.5 * 2^23 + 127, a vector whose integer stands in the bits
-//   V::Words                     4 * kWidth unsigned 16-bit sums: zero; add, add_times (of bytes);
-//   floats
+//   power_of_two(x)              x is n + 1.5 * 2^23 + 127: the low bits of x hold the exponent
+//   V::Words                     4 * kWidth unsigned 16-bit sums: zero, add (bytes), add_times
+//                                (bytes times a factor), floats (converts to four V)
 #pragma once
 
 #include "contract.hpp"
@@ -34,27 +36,27 @@ struct Generic {
 
   static void correlate(const float* rows, int count, const float* real, const float* imaginary,
                         float* sums) {
-    constexpr int kAtOnce = V::kWitnessVectors, kStep = kAtOnce * kWidth;
-    constexpr int kSteps = (kWitnessValues + kStep - 1) / kStep;
-    static_assert(kSteps * kStep <= kWitnessRow, "vectors stay in a row");
+    constexpr int kAtOnce = V::kRegionVectors, kStep = kAtOnce * kWidth;
+    constexpr int kSteps = (kRegionValues + kStep - 1) / kStep;
+    static_assert(kSteps * kStep <= kRegionRow, "vectors stay in a row");
     for (int k = 0; k < kSteps * kStep; k += kStep) {
       V sum[2][kAtOnce];
       for (int i = 0; i < kAtOnce; ++i)
-        for (int s = 0; s < 2; ++s) sum[s][i] = V::load(sums + s * kWitnessRow + k + i * kWidth);
+        for (int s = 0; s < 2; ++s) sum[s][i] = V::load(sums + s * kRegionRow + k + i * kWidth);
       for (int row = 0; row < count; ++row) {
         const V re = V::splat(real + row), im = V::splat(imaginary + row);
         for (int i = 0; i < kAtOnce; ++i) {
-          const V value = V::load(rows + row * kWitnessRow + k + i * kWidth);
+          const V value = V::load(rows + row * kRegionRow + k + i * kWidth);
           sum[0][i] = fma(value, re, sum[0][i]);
           sum[1][i] = fma(value, im, sum[1][i]);
         }
       }
       for (int i = 0; i < kAtOnce; ++i)
-        for (int s = 0; s < 2; ++s) sum[s][i].store(sums + s * kWitnessRow + k + i * kWidth);
+        for (int s = 0; s < 2; ++s) sum[s][i].store(sums + s * kRegionRow + k + i * kWidth);
     }
   }
 
-  // The table of a backend, which may have a student of its own.
+  // The table of a backend. A backend may pass its own implementation of the student network.
   static constexpr Kernels kernels(const char* name,
                                    decltype(Kernels::change) change = StudentKernels<V>::change) {
     using Frame = FrameKernels<V>;

@@ -1,4 +1,4 @@
-// 64-bit Arm (ARMv8.0, as of the Cortex-A57): 32 registers of 4 floats.
+// The backend for 64-bit Arm (ARMv8.0, such as the Cortex-A57): 32 registers of 4 floats.
 #include <arm_neon.h>
 
 #include "generic.hpp"
@@ -10,7 +10,7 @@ struct V {
   static constexpr int kWidth = 4;
   static constexpr bool kFewRegisters = false;
   static constexpr int kRows = 3, kColumns = 8, kColumns1 = 4, kWordsAtOnce = 4;
-  static constexpr int kAcross = 6, kWitnessVectors = 9;
+  static constexpr int kAcross = 6, kRegionVectors = 9;
   float32x4_t v;
 
   static V zero() { return {vdupq_n_f32(0)}; }
@@ -22,7 +22,7 @@ struct V {
   friend V operator+(V a, V b) { return {vaddq_f32(a.v, b.v)}; }
   friend V operator-(V a, V b) { return {vsubq_f32(a.v, b.v)}; }
   friend V operator*(V a, V b) { return {vmulq_f32(a.v, b.v)}; }
-  // Two Newton steps from the estimate: the Cortex-A57 takes several times as long to divide.
+  // Two Newton steps from the estimate; a division takes several times as long on the Cortex-A57.
   friend V operator/(V a, V b) {
     float32x4_t inverse = vrecpeq_f32(b.v);
     inverse = vmulq_f32(inverse, vrecpsq_f32(b.v, inverse));

@@ -6,9 +6,9 @@
 
 namespace rppg {
 
-// First and last pixel, both inclusive, and how many parts of them, of as many as a whole pixel
-// has; of a single pixel, the first number counts.
-struct Cover {
+// The first and the last covered pixel, both inclusive, and their covered parts; a whole pixel has
+// `parts` parts. If the span is a single pixel, first_parts counts.
+struct PixelSpan {
   int first, last;
   int first_parts, last_parts, parts;
 
@@ -21,10 +21,11 @@ struct Cover {
   }
 };
 
-// Of output pixel `index`, which ranges over [index, index + 1) * length / kSide; the ends are
-// counted in whole parts of 1 / kSide of a pixel. `length` is at most 2^16. Of chroma, `step`
-// pixels share a sample, which is then what is counted, and the first one `skipped` with others.
-RPPG_DEVICE Cover cover(int index, int length, int skipped = 0, int step = 1) {
+// The span of output pixel `index`, which covers [index, index + 1) * length / kSide. The ends are
+// exact in units of 1 / kSide of a pixel. `length` is at most 2^16. For chroma, `step` pixels share
+// one sample: the span is then in samples, and the first sample also covers `skipped` pixels before
+// the box.
+RPPG_DEVICE PixelSpan pixel_span(int index, int length, int skipped = 0, int step = 1) {
   const int low = skipped * kSide + index * length, high = low + length, sample = step * kSide;
   const int first = low / sample, last = (high - 1) / sample;
   const int first_end = first == last ? high : (first + 1) * sample;

@@ -1,4 +1,5 @@
-// For any processor: vectors of 4 floats, without its instructions by name.
+// The backend for any processor: vectors of 4 floats, without instructions of a particular
+// processor.
 #include "float4.hpp"
 #include "generic.hpp"
 
@@ -11,10 +12,10 @@ struct V {
   static constexpr int kWidth = 4;
   static constexpr bool kFewRegisters = true;
   static constexpr int kRows = 3, kColumns = 4, kColumns1 = 2, kWordsAtOnce = 2;
-  static constexpr int kAcross = 2, kWitnessVectors = 3;
-  Floats v;
+  static constexpr int kAcross = 2, kRegionVectors = 3;
+  Float4 v;
 
-  static V all(float x) { return {Floats{x, x, x, x}}; }
+  static V all(float x) { return {Float4{x, x, x, x}}; }
   static V zero() { return all(0); }
   static V splat(const float* from) { return all(*from); }
   static V load(const float* from) { return {rppg::load(from)}; }
@@ -49,7 +50,7 @@ struct V {
     void floats(V (&to)[4]) const {
       const auto at = [&](int i) { return static_cast<float>(v[i]); };
       for (int k = 0; k < 4; ++k)
-        to[k].v = Floats{at(4 * k), at(4 * k + 1), at(4 * k + 2), at(4 * k + 3)};
+        to[k].v = Float4{at(4 * k), at(4 * k + 1), at(4 * k + 2), at(4 * k + 3)};
     }
   };
 };

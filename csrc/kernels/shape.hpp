@@ -1,5 +1,5 @@
-// Sizes of the network and constants of its input, for the kernels of every backend; C++14, since
-// device code reads it too.
+// Sizes of the network and constants of its input, for the kernels of every backend. C++14, because
+// device code includes it too.
 #pragma once
 
 namespace rppg {
@@ -14,7 +14,7 @@ constexpr int kMaps2 = 64;
 constexpr int kSide2 = kSide1 / 2;
 constexpr int kFeatures = kMaps2 * kSide2 * kSide2;
 
-// The normalised motion of two frames a and b in [0, 1]:
+// The normalised motion of two appearances a and b with values in [0, 1]:
 // clamp((b - a) / (a + b + offset), +-limit) * gain.
 constexpr float kMotionOffset = 0.3f;
 constexpr float kMotionLimit = 0.2f;

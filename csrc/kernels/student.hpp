@@ -1,4 +1,4 @@
-// The student network. Written once for all instruction sets; V is that of generic.hpp.
+// The student network. Written once for all instruction sets; V is described in generic.hpp.
 #pragma once
 
 #include "contract.hpp"
@@ -15,12 +15,14 @@ struct StudentKernels : Winograd<V> {
 
   // --- First layer
 
-  // The transformed input of output rows 6 * group to 6 * group + 5.
+  // Transforms the input of output rows 6 * group to 6 * group + 5.
   static void transform_rows(const float* motion, int group, float* rows) {
     for (int colour = 0; colour < kColours; ++colour) {
       const float* plane = motion + colour * kSide * kSide;
       for (int next = 0; next < kSide; next += kWidth) {
-        const int x = next < kSide - kWidth ? next : kSide - kWidth;  // the last ones overlap
+        const int x = next < kSide - kWidth
+                          ? next
+                          : kSide - kWidth;  // the last vector overlaps the one before
         V in[kTilePoints], points[kTilePoints];
         for (int i = 0; i < kTilePoints; ++i) {
           const int y = kTileSide * group + i - 1;
@@ -55,7 +57,7 @@ struct StudentKernels : Winograd<V> {
     }
   }
 
-  // Two columns of products -> three pooling cells, from (y, x) of the first maps downwards.
+  // Turns two columns of products into three pooling cells, at (y, x) of the first maps and below.
   __attribute__((noinline)) static void pool_first(StudentScratch& s, int map, V bias,
                                                    const float* products, int stride, int y,
                                                    int x) {
@@ -110,7 +112,8 @@ struct StudentKernels : Winograd<V> {
               s.products2 + tile * kTileStride + point * kHalf + map, kTileStride);
   }
 
-  // One tile's products of one vector of maps -> its part of the fully connected layer.
+  // Adds the contribution of one tile's products, for one vector of maps, to the fully connected
+  // layer's `sum`.
   __attribute__((noinline)) static V pool_second(const float* products, V bias,
                                                  const float* fully_connected, V sum) {
     V rows[kTileSide][kTilePoints];

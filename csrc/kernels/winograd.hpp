@@ -1,6 +1,6 @@
-// What the networks' convolutions are made of: Winograd's transforms, a matrix product that stays
-// in registers, and tanh with its pooling. Written once for all instruction sets; V is that of
-// generic.hpp.
+// Building blocks of the student network's convolutions: Winograd's transforms, a matrix product
+// whose sums stay in registers, and tanh with pooling. Written once for all instruction sets; V is
+// described in generic.hpp.
 #pragma once
 
 #include "contract.hpp"
@@ -13,14 +13,16 @@ struct Winograd {
 
   // --- tanh and pooling
 
-  // 2^z + 1 for z in [-26, 26], where tanh is 1 in float32: the product of four fits one float.
+  // 2^z + 1, with z clamped to [-26, 26]. Beyond that range tanh is +-1 in float32, and within it
+  // the product of four results does not overflow a float.
   static V power_plus_one(V z) {
     constexpr float kSaturation = 26.0f;
-    constexpr float kRound = 12582912.0f + 127.0f;  // drops the fraction, leaves an exponent
+    constexpr float kRound =
+        12582912.0f + 127.0f;  // the sum drops the fraction and leaves an exponent
     z = clamp(z, V::all(-kSaturation), V::all(kSaturation));
     const V rounded = z + V::all(kRound);
     const V f = z - (rounded - V::all(kRound));
-    // 2^f on [-1/2, 1/2]: least largest relative error, 8e-8.
+    // Minimax polynomial for 2^f on [-1/2, 1/2]; its largest relative error is 8e-8.
     V power = V::all(1.3276473e-3f);
     power = fma(power, f, V::all(9.6755410e-3f));
     power = fma(power, f, V::all(5.5507131e-2f));
@@ -30,8 +32,8 @@ struct Winograd {
     return fma(power, power_of_two(rounded), V::all(1.0f));
   }
 
-  // The mean of tanh over a pooling cell. The arguments are multiplied by 2 log2(e) already, so
-  // tanh(x) = 1 - 2 / (2^z + 1); the four quotients share one division.
+  // The mean of tanh over a pooling cell. The arguments are already multiplied by 2 log2(e), so
+  // that tanh(x) = 1 - 2 / (2^z + 1). The four quotients share one division.
   static V tanh_mean(V z0, V z1, V z2, V z3) {
     const V a = power_plus_one(z0), b = power_plus_one(z1);
     const V c = power_plus_one(z2), d = power_plus_one(z3);
@@ -43,8 +45,8 @@ struct Winograd {
   // --- The matrix product
 
   // out[r][m] = sum over o and i of a[r * a_row + o * outer_step + i] * b[o * kInner + i][m], for
-  // kR rows and kC vectors of maps; rows of b and out are b_row and out_row apart. Never inlined:
-  // beside somebody else's constants the sums would not all stay in registers.
+  // kR rows and kC vectors of maps. Rows of b are b_row floats apart, rows of out out_row floats.
+  // Never inlined, because with the constants of a caller the sums would not all stay in registers.
   template <int kR, int kC, int kOuter, int kInner>
   __attribute__((noinline)) static void multiply(const float* a, int a_row, int outer_step,
                                                  const float* b, int b_row, float* out,
@@ -54,7 +56,8 @@ struct Winograd {
       for (int c = 0; c < kC; ++c) sum[r][c] = V::zero();
     for (int o = 0; o < kOuter; ++o) {
       for (int i = 0; i < kInner; ++i, b += b_row) {
-        // Lest the compiler keep values for the next step, for which there are no registers.
+        // Keeps the compiler from loading values of the next step early; there are no registers for
+        // them.
         if constexpr (V::kFewRegisters) asm("" : "+r"(a));
         if constexpr (kR < kC) {
           V value[kR];
@@ -80,7 +83,7 @@ struct Winograd {
 
   // --- Winograd's F(6, 3)
 
-  // Eight inputs -> the eight points.
+  // Transforms eight inputs to eight points.
   static void transform_input(const V (&d)[kTilePoints], V (&v)[kTilePoints]) {
     const V q = V::all(5.25f), r = V::all(-4.25f);
     v[0] = fma(d[4] - d[2], q, d[0] - d[6]);
@@ -99,7 +102,7 @@ struct Winograd {
     v[6] = even3 - odd3;
   }
 
-  // Eight points -> six outputs. What is added to point 1 is added to each of them.
+  // Transforms eight points to six outputs. A value added to point 1 is added to each output.
   static void transform_output(const V (&m)[kTilePoints], V (&y)[kTileSide]) {
     const V s1 = m[1] + m[2], d1 = m[1] - m[2];
     const V s2 = m[3] + m[4], d2 = m[3] - m[4];

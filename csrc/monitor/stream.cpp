@@ -5,10 +5,10 @@
 namespace rppg {
 namespace {
 
-// A mean colour below a tenth of a grey level is black, and shows no relative change.
+// A mean colour below a tenth of a grey level is black and shows no relative change.
 constexpr double kBlack = 0.1 / 255.0;
-// Scaled colours beyond these bounds begin anew: a face that has walked for hours through all
-// kinds of light leaves a factor that is hardly a number.
+// Scaled colours outside these bounds restart from the observed value. After hours of movement
+// through many kinds of light, the accumulated factor can become extremely small or large.
 constexpr double kLeastColour = 1e-6, kMostColour = 1e6;
 
 }  // namespace
@@ -65,7 +65,7 @@ Reading Stream::push(const FrameView& frame, const Box& box, double time, int tu
     begin(observed);
     pulse_.restart(time, step == Resampler::Step::gap);
   } else if (step == Resampler::Step::next && box == box_ && turned == turned_) {
-    // Over a hole, or from one box to another, no change can be trusted: the levels stay.
+    // Across a hole, or between two boxes, no change can be trusted: the levels stay.
     advance(previous, observed);
   }
   box_ = box;

@@ -1,4 +1,5 @@
-// One face over time: frame -> appearance -> motion -> student -> pulse -> reading.
+// The processing of one face over time: frame -> appearance -> motion -> student -> pulse ->
+// reading.
 #pragma once
 
 #include <memory>
@@ -10,39 +11,40 @@
 
 namespace rppg {
 
-// Not for two threads at once; separate streams are independent.
+// Not for use by two threads at the same time; separate streams are independent.
 class Stream {
  public:
-  // A method that does not use the network needs the student for its kernels alone.
+  // A method that does not use the network uses only the kernels of the student.
   Stream(std::shared_ptr<const Student> student, const PulseOptions& options);
 
-  // Takes the frame seen at `time` (s) with the face inside `box`, turned clockwise by `turned`
-  // degrees, and reads the window that ends there. The network sees the face upright. Throws
-  // std::invalid_argument, with nothing changed, for a box outside the frame or no such turn, and
-  // TimeError for a time that Clock refuses. Allocates nothing once it has seen the largest box.
+  // Takes the frame seen at `time` (s) with the face inside `box`, and returns the reading of the
+  // window that ends there. The face is turned clockwise by `turned` degrees; the network sees it
+  // upright. Throws std::invalid_argument for a box outside the frame or another `turned` than 0,
+  // 90, 180 and 270, and TimeError for a time that Clock refuses; then nothing is changed.
+  // Allocates nothing after the largest box was seen.
   Reading push(const FrameView& frame, const Box& box, double time, int turned = 0);
 
-  // Measures another box from the next frame on. `frame` is the one that was pushed last: with the
-  // old box its change was summed, and with the new one it is what the next frame is compared with,
-  // so that nothing is lost and nothing jumps. Throws std::invalid_argument, with nothing changed,
-  // for a box outside the frame or no such turn.
+  // Measures another box from the next frame on. `frame` must be the frame that was pushed last:
+  // its change was added with the old box, and the next frame is compared with it in the new box.
+  // So no change is lost and no level jumps. Throws std::invalid_argument for a box outside the
+  // frame or another `turned` than 0, 90, 180 and 270; then nothing is changed.
   void rebox(const FrameView& frame, const Box& box, int turned = 0);
 
-  // As if new.
+  // Resets the object to its state after construction.
   void reset();
 
-  // What the window took of the newest frame, `kSignals` values.
+  // The values that the window took from the newest frame, `kSignals` values.
   const double* signals() const { return levels_; }
 
   PulseWindow& pulse() { return pulse_; }
   const PulseWindow& pulse() const { return pulse_; }
 
  private:
-  // Makes the current appearance, of an upright face.
+  // Computes the current appearance, with the face upright.
   void see(const FrameView& frame, const Box& box, int turned);
-  // Makes the levels of what was observed begin anew.
+  // Sets the levels to the start values for an observation.
   void begin(const double* observed);
-  // Moves the levels on by what changed since the last frame.
+  // Adds the change since the last frame to the levels.
   void advance(const float* previous, const double* observed);
 
   std::shared_ptr<const Student> student_;
@@ -51,12 +53,12 @@ class Stream {
   PulseWindow pulse_;
   Box box_{};
   int turned_ = 0;
-  // What the window takes. Levels go on where the box or the picture jumps: that of the pulse is
-  // the sum of the predicted changes, those of brightness and colour are sums of differences, and
-  // the mean colours are scaled, since a pulse is a relative change.
+  // The window's input. Levels are continuous when the box or the picture jumps: the level of the
+  // pulse is the sum of the predicted changes, the levels of brightness and colour are sums of
+  // differences, and the mean colours are scaled, because a pulse is a relative change.
   double levels_[kSignals] = {};
   double observed_[kObserved] = {};  // of the newest appearance
-  double rest_ = 0;                  // what the student says of a face that does not change
+  double rest_ = 0;                  // the student's output for zero motion
   int current_ = 0;                  // which of the two appearances is the newest
   alignas(kAlignment) float appearance_[2][kPixels];
   alignas(kAlignment) float motion_[kPixels];

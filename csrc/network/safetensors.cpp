@@ -8,12 +8,12 @@
 namespace rppg {
 namespace {
 
-// Far more than any model card needs; keeps a hostile length from being believed.
+// Bytes; far more than any header of a model needs. A malicious length is refused.
 constexpr std::uint64_t kMaxHeader = 1 << 20;
 
 [[noreturn]] void fail(const std::string& what) { throw std::invalid_argument(what); }
 
-// Whether bytes are UTF-8 as RFC 3629 has it: no overlong forms, surrogates or code points too
+// Whether bytes are valid UTF-8 by RFC 3629: no overlong forms, surrogates or code points too
 // large.
 bool is_utf8(std::string_view text) {
   std::size_t at = 0;
@@ -34,7 +34,8 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-// The part of JSON that a safetensors header uses: objects, strings and arrays of whole numbers.
+// A parser for the part of JSON that a safetensors header uses: objects, strings and arrays of
+// whole numbers.
 class HeaderParser {
  public:
   explicit HeaderParser(std::string_view text) : text_(text) {}
@@ -88,7 +89,9 @@ class HeaderParser {
   }
 
   void skip_space() {
-    while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != text_.npos) ++at_;
+    while (at_ < text_.size() &&
+           std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos)
+      ++at_;
   }
 
   bool accept(char wanted) {
@@ -315,7 +318,7 @@ std::vector<float> read_floats(const Safetensors& file, const ExpectedTensor& ex
 
 void check_tensors(const Safetensors& file, const std::vector<ExpectedTensor>& expected) {
   if (file.tensors.size() <= expected.size())
-    return;  // one that is missing is named when it is read
+    return;  // read_floats reports a missing tensor by name
   for (const auto& entry : file.tensors) {
     const std::string& name = entry.first;
     if (std::none_of(expected.begin(), expected.end(),

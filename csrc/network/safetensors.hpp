@@ -1,4 +1,4 @@
-// The safetensors container: 8 bytes of header length, a JSON header, then raw tensors.
+// A reader of the safetensors container: 8 bytes of header length, a JSON header, then raw tensors.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ struct Tensor {
   std::size_t bytes;
 };
 
-// What a file says of itself, strings throughout.
+// The metadata of a file; all keys and values are strings.
 using Metadata = std::map<std::string, std::string>;
 
 struct Safetensors {
@@ -25,27 +25,29 @@ struct Safetensors {
   Metadata metadata;
 };
 
-// Parses a file held in memory; the tensors point into it. Strict: unknown fields, repeated names,
-// tensors that overlap, leave gaps or disagree with their shape are refused.
-// Throws std::invalid_argument saying what is wrong.
+// Parses a file held in memory; the tensors point into that memory. The parser is strict: it
+// refuses unknown fields, repeated names, and tensors that overlap, leave gaps or disagree with
+// their shape.
+// Throws std::invalid_argument that says what is wrong.
 Safetensors parse_safetensors(const void* data, std::size_t size);
 
-// What follows throws std::invalid_argument, too, naming the tensor or the key.
+// The functions below throw std::invalid_argument that names the tensor or the key.
 
 struct ExpectedTensor {
   std::string name;
   std::vector<std::uint64_t> shape;
 };
 
-// The values of a tensor, which must be float32, of that shape and finite.
+// The values of a tensor, which must be float32, finite and of the expected shape.
 std::vector<float> read_floats(const Safetensors& file, const ExpectedTensor& expected);
 
-// There must be no other tensors than these.
+// The file must not contain other tensors than these.
 void check_tensors(const Safetensors& file, const std::vector<ExpectedTensor>& expected);
 
 const std::string& require_metadata(const Metadata& metadata, const char* key);
 
-// The metadata "format" must be this one, "version" the one that this release reads.
+// The metadata entry "format" must equal `format`, and "version" must be the version that this
+// release reads.
 void check_format(const Metadata& metadata, const std::string& format);
 
 }  // namespace rppg

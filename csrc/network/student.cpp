@@ -19,7 +19,8 @@ float Student::change(const float* motion, StudentScratch& scratch) const {
 void Student::changes(const float* motions, std::ptrdiff_t count, int threads, float* out) const {
   if (accelerator_) return accelerator_->changes(motions, count, out);
   const auto run = [=](std::ptrdiff_t from, std::ptrdiff_t to) {
-    // One for each thread that ever asks, so that calls with a single frame allocate nothing.
+    // One scratch for each thread, kept between calls, so that calls with a single frame do not
+    // allocate.
     static thread_local std::unique_ptr<StudentScratch> scratch;
     if (!scratch) {
       scratch = std::make_unique<StudentScratch>();

@@ -1,4 +1,4 @@
-// The student network of the paper: motion in, change of the pulse out.
+// The student network of the paper: its input is a motion, its output a change of the pulse.
 #pragma once
 
 #include <memory>
@@ -8,31 +8,32 @@
 
 namespace rppg {
 
-// Somewhere other than the processor where the network runs, with weights of its own. Any number
-// of threads may share one.
+// A device other than the CPU that runs the network with its own copy of the weights. Any number of
+// threads may share one object.
 class Accelerator {
  public:
   virtual ~Accelerator() = default;
   virtual const char* name() const = 0;
 
-  // As Student::changes; returns when it is done.
+  // The same as Student::changes; returns when the results are written.
   virtual void changes(const float* motions, std::ptrdiff_t count, float* out) const = 0;
 };
 
-// Immutable once built: any number of threads may share one. The kernels run the network, unless
-// there is an accelerator, and what comes before it.
+// Immutable after construction, so that any number of threads may share one object. An accelerator,
+// if there is one, runs the network; otherwise the kernels do. The kernels compute the network's
+// input in both cases.
 class Student {
  public:
   Student(std::shared_ptr<const StudentWeights> weights, const Kernels& kernels,
           std::shared_ptr<const Accelerator> accelerator = nullptr)
       : weights_(std::move(weights)), kernels_(kernels), accelerator_(std::move(accelerator)) {}
 
-  // The predicted change of the pulse over the step that `motion`, [colour][y][x], shows.
+  // The predicted change of the pulse between the two frames of `motion`, [colour][y][x].
   float change(const float* motion, StudentScratch& scratch) const;
 
-  // The same for each of `count` motions, one after the other in memory; neighbouring ones go to
-  // one thread. Throws std::system_error where a thread cannot be had. An accelerator takes them
-  // all in the caller's thread.
+  // The same for `count` motions that lie one after the other in memory, divided among `threads`
+  // threads in contiguous parts. Throws std::system_error if a thread cannot be started. With an
+  // accelerator, everything runs in the caller's thread.
   void changes(const float* motions, std::ptrdiff_t count, int threads, float* out) const;
 
   const StudentWeights& weights() const { return *weights_; }
@@ -46,7 +47,7 @@ class Student {
   std::shared_ptr<const Accelerator> accelerator_;
 };
 
-// Zeroes the borders that the forward pass reads and never writes: once for each scratch.
+// Zeroes the borders that the forward pass reads and never writes. Call it once for each scratch.
 void clear_borders(StudentScratch& scratch);
 
 }  // namespace rppg

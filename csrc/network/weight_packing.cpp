@@ -10,7 +10,8 @@ namespace {
 
 constexpr double kTwoLog2E = 2.8853900817779268;
 
-// Filters of three taps at the points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity: Winograd's F(6, 3).
+// The transform of a filter of three taps to the points 0, 1, -1, 2, -2, 1/2, -1/2 and infinity of
+// Winograd's F(6, 3).
 constexpr double kFilter[kTilePoints][3] = {
     {1, 0, 0},
     {-2.0 / 9, -2.0 / 9, -2.0 / 9},
@@ -51,7 +52,7 @@ void pack_conv2(const float* weight, PackedWeights& packed) {
     }
 }
 
-// The nearest bf16, of two the even one.
+// The nearest bf16; of two equally near ones, the even one.
 std::uint16_t to_bf16(double value) {
   const float single = static_cast<float>(value);
   std::uint32_t bits;
@@ -66,8 +67,9 @@ double from_bf16(std::uint16_t half) {
   return static_cast<double>(value);
 }
 
-// Neighbouring inputs are much alike, so that it is the sum of a filter's taps that must be right:
-// what rounding takes from one tap the next smaller one gets. A quarter of the error at the output.
+// Rounds the nine taps of a filter to bf16. Neighbouring inputs are similar, so that the sum of the
+// taps matters most: the rounding error of a tap is added to the next smaller tap. This reduces the
+// error at the network's output to a quarter.
 void round_filter(const float* filter, std::uint16_t (&rounded)[9]) {
   int order[9];
   std::iota(order, order + 9, 0);
@@ -85,7 +87,7 @@ void pack_bf16(const StudentTensors& tensors, PackedWeights& packed) {
   for (int map1 = 0; map1 < kMaps1; ++map1)
     packed.rest1[map1] = std::tanh(tensors.conv1_bias[map1]);
   for (int map2 = 0; map2 < kMaps2; ++map2) {
-    // Of every tap, the sum over the first maps at rest.
+    // For every tap, the sum over the first maps at zero motion.
     double rest[9] = {};
     for (int map1 = 0; map1 < kMaps1; ++map1) {
       const float* const filter = tensors.conv2 + (map2 * kMaps1 + map1) * 9;
@@ -111,7 +113,7 @@ void pack_bf16(const StudentTensors& tensors, PackedWeights& packed) {
   }
 }
 
-// Biases and the last layer, which every backend keeps alike.
+// Packs the biases and the last layer, which are the same for every backend.
 template <class Packed>
 void pack_rest(const StudentTensors& tensors, Packed& packed) {
   for (int map = 0; map < kMaps1; ++map)
@@ -125,7 +127,7 @@ void pack_rest(const StudentTensors& tensors, Packed& packed) {
   packed.fully_connected_bias = *tensors.fully_connected_bias;
 }
 
-// [map][input and tap] -> [input and tap][map].
+// Transposes [map][input and tap] to [input and tap][map].
 void transpose(const float* weight, int maps, int taps, float* out) {
   for (int map = 0; map < maps; ++map)
     for (int tap = 0; tap < taps; ++tap)

@@ -1,4 +1,4 @@
-// The student's tensors, as PyTorch orders them -> as the kernels read them.
+// Conversion of the student's tensors from PyTorch's order to the order that the kernels read.
 #pragma once
 
 #include "kernels/contract.hpp"

@@ -1,4 +1,4 @@
-// The student's weights: reading a safetensors file, checking it, packing it for the kernels.
+// The student's weights: a safetensors file is read, checked and packed for the kernels.
 #pragma once
 
 #include <cstddef>
@@ -13,16 +13,17 @@
 
 namespace rppg {
 
-// A weights file as it is, checked.
+// The content of a weights file, checked but not packed.
 struct StudentFile {
   std::vector<std::vector<float>> values;
-  MotionKind input;  // the motion that the network was trained on
+  MotionKind input;  // the kind of motion that the network was trained on
   Metadata metadata;
   StudentTensors tensors() const;
 };
 
-// Reads a safetensors file held in memory. It must hold exactly the six float32 tensors of the
-// student in their shapes, all values finite, and the metadata "format", "version" and "input".
+// Reads a safetensors file held in memory. The file must contain exactly the six float32 tensors of
+// the student in their shapes, with finite values, and the metadata "format", "version" and
+// "input".
 // Throws std::invalid_argument whose message begins with `source` and says what is wrong.
 StudentFile read_student_file(const void* data, std::size_t size, const std::string& source);
 
@@ -34,7 +35,7 @@ struct StudentWeights {
 
 std::unique_ptr<const StudentWeights> pack_weights(const StudentFile& file);
 
-// Both at once.
+// Reads a file as read_student_file does, and packs it.
 std::unique_ptr<const StudentWeights> read_weights(const void* data, std::size_t size,
                                                    const std::string& source);
 

@@ -1,4 +1,4 @@
-// A camera by Video4Linux: its buffers are read where the driver maps them.
+// A camera by Video4Linux. Frames are read in the driver's buffers, without a copy.
 #include <fcntl.h>
 #include <linux/videodev2.h>
 #include <poll.h>
@@ -68,7 +68,7 @@ class Descriptor {
   int number_;
 };
 
-// A buffer of the driver's in our memory.
+// A driver's buffer, mapped into this process's memory.
 class Mapping {
  public:
   Mapping(int device, std::size_t length, off_t offset)
@@ -115,7 +115,7 @@ class Camera : public Source {
         if (errno == EINTR) return false;
         throw InputError(system_message(name_ + ": no frame can be had", errno));
       }
-      if (buffer.flags & V4L2_BUF_FLAG_ERROR) {  // a damaged frame is none
+      if (buffer.flags & V4L2_BUF_FLAG_ERROR) {  // a damaged frame is skipped
         queue(buffer.index);
         continue;
       }
@@ -177,7 +177,8 @@ class Camera : public Source {
     needed_ = wanted.sizeimage;
   }
 
-  // A wish: where the camera keeps its own rate, the frames' times say so.
+  // Requests a frame rate. If the camera keeps its own rate, that is no error: the frames' own
+  // times count.
   void choose_rate(double fps) {
     v4l2_streamparm parameters{};
     parameters.type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
@@ -225,7 +226,7 @@ class Camera : public Source {
   rppg_frame frame_{};
   std::unique_ptr<JpegDecoder> decoder_;
   std::uint32_t needed_ = 0;  // bytes of a frame
-  int shown_ = -1;            // the buffer that the caller reads
+  int shown_ = -1;            // index of the buffer that the caller reads; -1: none
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// MTCNN's weights in the program. The assembler puts them there: as C++, 2 MB take long to compile.
+// The weights of MTCNN in the program. The assembler includes them, because 2 MB take long to
+// compile as C++.
 #include "face_weights.hpp"
 
 asm(".section .rodata\n"

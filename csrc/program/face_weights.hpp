@@ -1,4 +1,4 @@
-// The face detector's weights, which the program carries and the library does not.
+// The weights of the face detector, which are part of the program but not of the library.
 #pragma once
 
 #include <cstddef>

@@ -6,7 +6,7 @@
 
 namespace {
 
-// Formats that differ in the order of red and blue, or of U and V, look the same.
+// Formats that differ only in the order of red and blue, or of U and V, cannot be distinguished.
 std::string names_of(int format) {
   const std::string name = rppg_format_name(format);
   const char* const twins[][2] = {{"bgr24", "rgb24"}, {"bgra", "rgba"}, {"nv12", "nv21"}};
@@ -17,7 +17,8 @@ std::string names_of(int format) {
 
 }  // namespace
 
-// Two frames that look like the same, not one: the first ones of a stream may show anything.
+// Warns only if two frames in a row that look wrong suggest the same format and width, because the
+// first frames of a stream may show anything.
 void FormatCheck::see(const rppg_frame& frame) {
   if (left_ == 0) return;
   --left_;

@@ -1,14 +1,14 @@
-// By libjpeg or libjpeg-turbo.
+// The JPEG decoder with libjpeg or libjpeg-turbo.
 #include "jpeg.hpp"
 
 #include <jpeglib.h>
 
 #include <csetjmp>
-#include <cstdio>  // which jpeglib.h does not bring along
+#include <cstdio>  // required by jpeglib.h, which does not include it
 
 #include "source.hpp"
 
-// libjpeg reports an error by a call that must not come back.
+// libjpeg reports an error by calling a function that must not return.
 struct JpegDecoder::Codec {
   jpeg_decompress_struct state{};
   jpeg_error_mgr errors{};
@@ -25,7 +25,7 @@ JpegDecoder::JpegDecoder() : codec_(std::make_unique<Codec>()) {
     std::longjmp(codec->failed, 1);
   };
   codec_->errors.emit_message = [](j_common_ptr state, int level) {
-    if (level >= 0) return;  // no warning
+    if (level >= 0) return;  // not a warning
     auto* const codec = static_cast<Codec*>(state->client_data);
     if (state->err->num_warnings++ == 0) state->err->format_message(state, codec->message);
   };
@@ -34,7 +34,7 @@ JpegDecoder::JpegDecoder() : codec_(std::make_unique<Codec>()) {
 
 JpegDecoder::~JpegDecoder() { jpeg_destroy_decompress(&codec_->state); }
 
-// Between setjmp and longjmp nothing may be made that would have to be destroyed.
+// Between setjmp and longjmp no object may be created that has a destructor.
 bool JpegDecoder::decode(const std::uint8_t* data, std::size_t length, rppg_frame& frame) {
   Codec& codec = *codec_;
   jpeg_decompress_struct& state = codec.state;

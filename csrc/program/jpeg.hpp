@@ -1,5 +1,4 @@
-// JPEG pictures, of which many cameras make their stream. Decoded by libjpeg, where this build has
-// it.
+// Streams of JPEG pictures, which many cameras deliver. libjpeg decodes them if this build has it.
 #pragma once
 
 #include <rppg_fast.h>
@@ -12,30 +11,30 @@
 
 #include "options.hpp"
 
-// Finds where a picture ends, by its markers.
+// Finds the end of a picture by its markers.
 class JpegScanner {
  public:
-  // Goes on with the bytes from `begin`, which are those of the last call and more behind them.
-  // True where a whole picture is there, `length` bytes from `begin`, which moves past what is no
-  // picture.
+  // Continues with the bytes from `begin`: those of the last call, and new ones after them. Returns
+  // true if there is a whole picture, `length` bytes from `begin`. `begin` moves past bytes that
+  // are not part of a picture.
   bool scan(const std::vector<std::uint8_t>& bytes, std::size_t& begin, std::size_t& length);
 
  private:
-  std::size_t at_ = 0;   // how far from `begin` it has come
+  std::size_t at_ = 0;   // bytes from `begin` that were scanned
   bool inside_ = false;  // a picture has begun
-  bool coded_ = false;   // at_ is among the coded samples
+  bool coded_ = false;   // at_ is in the entropy-coded data
 };
 
 class JpegDecoder {
  public:
-  // Throws InputError, saying what to do, where this build has no decoder.
+  // Throws InputError with a remedy if this build has no decoder.
   JpegDecoder();
   ~JpegDecoder();
 
-  // Decodes a picture; the frame lives until the next call. False where it is damaged.
+  // Decodes a picture; the frame is valid until the next call. Returns false if it is damaged.
   bool decode(const std::uint8_t* data, std::size_t length, rppg_frame& frame);
 
-  // Says once what was wrong with the picture of that number, which is left out.
+  // Reports once what was wrong with picture `number`, which is left out.
   void complain(long number);
 
  private:

@@ -1,4 +1,4 @@
-// Of a build without libjpeg.
+// The JPEG decoder of a build without libjpeg.
 #include "jpeg.hpp"
 #include "source.hpp"
 

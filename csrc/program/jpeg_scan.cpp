@@ -5,7 +5,7 @@ namespace {
 
 constexpr std::uint8_t kMarker = 0xFF, kStart = 0xD8, kEnd = 0xD9, kScan = 0xDA, kStuffed = 0x00;
 
-// Markers without a length behind them.
+// Markers without a length field.
 bool stands_alone(std::uint8_t marker) {
   return marker == 0x01 || (marker >= 0xD0 && marker <= kEnd);
 }
@@ -31,15 +31,14 @@ bool JpegScanner::scan(const std::vector<std::uint8_t>& bytes, std::size_t& begi
       continue;
     }
     const std::uint8_t marker = byte(at_ + 1);
-    if (coded_ && (marker == kStuffed || (marker >= 0xD0 && marker <= 0xD7))) {
-      at_ += 2;
-    } else if (marker == kMarker) {
-      ++at_;  // filling
+    const bool in_data = coded_ && (marker == kStuffed || (marker >= 0xD0 && marker <= 0xD7));
+    if (marker == kMarker) {
+      ++at_;  // fill byte
     } else if (marker == kEnd) {
       length = at_ + 2;
       *this = {};
       return true;
-    } else if (stands_alone(marker)) {
+    } else if (in_data || stands_alone(marker)) {
       at_ += 2;
     } else {
       if (at_ + 3 >= left()) return false;

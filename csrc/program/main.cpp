@@ -1,4 +1,4 @@
-// rppg-fast-stream: raw frames in, one line of JSON for every reading out.
+// rppg-fast-stream reads raw frames and prints one line of JSON for every reading.
 #include <rppg_fast.h>
 
 #include <cmath>
@@ -18,7 +18,8 @@ constexpr int kBadInput = 2, kNoHeartRate = 3;
 
 volatile std::sig_atomic_t stopped = 0;
 
-// Calls that wait for a frame come back, so that the summary can still be written.
+// The handler is installed without SA_RESTART, so that a call that waits for a frame returns and
+// the summary can still be written.
 void stop_on_signals() {
   struct sigaction action{};
   action.sa_handler = [](int) { stopped = 1; };
@@ -91,7 +92,7 @@ Owned<rppg_monitor> make_monitor(const rppg_model* model, const rppg_stream_opti
   return owned;
 }
 
-// What reads frames: inside the box that was given, or where a face is found.
+// Measures frames: in the given box, or where a face is found.
 class Meter {
  public:
   explicit Meter(const Options& options) : box_(options.box) {
@@ -102,7 +103,7 @@ class Meter {
       monitor_ = make_monitor(model.get(), options.stream);
   }
 
-  // False where the frame's time is wrong.
+  // Returns false if the frame's time is wrong.
   bool push(const rppg_frame& frame, double time, rppg_reading& reading) {
     const int code = stream_ ? rppg_stream_push(stream_.get(), &frame, &box_, time, &reading)
                              : rppg_monitor_push(monitor_.get(), &frame, time, &reading, &found_);
@@ -118,9 +119,9 @@ class Meter {
     return true;
   }
 
-  // What was measured last; empty where nothing was.
+  // The box that was measured last; empty if there was none.
   const rppg_box& box() const { return box_; }
-  // How far the face in it was turned clockwise, degrees.
+  // Rotation of the face in that box, clockwise in degrees.
   int turned() const { return turned_; }
 
  private:
@@ -139,7 +140,7 @@ Owned<rppg_recording> make_recording(const Options& options) {
   return owned;
 }
 
-// The shortest form that reads back as the same number; null for NaN.
+// The shortest form that reads back as the same number; null for NaN and infinity.
 std::string json(double value) {
   if (!std::isfinite(value)) return "null";
   char text[32];
@@ -150,7 +151,7 @@ std::string json(double value) {
   return text;
 }
 
-// A text of the library's own, which has no character to be escaped.
+// For texts of the library, which have no characters that need escapes.
 std::string json(const char* text) { return text ? std::string("\"") + text + "\"" : "null"; }
 
 std::string json(const rppg_box& box) {
@@ -193,8 +194,8 @@ int print_summary(const Owned<rppg_recording>& recording, long skipped, const Me
   return summary.status == RPPG_STATUS_OK ? 0 : kNoHeartRate;
 }
 
-// Says when a line is due: at the windows that count; before there are any, at every step and
-// whenever the status changes.
+// Decides when a line is printed: for each window that counts. Before the first such window, a line
+// is printed at every step and when the status changes.
 class Lines {
  public:
   explicit Lines(double step) : step_(step) {}

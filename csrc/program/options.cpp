@@ -61,7 +61,7 @@ int whole(const char* name, const char* text) {
   return static_cast<int>(value);
 }
 
-// Frames per second: a number, or two as containers have it, 30000/1001.
+// Frames per second: a number, or a fraction as in video files, such as 30000/1001.
 double rate(const char* name, const char* text) {
   const char* const slash = std::strchr(text, '/');
   const double over = number(name, slash ? std::string(text, slash).c_str() : text);
@@ -77,7 +77,8 @@ double positive(const char* name, const char* text) {
   return value;
 }
 
-// Whole numbers in a pattern; `used` is where the pattern's %n says that it ended.
+// Throws UsageError unless sscanf found all `wanted` numbers of a pattern. `used` is the position
+// that %n stored at the end of the pattern.
 void require_match(const char* name, const char* text, int found, int wanted, int used,
                    const char* form) {
   if (found != wanted || text[used] != '\0')
@@ -102,7 +103,8 @@ void parse_box(const char* text, Options& options) {
   options.has_box = true;
 }
 
-// The number of the name in a list of names that nullptr ends; another name is a UsageError.
+// The index of `text` in a list of names that ends with nullptr. Throws UsageError for another
+// name.
 int choose(const char* name, const char* text, const char* const* names) {
   std::string all;
   for (int i = 0; names[i]; ++i) {
@@ -119,7 +121,7 @@ void parse_format(const char* text, Options& options) {
                    : given == "auto" ? Intake::automatic
                                      : Intake::raw;
   if (options.intake != Intake::raw) return;
-  // The fourth byte of a pixel does not count, whatever it is.
+  // The fourth byte of a pixel is ignored, so that bgrx and rgbx are the same as bgra and rgba.
   const std::string known = given == "bgrx" ? "bgra" : given == "rgbx" ? "rgba" : given;
   std::string all;
   for (options.format = 0; rppg_format_name(options.format); ++options.format) {

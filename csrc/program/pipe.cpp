@@ -1,4 +1,4 @@
-// Frames on standard input: raw, as YUV4MPEG2, or as JPEG pictures.
+// Sources that read standard input: raw frames, YUV4MPEG2, or JPEG pictures.
 #include <cstring>
 #include <system_error>
 #include <vector>
@@ -24,7 +24,7 @@ bool begins_with(const std::vector<std::uint8_t>& bytes, const char* magic) {
   return bytes.size() >= length && std::memcmp(bytes.data(), magic, length) == 0;
 }
 
-// Reads one frame after the other into memory of its own.
+// Reads one frame after the other into its own memory.
 class Frames {
  public:
   explicit Frames(const rppg_frame& frame)
@@ -34,7 +34,7 @@ class Frames {
 
   const rppg_frame& frame() const { return frame_; }
 
-  // False at the end, and after a signal.
+  // Returns false at the end and after a signal.
   bool fill(PipeInput& input, long index) {
     const std::size_t filled = input.read(bytes_.data(), bytes_.size());
     if (filled == bytes_.size()) return true;
@@ -58,7 +58,7 @@ class RawPipe : public Source {
 
   bool next(rppg_frame& frame, double& time) override {
     if (!frames_.fill(input_, times_.count())) return false;
-    time = times_.next();  // before anything else takes its time
+    time = times_.next();  // first, so that --arrival is not delayed by other work
     frame = frames_.frame();
     check_.see(frame);
     return true;
@@ -127,7 +127,7 @@ class Y4mPipe : public Source {
   Frames frames_;
 };
 
-// JPEG pictures, one after the other.
+// A stream of JPEG pictures.
 class JpegPipe : public Source {
  public:
   JpegPipe(const Options& options, PipeInput input) : input_(std::move(input)), times_(options, 0) {
@@ -137,7 +137,7 @@ class JpegPipe : public Source {
   bool next(rppg_frame& frame, double& time) override {
     for (std::size_t length = 0;;) {
       if (!find_picture(length)) return false;
-      time = times_.next();  // that of a damaged one passes, too
+      time = times_.next();  // a damaged picture also uses up its time
       const bool good = decoder_.decode(bytes_.data() + begin_, length, frame);
       begin_ += length;
       if (good) return true;
@@ -146,7 +146,7 @@ class JpegPipe : public Source {
   }
 
  private:
-  // A whole picture from begin_ on; its length, bytes.
+  // Finds the next whole picture, which begins at begin_; `length` is in bytes.
   bool find_picture(std::size_t& length) {
     bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(begin_));
     begin_ = 0;

@@ -1,4 +1,4 @@
-// Standard input in bytes, and the times of the frames on it.
+// The bytes of standard input, and the times of the frames in it.
 #pragma once
 
 #include <cstdint>
@@ -9,23 +9,24 @@
 
 #include "options.hpp"
 
-// Standard input, read ahead as far as somebody has looked. Throws InputError.
+// Standard input with a buffer for bytes that were read ahead. Throws InputError.
 class PipeInput {
  public:
-  // The next bytes without taking them, at most so many; fewer at the end.
+  // Returns at least the next `count` bytes without removing them; fewer at the end of the input.
   const std::vector<std::uint8_t>& peek(std::size_t count);
-  // Takes bytes; returns how many there were, fewer at the end and after a signal.
+  // Reads `count` bytes; returns how many there were: fewer at the end and after a signal.
   std::size_t read(std::uint8_t* to, std::size_t count);
-  // Takes whatever is there next, at least a byte, and puts it behind `to`; false at the end.
+  // Appends the available bytes to `to`, at least one; returns false at the end.
   bool read_some(std::vector<std::uint8_t>& to);
-  // Takes a line without its end; false at the end. One of over `longest` bytes is an InputError.
+  // Reads a line without its line end; returns false at the end of the input. A line of more than
+  // `longest` bytes is an InputError.
   bool read_line(std::string& line, std::size_t longest);
-  // A signal has come.
+  // Whether a signal interrupted a read.
   bool interrupted() const { return interrupted_; }
 
  private:
-  // Past what was read ahead: bytes until there are so many, or what one call gives; fewer, or
-  // none, at the end and after a signal.
+  // Read from standard input, bypassing the buffer: read_directly until `count` bytes are there,
+  // read_once what one system call returns. Fewer bytes, or none, at the end and after a signal.
   std::size_t read_directly(std::uint8_t* to, std::size_t count);
   std::size_t read_once(std::uint8_t* to, std::size_t count);
 
@@ -33,15 +34,16 @@ class PipeInput {
   bool interrupted_ = false;
 };
 
-// When frames were seen, as the options say: in a file, by the clock, or at a rate.
+// The times of frames according to the options: from a file, from the clock, or from a frame rate.
 class FrameTimes {
  public:
-  // `rate` (Hz) is the stream's own, 0 where it has none; it counts where the options say nothing.
+  // `rate` is the frame rate of the stream itself, Hz; 0 if unknown. It is used if the options give
+  // no frame rate.
   FrameTimes(const Options& options, double rate);
 
   // The time of the next frame, s.
   double next();
-  // Frames so far.
+  // Number of frames so far.
   long count() const { return count_; }
 
  private:

@@ -1,4 +1,4 @@
-// Where frames come from.
+// The sources of frames.
 #pragma once
 
 #include <rppg_fast.h>
@@ -8,7 +8,7 @@
 
 #include "options.hpp"
 
-// What went wrong with the input; the message names it.
+// An error in the input; the message names the input.
 struct InputError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -17,8 +17,8 @@ class Source {
  public:
   virtual ~Source() = default;
 
-  // The next frame, which lives until the next call, and its time, s. False at the end, and after a
-  // signal. Throws InputError.
+  // Returns the next frame and its time in s; the frame is valid until the next call. Returns false
+  // at the end and after a signal. Throws InputError.
   virtual bool next(rppg_frame& frame, double& time) = 0;
 };
 
@@ -26,11 +26,11 @@ class Source {
 std::unique_ptr<Source> open_pipe(const Options& options);
 std::unique_ptr<Source> open_camera(const Options& options);
 
-// A frame of a format and size, its range and matrix as the options say.
+// A frame of a format and size, with range and matrix from the options.
 rppg_frame frame_of(const Options& options, int format, int width, int height);
 
-// One line on standard error of what is suspicious.
+// Prints one line of warning on standard error.
 void warn(const std::string& message);
 
-// `what: why`, for the system's error number.
+// Returns `what: why` for a system error number.
 std::string system_message(const std::string& what, int error);

@@ -14,7 +14,8 @@ struct Layout {
   int format;
 };
 
-// 4:2:0 differs in where between the pixels chroma was sampled: less than a pixel.
+// The variants of 4:2:0 differ only in the position of the chroma samples, by less than a pixel;
+// this is ignored.
 constexpr Layout kLayouts[] = {
     {"420", RPPG_FORMAT_I420},      {"420jpeg", RPPG_FORMAT_I420}, {"420mpeg2", RPPG_FORMAT_I420},
     {"420paldv", RPPG_FORMAT_I420}, {"422", RPPG_FORMAT_I422},     {"444", RPPG_FORMAT_I444},
@@ -60,7 +61,7 @@ std::string interlacing(const std::string& text) {
 Y4mHeader parse_y4m(const std::string& line) {
   Y4mHeader out;
   std::string layout = "420";
-  std::size_t at = line.find(' ');  // behind what it begins with
+  std::size_t at = line.find(' ');  // after the magic word
   while (at != std::string::npos) {
     const std::size_t begin = at + 1;
     at = line.find(' ', begin);
@@ -88,7 +89,7 @@ Y4mHeader parse_y4m(const std::string& line) {
         if (value == "COLORRANGE=LIMITED") out.range = RPPG_RANGE_LIMITED;
         break;
       default:
-        break;  // the shape of pixels, and what is yet to come
+        break;  // the aspect ratio of pixels, and unknown parameters
     }
   }
   if (out.width == 0 || out.height == 0) fail("lacks width or height");

@@ -1,4 +1,4 @@
-// The header of a YUV4MPEG2 stream, as ffmpeg's `-f yuv4mpegpipe` and others write it.
+// The header of a YUV4MPEG2 stream, which `ffmpeg -f yuv4mpegpipe` and other programs write.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@ struct Y4mHeader {
   int width = 0, height = 0;
   int format = 0;          // an rppg_format
   int range = 0;           // an rppg_range
-  double fps = 0;          // Hz; 0: the stream does not say
-  std::string interlaced;  // how, in words; empty: it is not
+  double fps = 0;          // Hz; 0: not stated
+  std::string interlaced;  // kind of interlacing in words; empty: none
 };
 
 inline constexpr char kY4mMagic[] = "YUV4MPEG2";
 
-// Throws InputError, naming what is wrong, for a header that says something else.
+// Throws InputError that names what is wrong with the header.
 Y4mHeader parse_y4m(const std::string& line);

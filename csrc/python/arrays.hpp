@@ -1,4 +1,4 @@
-// Arrays of NumPy as arguments.
+// NumPy arrays as arguments.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -12,10 +12,10 @@ namespace rppg {
 constexpr int kContiguous =
     pybind11::array::c_style | pybind11::detail::npy_api::NPY_ARRAY_ALIGNED_;
 
-using Floats = pybind11::array_t<float, kContiguous>;
+using Float4 = pybind11::array_t<float, kContiguous>;
 using Doubles = pybind11::array_t<double, kContiguous | pybind11::array::forcecast>;
 
-// Dtype and shape of an array, the type of anything else.
+// Dtype and shape of an array; the type's name of any other object.
 inline std::string describe(const pybind11::handle& value) {
   namespace py = pybind11;
   if (!py::isinstance<py::array>(value))
@@ -31,19 +31,19 @@ inline pybind11::array require_array(const pybind11::object& value, const char* 
   return py::reinterpret_borrow<py::array>(value);
 }
 
-// Real numbers, converted to float64.
+// Converts real numbers to float64; throws TypeError for anything else.
 inline Doubles as_real(const pybind11::object& object, const char* name) {
   namespace py = pybind11;
   const auto array = py::array::ensure(object);
   if (!array || std::string_view("biuf").find(array.dtype().kind()) == std::string_view::npos) {
-    PyErr_Clear();  // of a list of lists of different lengths
+    PyErr_Clear();  // set for a list of lists of different lengths
     throw py::type_error(std::string(name) + " must be real numbers, got " +
                          describe(array ? static_cast<py::object>(array) : object));
   }
   return Doubles::ensure(array);
 }
 
-// The same of one dimension.
+// The same for an array of one dimension.
 inline Doubles as_doubles(const pybind11::object& object, const char* name) {
   const Doubles array = as_real(object, name);
   if (array.ndim() != 1)

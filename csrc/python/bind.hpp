@@ -1,4 +1,4 @@
-// What the files of the Python module share.
+// Functions that the source files of the Python module share.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -18,14 +18,14 @@ ColourOrder parse_order(const std::string& color);
 MotionKind parse_kind(const std::string& kind);
 Box parse_box(const pybind11::object& object);
 void check_frame_size(std::int64_t height, std::int64_t width);
-// A NumPy array of three bytes a pixel.
+// A NumPy array of shape (height, width, 3) and dtype uint8.
 FrameView view_array(const pybind11::object& object, ColourOrder order);
-// A frame of any kind: the same, one of grey, or a YuvFrame, of which `color` says nothing.
+// A frame of any kind: the same, a grey array, or a YuvFrame, to which `color` does not apply.
 FrameView view_frame(const pybind11::object& object, const std::string& color = "bgr");
-// The planes of a YuvFrame; nullptr where the object is none.
+// The planes of a YuvFrame; nullptr for any other object.
 const FrameView* planes_of(const pybind11::handle& object);
 
-// Turns the use of one thing by two threads at once, which would corrupt it, into an error.
+// Raises an error if two threads use one object at the same time, which would corrupt it.
 class BusyMark {
  public:
   BusyMark(std::atomic_flag& flag, const char* what) : flag_(flag) {

@@ -1,4 +1,4 @@
-// The classical methods for Python: argument checks, release of the GIL, no arithmetic.
+// The classical methods for Python: argument checks and release of the GIL, no arithmetic.
 #include <pybind11/pybind11.h>
 
 #include <string>
@@ -14,7 +14,7 @@ namespace py = pybind11;
 namespace rppg {
 namespace {
 
-// Colours of shape (samples, 3), channel by channel.
+// Colours of shape (samples, 3), stored channel by channel.
 class Colours {
  public:
   Colours(const py::object& object, const char* name) {

@@ -1,4 +1,4 @@
-// The Python module's part for CUDA: other libraries' arrays on the device, and argument checks.
+// The CUDA part of the Python module: arrays of other libraries on the device, and argument checks.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -15,12 +15,12 @@ namespace {
 
 using cuda::CudaStream;
 
-// What Python's protocols call the default stream.
+// The number of the default stream in Python's protocols.
 constexpr CudaStream kDefaultStream = 1;
 
 CudaStream number_of(CudaStream stream) { return stream == 0 ? kDefaultStream : stream; }
 
-// The structures of DLPack, as its specification lays them out in memory.
+// The structures of DLPack in the memory layout of its specification.
 struct DLDevice {
   std::int32_t type, id;
 };
@@ -30,19 +30,19 @@ struct DLTensor {
   std::int32_t ndim;
   std::uint8_t code, bits;
   std::uint16_t lanes;
-  const std::int64_t *shape, *strides;  // in elements; no strides: contiguous
+  const std::int64_t *shape, *strides;  // in elements; strides are null for a contiguous array
   std::uint64_t byte_offset;
 };
 constexpr int kDLCuda = 2, kDLCudaManaged = 13;
 constexpr std::uint8_t kDLUnsigned = 1, kDLFloat = 2;
 
-// Somebody else's array, of which nothing has been checked but that it is on a device.
+// An array of another library. Nothing is checked yet, except that it is on a device.
 struct DeviceArray {
   std::uint8_t* data;
   std::string dtype;
   std::vector<std::int64_t> shape, strides;  // strides in bytes
   bool read_only = false;
-  CudaStream producer = 0;  // which the array may still be made on, if any
+  CudaStream producer = 0;  // stream that may still write the array; 0: none
   py::object owner;
 };
 
@@ -66,7 +66,7 @@ DeviceArray from_dlpack(const py::object& object, const std::string& name, CudaS
     throw py::value_error(name + " must lie on a CUDA device, but is a " +
                           py::str(py::type::of(object).attr("__name__")).cast<std::string>() +
                           " elsewhere (DLPack device type " + std::to_string(device.first) + ")");
-  // The producer sees to it that our stream waits for its own; the capsule keeps the array alive.
+  // The producer makes our stream wait for its own. The capsule keeps the array alive.
   const py::object capsule = object.attr("__dlpack__")(py::arg("stream") = number_of(stream));
   const auto* const tensor =
       static_cast<const DLTensor*>(PyCapsule_GetPointer(capsule.ptr(), "dltensor"));
@@ -118,7 +118,8 @@ DeviceArray from_interface(const py::object& object, const std::string& name) tr
   throw py::value_error(name + " exports a __cuda_array_interface__ that is not one");
 }
 
-// Reads what an object exports, once the work on its own stream is what `stream` waits for.
+// Reads the description that an object exports. With DLPack, `stream` then waits for the work on
+// the array; otherwise `await` does that.
 DeviceArray view(const py::object& object, const std::string& name, CudaStream stream) {
   if (py::hasattr(object, "__dlpack__") && py::hasattr(object, "__dlpack_device__"))
     return from_dlpack(object, name, stream);
@@ -128,7 +129,7 @@ DeviceArray view(const py::object& object, const std::string& name, CudaStream s
                        py::str(py::type::of(object).attr("__name__")).cast<std::string>());
 }
 
-// A negative extent of `shape` takes any.
+// Throws unless dtype and shape are right; a negative number in `shape` accepts any size.
 void require(const DeviceArray& array, const std::string& name, const std::string& dtype,
              const std::vector<std::int64_t>& shape, const char* wanted) {
   bool right = array.dtype == dtype && array.shape.size() == shape.size();
@@ -149,9 +150,10 @@ void require_writable(const DeviceArray& array, const std::string& name) {
   if (array.read_only) throw py::value_error(name + " must be writable");
 }
 
-// Last of all checks: where it lies, and when it is there.
+// The last check: that the array is on the device. Then makes `stream` wait until the array is
+// written.
 void await(const DeviceArray& array, const std::string& name, int device, CudaStream stream) {
-  if (array.data == nullptr) return;  // empty
+  if (array.data == nullptr) return;  // an empty array
   const int there = cuda::device_of(array.data);
   if (there != device)
     throw py::value_error(name + " must lie on CUDA device " + std::to_string(device) +
@@ -161,7 +163,7 @@ void await(const DeviceArray& array, const std::string& name, int device, CudaSt
     cuda::follow(stream, array.producer);
 }
 
-// A frame on the device, or a NumPy array with packed pixels.
+// The view of a frame on the device, or of a NumPy array with packed pixels.
 FrameView view_any_frame(const py::object& frame, ColourOrder order, CudaStream stream,
                          DeviceArray& there, py::object& copy) {
   if (planes_of(frame) != nullptr)

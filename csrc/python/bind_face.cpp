@@ -16,7 +16,7 @@ namespace py = pybind11;
 namespace rppg {
 namespace {
 
-using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
+using Float4 = py::array_t<float, py::array::c_style | py::array::forcecast>;
 using Edges64 = std::array<double, 4>;              // x0, y0, x1, y1
 using Probable = std::tuple<Edges64, double, int>;  // and the probability, and how it is turned
 
@@ -114,23 +114,23 @@ class DetectorHandle {
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
 
-// What a network says of a picture of its size.
-Floats forward(const FaceNetworks& networks, const std::string& name, const py::object& frame,
+// What a network says of an image of its size.
+Float4 forward(const FaceNetworks& networks, const std::string& name, const py::object& frame,
                const std::string& backend) {
-  const FaceNetwork& network = name == "pnet"   ? networks.propose
-                               : name == "rnet" ? networks.refine
-                                                : networks.output;
+  const FaceNetwork& network = name == "pnet"   ? networks.pnet
+                               : name == "rnet" ? networks.rnet
+                                                : networks.onet;
   const FrameView view = view_frame(frame);
   const Box whole{0, 0, view.width, view.height};
-  Picture picture;
-  picture.fill(view, {whole, 1});
+  IntegralImage image;
+  image.fill(view, {whole, 1});
   FaceForward pass(network, select_kernels(backend.c_str()));
   if (network.side != 0) {
-    const float* const outputs = pass.look(picture, {whole});
-    return Floats({1, 1, network.outputs}, outputs);
+    const float* const outputs = pass.look(image, {whole});
+    return Float4({1, 1, network.outputs}, outputs);
   }
-  pass.begin(picture, whole, view.height, view.width);
-  Floats out({pass.height(), pass.width(), network.outputs});
+  pass.begin(image, whole, view.height, view.width);
+  Float4 out({pass.height(), pass.width(), network.outputs});
   for (int y = 0; y < pass.height(); ++y) {
     const float* pixel = pass.row(y);
     for (int x = 0; x < pass.width(); ++x, pixel += pass.stride())
@@ -139,7 +139,7 @@ Floats forward(const FaceNetworks& networks, const std::string& name, const py::
   return out;
 }
 
-std::vector<int> suppress_boxes(const Floats& boxes, const Floats& scores, float threshold,
+std::vector<int> suppress_boxes(const Float4& boxes, const Float4& scores, float threshold,
                                 const std::string& relative_to) {
   if (boxes.ndim() != 2 || boxes.shape(1) != 4 || scores.ndim() != 1 ||
       scores.shape(0) != boxes.shape(0))
@@ -149,8 +149,8 @@ std::vector<int> suppress_boxes(const Floats& boxes, const Floats& scores, float
   std::vector<Edges> edges(static_cast<std::size_t>(boxes.shape(0)));
   for (std::size_t i = 0; i < edges.size(); ++i)
     std::copy_n(boxes.data(static_cast<py::ssize_t>(i), 0), 4, edges[i].begin());
-  return suppress(edges, {scores.data(), scores.data() + scores.size()}, threshold,
-                  relative_to == "union" ? Overlap::of_union : Overlap::of_smaller);
+  return non_max_suppression(edges, {scores.data(), scores.data() + scores.size()}, threshold,
+                             relative_to == "union" ? Overlap::of_union : Overlap::of_smaller);
 }
 
 py::list tracks_of(const FaceTracker& tracker) {
@@ -189,8 +189,8 @@ void bind_face(py::module_& module) {
       .def("compare", &DetectorHandle::compare, py::arg("frame"), py::arg("box"),
            py::arg("turned") = 0);
 
-  module.def("suppress", suppress_boxes, py::arg("boxes"), py::arg("scores"), py::arg("threshold"),
-             py::arg("relative_to") = "union");
+  module.def("non_max_suppression", suppress_boxes, py::arg("boxes"), py::arg("scores"),
+             py::arg("threshold"), py::arg("relative_to") = "union");
   module.def(
       "face_box",
       [](const Edges64& face, int width, int height, double scale) {

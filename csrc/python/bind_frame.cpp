@@ -1,4 +1,4 @@
-// Frames as Python has them: NumPy arrays, and the planes of rppg_fast/yuv.py.
+// Frames of Python: NumPy arrays, and the planes of rppg_fast/yuv.py.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -19,7 +19,7 @@ namespace {
 
 using py::detail::npy_api;
 
-// Chroma of a quarter of the rows or columns is the coarsest there is.
+// The coarsest chroma has a quarter of the rows or columns.
 constexpr int kMostShift = 2;
 
 Matrix parse_matrix(const std::string& matrix) {
@@ -45,7 +45,8 @@ Plane plane_of(const py::array& array) {
   return {static_cast<const std::uint8_t*>(array.data()), array.strides(0), array.strides(1)};
 }
 
-// How `length` pixels share `count` samples, of which the first one has `phase` pixels less.
+// How `length` pixels share `count` samples, if the first sample belongs to `phase` pixels fewer.
+// The result's shift is -1 if this is not possible.
 Sampling find_sampling(int length, py::ssize_t count, int phase) {
   for (int shift = 0; shift <= kMostShift; ++shift) {
     const Sampling sampling{shift, phase};
@@ -54,7 +55,7 @@ Sampling find_sampling(int length, py::ssize_t count, int phase) {
   return {-1, 0};
 }
 
-// The view of a YuvFrame, and the arrays that it is of.
+// The view of a YuvFrame, and the arrays that hold its pixels.
 class Planes {
  public:
   Planes(const py::object& y, const py::object& u, const py::object& v, int bits, int shift,
@@ -194,7 +195,7 @@ const FrameView* planes_of(const py::handle& object) {
     PyErr_Clear();
     return nullptr;
   }
-  // The frame, which the caller holds, keeps them alive: it is frozen.
+  // The caller holds the frame; the frame is immutable and keeps the planes alive.
   return py::isinstance<Planes>(held) ? &held.cast<const Planes&>().view() : nullptr;
 }
 

@@ -1,4 +1,4 @@
-// The signal path for Python: argument checks, release of the GIL, no arithmetic.
+// The signal path for Python: argument checks and release of the GIL, no arithmetic.
 #include <pybind11/gil_safe_call_once.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -24,8 +24,8 @@ namespace py = pybind11;
 namespace rppg {
 namespace {
 
-// The named tuple of rppg_fast/reading.py, made once for every frame: by its constructor, or there
-// out of another tuple, it takes a microsecond.
+// Makes the named tuple of rppg_fast/reading.py. It is filled directly, because its constructor, or
+// a conversion from another tuple, takes a microsecond for every frame.
 class ReadingType {
  public:
   py::object make(double time, const Reading& reading) const {
@@ -143,13 +143,13 @@ class StreamHandle {
 py::list candidates(PulseWindow& window) {
   py::list out;
   for (const PulseWindow::Candidate& one : window.candidates())
-    out.append(py::make_tuple(one.frequency, one.snr_db, name_of(one.source), one.highest,
-                              one.confidence,
-                              Doubles(py::ssize_t{Testimony::kCount}, one.said.items.data())));
+    out.append(
+        py::make_tuple(one.frequency, one.snr_db, name_of(one.source), one.highest, one.confidence,
+                       Doubles(py::ssize_t{PeakFeatures::kCount}, one.features.items.data())));
   return out;
 }
 
-// What a window tells, whether it stands alone or inside a stream.
+// Methods of a window, whether it stands alone or is part of a stream.
 template <typename Class>
 void add_pulse_window(Class& python_class) {
   using Self = typename Class::type;
@@ -205,7 +205,7 @@ py::tuple resample(Resampler& resampler, double time, const py::object& object) 
   return py::make_tuple(static_cast<int>(step), out);
 }
 
-// Rows of samples for a window.
+// Adds rows of samples to a window.
 void push_samples(PulseWindow& window, const Doubles& samples, bool missing, bool too_slow) {
   if (samples.ndim() != 2 || samples.shape(1) != kSignals)
     throw py::value_error("samples must have shape (samples, " + std::to_string(kSignals) +
@@ -214,7 +214,7 @@ void push_samples(PulseWindow& window, const Doubles& samples, bool missing, boo
     window.push(samples.data(i, 0), missing, too_slow);
 }
 
-// Filters a copy of the samples with the filter's own sections, forwards and backwards.
+// Filters a copy of the samples forwards and backwards with the filter's sections.
 Doubles zero_phase(const BandPass& filter, const py::object& object) {
   const Doubles samples = as_doubles(object, "samples");
   const auto count = static_cast<std::size_t>(samples.shape(0));
@@ -224,14 +224,14 @@ Doubles zero_phase(const BandPass& filter, const py::object& object) {
 }
 
 void bind_signal(py::module_& module) {
-  // The number of items that are known of a peak, and the places of those that Python names.
-  const std::pair<const char*, Testimony::Item> items[] = {
-      {"EVIDENCE", Testimony::kCount},
-      {"EVIDENCE_SNR", Testimony::snr},
-      {"EVIDENCE_HEIGHT", Testimony::height},
-      {"EVIDENCE_COVERAGE", Testimony::coverage},
-      {"EVIDENCE_CHROM_HEIGHT", Testimony::chrom_height},
-      {"EVIDENCE_POS_HEIGHT", Testimony::pos_height},
+  // The number of features of a peak, and the indices of those that Python uses by name.
+  const std::pair<const char*, PeakFeatures::Item> items[] = {
+      {"PEAK_FEATURES", PeakFeatures::kCount},
+      {"PEAK_SNR", PeakFeatures::snr},
+      {"PEAK_HEIGHT", PeakFeatures::height},
+      {"PEAK_COVERAGE", PeakFeatures::coverage},
+      {"PEAK_CHROM_HEIGHT", PeakFeatures::chrom_height},
+      {"PEAK_POS_HEIGHT", PeakFeatures::pos_height},
   };
   for (const auto& [name, item] : items) module.attr(name) = py::int_(static_cast<int>(item));
   py::register_exception<TimeError>(module, "TimeError", PyExc_ValueError);
@@ -351,12 +351,12 @@ void bind_signal(py::module_& module) {
 }
 
 void bind_recording(py::module_& module) {
-  py::class_<Recording>(module, "Recording")
+  py::class_<RecordingSummary>(module, "RecordingSummary")
       .def(py::init<double, double, double>(), py::arg("step"), py::arg("max_gap"),
            py::arg("min_confidence"))
       .def(
-          "take",
-          [](Recording& self, double time, int status, double snr_db, double confidence,
+          "push",
+          [](RecordingSummary& self, double time, int status, double snr_db, double confidence,
              double start, double end, double coverage, double candidate) {
             Reading reading{};
             reading.status = static_cast<Status>(status);
@@ -366,17 +366,17 @@ void bind_recording(py::module_& module) {
             reading.end = end;
             reading.coverage = coverage;
             reading.candidate = candidate;
-            return self.take(time, reading);
+            return self.push(time, reading);
           },
           py::arg("time"), py::arg("status"), py::arg("snr_db"), py::arg("confidence"),
           py::arg("start"), py::arg("end"), py::arg("coverage"), py::arg("candidate"))
       .def("evidence",
-           [](const Recording& self) {
+           [](const RecordingSummary& self) {
              const auto [rate, known] = self.evidence();
              return py::make_tuple(rate,
                                    Doubles(py::ssize_t{TrackEvidence::kCount}, known.items.data()));
            })
-      .def("summary", [](const Recording& self) {
+      .def("summary", [](const RecordingSummary& self) {
         const Summary summary = self.summary();
         return py::make_tuple(static_cast<int>(summary.status), summary.heart_rate, summary.snr_db,
                               summary.confidence, summary.coverage, summary.spread, summary.frames,

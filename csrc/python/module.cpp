@@ -1,5 +1,5 @@
-// The Python module: argument checks, release of the GIL, no arithmetic.
-// Signatures and documentation for users stand in rppg_fast/_core.pyi.
+// The Python module: argument checks and release of the GIL, no arithmetic. Signatures and user
+// documentation are in rppg_fast/_core.pyi.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -41,13 +41,13 @@ Box parse_box(const py::object& object) {
 
 namespace {
 
-Floats as_floats(const py::object& object, const char* name) {
+Float4 as_floats(const py::object& object, const char* name) {
   const py::array array = require_array(object, name, "a float32 array");
   if (!py::isinstance<py::array_t<float>>(array))
     throw py::value_error(std::string(name) + " must be a float32 array, got " + describe(array));
-  // NumPy takes its time to find out that nothing need be copied.
-  if (Floats::check_(array)) return py::reinterpret_borrow<Floats>(array);
-  return Floats::ensure(array);
+  // Checked first, because NumPy is slow to find out that no copy is needed.
+  if (Float4::check_(array)) return py::reinterpret_borrow<Float4>(array);
+  return Float4::ensure(array);
 }
 
 py::array_t<float> appearance(const py::object& frame, const py::object& box,
@@ -67,7 +67,7 @@ py::array_t<float> motion(const py::object& a, const py::object& b, const std::s
                           const std::string& backend) {
   const Kernels& kernels = select_kernels(backend.c_str());
   const MotionKind parsed = parse_kind(kind);
-  const Floats first = as_floats(a, "a"), second = as_floats(b, "b");
+  const Float4 first = as_floats(a, "a"), second = as_floats(b, "b");
   const std::vector<py::ssize_t> shape(first.shape(), first.shape() + first.ndim());
   if (shape != std::vector<py::ssize_t>(second.shape(), second.shape() + second.ndim()))
     throw py::value_error("a and b must have the same shape, got " + describe(first) + " and " +
@@ -94,7 +94,7 @@ std::shared_ptr<const Student> make_student(const py::bytes& data, const std::st
 py::array_t<float> predict(const Student& student, const py::object& object, int threads) {
   if (threads < 1)
     throw py::value_error("threads must be at least 1, got " + std::to_string(threads));
-  const Floats input = as_floats(object, "motion");
+  const Float4 input = as_floats(object, "motion");
   if (input.ndim() != 4 || input.shape(1) != kColours || input.shape(2) != kSide ||
       input.shape(3) != kSide)
     throw py::value_error("motion must have shape (N, 3, 36, 36), got " + describe(input));
@@ -120,7 +120,7 @@ py::object call_student(const Student& student, const py::object& motion, int th
 }
 
 Doubles observe_appearance(const py::object& object) {
-  const Floats seen = as_floats(object, "appearance");
+  const Float4 seen = as_floats(object, "appearance");
   if (seen.ndim() != 3 || seen.shape(0) != kColours || seen.shape(1) != kSide ||
       seen.shape(2) != kSide)
     throw py::value_error("appearance must have shape (3, 36, 36), got " + describe(seen));

@@ -7,9 +7,9 @@
 namespace rppg {
 namespace {
 
-// Peaks of CHROM and of POS that are looked at.
+// Number of peaks of CHROM and of POS that are examined.
 constexpr int kColourPeaks = 2;
-// Bins per Hz of their spectra: a line of a window of 10 s is some 24 bins wide.
+// Bins per Hz of their spectra; a line of a window of 10 s is about 24 bins wide.
 constexpr double kColourBins = 60.0;
 
 }  // namespace
@@ -26,7 +26,8 @@ ColourWindow::ColourWindow(const PulseOptions& options, const Kernels& kernels, 
       missing_(most) {}
 
 void ColourWindow::filter(std::size_t count) {
-  // All three at once take hardly longer than one: each sample of a channel waits for the last.
+  // Filtering all three channels together takes hardly longer than one, because each sample of a
+  // channel waits for the sample before.
   for (int c = 0; c < kColours; ++c)
     for (std::size_t i = 0; i < count; ++i)
       interleaved_[kColours * i + static_cast<std::size_t>(c)] = colour(c)[i];

@@ -13,24 +13,25 @@
 
 namespace rppg {
 
-// A window of colours at one rate.
+// A window of mean colours at one sampling rate.
 class ColourWindow {
  public:
-  // `rate` in Hz; for up to `most` samples, at least 2.
+  // `rate` is in Hz; the window has at most `most` samples, and `most` is at least 2.
   ColourWindow(const PulseOptions& options, const Kernels& kernels, double rate, std::size_t most);
 
-  // Where the samples of red, green and blue are to be written, and whether they are missing.
+  // Arrays that the caller fills: the samples of red, green and blue, and a 1 for each missing
+  // sample.
   double* colour(int c) { return colours_.data() + static_cast<std::size_t>(c) * most_; }
   unsigned char* missing() { return missing_.data(); }
 
-  // Band-passes `channels` interleaved signals of the window, forwards and backwards, around what
-  // is missing from it.
+  // Band-passes `channels` interleaved signals of the window with zero phase, separately in each
+  // stretch between missing samples.
   void band_pass(double* values, std::size_t count, int channels) {
     zero_phase_.run(values, missing_.data(), count, channels);
   }
-  // Band-passes the colours of the window of `count` samples, which CHROM and ICA start from.
+  // Band-passes the colours of the window's `count` samples; CHROM and ICA start from the result.
   void filter(std::size_t count);
-  // Writes a method's pulse of the window, not filtered; for CHROM and ICA after `filter`.
+  // Writes a method's pulse of the window, not filtered. For CHROM and ICA, call `filter` first.
   void extract(Method method, std::size_t count, double* pulse);
 
  private:
@@ -42,20 +43,21 @@ class ColourWindow {
   std::vector<unsigned char> missing_;
 };
 
-// CHROM and POS as second opinions on a window, at a rate that is enough for the heart's band.
+// CHROM and POS as second opinions on a window, at a reduced rate that is sufficient for the
+// heart's band.
 class ColourOpinion {
  public:
   ColourOpinion(const PulseOptions& options, const Kernels& kernels, std::size_t window);
 
-  // So many samples of the window are averaged into one.
+  // Number of samples of the window that are averaged into one coarse sample.
   std::size_t coarse() const { return coarse_; }
   ColourWindow& window() { return window_; }
-  // Works out both pulses and their spectra, of `count` coarse samples.
+  // Computes both pulses and their spectra from `count` coarse samples.
   void analyse(std::size_t count);
 
   const PulseSpectrum& chrom() const { return chrom_; }
   const PulseSpectrum& pos() const { return pos_; }
-  // How many of the highest peaks of each there are, at most two.
+  // How many of the highest peaks each method has, at most two.
   int chrom_peaks() const { return chrom_peaks_; }
   int pos_peaks() const { return pos_peaks_; }
 

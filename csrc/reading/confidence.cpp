@@ -11,29 +11,30 @@ namespace {
 
 using namespace confidence_weights;
 
-// What lies further out than this was hardly seen in fitting: the network is not asked to guess.
+// Features are clamped to this distance from their mean. Values beyond it were rare in the training
+// data, and the network shall not extrapolate.
 constexpr double kFarthest = 3.0;  // standard deviations
 
-double run(const Network& network, const Testimony& said) {
+double run(const Network& network, const PeakFeatures& features) {
   constexpr int kAtOnce = 4;
-  static_assert(kHidden % (kAtOnce * kFloats) == 0, "hidden units fill vectors");
-  static_assert(kItems == Testimony::kCount, "the network was fitted to these items");
+  static_assert(kHidden % (kAtOnce * kFloat4) == 0, "hidden units fill vectors");
+  static_assert(kItems == PeakFeatures::kCount, "the network was fitted to these items");
   float input[kItems];
   for (int i = 0; i < kItems; ++i) {
-    if (!std::isfinite(said.items[i])) return 0.0;
+    if (!std::isfinite(features.items[i])) return 0.0;
     input[i] = static_cast<float>(std::clamp(
-        (said.items[i] - network.mean[i]) / network.deviation[i], -kFarthest, kFarthest));
+        (features.items[i] - network.mean[i]) / network.deviation[i], -kFarthest, kFarthest));
   }
   double logit = network.output_bias;
-  for (int h = 0; h < kHidden; h += kAtOnce * kFloats) {
-    Floats sums[kAtOnce];
-    for (int k = 0; k < kAtOnce; ++k) sums[k] = load(network.hidden_bias + h + k * kFloats);
+  for (int h = 0; h < kHidden; h += kAtOnce * kFloat4) {
+    Float4 sums[kAtOnce];
+    for (int k = 0; k < kAtOnce; ++k) sums[k] = load(network.hidden_bias + h + k * kFloat4);
     for (int i = 0; i < kItems; ++i)
       for (int k = 0; k < kAtOnce; ++k)
-        sums[k] += input[i] * load(network.hidden_weights[i] + h + k * kFloats);
+        sums[k] += input[i] * load(network.hidden_weights[i] + h + k * kFloat4);
     for (int k = 0; k < kAtOnce; ++k) {
-      const Floats active = sums[k] > 0.0f ? sums[k] : Floats{};
-      logit += static_cast<double>(total(active * load(network.output_weights + h + k * kFloats)));
+      const Float4 active = sums[k] > 0.0f ? sums[k] : Float4{};
+      logit += static_cast<double>(total(active * load(network.output_weights + h + k * kFloat4)));
     }
   }
   return 1.0 / (1.0 + std::exp(-logit));
@@ -41,17 +42,18 @@ double run(const Network& network, const Testimony& said) {
 
 }  // namespace
 
-double confidence(Method method, const Testimony& said) {
-  return run(uses_network(method) ? kNetwork : kColour, said);
+double confidence(Method method, const PeakFeatures& features) {
+  return run(uses_network(method) ? kNetwork : kColour, features);
 }
 
 TrackEvidence track_evidence(const std::vector<double>& confidences, double share, double step) {
-  // Beyond these odds a window is as sure as can be, either way.
+  // Confidences are clamped to [kLeastOdds, 1 - kLeastOdds]: beyond these, a window counts as
+  // certain.
   constexpr double kLeastOdds = 1e-3;
-  // Windows of 10 s that begin so far apart, s, share half of what they show.
+  // Windows of 10 s whose beginnings are this far apart, s, share half of their samples.
   constexpr double kApart = 5.0;
-  // More of them prove no more: no recording without a pulse in the fit has more, and a rhythm that
-  // is not the heart's lasts, too.
+  // More windows are no stronger evidence: no recording without a pulse in the training data has
+  // more, and a rhythm that is not the heart's can last too.
   constexpr double kMostApart = 2.0;
   double sum = 0;
   for (const double each : confidences) {

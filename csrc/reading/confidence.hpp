@@ -1,4 +1,4 @@
-// How likely it is that a rhythm in the pulse is the heart's.
+// The probability that a rhythm in the pulse is the heart's.
 #pragma once
 
 #include <array>
@@ -9,27 +9,28 @@
 
 namespace rppg {
 
-// Of a peak of a window, from 0 to 1: a small network, fitted by training/confidence/train.py to windows
-// with and without a pulse, one for the methods that use the student and one for the others; 0
-// where an item of `said` is not a finite number.
-double confidence(Method method, const Testimony& said);
+// The confidence of a window's peak, from 0 to 1. It is the output of a small network that
+// training/confidence/train.py fits to windows with and without a pulse. There is one network for
+// the methods that use the student and one for the others. The result is 0 if an item of `features`
+// is not finite.
+double confidence(Method method, const PeakFeatures& features);
 
-// What is known of a track through the windows of a recording.
+// Features of a track through the windows of a recording.
 struct TrackEvidence {
   enum Item {
-    mean_log_odds,  // of the windows that it passes through, natural logarithm
-    coverage,       // share of all windows that these are
-    length,         // log of how many windows, three at most, they make up that do not overlap
+    mean_log_odds,  // mean of the track's windows, natural logarithm
+    coverage,       // share of all windows that the track passes through
+    length,         // log of the number of windows without overlap, at most three
     kCount
   };
   std::array<double, kCount> items;
 };
 
-// Of the windows that a track passes through, by their confidences; the share of all windows that
-// these are; and the time from one window to the next, s.
-TrackEvidence track_evidence(const std::vector<double>& confidences, double coverage, double step);
+// Computes the features from the confidences of the track's windows, the share of all windows that
+// these are, and the time from one window to the next, s.
+TrackEvidence track_evidence(const std::vector<double>& confidences, double share, double step);
 
-// Of such a track, from 0 to 1: logistic, fitted by training/confidence/train.py.
+// The confidence of a track, from 0 to 1: a logistic model that training/confidence/train.py fits.
 double recording_confidence(const TrackEvidence& evidence);
 
 }  // namespace rppg

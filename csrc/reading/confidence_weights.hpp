@@ -1,5 +1,5 @@
-// Written by training/confidence/train.py: do not edit. Student e747ecad273a, videos dev, more, dev,
-// clips 4324776a6ead, f2331765ecc0, 159f91173c9b, ea82fd070f6e, c3363f7cd12f, 0133139473d3,
+// Written by training/confidence/train.py: do not edit. Student e747ecad273a, videos dev, more,
+// dev, clips 4324776a6ead, f2331765ecc0, 159f91173c9b, ea82fd070f6e, c3363f7cd12f, 0133139473d3,
 // f21312504b8b, ba7391e2be69, a220a7217814, box scale 1.4, seed 0.
 #pragma once
 

@@ -13,10 +13,11 @@ using Vector3 = std::array<double, kChannels>;
 
 // Relative change of colour below which there are rounding errors only.
 constexpr double kStill = 1e-9;
-constexpr double kLeastShare = 1e-12;  // of the variance; directions with less are taken to have it
-constexpr int kMostSteps = 200;        // of FastICA
-constexpr double kSettled = 1e-9;      // change of a direction's cosine at which it ends
-constexpr int kMostSweeps = 30;        // of Jacobi's rotations; six or so are enough
+constexpr double kLeastShare =
+    1e-12;                         // of the largest variance; smaller variances are raised to it
+constexpr int kMostSteps = 200;    // of FastICA
+constexpr double kSettled = 1e-9;  // change of a direction's cosine at which FastICA ends
+constexpr int kMostSweeps = 30;    // of Jacobi's rotations; about six are sufficient
 
 constexpr Matrix3 kIdentity = {{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
 
@@ -30,9 +31,9 @@ Matrix3 product(const Matrix3& a, const Matrix3& b) {
   return out;
 }
 
-// Jacobi's method from one side (Hestenes, 1958): turns the rows of `matrix` by a rotation until
-// they are orthogonal, and returns the rotation. Of a symmetric matrix, the rotation's rows are the
-// eigenvectors and the lengths of the rows that are left the eigenvalues' magnitudes.
+// One-sided Jacobi method (Hestenes, 1958). Rotates the rows of `matrix` until they are orthogonal,
+// and returns the rotation. For a symmetric matrix, the rows of the rotation are the eigenvectors,
+// and the lengths of the resulting rows of `matrix` are the magnitudes of the eigenvalues.
 Matrix3 make_rows_orthogonal(Matrix3& matrix) {
   constexpr double kOrthogonal = std::numeric_limits<double>::epsilon();
   Matrix3 rotation = kIdentity;
@@ -61,9 +62,10 @@ Matrix3 make_rows_orthogonal(Matrix3& matrix) {
   return rotation;
 }
 
-// The orthogonal matrix next to `matrix`; false if there is more than one.
+// Computes the orthogonal matrix nearest to `matrix`; returns false if it is not unique.
 bool nearest_rotation(Matrix3 matrix, Matrix3& nearest) {
-  // The rows of V matrix are orthogonal; of length one, they are the nearest to V.
+  // The rows of rotation * matrix are orthogonal. Scaled to length one, they form the nearest
+  // orthogonal matrix to that product; the inverse rotation makes it the nearest to `matrix`.
   const Matrix3 rotation = make_rows_orthogonal(matrix);
   for (Vector3& row : matrix) {
     const double length = std::sqrt(dot(row, row));
@@ -77,8 +79,8 @@ bool nearest_rotation(Matrix3 matrix, Matrix3& nearest) {
   return true;
 }
 
-// Fourth moments of three signals: means of products of two of their products of two, which are in
-// the order below.
+// Fourth moments of three signals: the means of products of two pairs. The pairs of signals are in
+// the order of kFirst and kSecond.
 struct FourthMoments {
   static constexpr std::size_t kPairs = 6;
   static constexpr std::size_t kFirst[kPairs] = {0, 1, 2, 0, 0, 1};
@@ -92,12 +94,12 @@ struct FourthMoments {
       for (std::size_t b = 0; b < kPairs; ++b) means[a][b] += pairs[a] * pairs[b];
   }
 
-  // The mean of the signals times the cube of what `weights` make of them.
+  // The mean of the signals times the cube of their sum weighted by `weights`.
   Vector3 cubed(const Vector3& weights) const {
     Vector3 out{};
     for (std::size_t a = 0; a < kPairs; ++a) {
       const std::size_t i = kFirst[a], j = kSecond[a];
-      double square = 0;  // the mean of signals i and j times the square
+      double square = 0;  // mean of signals i and j times the square of that sum
       for (std::size_t b = 0; b < kPairs; ++b) {
         const std::size_t k = kFirst[b], l = kSecond[b];
         square += (k == l ? 1.0 : 2.0) * weights[k] * weights[l] * means[a][b];
@@ -109,8 +111,8 @@ struct FourthMoments {
   }
 };
 
-// Symmetric FastICA with the cubic contrast on white signals (Hyvaerinen, 1999): the rotation that
-// makes them independent. It needs their fourth moments only.
+// Symmetric FastICA with the cubic contrast on white signals (Hyvaerinen, 1999). Returns the
+// rotation that makes them independent. Only the fourth moments of the signals are needed.
 Matrix3 independent_directions(const FourthMoments& moments) {
   Matrix3 rotation = kIdentity;
   for (int step = 0; step < kMostSteps; ++step) {
@@ -153,7 +155,7 @@ Matrix3 Ica::unmixing(std::size_t count) {
   Vector3 variances;
   for (std::size_t k = 0; k < 3; ++k) variances[k] = std::sqrt(dot(covariance[k], covariance[k]));
   const double largest = *std::max_element(variances.begin(), variances.end());
-  if (!(largest > kStill * kStill)) return kIdentity;  // there is nothing but rounding to unmix
+  if (!(largest > kStill * kStill)) return kIdentity;  // only rounding errors are left
   for (std::size_t k = 0; k < 3; ++k)
     for (double& value : whitening[k])
       value /= std::sqrt(std::max(variances[k], kLeastShare * largest));

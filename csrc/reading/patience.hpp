@@ -1,5 +1,5 @@
-// When a face has had its chance: a picture on the wall that was found first must not keep the
-// person beside it from being measured.
+// Decides when to give up a face without a pulse. Otherwise a picture on the wall that was found
+// first would keep the person beside it from being measured.
 #pragma once
 
 #include "reading/reading.hpp"
@@ -8,16 +8,16 @@ namespace rppg {
 
 class Patience {
  public:
-  // `window`: of the pulse, s.
+  // `window` is the length of the pulse's window, s.
   explicit Patience(double window) : window_(window) {}
 
-  // Another face is measured from now on.
+  // Starts again for another face.
   void restart() { started_ = false; }
 
-  // Takes the reading of a frame. True where the face has shown no sign of a pulse for a full
-  // window, since it was first measured or since this was true last.
+  // Takes the reading of a frame. Returns true if the face has shown no sign of a pulse for a full
+  // window, since it was first measured or since the function last returned true.
   bool is_over(double time, const Reading& reading) {
-    // Far below any confidence that a heart rate needs: what lives shows more now and then.
+    // Far below the confidence that a heart rate needs; a living face exceeds it now and then.
     constexpr double kSign = 0.2;
     const bool sign = reading.status != Status::low_signal || reading.confidence >= kSign;
     if (!started_ || time < since_) since_ = time;

@@ -9,10 +9,10 @@
 namespace rppg {
 namespace {
 
-// A heart below the band, or a slow sway of the head, shows its overtones inside the band, and a
-// heart above it its aliases: both are weaker than the line that they come from. Chosen so that no
-// right reading of the synthetic validation clips was refused; tests/test_monitor.py has such
-// hearts and such light.
+// A heart rate below the band, or a slow movement of the head, causes harmonics inside the band,
+// and a heart rate above the band causes aliases. Both are weaker than the line that causes them.
+// The ratios were chosen so that no correct reading of the synthetic validation clips was refused;
+// tests/test_monitor.py contains such heart rates and such light.
 constexpr double kOvertoneRatio = 4.0;
 constexpr double kAliasRatio = 1.0;
 constexpr double kLineWidth = 0.05;  // Hz to either side
@@ -30,7 +30,9 @@ PulseSpectrum::PulseSpectrum(const Kernels& kernels, const PulseOptions& options
   const BandPass band_pass(options.low, options.high, rate, options.order);
   for (std::size_t k = 0; k < undo_.size(); ++k) {
     const double gain = band_pass.gain(static_cast<double>(k) * spectrum_.bin_hz());
-    undo_[k] = 1.0 / std::max(gain * gain, kLeastGain);  // the filter was passed twice
+    undo_[k] =
+        1.0 / std::max(gain * gain,
+                       kLeastGain);  // the gain is squared, because the filter was applied twice
   }
 }
 
@@ -45,14 +47,14 @@ double PulseSpectrum::strongest(double low, double high) const {
   const auto bin = [&](double f) { return f / spectrum_.bin_hz(); };
   const auto first = static_cast<std::size_t>(std::ceil(std::max(0.0, bin(low))));
   const auto last = std::min(power.size() - 1, static_cast<std::size_t>(std::max(0.0, bin(high))));
-  Pair most{};
+  Double2 most{};
   std::size_t k = first;
   for (; k + 1 <= last; k += 2) most = greater(load(&power[k]) * load(&undo_[k]), most);
   if (k == last) most[0] = std::max(most[0], power[k] * undo_[k]);
   return greatest(most);
 }
 
-bool PulseSpectrum::is_echo(double frequency) const {
+bool PulseSpectrum::is_harmonic_or_alias(double frequency) const {
   const auto line = [&](double f) { return strongest(f - kLineWidth, f + kLineWidth); };
   const double peak = line(frequency);
   for (const double divisor : {2.0, 3.0})

@@ -1,4 +1,5 @@
-// The spectrum of a band-passed pulse, and which of its peaks only echo something outside the band.
+// The spectrum of a band-passed pulse, and a check for peaks that are caused by lines outside the
+// band.
 #pragma once
 
 #include <cstddef>
@@ -11,33 +12,33 @@ namespace rppg {
 
 class PulseSpectrum {
  public:
-  // For up to `most_samples` samples at `rate` (Hz) that passed the filter of `options` forwards
-  // and backwards. No line above `highest` (Hz) is looked for.
+  // For at most `most_samples` samples at `rate` (Hz) that were filtered forwards and backwards by
+  // the band-pass of `options`. Lines above `highest` (Hz) are not searched.
   PulseSpectrum(const Kernels& kernels, const PulseOptions& options, double rate,
                 std::size_t most_samples, double highest, double bins_per_hz);
 
-  // Works out the spectrum of the last `count` samples and its highest peaks, at most `most`;
-  // returns how many there are. Allocates nothing.
+  // Computes the spectrum of the last `count` samples and its highest peaks, at most `most`;
+  // returns their number. Allocates nothing.
   int analyse(const double* filtered, std::size_t count, int most);
   const Peak& peak(int i) const { return peaks_[i]; }
-  // The Hann window of `count` <= most_samples samples, until it is asked for another.
+  // The Hann window for `count` <= most_samples samples; valid until another length is requested.
   const double* hann(std::size_t count) { return spectrum_.hann(count); }
 
-  // What is known of a frequency (Hz) that need be no peak.
+  // Describes a frequency (Hz) that need not be a peak.
   Peak examine(double frequency) const { return spectrum_.examine(frequency); }
 
-  // Whether a peak at `frequency` (Hz) is but an overtone or an alias of a line outside the band.
-  bool is_echo(double frequency) const;
+  // Whether a peak at `frequency` (Hz) is only a harmonic or an alias of a line outside the band.
+  bool is_harmonic_or_alias(double frequency) const;
 
  private:
-  // The strongest line from `low` to `high` (Hz), with the band-pass undone.
+  // Power of the strongest line from `low` to `high` (Hz), divided by the gain of the band-pass.
   double strongest(double low, double high) const;
 
   double low_, high_, highest_;
   Spectrum spectrum_;
   Peak peaks_[kMostPeaks];
-  double strongest_above_ = 0;  // of the lines above the band, from which aliases come
-  std::vector<double> undo_;    // what the band-pass did to the power of each bin, inverted
+  double strongest_above_ = 0;  // power of the strongest line above the band, a source of aliases
+  std::vector<double> undo_;    // inverse of the band-pass's power gain for each bin
 };
 
 }  // namespace rppg

@@ -1,8 +1,8 @@
-// A second look at the box: how bright and how red its parts were while the pulse was read.
+// The brightness and colour of parts of the box over time, as evidence for or against a peak.
 //
-// A pulse colours all skin at once and green more than red. A lamp also lights what lies around the
-// face, and red as much as green; movement brightens one edge while it darkens another. What a
-// rhythm looks like on this map tells which of the three it is.
+// A pulse changes the colour of all skin at once, and green more than red. A lamp also lights the
+// surroundings of the face, and changes red as much as green. Movement brightens one edge while it
+// darkens another. The spatial pattern of a rhythm therefore shows which of the three causes it.
 #pragma once
 
 #include <array>
@@ -15,90 +15,92 @@
 
 namespace rppg {
 
-// The middle two thirds of the box, where the face is, in 4x4 blocks; and the rim as one more.
+// The middle two thirds of the box, where the face is, in 4x4 blocks; the rim is one more region.
 constexpr int kFaceBlocks = 16;
 constexpr int kPlaces = kFaceBlocks + 1;
-// Brightness (log of green) of every place, then colour (log of green over red).
-constexpr int kWitnesses = 2 * kPlaces;
+// Brightness (log of green) of every region, then its colour (log of green over red).
+constexpr int kRegionSignals = 2 * kPlaces;
 
-// What is taken of an appearance: the face's mean red, green and blue, then all witnesses.
-inline constexpr int kObserved = kColours + kWitnesses;
+// Values observed in an appearance: the face's mean red, green and blue, then all region signals.
+inline constexpr int kObserved = kColours + kRegionSignals;
 
-// Writes what is taken of an appearance, `kObserved` values. The mean colours are those of the
-// middle two thirds of the box, in [0, 1].
+// Writes the `kObserved` values of an appearance. The mean colours are those of the middle two
+// thirds of the box, in [0, 1].
 void observe(const float* appearance, double* observed);
 
-// Samples at `rate` (Hz) that are added up into one where the band below `high` (Hz) is enough; of
-// `samples` so many are left that they have a spectrum.
+// The number of samples at `rate` (Hz) that can be summed into one without losing the band below
+// `high` (Hz). It is limited, so that enough of `samples` samples remain for a spectrum.
 std::size_t coarseness(double rate, double high, std::size_t samples);
 
-// An SNR (dB) within -30 and 30; where nothing beats, nothing is above noise.
+// An SNR clamped to [-30, 30] dB; NaN (no peak) becomes -30.
 double bounded_snr(double snr_db);
 
-// What the map says of a rhythm: the input of `confidence`, in this order.
-struct Testimony {
+// The features of a peak: the input of `confidence`, in this order.
+struct PeakFeatures {
   enum Item {
     snr,     // of the pulse, dB
-    height,  // as of `Peak`
-    clearance,
-    rival,
+    height,  // as in `Peak`
+    peak_to_median,
+    second_peak_ratio,
     frequency,         // Hz
     brightness,        // amplitude in the face, log10
-    colour,            // likewise
-    brightness_agree,  // of the blocks with each other: 1 where all beat together
+    colour,            // amplitude in the face, log10
+    brightness_agree,  // agreement of the blocks' phases: 1 if all blocks change together
     colour_agree,
-    colour_share,       // colour over brightness, where both beat together
-    rim_brightness,     // amplitude of the rim over the face's, log10
-    rim_colour,         // likewise
-    rim_together,       // the rim's brightness over the face's, where both beat together
-    brightness_follow,  // 1 where the face darkens as the pulse rises
+    colour_share,       // colour relative to brightness, the part in phase with it
+    rim_brightness,     // amplitude of the rim relative to the face, log10
+    rim_colour,         // amplitude of the rim relative to the face, log10
+    rim_together,       // rim's brightness relative to the face's, the part in phase
+    brightness_follow,  // 1 if the face darkens when the pulse rises
     colour_follow,
     rim_follow,
-    brightness_spread,  // of the blocks around their mean, over it, log10
+    brightness_spread,  // deviation of the blocks relative to their mean, log10
     colour_spread,
-    colour_median,  // amplitude with which blocks flush as the pulse rises, log10
+    colour_median,  // amplitude of the blocks' colour in phase with the pulse, log10
     colour_quartile,
     face_snr,  // of the face's brightness, dB
     rim_snr,
-    double_line,  // power of the face's brightness at multiples of the frequency over that at it
+    double_line,  // power of the face's brightness at a multiple of the frequency, relative to the
+                  // power at the frequency, log10
     triple_line,
     half_line,
-    double_beat,  // likewise of the pulse
+    double_beat,  // the same for the pulse
     triple_beat,
     half_beat,
-    coverage,      // time that was seen over that of the default window, at most 1
+    coverage,      // time covered by frames relative to the default window, at most 1
     chrom_snr,     // of CHROM's pulse at the frequency, dB
-    chrom_height,  // as of `Peak`
-    pos_snr,       // likewise of POS
+    chrom_height,  // as in `Peak`
+    pos_snr,       // the same for POS
     pos_height,
     kCount
   };
   std::array<double, kCount> items;
 };
 
-// The last seconds of all witnesses, on the grid of the pulse.
-class Witness {
+// The region signals of the last seconds, on the grid of the pulse.
+class RegionSignals {
  public:
-  // `rate` and the band in Hz.
-  Witness(const Kernels& kernels, double rate, double low, double high, std::size_t samples);
+  // `rate` and the band (`low`, `high`) are in Hz.
+  RegionSignals(const Kernels& kernels, double rate, double low, double high, std::size_t samples);
 
   void restart();
-  void push(const double* witnesses);
+  void push(const double* region_signals);
 
-  // Looks at the newest `count` samples, as many as have been pushed or fewer, and at the pulse of
-  // the same time, which stays where it is until the next look; `hann` is the window of so many
-  // samples. What it takes is done with the first peak that is asked for.
+  // Selects the newest `count` samples for `features`; that many must have been pushed. `pulse`
+  // contains the pulse of the same samples, and `hann` the Hann window of that length; both must
+  // stay valid until the next call. The computation is done when the features of the first peak are
+  // requested.
   void look(const double* pulse, const double* hann, std::size_t count);
-  // What they say of a peak in the pulse's spectrum; from `coverage` on the items are left at 0.
+  // The features of a peak in the pulse's spectrum; the items from `coverage` on are set to 0.
   // Allocates nothing.
-  Testimony testify(const Peak& peak);
+  PeakFeatures features(const Peak& peak);
 
  private:
-  // The face's mean brightness stands behind the witnesses in a row of the ring.
-  static constexpr int kFace = kWitnesses;
-  static_assert(kFace < kWitnessValues, "a row holds them");
+  // Index of the face's mean brightness in a row of the ring buffer, behind the region signals.
+  static constexpr int kFace = kRegionSignals;
+  static_assert(kFace < kRegionValues, "a row holds them");
 
-  // Works out what all peaks of a window share.
+  // Computes what all peaks of a window share.
   void prepare();
 
   const Kernels& kernels_;
@@ -106,14 +108,15 @@ class Witness {
   std::size_t coarse_, count_ = 0;
   const double *seen_pulse_ = nullptr, *seen_hann_ = nullptr;
   bool prepared_ = false;
-  // The first witnesses since the restart, and what later ones differ from them, so that floats do.
+  // The first region signals since the restart. Rows contain the differences from these, for which
+  // float precision is sufficient.
   bool started_ = false;
-  double start_[kWitnesses] = {};
+  double start_[kRegionSignals] = {};
   Latest<float> rows_;
-  float means_[kWitnessRow] = {};  // of what is looked at
-  // Of the samples that are looked at, then zeros up to whole vectors: the window, what it leaves
-  // of the pulse and of the face's brightness, and its product with the rhythm, in two parts. The
-  // rim's brightness as it is.
+  float means_[kRegionRow] = {};  // of the selected samples
+  // For the selected samples, padded with zeros to whole vectors: the Hann window, the pulse and
+  // the face's brightness times that window, and the window times the oscillation at a peak's
+  // frequency, as real and imaginary parts. rim_ is the rim's brightness without the window.
   std::vector<float> hann_, pulse_, face_, real_, imaginary_, rim_;
   std::size_t hann_count_ = 0;
   std::vector<double> few_;  // sums of `coarse_` samples each

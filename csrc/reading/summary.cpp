@@ -12,19 +12,21 @@
 namespace rppg {
 namespace {
 
-// Times on the grid are equal within this, s.
+// Times on the grid that differ by less are equal, s.
 constexpr double kTimeTolerance = 1e-6;
 
-// From one window of a track to the next the rate may change by so much, bpm, and by so much more
-// for every second between them. The windows overlap: real hearts are slower by far.
+// From one window of a track to the next, the rate may change by kJump bpm, plus kDrift bpm for
+// every second between them, at no cost. The windows overlap, so that the rate of a real heart
+// changes far less.
 constexpr double kJump = 3.0, kDrift = 1.0;
-// What a change beyond that costs, in units of confidence for every bpm.
+// Cost of each bpm beyond that, in units of confidence.
 constexpr double kJumpCost = 0.1;
-// What passing through a window must bring to be worth it, in units of confidence, and windows
-// that a track looks back over.
+// Confidence that a window must have to improve a track, and the number of windows that a track may
+// look back.
 constexpr double kWorthwhile = 0.1;
 constexpr std::size_t kLookBack = 64;
-// Of confidence and coverage in a mean: a recording of which nothing is trusted has one, too.
+// Least weight in a mean, in units of confidence and of coverage, so that a recording without any
+// confidence still has a mean.
 constexpr double kLeastWeight = 1e-3;
 
 double median(std::vector<double> values) {
@@ -36,21 +38,21 @@ double median(std::vector<double> values) {
 
 }  // namespace
 
-Recording::Recording(double step, double max_gap, double min_confidence)
+RecordingSummary::RecordingSummary(double step, double max_gap, double min_confidence)
     : step_(step), max_gap_(max_gap) {
   require_positive(step, "step");
   require_positive(max_gap, "max_gap");
   set_min_confidence(min_confidence);
 }
 
-void Recording::set_min_confidence(double min_confidence) {
+void RecordingSummary::set_min_confidence(double min_confidence) {
   if (!(min_confidence >= 0 && min_confidence <= 1))
     throw std::invalid_argument("the least confidence must lie between 0 and 1, is " +
                                 std::to_string(min_confidence));
   min_confidence_ = min_confidence;
 }
 
-bool Recording::take(double time, const Reading& reading) {
+bool RecordingSummary::push(double time, const Reading& reading) {
   if (time > last_ && time - last_ <= max_gap_) {
     ++steps_;
   } else {
@@ -71,10 +73,10 @@ bool Recording::take(double time, const Reading& reading) {
   return true;
 }
 
-std::vector<const Recording::Window*> Recording::track() const {
+std::vector<const RecordingSummary::Window*> RecordingSummary::track() const {
   constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max();
   const std::size_t count = windows_.size();
-  // The best score of a track that ends at a window, and where it comes from.
+  // The best score of a track that ends at a window, and the window before it on that track.
   std::vector<double> score(count);
   std::vector<std::size_t> from(count, kNowhere);
   const double worthwhile = std::min(kWorthwhile, 0.5 * min_confidence_);
@@ -97,13 +99,14 @@ std::vector<const Recording::Window*> Recording::track() const {
   return out;
 }
 
-std::pair<double, double> Recording::rate(const std::vector<const Window*>& passed) {
+std::pair<double, double> RecordingSummary::rate(const std::vector<const Window*>& passed) {
   double weights = 0, mean = 0, squares = 0;
   for (std::size_t i = 0; i < passed.size(); ++i) {
     const Window& window = *passed[i];
-    // While a window grows, each one holds all of those before it: the last one says it best.
+    // While the window grows after a start, each window contains all those before it; only the last
+    // one counts.
     if (i + 1 < passed.size() && passed[i + 1]->start <= window.start + kTimeTolerance) continue;
-    // The weighed mean and the squares around it (West, 1979).
+    // The weighted mean and the weighted squared deviations from it (West, 1979).
     const double weight = (window.confidence + kLeastWeight) * window.coverage;
     const double before = window.rate - mean;
     weights += weight;
@@ -113,20 +116,20 @@ std::pair<double, double> Recording::rate(const std::vector<const Window*>& pass
   return {mean, std::sqrt(squares / weights)};
 }
 
-TrackEvidence Recording::evidence(const std::vector<const Window*>& passed) const {
+TrackEvidence RecordingSummary::evidence(const std::vector<const Window*>& passed) const {
   std::vector<double> confidences;
   for (const Window* window : passed) confidences.push_back(window->confidence);
   const double share = static_cast<double>(passed.size()) / static_cast<double>(count_);
   return track_evidence(confidences, share, step_);
 }
 
-std::pair<double, TrackEvidence> Recording::evidence() const {
+std::pair<double, TrackEvidence> RecordingSummary::evidence() const {
   const std::vector<const Window*> passed = track();
   if (passed.empty()) return {kNone, TrackEvidence{}};
   return {rate(passed).first, evidence(passed)};
 }
 
-Summary Recording::summary() const {
+Summary RecordingSummary::summary() const {
   const double duration = frames_ ? covered_ + last_ - first_ : 0.0;
   const double fps = duration > 0 ? static_cast<double>(steps_) / duration : 0.0;
   Summary out{
@@ -148,7 +151,7 @@ Summary Recording::summary() const {
   return out;
 }
 
-void Recording::forget() {
+void RecordingSummary::forget() {
   count_ = 0;
   windows_.clear();
 }

@@ -14,31 +14,31 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-// A clip of 10 s has no frame at 10 s: its pulse ends one frame step earlier.
+// A clip of 10 s has no frame at exactly 10 s: its pulse ends one frame earlier.
 constexpr double kWindowSlack = 0.1;  // s, one step at 10 fps
 
 constexpr double kNarrowestBand = 1.0;  // Hz
 constexpr double kFewestBeats = 2.0;    // in a window, at the band's lower edge
 
-// Share of the Nyquist rate that will do: a camera of 8 frames a second is not exact.
+// Share of twice the band's upper edge that a frame rate must reach. It is below 1, because the
+// rate of a camera with nominally 8 frames a second is not exact.
 constexpr double kRateTolerance = 0.98;
 
-// Range of a pulse below which a window holds rounding errors only.
+// Range of a pulse below which a window contains rounding errors only.
 constexpr double kSilence = 1e-9;
 
-// Of a window: more is a slip of the user's.
+// Limit for the samples in a window; larger values are mistakes of the caller.
 constexpr double kMostSamples = 1e6;
 
-// Peaks of two methods that are nearer than this are one candidate, Hz: half of what a window of
-// 10 s resolves.
+// Peaks of two methods that are closer than this are one candidate, Hz: half the resolution of a
+// window of 10 s.
 constexpr double kSamePeak = 0.05;
 
-// Second opinions are renewed every so many samples: in a tenth of a second a window hardly
-// changes, and they cost as much as all the rest of a reading.
+// Samples between two renewals of the second opinions. In 0.1 s a window hardly changes, and the
+// second opinions cost as much time as the rest of a reading.
 constexpr std::size_t kRenewal = 3;
 
-// Whether the range of a pulse is within rounding errors; the first few samples tell where it is
-// not.
+// Whether a pulse varies by rounding errors only. For a real pulse, the first few samples decide.
 bool is_silent(const double* pulse, std::size_t count) {
   double least = pulse[0], most = pulse[0];
   for (std::size_t i = 1; i < count; ++i) {
@@ -49,13 +49,13 @@ bool is_silent(const double* pulse, std::size_t count) {
   return true;
 }
 
-// Above it, Hz, no line is looked for of which a peak could be the alias.
+// The highest frequency (Hz) at which lines are searched whose aliases could be peaks.
 double highest_line(const PulseOptions& options) {
   return std::min(2.0 * options.high, 0.45 * options.rate);
 }
 
-// The options, unless they make no sense.
-const PulseOptions& checked(const PulseOptions& options) {
+// Returns the options; throws std::invalid_argument if they are invalid.
+PulseOptions checked(const PulseOptions& options) {
   check_band(options.low, options.high, options.rate);
   if (options.high - options.low < kNarrowestBand)
     throw std::invalid_argument("the band " + std::to_string(options.low) + " to " +
@@ -84,8 +84,8 @@ std::size_t window_samples(const PulseOptions& options) {
   return static_cast<std::size_t>(std::round(options.window * options.rate));
 }
 
-// Samples that must have been seen: as long as `min_window`, but two beats at least, and enough for
-// a spectrum of what is added up.
+// Samples that frames must cover for a reading: those of `min_window`, but at least two beats, and
+// enough for a spectrum of the coarse samples.
 std::size_t needed_samples(const PulseOptions& options) {
   const double least = std::max(options.min_window, kFewestBeats / options.low);
   const double seconds = std::min(least, options.window) - kWindowSlack;
@@ -108,14 +108,14 @@ PulseWindow::PulseWindow(const PulseOptions& options, const Kernels& kernels)
       spectrum_(kernels, options, options.rate, capacity(), highest_line(options), kBinsPerHz),
       colour_window_(options, kernels, options.rate, uses_network(options.method) ? 2 : capacity()),
       second_(options, kernels, capacity()),
-      witness_(kernels, options.rate, options.low, options.high, capacity()),
+      regions_(kernels, options.rate, options.low, options.high, capacity()),
       colour_pulse_(capacity()),
       colour_live_(capacity()),
       filtered_(capacity()) {}
 
 void PulseWindow::restart(double start, bool after_gap) {
   band_pass_.reset();
-  witness_.restart();
+  regions_.restart();
   size_ = seen_ = since_too_slow_ = 0;
   total_ = extracted_ = asked_ = read_ = 0;
   start_ = start;
@@ -127,7 +127,7 @@ bool PulseWindow::is_too_slow(double frame_rate) const {
 }
 
 void PulseWindow::push(const double* signals, bool missing, bool too_slow) {
-  witness_.push(signals + 1 + kColours);
+  regions_.push(signals + 1 + kColours);
   if (size_ == capacity() && !*missing_.newest(size_)) --seen_;
   levels_.push(signals[0]);
   for (int c = 0; c < kColours; ++c) colours_[c].push(signals[1 + c]);
@@ -180,19 +180,19 @@ Reading PulseWindow::make_reading() {
     reading.status = starts ? Status::warming_up : Status::gap;
     return reading;
   }
-  // A peak that is not the highest of its spectrum needs stricter proof: half the doubt.
+  // A peak that is not the highest of its spectrum needs a higher confidence: half the doubt.
   const double strict = 0.5 * (1.0 + options_.min_confidence);
-  const int count = find_places();
+  const int count = find_peaks();
   for (const bool highest : {true, false}) {
     for (int i = 0; i < count; ++i) {
-      const Place& place = places_[i];
-      if (place.highest != highest) continue;
-      const double sure = weigh(place);
+      const SourcePeak& candidate = peaks_[i];
+      if (candidate.highest != highest) continue;
+      const double sure = peak_confidence(candidate);
       if (reading.confidence >= sure) continue;
       reading.confidence = sure;
-      reading.snr_db = place.peak.snr_db;
-      reading.candidate = 60.0 * place.peak.frequency;
-      reading.source = place.source;
+      reading.snr_db = candidate.peak.snr_db;
+      reading.candidate = 60.0 * candidate.peak.frequency;
+      reading.source = candidate.source;
     }
     if (reading.confidence >= (highest ? options_.min_confidence : strict)) {
       reading.status = Status::ok;
@@ -212,7 +212,7 @@ const double* PulseWindow::pulse() {
 void PulseWindow::extract() {
   if (extracted_ == total_) return;
   extracted_ = total_;
-  if (size_ < 2) {  // one sample is no pulse yet
+  if (size_ < 2) {  // one sample is not a pulse
     std::fill_n(colour_pulse_.begin(), size_, 0.0);
     std::fill_n(colour_live_.begin(), size_, 0.0);
     return;
@@ -227,19 +227,19 @@ void PulseWindow::extract() {
     colour_live_[i] = band_pass_.step(colour_pulse_[i] - colour_pulse_[0]);
 }
 
-int PulseWindow::find_places() {
+int PulseWindow::find_peaks() {
   count_ = 0;
   const bool silent = is_silent(pulse(), size_);
   filter(filtered_.data());
-  witness_.look(filtered_.data(), spectrum_.hann(size_), size_);
+  regions_.look(filtered_.data(), spectrum_.hann(size_), size_);
   const Method own = options_.method == Method::fusion ? Method::student : options_.method;
-  add_places(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks),
-             own);
+  add_peaks(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks),
+            own);
 
   ask_colours();
   if (options_.method == Method::fusion) {
-    add_places(second_.pos(), second_.pos_peaks(), Method::pos);
-    add_places(second_.chrom(), second_.chrom_peaks(), Method::chrom);
+    add_peaks(second_.pos(), second_.pos_peaks(), Method::pos);
+    add_peaks(second_.chrom(), second_.chrom_peaks(), Method::chrom);
   }
   return count_;
 }
@@ -248,8 +248,8 @@ void PulseWindow::ask_colours() {
   const std::uint64_t renewal = total_ / kRenewal + 1;
   if (asked_ == renewal) return;
   asked_ = renewal;
-  // The window ends where they are due, and begins where it did for the first who asked then, so
-  // that they are the same whenever they are asked.
+  // The window ends at the sample where the renewal was due, and its beginning leaves room for the
+  // samples since then. The result is thus the same, whichever of these samples asks first.
   const std::size_t coarse = second_.coarse();
   const std::size_t end = size_ - static_cast<std::size_t>(total_ % kRenewal);
   const std::size_t count = std::min(end, capacity() - (kRenewal - 1)) / coarse;
@@ -270,15 +270,15 @@ void PulseWindow::ask_colours() {
   second_.analyse(count);
 }
 
-void PulseWindow::add_places(const PulseSpectrum& spectrum, int found, Method source) {
-  for (int i = 0; i < found && count_ < kMostPlaces; ++i) {
+void PulseWindow::add_peaks(const PulseSpectrum& spectrum, int found, Method source) {
+  for (int i = 0; i < found && count_ < kMostSourcePeaks; ++i) {
     const Peak& peak = spectrum.peak(i);
-    Place* const end = places_ + count_;
-    Place* const same = std::find_if(places_, end, [&](const Place& place) {
-      return std::abs(place.peak.frequency - peak.frequency) < kSamePeak;
+    SourcePeak* const end = peaks_ + count_;
+    SourcePeak* const same = std::find_if(peaks_, end, [&](const SourcePeak& candidate) {
+      return std::abs(candidate.peak.frequency - peak.frequency) < kSamePeak;
     });
     if (same == end)
-      places_[count_++] = {peak, source, i == 0};
+      peaks_[count_++] = {peak, source, i == 0};
     else
       same->highest = same->highest || i == 0;
   }
@@ -289,37 +289,38 @@ const PulseSpectrum& PulseWindow::spectrum_of(Method source) const {
   return source == Method::pos ? second_.pos() : second_.chrom();
 }
 
-Testimony PulseWindow::testify(const Place& place) {
-  const double frequency = place.peak.frequency;
-  const bool own = &spectrum_of(place.source) == &spectrum_;
-  Testimony said = witness_.testify(own ? place.peak : spectrum_.examine(frequency));
+PeakFeatures PulseWindow::features(const SourcePeak& candidate) {
+  const double frequency = candidate.peak.frequency;
+  const bool own = &spectrum_of(candidate.source) == &spectrum_;
+  PeakFeatures features = regions_.features(own ? candidate.peak : spectrum_.examine(frequency));
   const Peak chrom = second_.chrom().examine(frequency);
   const Peak pos = second_.pos().examine(frequency);
   const double seen = static_cast<double>(seen_) / options_.rate;
-  said.items[Testimony::coverage] = std::min(1.0, seen / PulseOptions{}.window);
-  said.items[Testimony::chrom_snr] = bounded_snr(chrom.snr_db);
-  said.items[Testimony::chrom_height] = chrom.height;
-  said.items[Testimony::pos_snr] = bounded_snr(pos.snr_db);
-  said.items[Testimony::pos_height] = pos.height;
-  return said;
+  features.items[PeakFeatures::coverage] = std::min(1.0, seen / PulseOptions{}.window);
+  features.items[PeakFeatures::chrom_snr] = bounded_snr(chrom.snr_db);
+  features.items[PeakFeatures::chrom_height] = chrom.height;
+  features.items[PeakFeatures::pos_snr] = bounded_snr(pos.snr_db);
+  features.items[PeakFeatures::pos_height] = pos.height;
+  return features;
 }
 
-bool PulseWindow::is_echo(const Place& place) const {
-  return spectrum_of(place.source).is_echo(place.peak.frequency);
+bool PulseWindow::is_harmonic_or_alias(const SourcePeak& candidate) const {
+  return spectrum_of(candidate.source).is_harmonic_or_alias(candidate.peak.frequency);
 }
 
-double PulseWindow::weigh(const Place& place) {
-  return is_echo(place) ? 0.0 : confidence(options_.method, testify(place));
+double PulseWindow::peak_confidence(const SourcePeak& candidate) {
+  return is_harmonic_or_alias(candidate) ? 0.0 : confidence(options_.method, features(candidate));
 }
 
 std::vector<PulseWindow::Candidate> PulseWindow::candidates() {
   std::vector<Candidate> all;
-  const int found = is_readable() ? find_places() : 0;
+  const int found = is_readable() ? find_peaks() : 0;
   for (int i = 0; i < found; ++i) {
-    const Place& place = places_[i];
-    const Testimony said = testify(place);
-    all.push_back({place.peak.frequency, place.peak.snr_db, place.source, place.highest, said,
-                   is_echo(place) ? 0.0 : confidence(options_.method, said)});
+    const SourcePeak& candidate = peaks_[i];
+    const PeakFeatures features = this->features(candidate);
+    all.push_back({candidate.peak.frequency, candidate.peak.snr_db, candidate.source,
+                   candidate.highest, features,
+                   is_harmonic_or_alias(candidate) ? 0.0 : confidence(options_.method, features)});
   }
   return all;
 }

@@ -1,4 +1,4 @@
-// The window of the last seconds, and the heart rate that it shows.
+// The window of the last seconds and the heart rate in it.
 #pragma once
 
 #include <cstddef>
@@ -14,48 +14,50 @@
 
 namespace rppg {
 
-// What a window takes of every frame: the level of the network's pulse, then what `observe` gives.
+// Signals that a window takes from every frame: the network's pulse, then the values of `observe`.
 inline constexpr int kSignals = 1 + kObserved;
 
 class PulseWindow {
  public:
-  // Throws std::invalid_argument for a band or window that makes no sense.
+  // Throws std::invalid_argument if the band, the window or another option is invalid.
   PulseWindow(const PulseOptions& options, const Kernels& kernels);
 
-  // Forgets everything; the next sample's cell begins at `start` (s).
+  // Forgets everything. The cell of the next sample begins at `start` (s).
   void restart(double start, bool after_gap);
-  // Whether frames at this rate (Hz) would show a heart at the band's upper edge as a slower one.
+  // Whether a frame rate (Hz) is so low that a heart rate at the band's upper edge would appear as
+  // a lower one.
   bool is_too_slow(double frame_rate) const;
-  // A sample of `kSignals` signals. `missing`: no frame shows it. `too_slow`: it comes from frames
-  // that are; as long as it is in the window, that is a gap.
+  // Adds a sample of `kSignals` signals. `missing` means that no frame shows it. `too_slow` means
+  // that its frames came at a rate for which is_too_slow is true; while such a sample is in the
+  // window, the window cannot be read.
   void push(const double* signals, bool missing, bool too_slow);
-  // The reading of the window that ends with the newest sample; it is made once for each sample.
+  // The reading of the window that ends with the newest sample; computed once for each sample.
   // Allocates nothing.
   const Reading& read();
 
-  // A peak that a reading chooses from, and what is known of it: to fit `confidence`.
+  // A peak that a reading chooses from, with its features, to fit `confidence`.
   struct Candidate {
     double frequency;  // Hz
     double snr_db;
     Method source;
-    bool highest;  // of its spectrum
-    Testimony said;
+    bool highest;  // whether it is the highest peak of its spectrum
+    PeakFeatures features;
     double confidence;
   };
-  // Empty while there is too little to read.
+  // Empty while the window cannot be read.
   std::vector<Candidate> candidates();
 
   const PulseOptions& options() const { return options_; }
   std::size_t size() const { return size_; }
   // Samples in a full window.
   std::size_t capacity() const { return missing_.rows(); }
-  // Copies the newest `count` <= size() samples, oldest first: of the live waveform, which is
-  // band-passed as it comes, of the pulse before the filter, or whether they are missing.
+  // Copy the newest `count` <= size() samples, oldest first: the live waveform from the streaming
+  // band-pass; the pulse before the filter; and whether samples are missing.
   void copy_live(std::size_t count, double* out);
   void copy_unfiltered(std::size_t count, double* out);
   void copy_missing(std::size_t count, unsigned char* out) const;
-  // Writes the pulse of the whole window, filtered forwards and backwards: size() samples, 0 where
-  // they are missing.
+  // Writes the zero-phase filtered pulse of the whole window: size() samples, 0 if they are
+  // missing.
   void filter(double* out);
   // Samples since the last restart, and the time at which the grid began, s.
   std::uint64_t total() const { return total_; }
@@ -66,32 +68,32 @@ class PulseWindow {
   }
 
  private:
-  // Where a candidate is, before more is known of it.
-  struct Place {
+  // A candidate without its features.
+  struct SourcePeak {
     Peak peak;  // of its source's spectrum
     Method source;
     bool highest;
   };
-  static constexpr int kMostPlaces = 2 * kMostPeaks;
+  static constexpr int kMostSourcePeaks = 2 * kMostPeaks;
 
   bool is_readable() const { return seen_ >= needed_ && since_too_slow_ >= size_; }
-  // The pulse of the window, before the filter: size() samples.
+  // The unfiltered pulse of the window: size() samples.
   const double* pulse();
-  // Makes the pulse and the live waveform of a window of a classical method.
+  // Computes the pulse and the live waveform of the window for a classical method.
   void extract();
   Reading make_reading();
-  // Works out all spectra and where candidates are; returns how many there are.
-  int find_places();
-  void add_places(const PulseSpectrum& spectrum, int found, Method source);
-  // Renews the second opinions, where they are older than a renewal.
+  // Computes all spectra and finds the candidates; returns their number.
+  int find_peaks();
+  void add_peaks(const PulseSpectrum& spectrum, int found, Method source);
+  // Computes the second opinions again if a renewal is due.
   void ask_colours();
   // The spectrum of a source's pulse.
   const PulseSpectrum& spectrum_of(Method source) const;
-  // Whether a candidate only echoes a line outside the band.
-  bool is_echo(const Place& place) const;
-  Testimony testify(const Place& place);
+  // Whether a candidate is only a harmonic or an alias of a line outside the band.
+  bool is_harmonic_or_alias(const SourcePeak& candidate) const;
+  PeakFeatures features(const SourcePeak& candidate);
   // The confidence that a candidate is the heart's.
-  double weigh(const Place& place);
+  double peak_confidence(const SourcePeak& candidate);
 
   PulseOptions options_;
   std::size_t needed_;
@@ -99,10 +101,10 @@ class PulseWindow {
   Latest<double> colours_[kColours];
   Latest<unsigned char> missing_;
   std::size_t size_ = 0, seen_ = 0;
-  std::size_t since_too_slow_ = 0;  // samples since the last one from frames that came too slowly
-  std::uint64_t total_ = 0, extracted_ = 0;  // extracted_: total_ at `extract`,
-  std::uint64_t asked_ = 0;                  // asked_: when second_ was, in renewals
-  std::uint64_t read_ = 0;                   // total_ + 1 when reading_ was made
+  std::size_t since_too_slow_ = 0;           // samples since the last one from too slow frames
+  std::uint64_t total_ = 0, extracted_ = 0;  // extracted_: total_ at the last `extract`
+  std::uint64_t asked_ = 0;                  // index of the renewal that computed second_
+  std::uint64_t read_ = 0;                   // total_ + 1 when reading_ was computed
   double start_ = 0;
   bool after_gap_ = false;
 
@@ -111,10 +113,10 @@ class PulseWindow {
   PulseSpectrum spectrum_;
   ColourWindow colour_window_;  // of a classical method
   ColourOpinion second_;
-  Witness witness_;
+  RegionSignals regions_;
   std::vector<double> colour_pulse_, colour_live_;  // of a classical method
   std::vector<double> filtered_;
-  Place places_[kMostPlaces];
+  SourcePeak peaks_[kMostSourcePeaks];
   int count_ = 0;
   Reading reading_{};
 };

@@ -15,8 +15,8 @@ namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 
-// Continuation of either end, in periods of the lower band edge: what is left of its beginning has
-// decayed by a factor of some 300 then.
+// Extension of each end in periods of the lower band edge. Over this time the transient of the
+// filter decays by a factor of about 300.
 constexpr double kPaddedPeriods = 1.0;
 constexpr double kShortestStretch = 0.5;  // s
 constexpr int kMostChannels = 4;
@@ -36,7 +36,7 @@ BandPass::BandPass(double low, double high, double rate, int order) : low_(low),
   if (order < 1 || order > 8)
     throw std::invalid_argument("the filter's order must be from 1 to 8, is " +
                                 std::to_string(order));
-  // Analogue band edges that the bilinear transform moves to the wanted ones.
+  // Analogue band edges that the bilinear transform maps to the requested ones.
   const auto warp = [&](double f) { return 2.0 * rate * std::tan(kPi * f / rate); };
   const double width = warp(high) - warp(low), centre2 = warp(low) * warp(high);
   const auto digital = [&](std::complex<double> s) { return (2.0 * rate + s) / (2.0 * rate - s); };
@@ -49,7 +49,8 @@ BandPass::BandPass(double low, double high, double rate, int order) : low_(low),
     const std::complex<double> root = std::sqrt(half * half - centre2);
     const std::complex<double> p = digital(half + root), q = digital(half - root);
     if (2 * k + 1 == order) {
-      sections_.push_back(make_section(p, q, centre));  // the real pole: its roots are a pair
+      // The real pole: its two roots form one section.
+      sections_.push_back(make_section(p, q, centre));
     } else {
       sections_.push_back(make_section(p, std::conj(p), centre));
       sections_.push_back(make_section(q, std::conj(q), centre));
@@ -93,12 +94,12 @@ ZeroPhase::ZeroPhase(const BandPass& band_pass, std::size_t most)
 
 namespace {
 
-// Passes one section over samples into another array.
+// Filters samples with one section and writes the result to another array.
 //
-// Each output depends on the two before it, and so waits for the last one. Both sides of the
-// recursion are multiplied by 1 - a1 / z + a2 / z^2: then it depends on those two and four samples
-// before, and two neighbours are worked out at once. Before the first sample the section has seen
-// it for ever: a constant, of which it gives 0.
+// In a plain recursion, each output waits for the output before it. Here both sides of the
+// recursion are multiplied by 1 - a1 / z + a2 / z^2. Then an output depends on those two and four
+// samples before, and two neighbours can be computed at once. The section starts in the state of a
+// constant input equal to the first sample, for which its output is 0.
 template <int kChannels>
 void pass(const Section& s, const double* in, std::size_t count, double* out) {
   const double forward[] = {s.b0, -s.a1 * s.b0, (s.a2 - 1) * s.b0, s.a1 * s.b0, -s.a2 * s.b0};
@@ -115,9 +116,9 @@ void pass(const Section& s, const double* in, std::size_t count, double* out) {
              (forward[2] * in[i - 2 * kStep] + forward[3] * in[i - 3 * kStep]) +
              forward[4] * in[i - 4 * kStep];
   if (last <= kStart) return;
-  // The last two outputs and the two before them. They stay in registers: a load of a value that
-  // was stored a moment ago would wait for that store.
-  Pair older[kChannels], newer[kChannels];
+  // The last two outputs and the two before them. They are kept in registers, because reading a
+  // value back from memory would wait until it is stored.
+  Double2 older[kChannels], newer[kChannels];
   for (int k = 0; k < kChannels; ++k) {
     older[k] = load(out + 2 * k);
     newer[k] = load(out + kTwo + 2 * k);
@@ -125,7 +126,8 @@ void pass(const Section& s, const double* in, std::size_t count, double* out) {
   std::ptrdiff_t i = kStart;
   for (; i + kTwo <= last; i += kTwo)
     for (int k = 0; k < kChannels; ++k) {
-      const Pair next = (load(out + i + 2 * k) + both(back4) * older[k]) + both(back2) * newer[k];
+      const Double2 next =
+          (load(out + i + 2 * k) + both(back4) * older[k]) + both(back2) * newer[k];
       store(next, out + i + 2 * k);
       older[k] = newer[k];
       newer[k] = next;
@@ -147,7 +149,7 @@ void ZeroPhase::filter(double* values, std::size_t count) {
     copy(padding + count + i, count - 2 - i);
   }
   std::copy_n(values, kChannels * count, work + kChannels * padding);
-  // Backwards, the channels of a sample change places; and once more, they are as before.
+  // Reversing the array also reverses the order of the channels; the second reversal restores it.
   for (int direction = 0; direction < 2; ++direction) {
     for (const Section& section : sections_) {
       pass<kChannels>(section, work, total, other);

@@ -1,5 +1,5 @@
-// The Butterworth band-pass: streaming, for the live waveform, and forwards and backwards over a
-// stretch of samples, for everything that a heart rate is read from.
+// The Butterworth band-pass: a streaming filter for the live waveform, and a zero-phase filter for
+// the window that a heart rate is read from.
 #pragma once
 
 #include <cstddef>
@@ -7,12 +7,12 @@
 
 namespace rppg {
 
-// A biquad: y = b0 x + b1 x[-1] + b2 x[-2] - a1 y[-1] - a2 y[-2].
+// A second-order section: y = b0 x + b1 x[-1] + b2 x[-2] - a1 y[-1] - a2 y[-2].
 struct Section {
   double b0, b1, b2, a1, a2;
 };
 
-// Streaming band-pass of 2 * order poles, as second-order sections.
+// A streaming band-pass with 2 * order poles, as second-order sections.
 class BandPass {
  public:
   // Throws std::invalid_argument unless 0 < low < high < rate / 2 (Hz) and 1 <= order <= 8.
@@ -20,7 +20,7 @@ class BandPass {
 
   double step(double sample);
   void reset();
-  // Power gain at a frequency (Hz).
+  // Power gain at a frequency in Hz.
   double gain(double frequency) const;
   const std::vector<Section>& sections() const { return sections_; }
   double low() const { return low_; }
@@ -35,23 +35,23 @@ class BandPass {
   std::vector<State> states_;
 };
 
-// The band-pass passed forwards, then backwards, so that it delays nothing: zero phase, and the
-// square of its power gain. The samples are continued at both ends by their mirror image, for one
-// period of the lower band edge, in which the filter settles: no transient is left.
+// The band-pass applied forwards and then backwards: the phase is zero, the signal is not delayed,
+// and the power gain is squared. Both ends of the samples are extended by their mirror image for
+// one period of the lower band edge; the filter settles there, so that no transient remains.
 class ZeroPhase {
  public:
-  // Of a filter's sections, for up to `most` samples at once.
+  // Uses the sections of `band_pass`, for up to `most` samples at a time.
   ZeroPhase(const BandPass& band_pass, std::size_t most);
 
-  // Filters `count` <= most samples in place, in `channels` (1 to 4) signals: sample i of channel c
+  // Filters `count` <= most samples of `channels` (1 to 4) signals in place: sample i of channel c
   // is values[channels * i + c]. Allocates nothing.
   void run(double* values, std::size_t count, int channels);
 
-  // The same for stretches of samples between those that are missing (1, others 0), each by itself;
-  // missing ones, and stretches that are shorter than half a second, become 0.
+  // Filters each stretch of samples between missing ones separately; missing[i] is 1 if sample i is
+  // missing, else 0. Missing samples, and stretches shorter than 0.5 s, become 0.
   void run(double* values, const unsigned char* missing, std::size_t count, int channels);
 
-  // Samples by which either end is continued, where there are as many.
+  // Samples by which each end is extended, if the signal is long enough.
   std::size_t padding() const { return padding_; }
 
  private:

@@ -1,4 +1,5 @@
-// The times of a stream's frames: which one continues it, which one begins it anew, which is wrong.
+// The times of a stream's frames: which frame continues the stream, which one restarts it, and
+// which one is an error.
 #pragma once
 
 #include <limits>
@@ -6,36 +7,37 @@
 
 namespace rppg {
 
-// A frame's time that is no number, or does not follow the last one.
+// A frame's time is not a finite number, or is not later than the time of the frame before.
 struct TimeError : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
-// Longest time from one frame to the next that shows how the pulse went on, s. A heart beats twice
-// in one second and more: over a longer step its change is not known.
+// Longest time between two frames whose motion still shows how the pulse changed, s. A heart can
+// beat twice a second or faster, so that the change over a longer time is unknown.
 inline constexpr double kLongestStep = 0.5;
 
 class Clock {
  public:
-  // next: the frame follows the last one. hole: it follows it too, but so late that what lies
-  // between the two is missing. gap: it begins the stream anew.
+  // first: the first frame. next: the frame continues the stream. hole: the frame continues the
+  // stream, but the pulse between it and the last frame is missing. gap: the frame restarts the
+  // stream.
   enum class Step { first, next, gap, hole };
 
-  // `max_gap`: the longest hole, s. Throws std::invalid_argument unless it is positive.
+  // `max_gap` is the longest hole in s. Throws std::invalid_argument unless it is positive.
   explicit Clock(double max_gap);
 
-  // What a frame at `time` (s) would be. Throws TimeError where the time is not finite or not later
-  // than the last one. A frame that is behind may be a slip; when the one after it goes on from
-  // there, by kLongestStep at most, the clock was set back, or the last time was wrong: that second
-  // frame comes after a gap.
+  // What kind of step a frame at `time` (s) would be. Throws TimeError if the time is not finite or
+  // not later than the last one. A single frame with an earlier time may be an error. If the next
+  // frame follows that frame within kLongestStep, then the clock was set back, or the last time was
+  // wrong: the next frame is accepted after a gap.
   Step classify(double time);
 
-  // The same, and `time` becomes the last one.
+  // The same, and `time` becomes the last time.
   Step push(double time);
 
   void reset();
 
-  // Undefined before the first push.
+  // Time of the last frame, s; undefined before the first push.
   double last() const { return last_; }
 
  private:
@@ -43,7 +45,7 @@ class Clock {
   double max_gap_;
   bool started_ = false;
   double last_ = 0;
-  double behind_ = kNone;  // the newest time since the last one that was refused
+  double behind_ = kNone;  // the newest time that was refused since the last accepted one, s
 };
 
 }  // namespace rppg

@@ -1,4 +1,4 @@
-// The newest values of a stream, one after the other in memory.
+// A ring buffer of the newest values of a stream, which are contiguous in memory.
 #pragma once
 
 #include <algorithm>
@@ -7,15 +7,15 @@
 
 namespace rppg {
 
-// Keeps the newest `rows` rows of `width` values. Each row is stored twice, `rows` apart, so that
-// any number of the newest ones lie in one piece.
+// Keeps the newest `rows` rows of `width` values. Each row is stored twice, `rows` rows apart, so
+// that any number of the newest rows are contiguous.
 template <typename T>
 class Latest {
  public:
   explicit Latest(std::size_t rows, std::size_t width = 1)
       : rows_(rows), width_(width), values_(2 * rows * width) {}
 
-  // Takes a row of `width` values.
+  // Adds a row of `width` values.
   void push(const T* row) {
     T* const to = values_.data() + head_ * width_;
     std::copy_n(row, width_, to);

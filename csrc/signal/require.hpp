@@ -7,7 +7,7 @@
 
 namespace rppg {
 
-// Throws std::invalid_argument, naming the value, unless it is finite and positive.
+// Throws std::invalid_argument that names the value unless it is finite and positive.
 inline void require_positive(double value, const char* what) {
   if (!(std::isfinite(value) && value > 0))
     throw std::invalid_argument(std::string(what) + " must be positive, is " +

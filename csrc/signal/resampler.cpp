@@ -10,7 +10,8 @@
 namespace rppg {
 namespace {
 
-// Of a gap that is bridged, and how many signals: more is a slip of the user's.
+// Limits for the samples in a bridged gap and for the number of signals. Larger values are mistakes
+// of the caller.
 constexpr double kMostSamples = 1e6;
 constexpr int kMostChannels = 1000;
 
@@ -44,7 +45,8 @@ void Resampler::integrate(double last, double time, const double* values, double
       integral_[c] += (until - cursor_) * (last_[c] + share * (values[c] - last_[c]));
     cursor_ = until;
   }
-  if (end > cursor_) {  // a cell that ends just after the last time: hold its value, extend no line
+  if (end >
+      cursor_) {  // the cell ends just after the last time: hold the value, do not extrapolate
     for (std::size_t c = 0; c < last_.size(); ++c) integral_[c] += (end - cursor_) * values[c];
     cursor_ = end;
   }

@@ -1,4 +1,4 @@
-// From values at the frames' own times to samples on a uniform grid.
+// Resampling of values from the frames' times to a uniform grid.
 #pragma once
 
 #include <cstdint>
@@ -8,24 +8,24 @@
 
 namespace rppg {
 
-// Averages piecewise linear signals over the cells of a uniform grid: cell n spans
-// [origin + n / rate, origin + (n + 1) / rate). Averaging, unlike picking points, keeps the noise
-// of fast cameras from folding into the heart's band.
+// Averages piecewise linear signals over the cells of a uniform grid; cell n spans [origin + n /
+// rate, origin + (n + 1) / rate). Averages are used instead of single points, so that noise of fast
+// cameras is not aliased into the heart's band.
 class Resampler {
  public:
   using Step = Clock::Step;
 
-  // `rate` in Hz, `channels` signals that share their times, `max_gap` in seconds.
-  // Throws std::invalid_argument unless all are positive and small enough to be meant.
+  // `rate` is in Hz, `channels` is the number of signals that share their times, `max_gap` is in s.
+  // Throws std::invalid_argument unless all are positive and within sensible limits.
   Resampler(double rate, int channels, double max_gap);
 
-  // What a value at `time` (s) would be, as Clock has it.
+  // What kind of step a value at `time` (s) would be; see Clock::classify.
   Step classify(double time) { return clock_.classify(time); }
 
-  // Takes `channels` values at `time` and calls emit(const double* averages, bool missing) for
-  // every cell that they complete. Cells that a hole completes are missing: their averages are
-  // those of a straight line over the hole. A first value, or one after a gap, starts the grid anew
-  // at its time.
+  // Takes `channels` values at `time` (s) and calls emit(const double* averages, bool missing) for
+  // every cell that they complete. Cells that are completed by a value after a hole are missing:
+  // their averages are those of a straight line across the hole. The first value, and a value after
+  // a gap, starts a new grid at its time.
   template <typename Emit>
   Step push(double time, const double* values, Emit&& emit) {
     const double last = clock_.last();
@@ -49,19 +49,20 @@ class Resampler {
 
   void reset();
 
-  // Values per second, Hz, by a mean that forgets over some 16 values; holes do not count. It
-  // begins at infinity, so that one long step at the start is not taken for a slow camera.
+  // Values per second, Hz, from a moving mean over about 16 values; holes do not count. The rate is
+  // infinite at the start, so that one long step there is not taken for a slow camera.
   double value_rate() const;
   int channels() const { return static_cast<int>(last_.size()); }
 
  private:
-  // Share of a cell by which a time may fall short of its end: container times are rounded.
+  // Share of a cell by which a time may fall short of the cell's end, because times in video files
+  // are rounded.
   static constexpr double kSlack = 0.01;
 
   double cell_end() const { return origin_ + static_cast<double>(cells_ + 1) / rate_; }
   void restart(double time, const double* values);
   void count_step(double step);
-  // Adds the integral from the cursor up to `end` of the segment from the last values to these.
+  // Adds the integral of the segment between the last values and these, from cursor_ to `end`.
   void integrate(double last, double time, const double* values, double end);
 
   double rate_;

@@ -12,15 +12,16 @@ namespace rppg {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-// Rows between the real and the imaginary ones, lest both fall into the same lines of the cache.
+// Rows between the real and the imaginary values, so that they do not compete for the same cache
+// lines.
 constexpr std::size_t kApart = 5;
-constexpr double kRounding = 1e-13;       // of a mean over a window, relative
+constexpr double kRounding = 1e-13;       // rounding error of a mean over a window, relative
 constexpr double kFastest = 1e5;          // Hz; keeps lengths within reason
 constexpr double kSignalHalfWidth = 0.1;  // Hz around the peak and its harmonic
-// In units of what the window resolves, its length inverted: how far from a line and its harmonic
-// is what is no part of them, and from one value of which the median is taken to the next.
+// In units of the resolution, 1 / window length: the distance from a line and its harmonic beyond
+// which power belongs to another line, and the step between the values that the median is taken of.
 constexpr double kRivalDistance = 2.5, kMedianStep = 0.6;
-constexpr double kLeastShare = 1e-4;  // of power; below it nothing is told apart
+constexpr double kLeastShare = 1e-4;  // of power; smaller shares are not distinguished
 
 std::size_t padded_length(double rate, std::size_t samples, double bins_per_hz) {
   const double wanted = std::max(rate * bins_per_hz + 1.0, static_cast<double>(samples));
@@ -29,18 +30,18 @@ std::size_t padded_length(double rate, std::size_t samples, double bins_per_hz) 
   return length;
 }
 
-// In four sums, none of which waits for another.
+// Sums in four independent parts, so that no addition waits for another.
 double total(const double* from, const double* to) {
-  Pair sums[2] = {};
+  Double2 sums[2] = {};
   for (; to - from >= 4; from += 4)
     for (int i = 0; i < 2; ++i) sums[i] += load(from + 2 * i);
   for (; from < to; ++from) sums[0][0] += *from;
   return (sums[0][0] + sums[0][1]) + (sums[1][0] + sums[1][1]);
 }
 
-// The largest value, or 0; as `total`.
+// The largest value, or 0 if none is positive; in four independent parts like `total`.
 double largest(const double* from, const double* to) {
-  Pair most[2] = {};
+  Double2 most[2] = {};
   for (; to - from >= 4; from += 4)
     for (int i = 0; i < 2; ++i) most[i] = greater(load(from + 2 * i), most[i]);
   for (; from < to; ++from) most[0][0] = std::max(most[0][0], *from);
@@ -122,11 +123,12 @@ Spectrum::Spectrum(const Kernels& kernels, double rate, double low, double high,
   bin_hz_ = rate / static_cast<double>(length_);
   first_ = std::max<std::size_t>(1, static_cast<std::size_t>(std::ceil(low / bin_hz_)));
   last_ = std::min(length_ / 2 - 1, static_cast<std::size_t>(std::floor(high / bin_hz_)));
-  buffer_.resize(max_samples + 1);                       // the last pair may be half empty
-  few_.resize(last_ < first_ ? 0 : last_ - first_ + 1);  // a copy has this room, too
+  buffer_.resize(max_samples + 1);  // one more, because the last pair may be half full
+  few_.resize(last_ < first_ ? 0
+                             : last_ - first_ + 1);  // sized here, so that a copy has this room too
   const double bins = std::ceil(std::max(highest, high) / bin_hz_) + 2.0;
-  power_.resize(bins < static_cast<double>(length_ / 2 + 1) ? static_cast<std::size_t>(bins)
-                                                            : length_ / 2 + 1);
+  const std::size_t most = length_ / 2 + 1;
+  power_.resize(bins < static_cast<double>(most) ? static_cast<std::size_t>(bins) : most);
 }
 
 void Spectrum::analyse(const double* samples, std::size_t count) {
@@ -138,7 +140,7 @@ void Spectrum::analyse(const double* samples, std::size_t count) {
   const double mean = total(samples, samples + count) / static_cast<double>(count);
   double* const buffer = buffer_.data();
   for (std::size_t i = 0; i < count; ++i) buffer[i] = (samples[i] - mean) * hann[i];
-  // What is left of a constant is rounding errors: they have peaks, but mean nothing.
+  // What remains of a constant signal is rounding errors. Their peaks mean nothing and are removed.
   const double rounding = kRounding * std::abs(mean);
   const bool moves =
       std::any_of(buffer, buffer + count, [=](double x) { return std::abs(x) > rounding; });
@@ -173,7 +175,8 @@ int Spectrum::find_peaks(Peak* peaks, int most) {
 }
 
 Peak Spectrum::examine(double frequency) const {
-  const auto bin = std::clamp(static_cast<std::size_t>(frequency / bin_hz_ + 0.5), first_, last_);
+  const auto bin =
+      std::clamp(static_cast<std::size_t>(std::lround(frequency / bin_hz_)), first_, last_);
   return describe(frequency, power_[bin]);
 }
 

@@ -1,4 +1,4 @@
-// The power spectrum of a window of pulse, its peak inside the heart's band, and how clear it is.
+// The power spectrum of a window of pulse, its peaks inside the band, and how clear they are.
 #pragma once
 
 #include <cstddef>
@@ -13,16 +13,16 @@ namespace rppg {
 // Power of the discrete Fourier transform of real samples; the length is a power of two >= 16.
 class RealFft {
  public:
-  // For up to `most` samples, none beyond the length.
+  // For up to `most` samples, which must not exceed `length`.
   RealFft(const Kernels& kernels, std::size_t length, std::size_t most);
 
-  // Writes the first `bins` of the length / 2 + 1 values of |X|^2 of 2 * `pairs` samples, continued
+  // Writes the first `bins` of the length / 2 + 1 values of |X|^2 of 2 * `pairs` samples, padded
   // with zeros. Allocates nothing.
   void power(const double* samples, std::size_t pairs, double* power, std::size_t bins);
 
  private:
-  // Even samples as real and odd ones as imaginary parts: one complex transform of half the length.
-  // Real and imaginary parts lie apart.
+  // One complex transform of half the length: even samples are the real parts, odd samples the
+  // imaginary parts. Real and imaginary parts are stored in separate arrays.
   const Kernels& kernels_;
   std::size_t half_;
   std::vector<std::size_t> reversed_;
@@ -31,22 +31,22 @@ class RealFft {
 };
 
 constexpr int kMostPeaks = 8;
-constexpr double kBinsPerHz = 120.0;  // 0.5 bpm
+constexpr double kBinsPerHz = 120.0;  // bins are 0.5 bpm apart
 
 struct Peak {
   double frequency;  // Hz, interpolated between bins
-  double snr_db;     // power at the peak and its first harmonic against the rest of the band;
-                     // NaN where the band is too narrow to have a rest
-  // Ratios of power, log10: of the peak to the highest one and to the median of the band, and of
-  // what is highest elsewhere to the peak.
-  double height = 0, clearance = 0, rival = 0;
+  double snr_db;  // power at the peak and its first harmonic relative to the rest of the band; NaN
+                  // if the band has no rest
+  // log10 of power ratios: the peak to the highest peak; the peak to the median of the band; and
+  // the strongest line elsewhere in the band to the peak.
+  double height = 0, peak_to_median = 0, second_peak_ratio = 0;
 };
 
-// The Hann window of as many samples as were asked for last.
+// The Hann window, kept for the number of samples that was requested last.
 class Hann {
  public:
   explicit Hann(std::size_t most) : values_(most) {}
-  // Of `count` <= most samples.
+  // The window for `count` <= most samples.
   const double* of(std::size_t count);
 
  private:
@@ -54,52 +54,54 @@ class Hann {
   std::size_t count_ = 0;
 };
 
-// A copy has values of its own, but shares the Hann window: not for two threads at once.
+// A copy has its own values but shares the Hann window. Therefore an object and its copies must not
+// be used by two threads at the same time.
 class Spectrum {
  public:
-  // `rate` and the band in Hz. Throws std::invalid_argument unless 0 < low < high < rate / 2 and
-  // max_samples >= 2. The transform is padded with zeros until it has so many bins to a Hz. Bins
-  // above `highest` and the band are not worked out.
+  // `rate` and the band (`low`, `high`) are in Hz. Throws std::invalid_argument unless 0 < low <
+  // high < rate / 2 and max_samples >= 2. The transform is padded with zeros to at least
+  // `bins_per_hz` bins per Hz. Bins above both `highest` (Hz) and the band are not computed.
   Spectrum(const Kernels& kernels, double rate, double low, double high, std::size_t max_samples,
            double highest = std::numeric_limits<double>::infinity(),
            double bins_per_hz = kBinsPerHz);
 
-  // The spectrum of the last `count` <= max_samples samples: mean removed, Hann window, transform.
-  // Allocates nothing.
+  // Computes the spectrum of the last `count` <= max_samples samples: the mean is removed, the Hann
+  // window is applied, and the result is transformed. Allocates nothing.
   void analyse(const double* samples, std::size_t count);
 
-  // The Hann window of `count` <= max_samples samples, until it is asked for another.
+  // The Hann window for `count` <= max_samples samples; valid until another length is requested.
   const double* hann(std::size_t count) { return hann_->of(count); }
 
-  // Writes the highest local maxima inside the band, at most `most`, the highest first; returns how
-  // many there are. The band's edge is none: it can be the flank of something outside.
+  // Writes the highest local maxima inside the band, at most `most`, the highest first; returns
+  // their number. A maximum at the band's edge does not count: it can be the flank of a line
+  // outside.
   int find_peaks(Peak* peaks, int most);
 
-  // Power at a frequency (Hz) and its first harmonic against the rest of the band, dB; NaN where
-  // there is no rest.
+  // Power at a frequency (Hz) and its first harmonic relative to the rest of the band, in dB; NaN
+  // if there is no rest.
   double snr_db(double frequency) const;
 
-  // What is known of a frequency (Hz) inside the band that need be no peak, after find_peaks.
+  // Describes a frequency (Hz) inside the band that need not be a peak. Call it after find_peaks.
   Peak examine(double frequency) const;
-  // The largest share of the band's power that one bin holds; 0 where the band has no peak.
+  // The largest share of the band's power in one bin; 0 if the band has no peak.
   double peak_share() const;
 
   double bin_hz() const { return bin_hz_; }
   const std::vector<double>& power() const { return power_; }
 
  private:
-  // The frequency of a peak at a bin, Hz.
+  // The frequency of a peak at `bin`, Hz, interpolated between bins.
   double interpolate(std::size_t bin) const;
   Peak describe(double frequency, double power) const;
   // Whether a bin of the band is a local maximum.
   bool is_peak(std::size_t bin) const;
-  // A bin (>= 0) as an end of bins inside the band.
+  // Converts a bin (>= 0) to the end of a range of bins in the band.
   std::size_t bound(double bin) const;
-  // Bins that a line is wide: what the window resolves. Some window has been analysed.
+  // Width of a line in bins, which is the window's resolution. Call it after `analyse`.
   double resolved() const;
   // The median of the band's power.
   double typical();
-  // The most power in the band that is no part of a line at a frequency (Hz) and its harmonic.
+  // The largest power in the band outside the line at `frequency` (Hz) and its harmonic.
   double strongest_besides(double frequency) const;
 
   double bin_hz_;
@@ -107,13 +109,13 @@ class Spectrum {
   RealFft fft_;
   std::shared_ptr<Hann> hann_;
   std::vector<double> buffer_, power_, few_;
-  std::size_t count_ = 0;         // of samples that were analysed last
-  double median_ = 0, most_ = 0;  // of the band's power, since find_peaks
+  std::size_t count_ = 0;         // number of samples analysed last
+  double median_ = 0, most_ = 0;  // median and largest peak of the band's power, set by find_peaks
 };
 
 // Throws std::invalid_argument unless the rate is positive and at most 100 kHz.
 void check_rate(double rate);
-// Throws std::invalid_argument, also unless 0 < low < high < rate / 2.
+// Throws std::invalid_argument as check_rate does, and unless 0 < low < high < rate / 2 (Hz).
 void check_band(double low, double high, double rate);
 
 }  // namespace rppg

@@ -33,7 +33,7 @@ def open_source(
     """Open a source of frames with their times.
 
     The times, in seconds, are those of the container or the camera, or they are made from ``fps``.
-    A source without times and without ``fps`` is refused.
+    A source that has no times is refused if ``fps`` is None.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def open_source(
     Returns
     -------
     Source
-        Iterate over it, once or more often, for (frame, time).
+        Iterate over it for (frame, time).
 
     Raises
     ------
@@ -69,7 +69,7 @@ def open_source(
         if fps is not None:
             raise ValueError("fps belongs to the source that is already open")
         return what
-    given: Any = what  # a file object is known by its ``read``
+    given: Any = what  # a file object is recognised by its ``read``
     if isinstance(given, int) and not isinstance(given, bool):
         return open_camera(given, fps, size)
     if isinstance(given, (bytes, bytearray, memoryview)):

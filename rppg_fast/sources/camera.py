@@ -1,4 +1,4 @@
-"""Cameras of this machine."""
+"""Cameras that are connected to this machine."""
 
 from __future__ import annotations
 
@@ -18,33 +18,34 @@ from rppg_fast.sources.source import Pictures, Source, VideoError, checked_rate
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-#: What a camera is asked for, pixels; it may give something else.
+#: Width and height that a camera is asked for, pixels; it may deliver another size.
 SIZE = (640, 480)
-#: More pixels than these do not fit uncompressed through USB 2 at 30 frames per second.
+#: Largest number of pixels that fits through USB 2 uncompressed at 30 frames per second.
 _UNCOMPRESSED = 640 * 480
-#: Name of FFmpeg's kind of device, by ``sys.platform``.
+#: FFmpeg's name for the kind of device, by ``sys.platform``.
 _DEVICES = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
-#: s
+#: Longest wait for a camera to answer, s.
 _TIMEOUT = 10.0
 _REMEDY = "is it plugged in, not in use by another program, and may you use it?"
 
 
 def open_camera(device: int | str, fps: float | None, size: tuple[int, int] | None) -> Source:
-    """Return a camera, through OpenCV where that is installed, else through FFmpeg.
+    """Return a camera, read by OpenCV if it is installed, otherwise by FFmpeg.
 
     Parameters
     ----------
     device
-        Its number, or the name of its device.
+        Number of the camera, or name of its device.
     fps
-        Frame rate to ask it for, Hz; frames carry the times that they come at.
+        Frame rate to ask for, Hz. The times are those at which the frames arrive.
     size
-        Width and height to ask it for, pixels.
+        Width and height to ask for, pixels.
 
     Raises
     ------
     VideoError
-        If neither can use a camera here; while it is read, if it cannot be opened.
+        If neither can use a camera on this platform. If the camera cannot be opened, the error is
+        raised when the source is read.
     """
     if importlib.util.find_spec("cv2") is not None:
         return OpenCVCamera(device, fps, size or SIZE)
@@ -52,7 +53,7 @@ def open_camera(device: int | str, fps: float | None, size: tuple[int, int] | No
 
 
 class OpenCVCamera(Source):
-    """A camera read by OpenCV; a frame's time is when it came."""
+    """A camera read by OpenCV; the time of a frame is the time at which it arrived."""
 
     def __init__(self, device: int | str, fps: float | None, size: tuple[int, int]) -> None:
         super().__init__(_name(device), live=True)
@@ -75,7 +76,7 @@ class OpenCVCamera(Source):
                 capture.set(cv2.CAP_PROP_FPS, self._fps)
             start: float | None = None
             while capture.grab():
-                now = monotonic()  # before the frame is decoded, which takes its time
+                now = monotonic()  # taken before decoding, which takes some time
                 start = now if start is None else start
                 found, frame = capture.retrieve()
                 if found:
@@ -88,7 +89,7 @@ class OpenCVCamera(Source):
 
 
 class FFmpegCamera(ContainerSource):
-    """A camera read by FFmpeg's own devices; times are the driver's."""
+    """A camera read by FFmpeg's device support; the times are the driver's."""
 
     def __init__(self, device: int | str, fps: float | None, size: tuple[int, int]) -> None:
         super().__init__(_name(device), None, live=True)
@@ -115,7 +116,7 @@ class FFmpegCamera(ContainerSource):
             yield container
 
     def _open(self) -> InputContainer:
-        """Open it as asked, else with what it has."""
+        """Open the camera with the requested format, or with its own format if that fails."""
         compressed = {"input_format": "mjpeg"} if self._kind == "v4l2" else {"vcodec": "mjpeg"}
         tries = [self._asked, {}]
         if self._compressed and self._kind != "avfoundation":
@@ -132,8 +133,8 @@ class FFmpegCamera(ContainerSource):
 
 @contextmanager
 def _quiet(cv2: ModuleType) -> Iterator[None]:
-    """Keep OpenCV's own messages from burying the one line that says what is wrong."""
-    home = getattr(cv2.utils, "logging", cv2)  # where OpenCV 5 has it, and where OpenCV 4 had it
+    """Silence OpenCV's messages, so that only our own error message is shown."""
+    home = getattr(cv2.utils, "logging", cv2)  # its place in OpenCV 5, and in OpenCV 4
     level = home.getLogLevel()
     home.setLogLevel(0)
     try:

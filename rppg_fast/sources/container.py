@@ -1,4 +1,4 @@
-"""Containers of FFmpeg: opening one, and a source that reads one."""
+"""Open containers with FFmpeg, and the base class of sources that read one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rppg_fast.sources.source import Pictures, Source, VideoError, checked_rate
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-#: A playlist may name other files and addresses: none of them is opened.
+#: A playlist may name other files and addresses. With this option FFmpeg opens none of them.
 _FOLLOW_NOTHING = {"protocol_whitelist": "none"}
 
 
@@ -25,27 +25,27 @@ def open_container(
     format: str | None = None,
     timeout: float | None = None,
 ) -> InputContainer:
-    """Open what FFmpeg can find a container in.
+    """Open a video container with FFmpeg.
 
     Parameters
     ----------
     file
-        A binary file object, or what FFmpeg knows by name: an address or a device.
+        A binary file object, or a name that FFmpeg understands: an address or a device.
     name
-        What messages call it.
+        Name of the source in messages.
     options
-        FFmpeg's own; by default nothing that the file names is opened.
+        FFmpeg's options; by default, files that the container names are not opened.
     format
-        Its name of the container or the kind of device; found out where it is None.
+        FFmpeg's name of the container format or of the kind of device; None to detect it.
     timeout
-        Longest wait for the first and for each further piece, s.
+        Longest wait for the first and for each further piece of data, s.
 
     Raises
     ------
     VideoError
-        If it holds no video container.
+        If there is no video container, or if there is no answer within ``timeout``.
     OSError
-        If it cannot be reached, or read.
+        If the file cannot be read.
     """
     import av
 
@@ -55,8 +55,8 @@ def open_container(
             file,
             "r",
             format=format,
-            # Not as options: those are for streams, too, and where streams come later, av before
-            # version 18 reads beyond the end.
+            # Not passed as ``options``: those also apply to streams, and before version 18 av reads
+            # beyond their end if streams are added later.
             container_options=dict(options),
             timeout=timeout,
             metadata_errors="replace",
@@ -76,7 +76,7 @@ def open_container(
 
 
 def _is_mp4(file: Any) -> bool:
-    """Tell whether a file that can be rewound begins as an MP4 does."""
+    """Return whether a file that can be rewound begins like an MP4."""
     if not hasattr(file, "seek"):
         return False
     file.seek(0)
@@ -89,11 +89,11 @@ class ContainerSource(Source):
     Parameters
     ----------
     name
-        What messages and results call it.
+        Name of the source in messages and results.
     fps
-        Frame rate, Hz, in place of its own times.
+        Frame rate, Hz, in place of the container's own times.
     live
-        Whether it goes on until it is stopped.
+        Whether the source continues until it is stopped.
     """
 
     def __init__(self, name: str, fps: float | None, *, live: bool = False) -> None:
@@ -105,7 +105,7 @@ class ContainerSource(Source):
         """Open the container for one reading."""
 
     def _look(self) -> None:
-        """Open it once, to say early what is wrong with it and to know its length."""
+        """Open the container once, to report errors early and to read its number of frames."""
         from rppg_fast.sources.reader import Reader
 
         with self._opened() as container:

@@ -1,4 +1,4 @@
-"""Whole pictures of frames that hold two fields, each taken at its own time."""
+"""Convert interlaced frames, which hold two fields taken at different times, to whole pictures."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import av
 from av.filter import Graph
 
-#: FFmpeg's filter: one picture a frame, only of those frames that say they are interlaced.
+#: FFmpeg's filter. It gives one picture per frame, and changes only frames marked as interlaced.
 _FILTER, _ARGUMENTS = "bwdif", "mode=send_frame:parity=auto:deint=interlaced"
 
 
 class Deinterlacer:
-    """Gives one picture for each frame, some of them a frame later, at the frames' own times."""
+    """Gives one picture for each frame, at the frame's time; some come one frame later."""
 
     def __init__(self, stream: av.VideoStream) -> None:
         self._stream = stream
@@ -20,7 +20,7 @@ class Deinterlacer:
         self._format: tuple[int, int, str] | None = None
 
     def push(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
-        """Take a frame and yield the pictures that are complete."""
+        """Add a frame and yield the pictures that are complete."""
         format = (frame.width, frame.height, frame.format.name)
         if format != self._format:
             yield from self.flush()
@@ -31,7 +31,7 @@ class Deinterlacer:
         yield from self._pull()
 
     def flush(self) -> Iterator[av.VideoFrame]:
-        """Yield what is left at the end."""
+        """Yield the remaining pictures at the end of the stream."""
         if self._graph is not None:
             self._graph.push(None)
             yield from self._pull()
@@ -42,7 +42,7 @@ class Deinterlacer:
         while True:
             try:
                 picture = self._graph.pull()
-            except (BlockingIOError, EOFError):  # needs more frames; was flushed
+            except (BlockingIOError, EOFError):  # needs more frames; has been flushed
                 return
             assert isinstance(picture, av.VideoFrame)
             yield picture

@@ -24,8 +24,8 @@ class FileSource(ContainerSource):
     OSError
         If it cannot be opened for reading.
     VideoError
-        If it is no file, is empty, holds no video that can be decoded, or no times and ``fps`` is
-        None.
+        If it is not a file, if it is empty, if it holds no video that can be decoded, or if it has
+        no times and ``fps`` is None.
     ValueError
         If ``fps`` is not a positive number.
     """
@@ -43,6 +43,6 @@ class FileSource(ContainerSource):
 
     @contextmanager
     def _opened(self) -> Iterator[InputContainer]:
-        # FFmpeg is given the open file, not its name: a name may have any bytes.
+        # FFmpeg gets the open file and not its name, because a file name may contain any bytes.
         with open(self.path, "rb") as file, open_container(file, self.name) as container:
             yield container

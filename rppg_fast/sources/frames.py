@@ -1,4 +1,4 @@
-"""Frames that a program makes itself."""
+"""Frames that come from a Python iterable."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rppg_fast.yuv import AnyFrame
 
 
 class FramesSource(Source):
-    """Any iterable of (frame, time), or of frames with a rate.
+    """Any iterable of (frame, time), or of frames if ``fps`` is given.
 
     Raises
     ------
     VideoError
-        While it is read: if a frame comes without a time and there is no rate.
+        If a frame has no time and ``fps`` is None; raised when the source is read.
     ValueError
         If ``fps`` is not a positive number.
     """

@@ -1,4 +1,4 @@
-"""How a picture is to be turned and mirrored before it is shown."""
+"""Orientation of a picture: how to mirror and turn it before it is shown."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from rppg_fast.yuv import AnyFrame, YuvFrame
 
 
 class Orientation(NamedTuple):
-    """First mirrored, then turned.
+    """Orientation of a picture: it is mirrored first, then turned.
 
     Attributes
     ----------
     mirrored
         Whether left and right are swapped.
     quarter_turns
-        Anticlockwise, 0 to 3.
+        Number of anticlockwise turns by 90 degrees, 0 to 3.
     """
 
     mirrored: bool
     quarter_turns: int
 
     def apply(self, picture: AnyFrame) -> AnyFrame:
-        """Return the picture as it is to be seen; a view."""
+        """Return the picture mirrored and turned, as a view."""
         if isinstance(picture, YuvFrame):
             if self.mirrored:
                 picture = picture.mirrored()
@@ -37,18 +37,18 @@ class Orientation(NamedTuple):
         return np.rot90(picture, self.quarter_turns)
 
 
-#: FFmpeg's name of it.
+#: FFmpeg's name for the side data that holds the orientation.
 _DISPLAY_MATRIX = "DISPLAYMATRIX"
 
 UPRIGHT = Orientation(False, 0)
 
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
-    """Read a frame's display matrix: from a phone that was held upright, or a mirrored camera."""
+    """Return the orientation in a frame's display matrix, which some phones and cameras store."""
     stored: Any = frame.side_data.get(_DISPLAY_MATRIX)
     if stored is None:
         return UPRIGHT
-    # x' = a x + c y, y' = b x + d y; the y axes point down. In fixed point.
+    # x' = a x + c y, y' = b x + d y, in fixed point; the y axes point down.
     a, b, _, c, d = struct.unpack_from("=5i", bytes(stored))
     mirrored = a * d - b * c < 0
     if mirrored:

@@ -1,4 +1,4 @@
-"""A folder of pictures, or those whose names follow a pattern."""
+"""Pictures in a folder, or pictures whose names match a pattern."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from rppg_fast.sources.container import open_container
 from rppg_fast.sources.source import Pictures, Source, VideoError, checked_rate
 from rppg_fast.yuv import AnyFrame
 
-#: Endings of the pictures that are taken from a folder.
+#: Endings of the files in a folder that count as pictures.
 ENDINGS = (
     *("bmp", "dpx", "exr", "gif", "j2k", "jp2", "jpeg", "jpg", "pbm", "pgm", "png"),
     *("pnm", "ppm", "qoi", "tga", "tif", "tiff", "webp"),
 )
-#: A number in a name, as printf writes it.
+#: Placeholder for a number in a name, in printf's notation.
 _NUMBER = re.compile(r"%(0?\d*)d")
 
 
 def is_pattern(what: str) -> bool:
-    """Tell whether a name stands for several: by ``%04d``, or by ``*``, ``?`` or ``[``."""
+    """Return whether a name is a pattern: it contains ``%04d``, ``*``, ``?`` or ``[``."""
     return bool(_NUMBER.search(os.path.basename(what))) or glob.has_magic(what)
 
 
 class PicturesSource(Source):
     """Pictures in the order of their names' numbers, at a given rate.
 
-    Of a pattern with a number, as ``f_%04d.png``, a picture's number over the rate is its time:
-    where one is missing, there is a hole.
+    With a pattern such as ``f_%04d.png``, the time of a picture is its number minus the first
+    number, divided by the rate. A missing number leaves a hole.
 
     Raises
     ------
     VideoError
-        If there is no such picture, or no rate.
+        If there is no such picture, or if ``fps`` is None.
     ValueError
         If ``fps`` is not a positive number.
     """
@@ -65,7 +65,7 @@ class PicturesSource(Source):
 
 
 def _numbered(what: str) -> list[tuple[int, str]]:
-    """Return the pictures with the number of each, in order."""
+    """Return the pictures with their numbers, in order."""
     folder, base = os.path.split(what)
     number = _NUMBER.search(base)
     if os.path.isdir(what):
@@ -90,13 +90,13 @@ def _listed(folder: str) -> list[str]:
 
 
 def _order(name: str) -> list[tuple[int, int, str]]:
-    """Sort by the numbers in a name, so that 10 comes after 9."""
+    """Return a sort key that compares numbers in a name by value, so that 10 comes after 9."""
     parts = re.split(r"(\d+)", name)
     return [(1, int(p), "") if p.isdigit() else (0, 0, p) for p in parts]
 
 
 def _read(path: str) -> AnyFrame | None:
-    """Return a picture; None where it cannot be decoded."""
+    """Return a picture; None if it cannot be decoded."""
     from rppg_fast.sources.reader import Reader
 
     try:

@@ -1,4 +1,4 @@
-"""A decoder's frame as planes that the engine reads, or as blue-green-red."""
+"""Convert a decoder's frame to planes that the engine reads, or to blue-green-red."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 from rppg_fast.sources.source import VideoError
 from rppg_fast.yuv import AnyFrame, YuvFrame
 
-#: FFmpeg's numbers of colour spaces (AVCOL_SPC), and the matrix that they name.
+#: FFmpeg's numbers of colour spaces (AVCOL_SPC) and the matrix of each.
 _MATRICES = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709", 9: "bt2020", 10: "bt2020"}
-#: Least height of a picture that is taken for BT.709 where the stream names no matrix, as players
-#: do.
+#: Height in pixels from which BT.709 is assumed if the stream names no matrix, as players do.
 _HIGH_DEFINITION = 720
-#: FFmpeg's number of the full range of values (AVCOL_RANGE_JPEG), and of a range not named.
+#: FFmpeg's numbers of the full range of values (AVCOL_RANGE_JPEG) and of an unspecified range.
 _FULL, _NOT_NAMED = 2, 0
 _MOST_BITS = 16
-#: Some FFmpegs of these years convert none of these, and before version 17 av does not notice: the
-#: program would end. No decoder gives them.
+#: Formats that some FFmpeg releases cannot convert. Before version 17, av does not notice the
+#: failure, and the process crashes. No decoder produces these formats.
 _NEVER_CONVERTED = frozenset(
     (
         *("ayuv64be", "bgr4", "gbrap32be", "gbrap32le", "nv20be", "nv20le", "rgb4", "rgb96be"),
@@ -32,8 +31,9 @@ _NEVER_CONVERTED = frozenset(
         *("y212be", "y216be"),
     )
 )
-#: One thread converts: several cost more time of the processor, do not survive a fork, and leave
-#: out rows of some odd sizes (FFmpeg 8.1). Before version 17 of av there was no other way.
+#: Options for a conversion in one thread. Several threads take more processor time in all, do not
+#: survive a fork, and skip rows of some odd sizes (FFmpeg 8.1). av before version 17 always uses
+#: one.
 ONE_THREAD: dict[str, Any] = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 
@@ -41,9 +41,10 @@ ONE_THREAD: dict[str, Any] = {"threads": 1} if int(av.__version__.split(".")[0])
 class _Layout:
     """Where luma and chroma are in a pixel format.
 
-    ``chroma`` "planes": a plane for each; "pairs": one plane of U and V in turn; "swapped pairs":
-    of V and U; "none": a grey picture. Three numbers: luma, U and V share one plane, and these are
-    their first bytes; luma has every second byte, U and V every fourth.
+    ``chroma`` is "planes" for one plane each; "pairs" for one plane of alternating U and V;
+    "swapped pairs" for alternating V and U; "none" for a grey picture. Three numbers mean that
+    luma, U and V share one plane: they are the offsets in bytes of the first samples. Luma is then
+    in every second byte, U and V in every fourth.
     """
 
     chroma: Literal["planes", "pairs", "swapped pairs", "none"] | tuple[int, int, int]
@@ -53,7 +54,7 @@ class _Layout:
 
 
 def _layouts() -> dict[str, _Layout]:
-    """Return every pixel format whose planes are taken as they are."""
+    """Return the pixel formats whose planes are used without a conversion."""
     found = {
         "nv12": _Layout("pairs"),
         "nv16": _Layout("pairs"),
@@ -63,7 +64,7 @@ def _layouts() -> dict[str, _Layout]:
         "yuyv422": _Layout((0, 1, 3)),
         "yvyu422": _Layout((0, 3, 1)),
         "uyvy422": _Layout((1, 0, 2)),
-        # As FFmpeg itself takes a grey picture whose range is not named.
+        # FFmpeg, too, assumes the full range for grey pictures that name no range.
         "gray": _Layout("none", full_range=True),
     }
     for bits in (9, 10, 12, 14, 16):
@@ -87,18 +88,18 @@ _BYTES, _WORDS = np.dtype(np.uint8), np.dtype("<u2")
 def _view(
     plane: Any, shape: tuple[int, ...], dtype: np.dtype[Any], first: int, strides: tuple[int, ...]
 ) -> NDArray[Any]:
-    """Return an array over a plane's own memory, which lives as long as the array."""
+    """Return an array that shares a plane's memory; the memory lives as long as the array."""
     view: NDArray[Any] = np.ndarray(shape, dtype, plane, first, strides)
     return view
 
 
 class Converter:
-    """Makes of a decoded frame what the engine reads; where its format allows without a copy.
+    """Converts a decoded frame to the form that the engine reads, without a copy if possible.
 
     Raises
     ------
     VideoError
-        If FFmpeg cannot convert the frame's format; names the video as ``name``.
+        If FFmpeg cannot convert the frame's format; the message contains ``name``.
     """
 
     def __init__(self, name: str) -> None:
@@ -106,16 +107,16 @@ class Converter:
         self._reformatter = VideoReformatter()
 
     def __call__(self, frame: av.VideoFrame) -> AnyFrame:
-        """Return the planes of the frame as views of it, or BGR where it is no YUV."""
+        """Return the frame's planes as views, or BGR pixels if it is not a YUV frame."""
         layout = _LAYOUTS.get(frame.format.name)
-        if frame.planes[0].line_size < 0:  # rows from the bottom up, outside the plane's buffer
+        if frame.planes[0].line_size < 0:  # rows are stored bottom up, outside the plane's buffer
             return self._bgr(frame)
         if layout is not None:
             return _views(frame, layout, _is_full_range(frame, layout), _matrix(frame))
         if frame.format.is_rgb or frame.format.has_palette:
             return self._bgr(frame)
         bits = max(part.bits for part in frame.format.components)
-        if bits > _MOST_BITS:  # of these FFmpeg converts some, and others end the program
+        if bits > _MOST_BITS:  # FFmpeg converts some of these formats and crashes on others
             raise self._unknown(frame)
         nearest = _nearest(frame.format, bits)
         converted = self._copied(frame, nearest)
@@ -123,7 +124,7 @@ class Converter:
         return _views(converted, layout, _is_full_range(frame, layout), _matrix(frame))
 
     def _bgr(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """Convert to blue-green-red; always a copy, which av makes only of another format."""
+        """Return a blue-green-red copy; av copies only if the format changes."""
         other = "rgb24" if frame.format.name == "bgr24" else "bgr24"
         plane = self._copied(frame, other).planes[0]
         shape = (frame.height, frame.width, 3)
@@ -146,7 +147,7 @@ class Converter:
 
 
 def _nearest(format: av.VideoFormat, bits: int) -> str:
-    """Return the format with the same bits, or the next more, and no less chroma."""
+    """Return a format with at least as many bits and at least as much chroma."""
     deep = "" if bits <= 8 else next(f"{most}le" for most in (9, 10, 12, 14, 16) if bits <= most)
     if len(format.components) < 3:
         return f"gray{deep}"

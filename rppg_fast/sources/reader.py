@@ -1,4 +1,4 @@
-"""The best video stream of an open container, frame by frame, with the times it has."""
+"""Read the best video stream of an open container: its frames and their times."""
 
 from __future__ import annotations
 
@@ -20,50 +20,50 @@ from rppg_fast.sources.streams import best_stream, frame_count, video_streams
 if TYPE_CHECKING:
     from rppg_fast.sources.streams import Packet
 
-#: Formats without times: FFmpeg would make them up, at 25 frames per second.
+#: Flag of formats without times. FFmpeg would invent times at 25 frames per second.
 _NO_TIMES = 0x0080  # AVFMT_NOTIMESTAMPS
 _PICTURES = ("image2", "_pipe")
-#: Pictures that a camera sends over HTTP as it takes them: when one arrives is its time.
+#: Pictures that a camera sends over HTTP as it takes them. Their time is the time of arrival.
 _LIVE_PICTURES = "mpjpeg"
-#: Its clock counts packets in the order of decoding. When a frame is to be seen is not stored;
-#: FFmpeg's guess is wrong where frames are reordered, but the n-th one is seen at the n-th count.
+#: AVI numbers its packets in decoding order and does not store display times. FFmpeg's guess is
+#: wrong if frames are reordered, but the n-th frame shown has the n-th number as its time.
 _COUNTS = "avi"
-#: Bytes before a packet in an AVI, where its index points.
+#: Bytes of the header before a packet in an AVI; the index points to the header.
 _CHUNK_HEADER = 8
-#: After so many frames at one and the same time a stream is said to have no times.
+#: A stream is treated as a stream without times after this number of frames at the same time.
 _SAME_TIME = 10
 
 
 class Reader:
     """One pass over a container.
 
-    Frames come as their stream has them: turned and mirrored as it says, deinterlaced where they
-    say that they hold two fields. The first one's time is 0.
+    Frames are turned and mirrored as their display matrix says, and deinterlaced if they are marked
+    as interlaced. The time of the first frame is 0.
 
     Parameters
     ----------
     container
-        Open; the reader does not close it.
+        The open container; the reader does not close it.
     name
-        What messages call it.
+        Name of the source in messages.
     fps
         Frame rate, Hz, in place of the stream's own times.
     live
-        Whether frames come as a camera takes them.
+        Whether frames arrive as a camera takes them.
 
     Attributes
     ----------
     frame_count
-        What the container says, or its length and rate make; 0 where it does not know.
+        The container's number of frames, or an estimate from its length and rate; 0 if unknown.
     damaged
-        Frames so far that could not be decoded, or that the decoder says are damaged.
+        Number of frames so far that could not be decoded, or that the decoder marked as damaged.
     warnings
-        What went wrong with the whole.
+        Messages about errors that ended the reading early.
 
     Raises
     ------
     VideoError
-        If there is no video stream that can be decoded, or it has no times and ``fps`` is None.
+        If there is no video stream that can be decoded, or if it has no times and ``fps`` is None.
     """
 
     def __init__(
@@ -74,8 +74,8 @@ class Reader:
         self.warnings: list[str] = []
         streams = video_streams(container, name)
         self._stream, self._packets = best_stream(streams, self._demuxed(container, streams))
-        # Several threads take more of the processor in all, see bench.file, and one cannot wait
-        # for them after a fork.
+        # Several threads take more processor time in all (see bench.file), and after a fork the
+        # child cannot wait for them.
         self._stream.thread_type = "NONE"
         self._stream.codec_context.thread_count = 1
         self._process = os.getpid()
@@ -133,7 +133,7 @@ class Reader:
         )
 
     def _whole_frames(self) -> Iterator[av.VideoFrame]:
-        """Yield the frames, without a second field at another time."""
+        """Yield frames; interlaced frames are replaced by whole pictures."""
         deinterlacer: Deinterlacer | None = None
         for frame in self._frames():
             if deinterlacer is None and not frame.interlaced_frame:
@@ -146,7 +146,7 @@ class Reader:
             yield from deinterlacer.flush()
 
     def _frames(self) -> Iterator[av.VideoFrame]:
-        """Yield what the decoder makes of the packets; at the end what it still holds."""
+        """Yield decoded frames; after the last packet, also those that the decoder still holds."""
         last = -1
         for packet in chain(self._packets, (None,)):
             try:
@@ -169,11 +169,11 @@ class Reader:
     def _demuxed(
         self, container: InputContainer, streams: list[av.VideoStream]
     ) -> Iterator[Packet]:
-        """Yield the packets of some streams, as long as there are any to be had."""
+        """Yield the packets of some streams until the container ends or fails."""
         counts = _indexed_counts(streams[0]) if container.format.name == _COUNTS else {}
         try:
             for packet in container.demux(streams):
-                if packet.size == 0:  # some files have an empty one for a frame that was left out
+                if packet.size == 0:  # some files store an empty packet for a dropped frame
                     continue
                 if packet.pos in counts:
                     packet.dts = counts[packet.pos]
@@ -186,10 +186,10 @@ class Reader:
 
 
 def _indexed_counts(stream: av.VideoStream) -> dict[int, int]:
-    """Return the count of each packet of an AVI by its position, as its index has them.
+    """Return the number of each packet of an AVI by its position, from the AVI's index.
 
-    Without, packets that damage has hidden would not be counted, and what follows would come too
-    early.
+    Without the index, packets that are lost to damage would not be counted, and the times of the
+    later frames would be too early.
     """
-    entries = getattr(stream, "index_entries", ())  # since version 17 of av
+    entries = getattr(stream, "index_entries", ())  # available since version 17 of av
     return {entry.pos + _CHUNK_HEADER: entry.timestamp for entry in entries}

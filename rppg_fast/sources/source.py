@@ -10,7 +10,7 @@ from types import TracebackType
 
 from rppg_fast.yuv import AnyFrame
 
-#: What a source yields: a frame as it has it, planes or blue-green-red, and its time, s.
+#: What a source yields: a frame (``YuvFrame`` or blue-green-red array) and its time, s.
 Pictures = Generator[tuple[AnyFrame, float], None, None]
 
 
@@ -19,11 +19,11 @@ class VideoError(ValueError):
 
 
 class NoFrameError(VideoError):
-    """A video of which not one frame can be decoded."""
+    """Not a single frame of a video can be decoded."""
 
 
 class Source(ABC):
-    """An iterable of (frame, time); times are in seconds. As a context manager it closes itself.
+    """An iterable of (frame, time), times in seconds; as a context manager, it closes itself.
 
     A frame is a ``YuvFrame``, or a uint8 array of shape (height, width, 3), blue-green-red.
 
@@ -34,17 +34,17 @@ class Source(ABC):
     frame_count
         Expected number of frames, for progress only; 0 if it is not known.
     live
-        Whether the source goes on until it is stopped, as a camera does.
+        Whether the source continues until it is stopped, as a camera does.
     damaged
         Number of frames in the last reading that could not be decoded, or that the decoder says are
         damaged.
     warnings
-        Lines about the last reading that a user should know.
+        Messages for the user about the last reading.
 
     Raises
     ------
     VideoError
-        While it is read, if it gives no frame, or no time for its frames.
+        If the source gives no frame, or no time for its frames; raised when the source is read.
     """
 
     def __init__(self, name: str, *, live: bool = False) -> None:
@@ -67,14 +67,14 @@ class Source(ABC):
 
     @abstractmethod
     def _pictures(self) -> Pictures:
-        """Yield the frames."""
+        """Yield (frame, time)."""
 
     def stop(self) -> None:
         """End the reading after the current frame; a signal handler may call this."""
         self._stopped = True
 
     def close(self) -> None:
-        """Stop the reading and close what was opened."""
+        """Stop the reading and close the files that the source has opened."""
         self.stop()
 
     def __enter__(self) -> Source:
@@ -95,7 +95,7 @@ def checked_rate(fps: float | None) -> float | None:
     Raises
     ------
     ValueError
-        If it is not a positive number.
+        If ``fps`` is not a positive number.
     """
     if fps is None:
         return None

@@ -13,26 +13,26 @@ from rppg_fast.sources.source import NoFrameError, VideoError
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-#: What can be read without going back.
+#: Remedy for streams that cannot be rewound.
 _FORWARDS = "send MPEG-TS, Matroska, Y4M or a fragmented MP4, or give a file's name"
 
 
 class Readable(Protocol):
-    """A binary file object, as far as it must be one; ``seek`` and ``tell`` are used if there."""
+    """A binary file object; ``seek`` and ``tell`` are used if it has them."""
 
     def read(self, size: int, /) -> bytes:
-        """Return so many bytes or fewer, none at the end."""
+        """Return at most ``size`` bytes; no bytes at the end."""
 
 
 class StreamSource(ContainerSource):
-    """A binary file object that holds a video; it is read from where it stands.
+    """A binary file object that holds a video; it is read from its current position.
 
-    What cannot be rewound, as a pipe, is read once. The file is closed only if it is ``owned``.
+    A file that cannot be rewound, such as a pipe, is read once. It is closed only if ``owned``.
 
     Raises
     ------
     TypeError
-        While it is read: if it gives text.
+        If the file returns text; raised when the source is read.
     ValueError
         If ``fps`` is not a positive number.
     """
@@ -70,14 +70,14 @@ class StreamSource(ContainerSource):
                 ) from error
 
     def close(self) -> None:
-        """Stop, and close the file if it was opened for this."""
+        """Stop the reading, and close the file if this source owns it."""
         super().close()
         if self._owned:
             self._file.close()  # type: ignore[attr-defined]
 
 
 class _From:
-    """A file that begins at a place in another."""
+    """A view of a file that begins at a given offset."""
 
     def __init__(self, file: Any, start: int) -> None:
         self._file, self._start = file, start
@@ -85,17 +85,17 @@ class _From:
         self.seek(0)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place; returns where that is."""
+        """Move to an offset from ``whence`` and return the new position."""
         place = self._file.seek(offset + self._start * (whence == os.SEEK_SET), whence)
         return int(place) - self._start
 
     def tell(self) -> int:
-        """Return where it stands."""
+        """Return the current position."""
         return int(self._file.tell()) - self._start
 
 
 class _Forwards:
-    """Of a file only what FFmpeg needs to read on; gives what is there and does not wait."""
+    """A file that can only be read on; ``read`` returns the available bytes without waiting."""
 
     def __init__(self, file: Readable) -> None:
         self.read: Any = getattr(file, "read1", file.read)

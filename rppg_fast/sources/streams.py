@@ -1,4 +1,4 @@
-"""Which stream of a container is the video, and why there is none."""
+"""Choose the video stream of a container, or report why there is none."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from rppg_fast.sources.source import VideoError
 if TYPE_CHECKING:
     Packet = av.Packet[Stream]
 
-#: An MP4's mark of an encrypted video.
+#: Codec tag of an encrypted video in an MP4.
 _ENCRYPTED = "encv"
-#: So many packets of one stream, and a cover beside it would have shown its only one.
+#: After this number of packets of one stream, a cover image, which has one packet, has been seen.
 _ENOUGH = 10
 
 
 def video_streams(container: InputContainer, name: str) -> list[av.VideoStream]:
-    """Return the streams of pictures that can be decoded, without covers.
+    """Return the video streams that can be decoded, without cover images.
 
     Raises
     ------
     VideoError
-        If there is none; says what there is instead.
+        If there is no such stream; the message says what the container holds instead.
     """
     videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     readable = [s for s in videos if s.codec_context is not None]
@@ -44,16 +44,16 @@ def video_streams(container: InputContainer, name: str) -> list[av.VideoStream]:
 def best_stream(
     streams: list[av.VideoStream], packets: Iterator[Packet]
 ) -> tuple[av.VideoStream, Iterator[Packet]]:
-    """Return the largest picture that moves, and its packets from the first on.
+    """Return the largest stream that has moving pictures, and all its packets.
 
-    A cover may be a stream like any other, but it has one packet only.
+    A cover image may look like a video stream, but it has only one packet.
 
     Parameters
     ----------
     streams
-        One or more.
+        One or more video streams.
     packets
-        Of all of them, in the container's order.
+        The packets of all these streams, in the container's order.
     """
     if len(streams) == 1:
         return streams[0], packets
@@ -70,7 +70,7 @@ def best_stream(
 
 
 def frame_count(container: InputContainer, stream: av.VideoStream) -> int:
-    """Return what the container says, or its length and rate make; 0 if nobody knows."""
+    """Return the number of frames that the container states, or an estimate; 0 if unknown."""
     if stream.frames:
         return stream.frames
     if container.duration and stream.guessed_rate:

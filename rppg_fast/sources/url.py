@@ -11,21 +11,21 @@ from rppg_fast.sources.container import ContainerSource, open_container
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-#: RTSP over TCP: over UDP, its default, lost packets are lost frames. Others take no notice.
+#: RTSP over TCP. Over UDP, the default, lost packets are lost frames. Other protocols ignore this.
 _OPTIONS = {"rtsp_transport": "tcp"}
 
 
 class UrlSource(ContainerSource):
-    """What an address gives: ``rtsp://``, ``http://``, ``https://``, ``udp://`` and others.
+    """A video at an address: ``rtsp://``, ``http://``, ``https://``, ``udp://`` and others.
 
     Parameters
     ----------
     url
-        The address; a password in it is left out of messages.
+        The address; messages leave out a password in it.
     fps
-        Frame rate, Hz, in place of its own times.
+        Frame rate, Hz, in place of the video's own times.
     timeout
-        Longest wait for an answer, and for each further piece, s.
+        Longest wait for an answer and for each further piece of data, s.
     """
 
     def __init__(self, url: str, fps: float | None = None, timeout: float = 10.0) -> None:

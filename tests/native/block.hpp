@@ -1,5 +1,5 @@
-// A thread block of csrc/kernels/cuda on the processor: its threads one after the other, from phase
-// to phase, in some order; shared memory and registers are filled with what is no number.
+// A thread block of csrc/kernels/cuda on the CPU. In each phase its threads run one after the
+// other, in a given order. Shared memory and registers are filled with NaN at the start.
 #pragma once
 
 #include <algorithm>
@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-// If one order gives another answer than the next, a phase reads what it writes: a barrier is
-// missing.
+// If two orders give different results, a phase reads what another thread writes in the same phase:
+// a barrier is missing.
 std::vector<int> order_of(int threads, const std::string& name) {
   std::vector<int> order(static_cast<std::size_t>(threads));
   std::iota(order.begin(), order.end(), 0);

@@ -1,5 +1,6 @@
-// Counts heap allocations of a stream by each method, and of the classical methods alone: one line
-// for creation, one for warm-up, one for the rest. Usage: count_allocations WEIGHTS
+// Counts the heap allocations of streams with each method, and of the classical methods alone.
+// Prints one line for the creation, one for the warm-up, and one for the rest.
+// Usage: count_allocations WEIGHTS
 #include <atomic>
 #include <cmath>
 #include <cstdio>
@@ -57,8 +58,8 @@ int main(int, char** arguments) {
   std::printf("creation %ld\n", allocations.exchange(0));
 
   int beats = 0;
-  // A frame whose pixels are packed, one whose are not, one of luma and chroma, and one of words
-  // that is turned.
+  // Four frames in turn: packed pixels; pixels that are not packed; luma and chroma; and turned
+  // 16-bit words.
   const auto frame_of = [&](int index) {
     const std::uint8_t* const data = pixels.data();
     if (index % 4 == 0)
@@ -73,7 +74,7 @@ int main(int, char** arguments) {
   const auto push = [&](int index) {
     for (std::size_t i = 0; i < pixels.size(); ++i)
       pixels[i] = static_cast<std::uint8_t>(100 + (index * index + static_cast<int>(i)) % 13);
-    // A hole or a gap now and then; a box that shrinks.
+    // Times with a hole or a gap now and then, and a box that shrinks.
     const double time = index / 30.0 + 0.8 * (index / 200) + 3.0 * (index / 700);
     const rppg::FrameView frame = frame_of(index);
     const rppg::Box box = index % 700 < 350 ? rppg::Box{3, 4, 70, 110} : rppg::Box{9, 9, 60, 100};
@@ -82,7 +83,7 @@ int main(int, char** arguments) {
       if (index % 5 == 4) stream->rebox(frame, box);
     }
   };
-  // Windows of every size, one of a single block among them.
+  // Windows of every size, including one with a single block.
   const auto extract = [&](std::size_t index) {
     const auto value = static_cast<double>(index);
     red[index % kSamples] = 2.0 + std::sin(value);

@@ -1,6 +1,7 @@
-/* A camera for LD_PRELOAD: /dev/fake gives the frames of the file FAKE_FRAMES, of FAKE_BYTES each,
- * 30 a second by its own clock, as the pixel format FAKE_FORMAT, every tenth time a damaged one
- * besides, and is unplugged after the last. Buffers that are not queued are not given. */
+/* A replacement of a camera for LD_PRELOAD. The device /dev/fake delivers the frames of the file
+ * FAKE_FRAMES, each of FAKE_BYTES bytes and in the pixel format FAKE_FORMAT, at 30 Hz by its own
+ * clock. Before every tenth frame it delivers a damaged one. It is unplugged after the last frame.
+ * It only uses buffers that are queued. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,7 +20,7 @@ enum { kBuffers = 4 };
 
 static int camera = -1;
 static FILE* frames;
-static unsigned bytes, room; /* of a frame, and of a buffer */
+static unsigned bytes, room; /* size of a frame and of a buffer */
 static int queued[kBuffers], order[kBuffers], waiting, shown, streaming;
 
 int open(const char* path, int flags, ...) {

@@ -1,4 +1,5 @@
-// Frames of any kind and size, with any strides and any box, in memory that ends where they end.
+// Fuzzes frames of any format and size with any strides and any box. The memory ends where the
+// frame ends, so that the sanitizer reports any read outside.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <algorithm>
@@ -18,8 +19,8 @@
 
 namespace {
 
-constexpr int kLongest = 90;         // pixels: more than two to an output pixel
-constexpr float kTolerance = 1e-5f;  // float32 sums of some ten 8-bit values
+constexpr int kLongest = 90;         // pixels: more than two for each output pixel
+constexpr float kTolerance = 1e-5f;  // for float32 sums of about ten 8-bit values
 
 struct Given {
   std::unique_ptr<std::uint8_t[]> memory;
@@ -31,7 +32,7 @@ void fill(FuzzedDataProvider& given, std::uint8_t* memory, std::size_t bytes) {
   given.ConsumeData(memory, bytes);
 }
 
-// A format of the table, seen turned and mirrored.
+// A frame in a format of the table, turned and mirrored.
 Given of_table(FuzzedDataProvider& given, int height, int width) {
   const rppg::Format& format =
       rppg::kFormats[given.ConsumeIntegralInRange(0, rppg::kFormatCount - 1)];
@@ -47,7 +48,8 @@ Given of_table(FuzzedDataProvider& given, int height, int width) {
   return out;
 }
 
-// Channels with strides of their own in one piece of memory, which may lie among one another.
+// A frame whose channels have independent strides in one block of memory, in which they may
+// overlap.
 Given of_strides(FuzzedDataProvider& given, int height, int width) {
   Given out{nullptr, {}};
   rppg::FrameView& frame = out.frame;
@@ -62,7 +64,7 @@ Given of_strides(FuzzedDataProvider& given, int height, int width) {
       sampling->shift = given.ConsumeIntegralInRange(0, 2);
       sampling->phase = given.ConsumeIntegralInRange(0, sampling->step() - 1);
     }
-  // Bytes from the lowest to the highest address, from the first sample of the first channel.
+  // Lowest and highest offset in bytes from the first sample of the first channel.
   std::ptrdiff_t low = 0, high = 0, begin[3] = {};
   for (int c = 0; c < frame.channels(); ++c) {
     rppg::Plane& plane = frame.planes[c];
@@ -94,7 +96,7 @@ rppg::Box box_of(FuzzedDataProvider& given, const rppg::FrameView& frame) {
           given.ConsumeIntegralInRange(y0 + 1, frame.height)};
 }
 
-// The least and the largest byte of the pixels of a box, converted one by one.
+// The smallest and the largest byte of the pixels of a box, which are converted one by one.
 std::pair<int, int> range_of(const rppg::FrameView& frame, const rppg::Box& box) {
   const rppg::PixelConverter converter(frame);
   std::vector<std::uint8_t> row(3 * static_cast<std::size_t>(box.width()));
@@ -124,7 +126,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
 
-  // Of linear conversions the mean lies among the pixels; where they are clamped it may not.
+  // If the conversion is linear, the mean lies within the range of the pixels; with clamping it may
+  // not.
   const bool linear = frame.colours == rppg::Colours::rgb;
   const auto [least, most] = linear ? range_of(frame, box) : std::pair<int, int>{0, 255};
   const float rounding = linear && frame.words() ? 0.5f / 255.0f : 0.0f;
@@ -139,7 +142,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (!inside || std::abs(value - found.front()[i]) > kTolerance) std::abort();
     }
   }
-  rppg::Picture picture;
+  rppg::IntegralImage picture;
   const int step = given.ConsumeIntegralInRange(1, 5),
             beyond = given.ConsumeIntegralInRange(-20, 20);
   picture.fill(frame, {{box.x0 - beyond, box.y0 - beyond, box.x0 + 40, box.y0 + 40}, step});

@@ -1,4 +1,4 @@
-// Any settings, and any values at any times, through clock, resampler, band-pass and window.
+// Fuzzes clock, resampler, band-pass and window with any settings, and any values at any times.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <cmath>
@@ -12,9 +12,9 @@
 
 namespace {
 
-constexpr double kMostSamples = 1000;  // of a window: more is only slower
+constexpr double kMostSamples = 1000;  // in a window; more would only be slower
 
-// Every double there is, or one that means something.
+// Any double, a number in a range, or the usual value.
 double number(FuzzedDataProvider& given, double usual, double low, double high) {
   switch (given.ConsumeIntegralInRange(0, 3)) {
     case 0: {
@@ -35,7 +35,7 @@ void check(const rppg::Reading& reading, const rppg::PulseOptions& options) {
   if (!(reading.coverage >= 0 && reading.coverage <= 1)) std::abort();
   if (reading.confidence < 0 || reading.confidence > 1) std::abort();
   if (reading.status != rppg::Status::ok) return;
-  // Between bins the peak lies at most one half from the band's edge.
+  // The peak is interpolated and can lie half a bin outside the band.
   if (!(reading.heart_rate > 60 * options.low - 1 && reading.heart_rate < 60 * options.high + 1))
     std::abort();
   if (!(reading.confidence >= options.min_confidence)) std::abort();
@@ -76,7 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const auto step = resampler->classify(time);
       if (step == rppg::Resampler::Step::first || step == rppg::Resampler::Step::gap)
         window->restart(time, true);
-      // Colours and one witness beat along, another against it.
+      // Colours and one region signal follow the value; another region signal is its negative.
       for (int c = 0; c < rppg::kColours; ++c) values[1 + c] = 0.5 + 0.001 * (c + 1) * value;
       values[1 + rppg::kColours] = 0.01 * value;
       values[2 + rppg::kColours] = -values[1 + rppg::kColours];
@@ -90,7 +90,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return true;
   };
   while (given.remaining_bytes() > 0) {
-    // Runs of regular frames, so that windows fill; the last one may be anything.
+    // Runs of regular frames, so that windows fill. The frame after a run may have any time and
+    // value.
     const double step = number(given, 1 / 30.0, -1, 2), beat = given.ConsumeIntegralInRange(0, 60);
     const int count = given.ConsumeIntegralInRange(1, 200);
     const double next = number(given, time + step, time - 2, time + 2);
@@ -104,7 +105,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     time = next;
     value = number(given, value, -1e3, 1e3);
   }
-  // Whatever came before, a camera that goes on is followed from its second frame on.
+  // After any input, a camera with regular frames must be accepted from its second frame on.
   time = 1000;
   value = 0;
   push();

@@ -1,4 +1,5 @@
-// Any bytes as a weights file, and any bytes as the header of one whose tensors are all there.
+// Fuzzes the readers of weights: any bytes as a weights file, and any bytes as the header of a file
+// with all tensor bytes present.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -14,7 +15,8 @@ namespace {
 
 constexpr std::size_t kTensorBytes = 4 * (32 * 27 + 32 + 64 * 32 * 9 + 64 + rppg::kFeatures + 1);
 
-// Tensors of 2 MB are beyond a fuzzer: nothing that it writes is the detector's.
+// Tensors of 2 MB are too large for a fuzzer to produce, so that the face detector's reader must
+// always refuse.
 void read_face(const void* data, std::size_t size) {
   try {
     rppg::read_face_networks(data, size, "fuzz");
@@ -30,7 +32,8 @@ void read(const void* data, std::size_t size) {
   try {
     weights = rppg::read_weights(data, size, "fuzz");
   } catch (const std::invalid_argument& error) {
-    if (std::string(error.what()).rfind("fuzz: ", 0) != 0) std::abort();  // names the file
+    if (std::string(error.what()).rfind("fuzz: ", 0) != 0)
+      std::abort();  // the message must name the file
     return;
   }
   if (weights->metadata.at("version") != "1") std::abort();

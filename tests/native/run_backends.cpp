@@ -1,6 +1,7 @@
-// The changes that every available backend predicts, one line each: its name, then hexadecimal
-// floats. Usage: run_backends WEIGHTS MOTIONS [BACKEND], the second a file of float32,
-// [frame][colour][y][x]; the third if only one backend is wanted.
+// Prints the changes that every available backend predicts, one line each: the backend's name, then
+// hexadecimal floats.
+// Usage: run_backends WEIGHTS MOTIONS [BACKEND]
+// MOTIONS is a file of float32, [frame][colour][y][x]. BACKEND selects one backend.
 #include <cstdio>
 #include <cstring>
 #include <fstream>

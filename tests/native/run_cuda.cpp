@@ -1,10 +1,14 @@
-// The programs of csrc/kernels/cuda on the processor: every block's threads one after the other,
-// from phase to phase, in three orders, shared memory and registers filled with what is no number.
-// One line each: the program, the order, then hexadecimal floats.
-// Usage: run_cuda --threads prints the threads of each program's blocks;
-// run_cuda WEIGHTS MOTIONS, the second a file of float32, [frame][colour][y][x]; or
-// run_cuda --frame PIXELS WIDTH HEIGHT X0 Y0 X1 Y1 rgb|bgr normalized|difference: two frames of
-// bytes, [frame][y][x][channel]; prints the appearance of each and the motion between them.
+// Runs the programs of csrc/kernels/cuda on the CPU: the threads of every block run one after the
+// other, phase by phase, in three orders. Shared memory and registers are filled with NaN at the
+// start. Prints one line each: the program, the order, then hexadecimal floats.
+// Usage:
+//   run_cuda --threads
+//       prints the number of threads in each program's blocks.
+//   run_cuda WEIGHTS MOTIONS
+//       MOTIONS is a file of float32, [frame][colour][y][x].
+//   run_cuda --frame PIXELS WIDTH HEIGHT X0 Y0 X1 Y1 rgb|bgr normalized|difference
+//       PIXELS is a file with two frames of bytes, [frame][y][x][channel]. Prints the appearance of
+//       each frame and the motion between them.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -59,7 +63,7 @@ void run_student(const char* weights_path, const char* motions_path) {
         Split::run(block, block.shared(), *weights, part, motions.data() + i * kPixels,
                    parts.data(), &arrived, &out[i]);
       }
-      if (arrived != 0) std::abort();  // ready for the next
+      if (arrived != 0) std::abort();  // must be ready for the next run
     }
     print("split", order, out);
   }

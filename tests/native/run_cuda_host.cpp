@@ -1,7 +1,8 @@
-// The host's side of CUDA (csrc/cuda/cuda.cpp) against a stand-in for the CUDA runtime. Its streams
-// do nothing before somebody waits for them, so that a missing wait shows; the student's kernels
-// are put down by name and give a motion's first value, times two; that of the frames is the real
-// one. Exits with 1, and says what is wrong. Usage: run_cuda_host
+// Tests the host code of CUDA (csrc/cuda/cuda.cpp) with a replacement of the CUDA runtime. Its
+// streams do nothing until they are waited for, so that a missing wait is detected. Launches of the
+// student's kernels are recorded by name and return a motion's first value times two; the frame
+// kernel is the real one. Exits with 1 and a message if a test fails.
+// Usage: run_cuda_host
 #include <cuda_runtime_api.h>
 
 #include <cmath>
@@ -25,14 +26,14 @@
 
 namespace {
 
-// --- The stand-in
+// --- The replacement of the CUDA runtime
 
 using Work = std::function<void()>;
 
 std::map<cudaStream_t, std::deque<Work>> queues;
 std::map<const void*, std::size_t> allocated;
 std::vector<std::string> launches;
-std::set<const unsigned*> meetings;  // of launches that nobody has waited for
+std::set<const unsigned*> meetings;  // of launches that were not waited for
 cudaError_t next_error = cudaSuccess;
 int devices = 1, multiprocessors = 132, allocations = 0;
 
@@ -119,7 +120,7 @@ cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from,
                               std::size_t from_pitch, std::size_t width, std::size_t height,
                               cudaMemcpyKind kind, cudaStream_t stream) {
   expect(is_device(to) == (kind == cudaMemcpyHostToDevice), "a copy goes the wrong way");
-  if (kind == cudaMemcpyHostToDevice) {  // out of pageable memory: read at once
+  if (kind == cudaMemcpyHostToDevice) {  // pageable memory is read before the call returns
     std::vector<char> kept;
     for (std::size_t row = 0; row < height; ++row) {
       const char* const start = static_cast<const char*>(from) + row * from_pitch;
@@ -158,7 +159,8 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
   attributes->device = 0;
   return cudaSuccess;
 }
-// An event is the stream that it was recorded on; nothing more comes to that in these tests.
+// An event is the stream that it was recorded on; in these tests, no work is added to that stream
+// later.
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   *event = reinterpret_cast<cudaEvent_t>(new cudaStream_t);
   return cudaSuccess;
@@ -249,7 +251,7 @@ std::vector<float> motions_of(std::size_t count, float first) {
   return motions;
 }
 
-// Memory of the device, filled by the processor.
+// Device memory with the given values.
 template <class T>
 T* there(const std::vector<T>& values) {
   void* memory;
@@ -348,7 +350,7 @@ void test_frames() {
   for (const bool on_device : {false, true}) {
     const auto frames = cuda::open_frame_motion(MotionKind::difference);
     const auto push = [&](int f, const Box& where) {
-      // The copy is the caller's again when the call returns.
+      // The caller may change its frame as soon as the call returns.
       std::vector<std::uint8_t> kept = pixels[f];
       const std::uint8_t* const data = on_device ? there(kept) : kept.data();
       frames->push(view(data), on_device, where, motion, 0x400);
@@ -422,7 +424,7 @@ int main() {
     test_student(network);
     test_streams(*network);
     test_errors(tensors, *network);
-    multiprocessors = 1;  // the Jetson Nano's
+    multiprocessors = 1;  // as on the Jetson Nano
     const auto nano = cuda::open_network(tensors);
     multiprocessors = 132;
     float out;

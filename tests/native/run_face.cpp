@@ -1,7 +1,8 @@
-// The faces that every available backend finds in a frame, one line each: its name, then edges and
-// probabilities; then where it finds the first one again from half way across; then where it finds
-// them while they lie, turned back.
-// Usage: run_face WEIGHTS FRAME WIDTH HEIGHT, the second packed bytes of blue, green and red.
+// Prints the faces that every available backend finds in a frame, one line each: the backend's
+// name; edges and probabilities of all faces; the first face when it is searched again from half a
+// face away; and the faces found in the frame turned by 90, 180 and 270 degrees, turned back.
+// Usage: run_face WEIGHTS FRAME WIDTH HEIGHT
+// FRAME is a file with packed bytes of blue, green and red.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>

@@ -1,6 +1,7 @@
-// A made-up patch of skin with a pulse, before a wall, pushed through a stream by every available
-// backend: one line each with its name and the last reading: status, bpm, dB. Usage: run_stream
-// WEIGHTS BPM SECONDS
+// Measures a synthetic patch of skin with a pulse in front of a wall, in a stream with every
+// available backend. Prints one line each: the backend's name and the last reading's status, bpm
+// and dB.
+// Usage: run_stream WEIGHTS BPM SECONDS
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -17,11 +18,11 @@ constexpr int kHeight = 101, kWidth = 87;
 constexpr double kFps = 30.0;
 constexpr double kPi = 3.14159265358979323846;
 
-// Blue, green and red of skin; green pulses most.
+// Blue, green and red of skin; green has the largest pulse.
 constexpr double kSkin[rppg::kColours] = {110, 130, 180};
 constexpr double kPulse[rppg::kColours] = {0.004, 0.01, 0.003};
-constexpr double kWall = 0.7;  // of the skin's brightness
-constexpr int kMargin = 17;    // pixels of the wall
+constexpr double kWall = 0.7;  // relative to the skin's brightness
+constexpr int kMargin = 17;    // width of the visible wall, pixels
 
 class Camera {
  public:
@@ -41,7 +42,7 @@ class Camera {
   }
 
  private:
-  // In [0, 1): the pulse lies below one grey level.
+  // Noise in [0, 1), because the pulse is smaller than one grey level.
   double dither() {
     state_ = state_ * 1664525u + 1013904223u;
     return (state_ >> 8) / 16777216.0;

@@ -1,5 +1,6 @@
-// Many streams in as many threads that share one student, which works through a batch in several
-// threads meanwhile. Prints the readings that differ from those of one thread alone: "different 0".
+// Runs many streams in as many threads. They share one student, which processes a batch in several
+// threads at the same time. Prints how many results differ from those of a single thread:
+// "different 0".
 // Usage: run_threads WEIGHTS THREADS SECONDS
 #include <cmath>
 #include <cstdint>
@@ -20,7 +21,8 @@ constexpr int kHeight = 40, kWidth = 50;
 constexpr double kFps = 30.0;
 constexpr std::ptrdiff_t kBatch = 12;
 
-// The last reading of a stream of noise that beats, with a time now and then that goes back.
+// The last reading of a stream of noise with a periodic brightness; some frames have a time that
+// goes back.
 rppg::Reading watch(std::shared_ptr<const rppg::Student> student, std::uint32_t seed, int frames) {
   const auto stream = std::make_unique<rppg::Stream>(std::move(student), rppg::PulseOptions{});
   std::vector<std::uint8_t> pixels(kHeight * kWidth * rppg::kColours);
@@ -60,7 +62,7 @@ int main(int, char** arguments) {
   };
 
   std::vector<std::thread> threads;
-  // The first use of the kernels, by all at once.
+  // All threads use the kernels for the first time at once.
   for (std::size_t i = 0; i < count; ++i) threads.emplace_back(load);
   for (std::thread& thread : threads) thread.join();
   threads.clear();

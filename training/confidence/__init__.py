@@ -1,1 +1,1 @@
-"""What the confidence of a reading is fitted to, the fit, and what it is worth."""
+"""Fit and evaluate the confidence of a reading."""

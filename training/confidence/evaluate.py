@@ -1,11 +1,12 @@
-r"""Report what readings are worth, on people and clips that nothing was fitted to.
+r"""Evaluate readings and their confidence, on people and clips that were not used for fitting.
 
     python -m training.confidence.evaluate --videos FOLDERS... --pulse CLIPS... --none CLIPS... \
         --cache FOLDER --out FOLDER
 
-How many windows without a pulse read ok, how many that are right do, whether a confidence is the
-share of right readings that it claims, and what choosing among several peaks does to the error;
-for windows and for whole recordings. Videos are those of ``training.data.inject``.
+The report has the share of windows without a pulse that are ok, the share of right windows that are
+ok, a comparison of each confidence with the share of right peaks, and the error of the chosen peak
+beside that of the highest peak; for windows and for whole recordings. Videos are those of
+``training.data.inject``.
 """
 
 from __future__ import annotations
@@ -28,11 +29,10 @@ from training.confidence.candidates import (
     Candidates,
     candidates_in_clips,
     candidates_in_videos,
-    filmed_truths,
-    variants_of,
 )
 from training.confidence.sets import CLOSE, FAR
 from training.confidence.tracks import summed_up
+from training.confidence.videos import filmed_truths, variants_of
 from training.data.clips import Clips
 from training.evaluate.estimators import open_network, open_source
 from training.evaluate.metrics import PULSE, mae, mean, rmse
@@ -42,29 +42,29 @@ from training.support.files import as_json, replace_file
 from training.synthetic.negatives import kinds
 
 GROSS = 10.0
-"""An error beyond it is a gross one, bpm."""
+"""An error larger than this is gross, bpm."""
 
 OLD_SNR_DB = 1.0
-"""The rule that confidence replaced: the highest peak counts from this SNR on."""
+"""The former rule: the highest peak is a heart rate if its SNR is at least this, dB."""
 
 _BINS = np.linspace(0.0, 1.0, 11)
 
 
 def summary(seen: Candidates) -> dict[str, float]:
-    """Give the figures of one set of clips.
+    """Return the figures of one set of clips.
 
     Returns
     -------
     dict
-        ``windows``; ``ok``, the share that reads ok, and ``ok_by_snr``, by the old rule; where
-        there is a pulse also ``ok_of_right``: of the windows whose highest peak is within
-        ``CLOSE``, the share that reads ok; ``ok_of_right_by_snr``; ``wrong_of_ok`` and
-        ``wrong_of_ok_by_snr``, the share of ok readings off by more than ``FAR``; and of all
-        windows ``mae``, ``rmse`` and ``gross`` of the highest peak (``plain_...``) and of the one
-        that is chosen.
+        ``windows``; ``ok``, the share of ok windows; and ``ok_by_snr``, the share by the former
+        rule. If there is a pulse, also ``ok_of_right``, the share of ok windows among those whose
+        highest peak is within ``CLOSE``, and ``ok_of_right_by_snr``; ``wrong_of_ok`` and
+        ``wrong_of_ok_by_snr``, the share of ok windows with an error above ``FAR``; and over all
+        windows ``mae``, ``rmse`` and ``gross`` of the chosen peak, and of the highest peak with
+        the prefix ``plain_``.
     """
     ok, chosen = seen.ok, np.abs(seen.chosen - seen.true)
-    by_snr = seen.said[:, 0, _core.EVIDENCE_SNR] >= OLD_SNR_DB
+    by_snr = seen.features[:, 0, _core.PEAK_SNR] >= OLD_SNR_DB
     out = {"windows": float(len(ok)), "ok": mean(ok), "ok_by_snr": mean(by_snr)}
     if not seen.has_pulse.all():
         return out
@@ -81,13 +81,14 @@ def summary(seen: Candidates) -> dict[str, float]:
 
 
 def recordings(seen: Candidates) -> dict[str, float]:
-    """Give the figures of whole recordings, by the engine's own confidence.
+    """Return the figures of whole recordings, with the engine's own confidence.
 
     Returns
     -------
     dict
-        ``recordings``; ``ok``, the share that is ok; where there is a pulse also ``wrong_of_ok``,
-        the share of those off by more than ``FAR``, and their mean error ``mae_of_ok``, bpm.
+        ``recordings``; ``ok``, the share that is ok. If there is a pulse, also ``wrong_of_ok``,
+        the share of ok recordings with an error above ``FAR``, and their mean error ``mae_of_ok``,
+        bpm.
     """
     rates, true, sure = [], [], []
     for clip in np.unique(seen.clip):
@@ -105,7 +106,7 @@ def recordings(seen: Candidates) -> dict[str, float]:
 
 
 def by_kind(sets: Sequence[tuple[Clips, Candidates]]) -> dict[str, dict[str, float]]:
-    """Give ``summary`` of clips without a pulse by what they show; a clip can be of many kinds."""
+    """Return ``summary`` of clips without a pulse by kind; a clip can have several kinds."""
     found: dict[str, list[Candidates]] = {}
     for clips, seen in sets:
         of_clips = [kinds(clip.scene) for clip in clips.clips]
@@ -116,7 +117,7 @@ def by_kind(sets: Sequence[tuple[Clips, Candidates]]) -> dict[str, dict[str, flo
 
 
 def reliability(sets: Sequence[Candidates]) -> list[dict[str, float]]:
-    """Compare the confidence of highest peaks with how many of them are right, bin by bin."""
+    """Compare the confidence of highest peaks with the share of right ones, for each bin."""
     sure = np.concatenate([seen.confidence[:, 0] for seen in sets])
     right = np.concatenate([seen.error[:, 0] < CLOSE for seen in sets])
     bins = np.clip(np.digitize(sure, _BINS) - 1, 0, len(_BINS) - 2)
@@ -134,7 +135,7 @@ def reliability(sets: Sequence[Candidates]) -> list[dict[str, float]]:
 def curve(
     score: Floats, none: NDArray[np.bool_], right: NDArray[np.bool_]
 ) -> tuple[Floats, Floats]:
-    """Give the share of windows without a pulse, and of right ones, that pass each threshold."""
+    """Return the shares of windows without a pulse and of right windows above each threshold."""
     limits = np.unique(np.concatenate([score[none], score[right]]))
     false = [mean(score[none] >= limit) for limit in limits]
     true = [mean(score[right] >= limit) for limit in limits]
@@ -142,7 +143,7 @@ def curve(
 
 
 def draw(sets: Sequence[Candidates], out: Path) -> None:
-    """Draw the ROC and the reliability diagram of sets with a pulse and sets without one."""
+    """Draw the ROC and the reliability diagram of sets with and without a pulse."""
     from matplotlib.figure import Figure
 
     has_pulse = np.concatenate([seen.has_pulse for seen in sets])
@@ -152,7 +153,7 @@ def draw(sets: Sequence[Candidates], out: Path) -> None:
     scores = {
         "confidence": np.concatenate([seen.confidence.max(axis=1) for seen in sets]),
         "SNR alone": np.nan_to_num(
-            np.concatenate([seen.said[:, 0, _core.EVIDENCE_SNR] for seen in sets]), nan=-99
+            np.concatenate([seen.features[:, 0, _core.PEAK_SNR] for seen in sets]), nan=-99
         ),
     }
     for name, score in scores.items():
@@ -171,7 +172,7 @@ def draw(sets: Sequence[Candidates], out: Path) -> None:
 
 
 def as_markdown(table: Mapping[str, Mapping[str, float]]) -> str:
-    """Give the two tables, clips without a pulse and clips with one."""
+    """Return two Markdown tables, one of clips without a pulse and one of clips with a pulse."""
     lines = ["| Without a pulse | Windows | ok | ok by SNR alone |", "| --- | ---: | ---: | ---: |"]
     for name, row in table.items():
         if "mae" not in row:
@@ -200,7 +201,7 @@ def as_markdown(table: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def recordings_as_markdown(table: Mapping[str, Mapping[str, float]]) -> str:
-    """Give the table of ``recordings`` of several sets."""
+    """Return the results of ``recordings`` for several sets as a Markdown table."""
     lines = [
         "| Recordings | Count | ok | wrong of ok | mean error of ok, bpm |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -214,7 +215,7 @@ def recordings_as_markdown(table: Mapping[str, Mapping[str, float]]) -> str:
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m training.confidence.evaluate", description=__doc__
     )

@@ -1,4 +1,4 @@
-"""The fit of a reading's confidence: of a window's peak, and of a recording's track."""
+"""Fit the confidence of a window's peak and of a recording's track."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from training.confidence.tracks import tracks
 from training.evaluate.windows import Floats
 
 FOLDS = 5
-"""Of cross-validation, which tells the least confidence."""
+"""Number of folds of the cross-validation that supports the choice of the lowest confidence."""
 
 HIDDEN = 24
 STEPS = 60
 WEIGHT_DECAY = 2e-4
 FARTHEST = 3.0  # as kFarthest in csrc/reading/confidence.cpp
 MEMBERS = 8
-"""Networks that are fitted; their mean logit is one network of so many times the hidden units."""
+"""Number of fitted networks; the mean of their logits is one network of MEMBERS x HIDDEN units."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network of one hidden layer on standardised, clipped items."""
+    """A network with one hidden layer on standardised, clipped features."""
 
     mean: Floats
     deviation: Floats
@@ -44,35 +44,35 @@ class Model:
     output_weights: Floats
     output_bias: float
 
-    def __call__(self, said: Floats) -> Floats:
-        """Give confidences; the arithmetic of csrc/reading/confidence.cpp."""
-        x = np.clip((said - self.mean) / self.deviation, -FARTHEST, FARTHEST)
+    def __call__(self, features: Floats) -> Floats:
+        """Return confidences, with the arithmetic of csrc/reading/confidence.cpp."""
+        x = np.clip((features - self.mean) / self.deviation, -FARTHEST, FARTHEST)
         hidden = np.maximum(x @ self.hidden_weights.T + self.hidden_bias, 0)
         logit = hidden @ self.output_weights + self.output_bias
-        return np.asarray(np.where(np.isfinite(said).all(-1), 1 / (1 + np.exp(-logit)), 0.0))
+        return np.asarray(np.where(np.isfinite(features).all(-1), 1 / (1 + np.exp(-logit)), 0.0))
 
 
 def fit(
-    said: Floats, right: NDArray[np.bool_], weight: Floats, seed: int, members: int = MEMBERS
+    features: Floats, right: NDArray[np.bool_], weight: Floats, seed: int, members: int = MEMBERS
 ) -> Model:
-    """Fit to peaks that are the heart's and peaks that are not.
+    """Fit a network that separates peaks of the heart from other peaks.
 
     Parameters
     ----------
-    said
+    features
         Shape (peaks, items).
     right, weight
         Shape (peaks,).
     seed
-        Of the start.
+        Seed of the initial weights.
     members
-        Networks that are fitted.
+        Number of networks that are fitted.
     """
     weight = weight / weight.sum()
-    mean_ = weight @ said
-    deviation = np.sqrt(weight @ (said - mean_) ** 2) + 1e-9
-    # Single precision, as the engine keeps the weights: half the time.
-    bounded = np.clip((said - mean_) / deviation, -FARTHEST, FARTHEST)
+    mean_ = weight @ features
+    deviation = np.sqrt(weight @ (features - mean_) ** 2) + 1e-9
+    # The engine stores the weights in single precision; fitting in it takes half the time.
+    bounded = np.clip((features - mean_) / deviation, -FARTHEST, FARTHEST)
     x, y, w = (torch.from_numpy(one.astype(np.float32)) for one in (bounded, right, weight))
     found = [
         _fit_member(x, y, w, seed + k) for k in tqdm(range(members), "fit", unit="net", leave=False)
@@ -89,7 +89,7 @@ def fit(
 
 
 def _fit_member(x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, seed: int) -> list[Floats]:
-    """Fit one network; gives weights and bias of the hidden layer, then of the output."""
+    """Fit one network; return weights and bias of the hidden layer, then of the output layer."""
     torch.manual_seed(seed)
     hidden, output = nn.Linear(x.shape[1], HIDDEN), nn.Linear(HIDDEN, 1)
     parameters = [*hidden.parameters(), *output.parameters()]
@@ -108,7 +108,7 @@ def _fit_member(x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, seed: int) ->
 
 
 def cross_validated(seen: Candidates, real: NDArray[np.bool_], seed: int) -> Floats:
-    """Give the confidence of every peak by networks that were fitted to other people and clips."""
+    """Return confidences of all peaks, from networks fitted to other people and clips."""
     persons, number = np.unique(seen.person, return_inverse=True)
     folds = np.random.default_rng(seed).integers(0, FOLDS, len(persons))[number]
     confidence = np.zeros(seen.error.shape)
@@ -116,24 +116,24 @@ def cross_validated(seen: Candidates, real: NDArray[np.bool_], seed: int) -> Flo
         inside = folds == fold
         if inside.any():
             model = fit(*weighed_peaks(seen.where(~inside), real[~inside]), seed, members=2)
-            confidence[inside] = model(seen.said[inside])
+            confidence[inside] = model(seen.features[inside])
     return confidence
 
 
 @dataclass(frozen=True)
 class TrackModel:
-    """The confidence of a whole recording: logistic in what is known of its track."""
+    """The confidence of a whole recording: logistic regression on the features of its track."""
 
     weights: Floats
     bias: float
 
     def __call__(self, evidence: Floats) -> Floats:
-        """Give confidences; the arithmetic of csrc/reading/confidence.cpp."""
+        """Return confidences, with the arithmetic of csrc/reading/confidence.cpp."""
         return np.asarray(1 / (1 + np.exp(-(evidence @ self.weights + self.bias))))
 
 
 def fit_tracks(examples: Examples, confidence: Floats) -> TrackModel:
-    """Fit the confidence of recordings, by confidences of windows that were fitted to others."""
+    """Fit the confidence of recordings, from cross-validated confidences of their windows."""
     ends = np.cumsum([len(one.ok) for one in examples.sets])
     known, right, weight = [], [], []
     for real, seen, sure in zip(examples.real, examples.sets, np.split(confidence, ends[:-1])):
@@ -154,7 +154,7 @@ def fit_tracks(examples: Examples, confidence: Floats) -> TrackModel:
     for kind in (of_real, ~of_real):
         share[kind] /= max(1, kind.sum())
     w = torch.from_numpy(share / share.sum())
-    # More of each can only speak for a track: weights are squares.
+    # A larger feature must never lower the confidence: the weights are squares.
     roots = torch.full((x.shape[1],), 0.5, dtype=torch.float64, requires_grad=True)
     bias = torch.zeros((), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([roots, bias], max_iter=STEPS, line_search_fn="strong_wolfe")

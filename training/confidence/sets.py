@@ -1,4 +1,4 @@
-"""The windows that the confidence of a reading is fitted to, and what their peaks weigh."""
+"""Collect the windows to which the confidence of a reading is fitted, and weigh their peaks."""
 
 from __future__ import annotations
 
@@ -13,45 +13,44 @@ from training.confidence.candidates import (
     Candidates,
     candidates_in_clips,
     candidates_in_videos,
-    filmed_truths,
-    variants_of,
 )
+from training.confidence.videos import filmed_truths, variants_of
 from training.data.clips import Clips
 from training.evaluate.estimators import MethodSource, open_network
 from training.evaluate.windows import Floats
 
 CLOSE = 3.0
-"""A peak at most this far from the true rate is the heart's, bpm."""
+"""A peak with a smaller error is the heart's, bpm."""
 
 FAR = 5.0
-"""A peak further off is not; what lies between teaches nothing, bpm."""
+"""A peak with a larger error is not the heart's, bpm; peaks between the two limits are not used."""
 
 FAMILIES = {"network": ("fusion",), "colour": ("pos", "chrom", "green")}
-"""The methods whose windows each of the two networks is fitted to."""
+"""The methods whose windows are used to fit each of the two networks."""
 
 REAL_WEIGHT = 0.6
-"""Share of the whole that peaks of real video weigh in a fit, however few they are."""
+"""Share of the total weight that peaks of real video have in a fit, whatever their number."""
 
 SILENT_WEIGHT = 8.0
-"""A peak of a window without any pulse weighs so many times as much as another one: a heart rate
-where there is none is the worst mistake."""
+"""Weight of a peak in a window without a pulse relative to other peaks: a heart rate where there is
+no pulse is the worst error."""
 
 CLIP_STEP = 3.0
-"""From one window of a synthetic clip to the next, s: windows overlap and tell little new."""
+"""Time between windows of a synthetic clip, s. Closer windows overlap more and add little."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Windows that a confidence is fitted to.
+    """Windows to which a confidence is fitted.
 
     Attributes
     ----------
     names : list of str
-        Of the sets.
+        Names of the sets.
     sets : list of Candidates
-        The windows of each.
+        The windows of each set.
     real : list of bool
-        Whether a set is of real video.
+        Whether a set is from real video.
     """
 
     names: list[str]
@@ -65,7 +64,7 @@ class Examples:
 
     @property
     def is_real(self) -> NDArray[np.bool_]:
-        """Whether each window is of real video."""
+        """Whether each window is from real video."""
         return np.repeat(self.real, [len(one.ok) for one in self.sets])
 
 
@@ -78,7 +77,7 @@ def gather(
     carriers: Path | None,
     cache: Path,
 ) -> Examples:
-    """Gather the windows that one of the two networks is fitted to.
+    """Collect the windows to which one of the two networks is fitted.
 
     Parameters
     ----------
@@ -89,13 +88,13 @@ def gather(
     clips
         Caches of synthetic clips.
     student
-        Weights of the student.
+        Weights file of the student.
     scale
-        How much larger than the face the measured box is.
+        Scale of the measured box relative to the face.
     carriers
-        Where the real videos lie that the folders were made of.
+        Folder of the real videos from which ``videos`` were made.
     cache
-        A folder for what is taken of the videos.
+        Folder for the signals of the videos.
     """
     names, sets, real = [], [], []
     for method in FAMILIES[family]:
@@ -117,7 +116,7 @@ def gather(
 def weighed_peaks(
     seen: Candidates, real: NDArray[np.bool_]
 ) -> tuple[Floats, NDArray[np.bool_], Floats]:
-    """Give what is known of peaks that are the heart's and that are not, which, and weights."""
+    """Return features, labels and weights of the peaks that are clearly right or wrong."""
     clear = (seen.error < CLOSE) | ((seen.error > FAR) & ~seen.own)
     of_real = np.broadcast_to(real[:, None], clear.shape)[clear]
     share = np.where(of_real, REAL_WEIGHT, 1 - REAL_WEIGHT)
@@ -126,4 +125,4 @@ def weighed_peaks(
     count = np.where(of_real, of_real.sum(), (~of_real).sum())
     silent = np.broadcast_to(~seen.has_pulse[:, None], clear.shape)[clear]
     weight = share / count * np.where(silent, SILENT_WEIGHT, 1.0)
-    return seen.said[clear], seen.error[clear] < CLOSE, weight
+    return seen.features[clear], seen.error[clear] < CLOSE, weight

@@ -1,4 +1,4 @@
-"""The windows of a recording, summed up as the engine does, by any confidence of their peaks."""
+"""Summarise the windows of a recording as the engine does, with given confidences of the peaks."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from training.evaluate.metrics import PULSE
 from training.evaluate.windows import STEP, Floats
 
 
-def _recording(seen: Candidates, confidence: Floats) -> _core.Recording:
-    """Take the windows of one recording as the engine does, by given confidences of their peaks."""
+def _recording(seen: Candidates, confidence: Floats) -> _core.RecordingSummary:
+    """Pass the windows of one recording to the engine, with given confidences of their peaks."""
     ok_code, low_code = STATUSES.index(Status.OK), STATUSES.index(Status.LOW_SIGNAL)
-    recording = _core.Recording(STEP, PULSE.max_gap, PULSE.min_confidence)
+    recording = _core.RecordingSummary(STEP, PULSE.max_gap, PULSE.min_confidence)
     for i, end in enumerate(seen.end):
         best = chosen_peak(confidence[i], seen.highest[i])
         sure, rate = confidence[i, best], seen.rate[i, best]
         code = ok_code if sure >= PULSE.min_confidence else low_code
         coverage, snr_db = (
-            seen.said[i, best, _core.EVIDENCE_COVERAGE],
-            seen.said[i, best, _core.EVIDENCE_SNR],
+            seen.features[i, best, _core.PEAK_COVERAGE],
+            seen.features[i, best, _core.PEAK_SNR],
         )
-        recording.take(end, code, snr_db, sure, seen.start[i], end, coverage, rate)
+        recording.push(end, code, snr_db, sure, seen.start[i], end, coverage, rate)
     return recording
 
 
 def summed_up(seen: Candidates) -> tuple[Status, float]:
-    """Give status and rate (bpm; NaN unless ok) of one recording, by the engine's confidence."""
+    """Return status and rate (bpm; NaN unless ok) of a recording, by the engine's confidences."""
     status, rate, *_ = _recording(seen, seen.confidence).summary()
     return STATUSES[status], rate
 
 
 def tracks(seen: Candidates, confidence: Floats) -> tuple[Floats, Floats, Floats]:
-    """Give what is known of recordings by given confidences of their windows' peaks.
+    """Return the tracks of recordings, with given confidences of their windows' peaks.
 
     Parameters
     ----------
     seen
         The windows.
     confidence
-        Of their peaks, (windows, MOST).
+        Confidences of their peaks, (windows, MOST).
 
     Returns
     -------
     float64 (recordings, items), float64 (recordings,), float64 (recordings,)
-        What is known of each track, its rate, and the true one, bpm; infinite without a pulse.
+        The features of each track; its rate, bpm; the true rate, bpm, infinite without a pulse.
     """
     evidence, rates, true = [], [], []
     for clip in np.unique(seen.clip):
@@ -61,7 +61,7 @@ def tracks(seen: Candidates, confidence: Floats) -> tuple[Floats, Floats, Floats
 
 
 def chosen_peak(confidence: Floats, highest: NDArray[np.bool_]) -> int:
-    """Choose the peak that a reading of a window is about, as ``csrc/reading/window.cpp`` does."""
+    """Return the peak that a reading chooses, as in ``csrc/reading/window.cpp``."""
     first = np.where(highest, confidence, -1.0)
     if first.max() >= PULSE.min_confidence:
         return int(first.argmax())

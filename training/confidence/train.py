@@ -3,12 +3,12 @@ r"""Fit the confidence of a reading.
     python -m training.confidence.train --videos FOLDERS... --pulse CLIPS... --none CLIPS... \
         --out csrc/reading/confidence_weights.hpp
 
-takes the peaks, right and wrong, in windows of real videos with a pulse put into the skin and
-without one (``training.data.inject``), and of synthetic clips with a pulse and without one
-(``training.synthetic.confidence_sets``), and writes the small networks that
+fits to right and wrong peaks in windows of real videos with and without a pulse put into the skin
+(``training.data.inject``), and of synthetic clips with and without a pulse
+(``training.synthetic.confidence_sets``). It writes the small networks that
 ``csrc/reading/confidence.cpp`` runs: one for the methods that use the student, one for the
-classical methods. What they are worth on other people and clips:
-``training.confidence.evaluate`` and ``training.evaluate.scoreboard``.
+classical methods. ``training.confidence.evaluate`` and ``training.evaluate.scoreboard`` evaluate
+them on other people and clips.
 """
 
 from __future__ import annotations
@@ -34,17 +34,18 @@ from training.support.command import command
 from training.support.files import replace_file
 
 LIMITS = (0.6, 0.7, 0.75, 0.8, 0.9)
-"""Least confidences that cross-validation compares."""
+"""Lowest confidences of an ok window that the cross-validation compares."""
 
 
 def as_header(models: dict[str, Model], track: TrackModel, about: str) -> str:
-    """Write the networks as C++."""
+    """Return the networks as a C++ header."""
 
     def row(values: Floats, suffix: str = "") -> str:
         return "{" + ", ".join(f"{value:#.8g}{suffix}" for value in values) + "}"
 
     def network(name: str, model: Model) -> str:
-        # Of an item to all hidden units, which are worked out several at once.
+        # One row per feature, with the weights of all hidden units, which the engine computes
+        # together.
         matrix = ",\n     ".join(row(values, "f") for values in model.hidden_weights.T)
         return f"""inline constexpr Network k{name.capitalize()} = {{
     {row(model.mean)},
@@ -87,10 +88,11 @@ inline constexpr double kTrackBias = {track.bias:.8g};
 
 
 def validation_table(examples: Examples, confidence: Floats) -> str:
-    """Tell which windows would read ok, by cross-validated confidences of their best peaks.
+    """Return a table of the windows that would be ok, by cross-validated confidences.
 
-    Of sets without a pulse the share of all windows; of others that of all windows, the share of
-    those whose best peak is wrong, and the share of right ones among windows with a right peak.
+    For sets without a pulse it has the share of ok windows. For other sets it has the share of ok
+    windows, the share of wrong ones among them, and the share of ok and right ones among the
+    windows that have a right peak.
     """
     ends = np.cumsum([len(one.ok) for one in examples.sets])
     head = f"{'':6s}{'':30s}{'windows':>8s}" + "".join(f"{limit:20.2f}" for limit in LIMITS)
@@ -115,7 +117,7 @@ def validation_table(examples: Examples, confidence: Floats) -> str:
 
 
 def recordings_table(examples: Examples, confidence: Floats, model: TrackModel) -> str:
-    """Tell which recordings would be ok, by the same confidences: ok, wrong of ok, mean error."""
+    """Return a table of recordings, by the same confidences: share ok, wrong of ok, MAE of ok."""
     ends = np.cumsum([len(one.ok) for one in examples.sets])
     lines = [f"{'recordings':36s}{'count':>8s}{'ok':>8s}{'wrong':>8s}{'MAE':>8s}"]
     for name, seen, sure in zip(examples.names, examples.sets, np.split(confidence, ends[:-1])):
@@ -130,7 +132,7 @@ def recordings_table(examples: Examples, confidence: Floats, model: TrackModel) 
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m training.confidence.train", description=__doc__
     )

@@ -1,1 +1,1 @@
-"""Clips and recordings: stored, read, prepared, split by person, with a pulse put in."""
+"""Clips and recordings: store, read and prepare them, split them by person, put a pulse in."""

@@ -162,7 +162,7 @@ class Carriers:
         return cls(clips, mask)
 
     def __getitem__(self, i: int) -> CarrierFrames:
-        """Give one view."""
+        """Return one view."""
         clip, frames = self.clips.clips[i], self.clips[i]
         return CarrierFrames(frames.appearance, self.mask[clip.start : clip.stop], frames.times)
 
@@ -215,7 +215,7 @@ def views_of(frames: TimedFrames, views: Sequence[View] = VIEWS) -> list[Carrier
 
 
 def _longest(seen: NDArray[np.bool_], times: Times) -> tuple[int, int]:
-    """Give the first frame of the longest time with a face, and the one after its last."""
+    """Return the first frame of the longest time with a face, and the one after its last."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]).astype(int)))
     spans = [(times[b - 1] - times[a], a, b) for a, b in zip(edges[::2], edges[1::2])]
     seconds, first, last = max(spans, default=(0.0, 0, 0))
@@ -267,7 +267,7 @@ class _Cutter:
         self._times.append(time)
 
     def result(self) -> CarrierFrames:
-        """Give what was stored.
+        """Return what was stored.
 
         Raises
         ------

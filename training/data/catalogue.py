@@ -1,8 +1,9 @@
-"""Real clips of the data folder: what its catalogue says of them, and which part each belongs to.
+"""Read the catalogue of real clips and the split that assigns them to parts.
 
 ``catalogue.json`` is a list of objects with ``file``, ``faces``, ``seen``, ``seconds``,
-``classical_agree``, ``origin`` and ``licence_of_origin``; the files lie beside it. The committed
-split (``training/splits/real.json``) names files, all clips of one person in one part.
+``classical_agree``, ``origin`` and ``licence_of_origin``; the files are in the same folder. The
+committed split (``training/splits/real.json``) lists file names; all clips of a person are in the
+same part.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ SPLIT = Path(__file__).parent.parent / "splits" / "real.json"
 """The committed split."""
 
 PARTS = ("dev", "test")
-"""Settings are chosen on the first one, results are reported on the second one."""
+"""Settings are chosen on the first part, results are reported for the second."""
 
-# Positions in a period of five that belong to "dev": 60 % of the groups.
+# Positions in a period of five that belong to "dev", which gives 60 % of the groups.
 _PERIOD, _DEV = 5, (0, 2, 3)
 
 # Positions in a period of three, in "dev", of the groups that settings are chosen by.
 _CHOSEN_EVERY, _CHOSEN_BY = 3, 1
 
-# Up to it a clip holds no window of 10 s.
+# Shorter clips have no window of 10 s, s.
 _SHORT = 10.0
 
 
@@ -38,16 +39,16 @@ class RealClip:
     path : Path
         The file.
     faces : int
-        How many people are seen; 0 for a clip without a living face.
+        Number of people in the clip; 0 for a clip without a living face.
     seen : str
-        What the catalogue says of the content.
+        The catalogue's description of the content.
     seconds : float or None
-        Length; None where the catalogue does not say.
+        Length, s; None if the catalogue does not state it.
     own_rate : float or None
-        Heart rate in bpm that several classical methods agree on in at least half of the windows:
-        evidence that the clip holds a readable pulse of its own. None where there is none.
+        Heart rate on which several classical methods agree in at least half of the windows, bpm:
+        evidence that the clip has a readable pulse of its own. None if there is no such rate.
     origin, licence : str
-        The repository that the clip comes from and that repository's licence.
+        The repository that the clip comes from, and the licence of that repository.
     """
 
     path: Path
@@ -72,7 +73,8 @@ def read_catalogue(path: Path) -> list[RealClip]:
     OSError
         If the catalogue cannot be read.
     ValueError
-        If it is not such a list, or lists a file that is not there; names the catalogue.
+        If it is not a catalogue, or if it lists a file that is missing; the message names the
+        catalogue.
     """
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
@@ -101,14 +103,14 @@ def _clip(folder: Path, entry: dict[str, Any]) -> RealClip:
 
 
 def real_clips(catalogue: Path, part: str, split: Path = SPLIT) -> list[RealClip]:
-    """Read the clips of one part: those of a catalogue, and those of the split that lie beside it.
+    """Read the clips of one part, from a catalogue and from files of the split in the same folder.
 
     Parameters
     ----------
     catalogue
         The catalogue.
     part
-        "dev", "test", or "all", which is every clip, in the split or not.
+        "dev", "test", or "all" for all clips of the catalogue and of the split.
     split
         A split file.
 
@@ -117,7 +119,7 @@ def real_clips(catalogue: Path, part: str, split: Path = SPLIT) -> list[RealClip
     OSError
         If one of the files cannot be read.
     ValueError
-        If there is no such part, or the catalogue is none.
+        If there is no such part, or if the catalogue is invalid.
     """
     names = names_of_part(part, split)
     clips = read_catalogue(catalogue)
@@ -130,7 +132,7 @@ def real_clips(catalogue: Path, part: str, split: Path = SPLIT) -> list[RealClip
 
 
 def names_of_part(part: str, split: Path = SPLIT) -> frozenset[str]:
-    """Give the files of a part of the split, "dev", "test" or "all" for both; raises likewise."""
+    """Return the file names of a part of the split, "dev", "test" or "all"; else ValueError."""
     if part not in (*PARTS, "all"):
         raise ValueError(f"part must be 'dev', 'test' or 'all', got {part!r}")
     lists = json.loads(split.read_text(encoding="utf-8"))
@@ -138,7 +140,7 @@ def names_of_part(part: str, split: Path = SPLIT) -> frozenset[str]:
 
 
 def person_of(name: str, split: Path = SPLIT) -> str:
-    """Give the group of the split that a file belongs to, by its first file; else the file itself.
+    """Return the name of the first file of a file's group in the split; without a group, the name.
 
     All files of a group show the same person or persons.
     """
@@ -147,7 +149,7 @@ def person_of(name: str, split: Path = SPLIT) -> str:
 
 
 def chosen_by_people(split: Path = SPLIT) -> frozenset[str]:
-    """Give the persons of "dev" by whom settings are chosen while others are learned from.
+    """Return the persons of "dev" by whom settings are chosen while others are learned from.
 
     Every third group of "dev" that shows a face, in the order of ``draw_split``.
     """
@@ -159,19 +161,19 @@ def chosen_by_people(split: Path = SPLIT) -> frozenset[str]:
 
 
 def unlisted(path: Path) -> RealClip:
-    """Give what is known of a video that no catalogue lists."""
+    """Return what is known of a video that no catalogue lists."""
     unknown = "not in the catalogue"
     return RealClip(path, int(not path.name.startswith("none")), "", None, None, unknown, unknown)
 
 
 def draw_split(groups: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Draw the parts of a split from groups of clips, by the rule of ``real.json``.
+    """Assign groups of clips to the parts of a split, by the rule of ``real.json``.
 
     Parameters
     ----------
     groups
-        One for each person, or for clips that show the same persons: ``kind``, ``seconds`` (of its
-        longest clip) and ``files``.
+        One for each person, or for clips that show the same persons, with ``kind``, ``seconds`` (of
+        its longest clip) and ``files``.
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""Folders of one made clip each: a video, what it shows, and its truth where it has one.
+"""Folders of one made clip each: a video, its description, and its truth if it has one.
 
-``clip.json`` is written last: a folder that has it is complete. It holds ``kind`` ("injected" or
-"negative"), ``video``, the carrier's entry of the catalogue, ``made_from``, which fixes the clip,
-and what is known of the result.
+``clip.json`` is written last, so a folder that has it is complete. It contains ``kind`` ("injected"
+or "negative"), ``video``, the carrier's entry of the catalogue, ``made_from``, which determines the
+clip, and measured properties of the result.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ Job = TypeVar("Job")
 
 @dataclass(frozen=True)
 class Carrier:
-    """A clip to make others of, cut to its first seconds.
+    """A clip from which others are made, cut to its first seconds.
 
     Attributes
     ----------
     clip : RealClip
-        What the catalogue says.
+        Its entry of the catalogue.
     limit : float
-        Length in seconds from the first frame on.
+        Length from the first frame, s.
     """
 
     clip: RealClip
@@ -52,11 +52,11 @@ class Carrier:
 
     @property
     def number(self) -> int:
-        """A number that follows from the file's name, for seeds."""
+        """A number that depends only on the file's name, for seeds."""
         return int.from_bytes(hashlib.sha256(self.clip.name.encode()).digest()[:8], "big")
 
     def frames(self) -> Iterator[tuple[Frame, float]]:
-        """Yield the frames whose time is later than the last one's, with times from 0, in s."""
+        """Yield the frames with times from 0, s, without frames whose time does not increase."""
         start: float | None = None
         last = -math.inf
         for frame, time in rf.VideoFile(self.clip.path):
@@ -68,7 +68,7 @@ class Carrier:
                 yield frame, last
 
     def about(self) -> dict[str, Any]:
-        """Give what ``clip.json`` says of it."""
+        """Return the description of the carrier for ``clip.json``."""
         return {
             "file": self.clip.name,
             "seen": self.clip.seen,
@@ -79,12 +79,12 @@ class Carrier:
 
 
 def is_complete(folder: Path, made_from: Mapping[str, Any]) -> bool:
-    """Tell whether a folder holds the clip that ``made_from`` describes.
+    """Return whether a folder holds the clip that ``made_from`` describes.
 
     Raises
     ------
     FileExistsError
-        If it holds one that was made of something else.
+        If the folder holds a clip made from something else.
     """
     path = folder / ABOUT
     if not path.is_file():
@@ -99,7 +99,7 @@ def is_complete(folder: Path, made_from: Mapping[str, Any]) -> bool:
 def finish(
     folder: Path, about: Mapping[str, Any], truth: tuple[Times, Times, Times] | None
 ) -> None:
-    """Write PPG, heart rate (bpm) and time (s), where there is a truth, then ``clip.json``."""
+    """Write PPG, heart rate (bpm) and times (s) if there is a truth, then ``clip.json``."""
     if truth is not None:
         write_ground_truth(folder / TRUTH, *truth)
     replace_file(folder / ABOUT, (json.dumps(about, indent=1) + "\n").encode())
@@ -108,21 +108,21 @@ def finish(
 def run_jobs(
     run: Callable[[Job], None], jobs: Sequence[Job], names: Sequence[str], workers: int
 ) -> int:
-    """Run jobs with a progress bar; one that fails stops no other.
+    """Run jobs with a progress bar; if one fails, the others still run.
 
     Parameters
     ----------
     run
-        Does a job; an OSError or ValueError says why it cannot be done.
+        Does one job; it raises OSError or ValueError if the job cannot be done.
     jobs, names
-        What to do, and what errors call it.
+        The jobs, and their names in messages.
     workers
-        Processes.
+        Number of processes.
 
     Returns
     -------
     int
-        Exit code: 0, or 3 where a job failed, each with a line on standard error.
+        Exit code: 0, or 3 if a job failed. Each failure is one line on standard error.
     """
     failed: list[str] = []
     with tqdm(total=len(jobs), unit="clip") as bar:
@@ -140,7 +140,7 @@ def _reasons(run: Callable[[Job], None], jobs: Sequence[Job], workers: int) -> I
     if workers == 1:
         yield from (_reason(run, job) for job in jobs)
         return
-    # Fresh processes: a fork would copy OpenCV's threads in an unknown state.
+    # New processes are spawned, because a fork would copy OpenCV's threads in an unknown state.
     with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
         yield from pool.map(partial(_reason, run), jobs)
 

@@ -1,12 +1,12 @@
-"""The training cache: 36 x 36 faces and the pulse of many clips in a few flat arrays.
+"""The training cache: 36x36 faces and the pulse of many clips in a few flat arrays.
 
-A folder of ``appearance.npy``, ``pulse.npy``, ``times.npy``, ``heart_rate.npy`` and ``clips.json``.
-One entry of the arrays is one frame; the frames of a clip lie together. While a cache is being made
-the description is called ``unfinished.json`` and ``done.npy`` marks the clips that are complete, so
-that a run that was killed can go on.
+A folder contains ``appearance.npy``, ``pulse.npy``, ``times.npy``, ``heart_rate.npy`` and
+``clips.json``. One entry of the arrays is one frame; the frames of a clip are consecutive. While a
+cache is being made, the description is called ``unfinished.json``, and ``done.npy`` marks the
+complete clips, so that a run that was killed can continue.
 
-Motion is not stored: it is computed from the appearance by ``rppg_fast.motion`` when it is needed,
-in whatever form a config asks for.
+Motion is not stored: ``rppg_fast.motion`` computes it from the appearance when it is needed, of the
+kind that a config requests.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from training.support.files import replace_file
 FORMAT = 2
 
 LEVELS = 65535
-"""Appearance is stored in this many steps from black to white: 1/257 of a grey level, far below
-the pulse, where float16 would round bright skin to 1/8."""
+"""Number of steps from black to white in which appearance is stored. A step is 1/257 of a grey
+level, far below the pulse; float16 would round bright skin to 1/8 of a level."""
 
 _DESCRIPTION = "clips.json"
 _UNFINISHED = "unfinished.json"
@@ -37,24 +37,24 @@ _DONE = "done.npy"
 
 @dataclass(frozen=True)
 class Clip:
-    """Where one clip lies in the arrays, and what it shows.
+    """The place of one clip in the arrays, and its description.
 
     Attributes
     ----------
     name : str
-        Its own in the cache, such as "subject12".
+        Name in the cache, such as "subject12".
     subject : str
-        Who is seen; several clips may share a subject.
+        Name of the person; several clips may have the same subject.
     start, stop : int
         Its frames are the entries ``start`` to ``stop - 1``.
     fps : float
-        Nominal frame rate in Hz; the times may be jittered.
+        Nominal frame rate, Hz; the times may have jitter.
     heart_rate : float or None
-        Mean true heart rate in bpm; None where the clip has no pulse.
+        Mean true heart rate, bpm; None if the clip has no pulse.
     stratum : str
-        The part of a benchmark that it belongs to; empty elsewhere.
+        The stratum of a benchmark; empty in other data.
     scene : dict
-        All parameters of a synthetic scene; empty for people.
+        All parameters of a synthetic scene; empty for real people.
     """
 
     name: str
@@ -76,12 +76,12 @@ class Frames:
     appearance : uint16 (frames, 3, 36, 36)
         RGB planes, 0 to 65535; see ``as_float``.
     pulse : float32 (frames,)
-        True PPG at the frames' times: band-passed, of unit standard deviation over the clip;
-        zero where the clip has none.
+        True PPG at the frames' times, band-passed, with unit standard deviation over the clip; zero
+        if the clip has no pulse.
     times : float64 (frames,)
-        In seconds.
+        Times, s.
     heart_rate : float32 (frames,)
-        True heart rate in bpm; NaN where the clip has no pulse.
+        True heart rate, bpm; NaN if the clip has no pulse.
     """
 
     appearance: NDArray[np.uint16]
@@ -91,22 +91,22 @@ class Frames:
 
     @property
     def change(self) -> NDArray[np.float32]:
-        """What a network learns: the change of the pulse over each frame step, (frames - 1,)."""
+        """The label of a network: the change of the pulse over each frame step, (frames - 1,)."""
         return np.diff(self.pulse)
 
     def motion(self, kind: str) -> NDArray[np.float32]:
-        """Motion of each frame step, (frames - 1, 3, 36, 36); kinds as of ``rppg_fast.motion``."""
+        """Return the motion of each frame step by ``rppg_fast.motion``, (frames - 1, 3, 36, 36)."""
         seen = as_float(self.appearance)
         return rf.motion(seen[:-1], seen[1:], kind=kind)
 
 
 def as_float(stored: NDArray[np.uint16]) -> NDArray[np.float32]:
-    """Give stored appearance as float32 values from 0 to 1."""
+    """Convert stored appearance to float32 values from 0 to 1."""
     return np.asarray(np.multiply(stored, np.float32(1 / LEVELS), dtype=np.float32))
 
 
 def as_stored(appearance: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Round appearance from 0 to 1 for storing."""
+    """Convert appearance from 0 to 1 to the stored form, uint16."""
     return np.asarray(np.rint(appearance * np.float32(LEVELS)), np.uint16)
 
 
@@ -117,16 +117,16 @@ class Clips:
     Attributes
     ----------
     folder : Path
-        Where it lies.
+        The folder of the cache.
     description : str
-        One line on what the data are.
+        Description of the data in one line.
     sha256 : str
-        Hash of the cache's description with all its clips, and of the selection: the version of
+        Hash of the cache's description, which lists all clips, and of the selection: the version of
         the data.
     clips : list of Clip
         One entry for each clip, in the order of the arrays.
     appearance, pulse, times, heart_rate
-        As in ``Frames``, over all clips of the cache.
+        As in ``Frames``, for all clips of the cache.
     """
 
     folder: Path
@@ -145,9 +145,9 @@ class Clips:
         Raises
         ------
         FileNotFoundError
-            If the folder holds no finished cache.
+            If the folder has no finished cache.
         ValueError
-            If it was written by another version of the format, or its arrays disagree.
+            If the cache has another version of the format, or if its arrays differ in length.
         """
         folder = Path(folder)
         if not (folder / _DESCRIPTION).is_file():
@@ -181,11 +181,11 @@ class Clips:
         return cls(folder, description, digest, clips, **arrays)
 
     def __len__(self) -> int:
-        """Count the clips."""
+        """Return the number of clips."""
         return len(self.clips)
 
     def __getitem__(self, i: int) -> Frames:
-        """Give the frames of one clip."""
+        """Return the frames of one clip."""
         part = slice(self.clips[i].start, self.clips[i].stop)
         return Frames(*(getattr(self, name)[part] for name in _ARRAYS))
 
@@ -195,12 +195,12 @@ class Clips:
         return list(dict.fromkeys(clip.subject for clip in self.clips))
 
     def select(self, subjects: Collection[str]) -> Clips:
-        """Keep the clips of some subjects.
+        """Return the clips of some subjects.
 
         Raises
         ------
         ValueError
-            If one of them is not in the cache, or none is named.
+            If a subject is not in the cache, or if no subject is named.
         """
         unknown = sorted(set(subjects) - set(self.subjects))
         if unknown:
@@ -232,28 +232,28 @@ _ARRAYS: dict[str, tuple[str, tuple[int, ...]]] = {
 
 
 class ClipWriter:
-    """Fills a cache clip by clip, in any order, and goes on where an earlier run stopped.
+    """Writes the clips of a cache in any order, and continues where an earlier run stopped.
 
     Parameters
     ----------
     folder
-        Made if need be.
+        The folder; it is created if it does not exist.
     about
-        What makes these clips these clips: generator version, seed, ranges, and so on, with a
-        ``description``. A run goes on only with exactly the same.
+        Everything that determines the clips: generator version, seed, ranges, and so on, with a
+        ``description``. A run continues only if this is exactly the same.
     clips
-        Every clip of the finished cache, without its pixels.
+        All clips of the finished cache, without their frames.
 
     Raises
     ------
     FileExistsError
-        If the folder holds a cache made from something else.
+        If the folder has a cache made from other settings.
     """
 
     def __init__(self, folder: Path, about: dict[str, Any], clips: Sequence[Clip]) -> None:
         self.folder = folder
         self.clips = clips
-        # Through JSON and back, so that it compares equal to what an earlier run has written.
+        # JSON text, so that it can be compared with the file of an earlier run.
         self._text = json.dumps(
             {"format": FORMAT, **about, "clips": [asdict(clip) for clip in clips]}
         )
@@ -271,7 +271,7 @@ class ClipWriter:
             for name, (dtype, shape) in _ARRAYS.items():
                 self._new(name, dtype, (self.clips[-1].stop, *shape))
             self._new("done", "|b1", (len(self.clips),))
-            # Last: from here on the arrays are known to be whole.
+            # Written last: if this file exists, the arrays are complete.
             replace_file(self.folder / _UNFINISHED, self._text.encode())
         self._done = np.load(self.folder / _DONE)
 
@@ -279,7 +279,7 @@ class ClipWriter:
         np.lib.format.open_memmap(self.folder / f"{name}.npy", "w+", dtype, shape).flush()
 
     def _store(self, name: str, start: int, values: NDArray[Any]) -> None:
-        # Plain writes, because a full disk under a memory map is a bus error, not an exception.
+        # Plain writes, because with a memory map a full disk causes a bus error, not an exception.
         path = self.folder / f"{name}.npy"
         array = np.load(path, "r")
         offset = array.offset + start * array.strides[0]
@@ -288,18 +288,18 @@ class ClipWriter:
             file.write(np.ascontiguousarray(values, array.dtype).data)
 
     def missing(self) -> list[int]:
-        """Give the positions of the clips that are still to be written."""
+        """Return the numbers of the clips that are still to be written."""
         return [] if self.finished else [int(i) for i in np.flatnonzero(~self._done)]
 
     def write(self, i: int, frames: Frames) -> None:
-        """Write the clip at a position; it counts as done once its data are written.
+        """Write one clip; it is marked as done after its data are written.
 
         Raises
         ------
         ValueError
-            If the clip has another number of frames than was announced.
+            If the clip does not have its announced number of frames.
         OSError
-            If the disk is full; the clips written before stay good.
+            If the disk is full; clips written before are not affected.
         """
         clip = self.clips[i]
         for name in _ARRAYS:
@@ -314,7 +314,7 @@ class ClipWriter:
         self._store("done", i, self._done[i : i + 1])
 
     def finish(self) -> None:
-        """Declare the cache finished.
+        """Mark the cache as finished.
 
         Raises
         ------

@@ -1,9 +1,9 @@
-"""A real finger's pulse, stretched in time until it has a wanted mean heart rate.
+"""Take the pulse of a real finger, stretched in time to a given mean heart rate.
 
-A finger's record is a phone camera's (Welltory: ``PPG.csv`` with the columns time in ms, R, G, B,
-of which red carries the pulse) or any trace in UBFC-rPPG's ``ground_truth.txt``. Beats are found
-in it; of the longest stretch without a doubtful beat a random piece is taken, whose beats keep
-their shapes and their variability.
+A record is a phone camera's (Welltory: ``PPG.csv`` with the columns time in ms, R, G, B; red has
+the pulse) or any trace in UBFC-rPPG's ``ground_truth.txt``. Beats are found in it. A random piece
+is taken from the longest part without a doubtful beat; its beats keep their shapes and their
+variability.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from rppg_fast.reference import Reference
 from training.data.trajectories import Times
 
 CLOSE = 3.0
-"""How far, in bpm, the spectrum of an injected pulse may peak from its mean rate."""
+"""Largest difference between the spectral peak of an injected pulse and its mean rate, bpm."""
 
-_FS = 100.0  # Hz, uniform grid on which a record is analysed
-_BAND = (0.5, 8.0)  # Hz, of what is kept: six harmonics at resting rates
-_BEAT_BAND = (0.5, 3.0)  # Hz, in which beats are found
-_MIN_INTERVAL = 0.4  # s between beats
-_DOUBTFUL = 0.3  # an interval that differs by more from its neighbours' median is a missed beat
+_FS = 100.0  # Hz; uniform grid on which a record is analysed
+_BAND = (0.5, 8.0)  # Hz; band that is kept: six harmonics at resting rates
+_BEAT_BAND = (0.5, 3.0)  # Hz; band in which beats are found
+_MIN_INTERVAL = 0.4  # s; shortest interval between beats
+_DOUBTFUL = 0.3  # relative difference from the median of neighbours that means a missed beat
 _NEIGHBOURS = 9
-_END = 0.5  # s left out at either end of a record, where the filter swings in
+_END = 0.5  # s left out at both ends of a record, where the filter has a transient
 _DRAWS = 200
-_MIN_SWING = 0.5  # standard deviation of red in 8-bit levels; less is a saturated channel
+_MIN_SWING = 0.5  # standard deviation of red in 8-bit levels; a saturated channel has less
 
 PULSE = rf.PulseSettings()
 
@@ -45,11 +45,11 @@ class Finger:
     Attributes
     ----------
     name : str
-        What results call it.
+        Name in results.
     times : float64 (samples,)
-        In seconds, increasing.
+        Times, s, increasing.
     ppg : float64 (samples,)
-        Rising with blood volume, in the sensor's own units.
+        PPG in the sensor's unit; it rises with the blood volume.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Finger:
         OSError
             If the file cannot be read.
         ValueError
-            If it has another layout; names the file.
+            If the file has another layout; the message names it.
         """
         name = f"{path.parent.name}/{path.name}"
         if path.suffix != ".csv":
@@ -78,19 +78,19 @@ class Finger:
             raise ValueError(f"{path}: not a table of numbers: {error}") from None
         if table.shape[1] != 4 or np.any(np.diff(table[:, 0]) <= 0):
             raise ValueError(f"{path}: must have the columns time (ms), R, G, B, and rising times")
-        # A finger's red gets darker as blood flows in.
+        # The red of a finger becomes darker when blood flows in.
         return cls(name, table[:, 0] / 1000, -table[:, 1])
 
     @cached_property
     def wave(self) -> tuple[Times, Times]:
-        """Times in s, ``_FS`` a second, and the PPG band-passed there."""
+        """Times in s at a rate of ``_FS``, and the band-passed PPG at these times."""
         grid = np.arange(self.times[0], self.times[-1], 1 / _FS)
         sos = butter(2, _BAND, "bandpass", fs=_FS, output="sos")
         return grid, np.asarray(sosfiltfilt(sos, CubicSpline(self.times, self.ppg)(grid)))
 
     @cached_property
     def beats(self) -> Times:
-        """Times in s of the steepest rises, in the longest stretch without a doubtful beat."""
+        """Times of the steepest rises in the longest part without a doubtful beat, s."""
         grid, wave = self.wave
         sos = butter(2, _BEAT_BAND, "bandpass", fs=_FS, output="sos")
         slope = np.gradient(sosfiltfilt(sos, wave))
@@ -111,20 +111,20 @@ class Finger:
 
 @dataclass(frozen=True)
 class InjectedPulse:
-    """A pulse at a video's frames.
+    """A pulse at the frames of a video.
 
     Attributes
     ----------
     ppg : float64 (frames,)
-        Rising with blood volume; zero mean and unit standard deviation over the frames.
+        Rises with the blood volume; zero mean and unit standard deviation over the frames.
     slope : float64 (frames,)
-        Its change per second.
+        Change of ``ppg`` per second.
     heart_rate : float64 (frames,)
-        60 over the interval between the beats around, interpolated, bpm.
+        60 over the interval between the surrounding beats, interpolated, bpm.
     finger : str
-        The record that it was taken from.
+        Name of the record.
     stretch : float
-        Seconds of video to a second of the finger's record.
+        Seconds of video per second of the record.
     """
 
     ppg: Times
@@ -142,7 +142,7 @@ def fingers(folder: Path) -> list[Finger]:
     OSError
         If a file cannot be read.
     ValueError
-        If there is none.
+        If there is no usable record.
     """
     found = [Finger.read(path) for path in sorted(folder.glob("subject_*/PPG.csv"))]
     usable = [finger for finger in found if finger.ppg.std() >= _MIN_SWING and finger.beats.size]
@@ -156,25 +156,25 @@ def draw_pulse(
 ) -> InjectedPulse:
     """Draw a piece of a finger's record and stretch it to a mean heart rate over the frames.
 
-    Drawn anew until the pulse's own spectrum peaks within ``CLOSE`` of its beats' mean rate in
-    every window of 10 s: of beats that come too unevenly, or that are seen twice, an error of a
-    few bpm would say nothing.
+    The draw is repeated until the pulse's own spectrum has its peak within ``CLOSE`` of the mean
+    rate of the beats in every window of 10 s. With too uneven beats, or a beat that is counted
+    twice, an error of a few bpm would have no meaning.
 
     Parameters
     ----------
     records
-        To draw from; those with too few beats are passed over.
+        The records; those with too few beats are not used.
     times
-        Of the frames in seconds, increasing.
+        Times of the frames, s, increasing.
     rate
-        Mean heart rate wanted, bpm.
+        Requested mean heart rate, bpm.
     random
-        For the record and the piece.
+        Generator for the record and the piece.
 
     Raises
     ------
     ValueError
-        If no record is long enough, or none has such a piece.
+        If no record is long enough, or if no suitable piece is found.
     """
     beats = rate / 60 * float(np.ptp(times))
     fitting = [finger for finger in records if finger.beats.size - 1 >= beats]
@@ -192,7 +192,7 @@ def draw_pulse(
 
 
 def _piece(finger: Finger, first: float, beats: float, times: Times) -> InjectedPulse:
-    """Take ``beats`` beats of a record, from the ``first`` on, and stretch them to the frames."""
+    """Take ``beats`` beats of a record, starting at beat ``first``; stretch them to the frames."""
     count = np.arange(finger.beats.size)
     start, end = np.interp([first, first + beats], count, finger.beats)
     stretch = float(np.ptp(times)) / float(end - start)
@@ -210,7 +210,7 @@ def _piece(finger: Finger, first: float, beats: float, times: Times) -> Injected
 
 
 def _disagreement(pulse: InjectedPulse, times: Times) -> float:
-    """Give the largest difference of the spectrum's peak and the mean rate in a window, bpm."""
+    """Return the largest difference between spectral peak and mean rate over all windows, bpm."""
     grid = np.arange(times[0], times[-1], 1 / PULSE.rate)
     ppg = np.interp(grid, times, pulse.ppg)
     rates = np.interp(grid, times, pulse.heart_rate)

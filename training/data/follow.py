@@ -1,8 +1,8 @@
-"""Where the one face of a real video is, frame by frame, without jumps.
+"""Find the path of the only face in a real video, frame by frame and without jumps.
 
-Every frame is searched by MTCNN, the face nearest to the last one is taken, short gaps are drawn
-through, and the path is smoothed forwards and backwards: it follows the head and neither trembles
-nor lags.
+MTCNN searches every frame, and the face nearest to the last one is taken. Short gaps are
+interpolated. The path is smoothed forwards and backwards, so that it follows the head without
+jitter and without delay.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from rppg_fast.video import Frame
 from training.data.trajectories import Times
 
 MAX_GAP = 1.0
-"""A face that is not found for longer, in seconds, was away."""
+"""Longest time without the face that is interpolated, s; after a longer one it was away."""
 
 SMOOTHING = 0.2
 """Standard deviation of the Gaussian that smooths the path, s."""
 
-_FADE = 0.3  # s in which a face comes and goes
-_SURE = 0.9  # probability of a face that counts
-_FAR = 1.0  # of a face's size, from one frame to the next
+_FADE = 0.3  # s; standard deviation of the smoothing of ``presence``
+_SURE = 0.9  # lowest probability of a face
+_FAR = 1.0  # largest movement from one frame to the next, relative to the face's size
 
 
 @dataclass(frozen=True)
 class FacePath:
-    """A face over time.
+    """The path of a face over time.
 
     Attributes
     ----------
     centre : float64 (frames, 2)
-        Middle of the face's box, x and y in pixels.
+        Centre of the face's box, x and y, pixels.
     size : float64 (frames, 2)
-        Width and height of the box in pixels.
+        Width and height of the box, pixels.
     presence : float64 (frames,)
-        1 where the face is there, 0 where it is not, in between while it comes or goes.
+        1 if the face is present, 0 if not, in between while it appears or disappears.
     """
 
     centre: NDArray[np.float64]
@@ -58,7 +58,7 @@ def follow_face(frames: Iterable[tuple[Frame, float]]) -> tuple[FacePath, Times]
     Returns
     -------
     FacePath, float64 (frames,)
-        The face, and the frames' times.
+        The path of the face, and the frames' times in seconds.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def _nearest(faces: Iterable[rf.Face], last: rf.Face) -> rf.Face | None:
 
 
 def _bridged(found: NDArray[np.bool_], times: Times) -> NDArray[np.bool_]:
-    """Count short gaps between two finds as found."""
+    """Mark the frames in short gaps as found."""
     there: NDArray[np.bool_] = found.copy()
     at = np.flatnonzero(found)
     for before, after in zip(at[:-1], at[1:]):
@@ -117,17 +117,17 @@ def _bridged(found: NDArray[np.bool_], times: Times) -> NDArray[np.bool_]:
 def smoothed(
     values: NDArray[np.float64], times: Times, weights: Times | None, sigma: float
 ) -> NDArray[np.float64]:
-    """Smooth values over time by a Gaussian, at any times; zero phase.
+    """Smooth values over time with a Gaussian, at any times; zero phase.
 
     Parameters
     ----------
     values : (frames, ...)
-        What to smooth.
+        The values.
     times
-        Of the frames in seconds.
+        Times of the frames, s.
     weights
-        How much each frame counts, all alike by default. Where all weights nearby are zero the
-        value stays as it is.
+        Weight of each frame, equal by default. If all weights nearby are zero, the value is not
+        changed.
     sigma
         Standard deviation of the Gaussian, s.
     """

@@ -1,4 +1,4 @@
-"""What a recorded PPG says at the times of a video's frames: the pulse, and the heart rate."""
+"""Compute the true pulse and heart rate at the times of a video's frames from a recorded PPG."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.data.standard_pulse import BAND, LABEL_FS, LABEL_PAD, band_pass, s
 from training.data.trajectories import Times
 
 SHORTEST = 2.0
-"""A shorter video, in seconds, is refused: it may not hold two beats."""
+"""Shortest video, s; a shorter one may not contain two beats."""
 
 _WINDOW = 10.0  # s, as in the paper
 _STEP = 1.0  # s
@@ -21,14 +21,14 @@ _STEP = 1.0  # s
 
 @dataclass(frozen=True)
 class Truth:
-    """The truth about some frames.
+    """The true pulse and heart rate at some frames.
 
     Attributes
     ----------
     pulse : float64 (frames,)
-        The PPG, band-passed to 0.7-4 Hz, of unit standard deviation over the frames.
+        The PPG, band-passed to 0.7-4 Hz, with unit standard deviation over the frames.
     heart_rate : float64 (frames,)
-        In bpm.
+        Heart rate, bpm.
     """
 
     pulse: Times
@@ -36,11 +36,11 @@ class Truth:
 
 
 def truth(trace: Trace, times: Times) -> Truth:
-    """Work out the pulse and the heart rate at the frames' times.
+    """Compute the pulse and the heart rate at the frames' times.
 
-    The pulse is that of ``pulse.label``, filtered over the whole trace. The heart rate is the peak
-    of the pulse's spectrum in windows of 10 s, one a second, as the paper takes it; a frame has
-    that of the windows centred before and after it, interpolated linearly, and a trace of less
+    The pulse is that of ``standard_pulse``, filtered over the whole trace. The heart rate is the
+    peak of the pulse's spectrum in windows of 10 s, one per second, as in the paper. The rate of a
+    frame is interpolated linearly between the windows centred before and after it. A trace of less
     than 10 s is one window.
 
     Parameters
@@ -48,13 +48,13 @@ def truth(trace: Trace, times: Times) -> Truth:
     trace
         The recorded PPG.
     times
-        Times of the frames in seconds, increasing, within those of the trace.
+        Times of the frames, s, increasing, within those of the trace.
 
     Raises
     ------
     ValueError
-        If the frames take less than ``SHORTEST``, the trace leaves out some of them, is too slow
-        for the band or does not change, or no window has a peak in the band.
+        If the frames last less than ``SHORTEST``, if the trace does not cover them, is sampled too
+        slowly for the band or is constant, or if no window has a peak in the band.
     """
     if times.size < 2 or times[-1] - times[0] < SHORTEST:
         raise ValueError(f"{times.size} frames, which is less than {SHORTEST:g} s")
@@ -68,15 +68,15 @@ def truth(trace: Trace, times: Times) -> Truth:
         raise ValueError("the PPG is constant")
     grid = np.arange(trace.times[0], trace.times[-1], 1 / LABEL_FS)
     ppg = CubicSpline(trace.times, trace.ppg)(grid)
-    # Mirrored beyond its ends: of the paddings that scipy.signal.sosfiltfilt has, the one with
-    # the smallest error there, and longer than what it takes by itself.
+    # The trace is mirrored beyond its ends. Of the paddings of scipy.signal.sosfiltfilt, this one
+    # has the smallest error there; it is longer here than SciPy's default.
     pad = round(LABEL_PAD * LABEL_FS)
     band = band_pass(np.pad(ppg, pad, mode="reflect"))[pad:-pad]
     return Truth(standard_pulse(grid, band, times), _heart_rate(grid, band, times))
 
 
 def _heart_rate(grid: Times, band: Times, times: Times) -> Times:
-    """Heart rate at the frames, from the windows that have a peak in the band."""
+    """Return the heart rate at the frames, from the windows that have a peak in the band, bpm."""
     window = min(round(_WINDOW * LABEL_FS), grid.size)
     starts = np.arange(0, grid.size - window + 1, round(_STEP * LABEL_FS))
     centres = grid[starts] + window / LABEL_FS / 2

@@ -1,22 +1,22 @@
-"""Put a real finger's pulse into the skin of real videos, whose heart rate is then known exactly.
+"""Put a real finger's pulse into the skin of real videos; their true heart rate is then known.
 
     python -m training.data.inject --catalogue CATALOGUE.json --fingers WELLTORY --out DIR \
         --amplitudes 1.2 0.6 0.3 --split dev
 
-makes a folder for each clip of one face and each amplitude: the video, ``ground_truth.txt`` as in
-UBFC-rPPG's DATASET_2 (PPG, heart rate in bpm, time in s, one value a frame), and ``clip.json`` with
-all that it was made of. The clip's own light, movement and noise stay: skin is multiplied by
-``1 - amplitude * colour * weight * ppg`` and rounded at random, up or down, so that its mean is
-right; nothing else changes but what the encoder does. Clips that seem to hold a readable pulse of
-their own are left out (``--own-pulse`` takes them, too). All amplitudes of a clip get the same
-pulse.
+makes a folder for each clip of one face and each amplitude. It contains the video,
+``ground_truth.txt`` as in UBFC-rPPG's DATASET_2 (PPG, heart rate in bpm, time in s, one value per
+frame), and ``clip.json`` with the settings and sources. The clip's own light, movement and noise
+are kept. The skin is multiplied by ``1 - amplitude * colour * weight * ppg`` and rounded at random,
+so that its mean is right; other changes come only from the encoder. Clips that seem to have a
+readable pulse of their own are not used, except with ``--own-pulse``. All amplitudes of a clip have
+the same pulse.
 
     python -m training.data.inject --kind none-variants --catalogue CATALOGUE.json --out DIR
 
-makes negatives instead, in which no pulse is added: see ``training.data.negatives``.
+makes negatives, to which no pulse is added: see ``training.data.negatives``.
 
-Clips that are complete are not made again. The people in such videos consented to nothing: keep the
-results where the originals are, never publish them.
+Complete clips are not made again. The people in such videos have not given consent: keep the
+results beside the originals, and never publish them.
 """
 
 from __future__ import annotations
@@ -43,39 +43,39 @@ from training.data.timed_video import ENCODERS, write_timed_video
 from training.support.command import command
 
 SHORTEST = 5.0
-"""A shorter clip, in seconds, is no carrier."""
+"""Shortest clip that is used as a carrier, s."""
 
 RATES = (45.0, 150.0)
-"""Heart rates are drawn between them, bpm."""
+"""Range of the heart rates, bpm."""
 
 CRF = (12, 17)
-"""H.264's constant rate factors are drawn between them: as little loss as a good camera's file."""
+"""Range of H.264's constant rate factor; the loss is as small as in the files of a good camera."""
 
 
 @dataclass(frozen=True)
 class Injection:
-    """One pulse for one carrier, in several amplitudes.
+    """The description of one pulse in one carrier, with several amplitudes.
 
     Attributes
     ----------
     carrier : Carrier
         The clip.
     fingers : tuple of Finger
-        Records to draw the pulse from.
+        The records from which the pulse is drawn.
     amplitudes : tuple of float
-        Standard deviations of the skin's green over its mean, in percent.
+        Standard deviations of the skin's green relative to its mean, in percent.
     repeat : int
-        Number of the pulse, from 1; others of the same clip are drawn independently.
+        Number of the pulse, from 1; other pulses of the same clip are independent.
     out : Path
-        Where the clips' folders go.
+        Folder of the clips' folders.
     look : Look
-        How the pulse lies in the skin.
+        Distribution of the pulse over the skin.
     encoder : str
         One of ``ENCODERS``.
     rates : (float, float)
-        Heart rates, bpm, to draw from.
+        Range of the heart rate, bpm.
     seed : int
-        Of everything drawn, together with the clip's name and ``repeat``.
+        Seed of all random values, together with the clip's name and ``repeat``.
     """
 
     carrier: Carrier
@@ -89,11 +89,11 @@ class Injection:
     seed: int
 
     def folder(self, amplitude: float) -> Path:
-        """Give the folder of one of the clips."""
+        """Return the folder of the clip with this amplitude."""
         return self.out / f"{self.carrier.clip.path.stem}-{amplitude:g}-{self.repeat}"
 
     def made_from(self, amplitude: float) -> dict[str, Any]:
-        """Give what fixes one of the clips."""
+        """Return the values that determine the clip with this amplitude."""
         return {
             "carrier": self.carrier.clip.name,
             "limit_s": self.carrier.limit,
@@ -107,14 +107,14 @@ class Injection:
 
 
 def inject(job: Injection) -> None:
-    """Make the clips of a job that are not there yet.
+    """Make the clips of a job that do not exist yet.
 
     Raises
     ------
     OSError
-        If a file cannot be read or written, or another clip is in its folder.
+        If a file cannot be read or written, or if a folder holds another clip.
     ValueError
-        If the carrier shows no face or no skin, or no finger's record fits.
+        If the carrier shows no face or no skin, or if no finger's record is suitable.
     """
     missing = [a for a in job.amplitudes if not is_complete(job.folder(a), job.made_from(a))]
     if not missing:
@@ -165,14 +165,14 @@ def inject(job: Injection) -> None:
 
 
 def is_carrier(clip: RealClip, own_pulse: bool) -> bool:
-    """Tell whether a pulse is put into a clip: it shows one face, long enough, without its own.
+    """Return whether a clip can be a carrier: one face, long enough, no pulse of its own.
 
     Parameters
     ----------
     clip
-        From the catalogue.
+        A clip of the catalogue.
     own_pulse
-        Whether clips with a readable pulse of their own count, too.
+        Whether clips with a readable pulse of their own are accepted.
     """
     long_enough = clip.seconds is not None and clip.seconds >= SHORTEST
     return clip.faces == 1 and long_enough and (own_pulse or clip.own_rate is None)
@@ -201,7 +201,7 @@ def _pulses(args: argparse.Namespace, clips: Sequence[RealClip]) -> int:
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code: 3 where a clip could not be made."""
+    """Run the command line; return the exit code, 3 if a clip could not be made."""
     look = Look()
     parser = argparse.ArgumentParser(prog="python -m training.data.inject", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

@@ -1,4 +1,4 @@
-"""The pulse of a finger in the skin of a filmed face."""
+"""Put the pulse of a finger into the skin of a filmed face."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from training.data.follow import FacePath
 from training.data.skin import EXTENT, GRID, grid_box
 
 SKIN = 0.5
-"""A cell with a larger mask is skin."""
+"""A cell with a larger value in the mask is skin."""
+
 PATCH = 8 * EXTENT / GRID
-"""Standard deviation of the blur that makes patches of stronger and weaker pulse, in faces."""
+"""Standard deviation, in faces, of the blur that makes regions of stronger and weaker pulse."""
 
 _FIELD_BLUR = PATCH / EXTENT * GRID  # cells
 _GREEN = 1
@@ -25,17 +26,17 @@ _GREEN = 1
 
 @dataclass(frozen=True)
 class Look:
-    """How a pulse lies in the skin.
+    """How a pulse is distributed over the skin.
 
     Attributes
     ----------
     colour : (float, float, float)
-        By how much of themselves red, green and blue change, in any unit: the pulse is scaled so
-        that green has the wanted amplitude.
+        Relative changes of red, green and blue, in any unit. The pulse is scaled so that green has
+        the requested amplitude.
     variation : float
-        Relative standard deviation of its strength over the face.
+        Relative standard deviation of the pulse's strength over the face.
     delay : float
-        Time in s from the earliest to the latest side of the face's box.
+        Delay between the earliest and the latest side of the face's box, s.
     """
 
     colour: tuple[float, float, float] = (0.33, 0.77, 0.53)
@@ -44,18 +45,18 @@ class Look:
 
 
 class SkinPulse:
-    """A pulse in the skin of one followed face.
+    """A pulse in the skin of one face.
 
     Parameters
     ----------
     path, masks
-        The face, from ``follow_face``, and its skin, from ``skin_masks``.
+        The path of the face, from ``follow_face``, and its skin, from ``skin_masks``.
     pulse
-        At the same frames.
+        The pulse at the same frames.
     look
-        How it lies in the skin.
+        The distribution of the pulse over the skin.
     random
-        For the places where it is stronger, and the side that is earlier.
+        Generator of the regions of stronger pulse and of the direction of the delay.
 
     Raises
     ------
@@ -78,13 +79,14 @@ class SkinPulse:
         skin = masks > SKIN
         if not skin.any():
             raise ValueError("no skin is found in the face")
-        # The mean over the skin of what a pixel gets is 1, so that the amplitude is the skin's.
+        # The mean weight over the skin is 1, so that the amplitude is that of the mean over the
+        # skin.
         self._field = field / float((masks * field)[skin].mean())
         self._delay = look.delay * along(random.uniform(0, 2 * np.pi), GRID)
 
     def weight(self, i: int) -> NDArray[np.float32]:
-        """Give the PPG of each cell in frame ``i``, 0 where there is no skin, (GRID, GRID)."""
-        # To first order: delays are far shorter than a beat.
+        """Return the PPG of each cell in frame ``i``, 0 outside the skin, (GRID, GRID)."""
+        # A first-order approximation, because the delays are far shorter than a beat.
         local = self.pulse.ppg[i] - self._delay * self.pulse.slope[i]
         return np.asarray(self.masks[i] * self._field * local, np.float32)
 
@@ -96,11 +98,11 @@ class SkinPulse:
         frame
             uint8 (H, W, 3) BGR.
         i
-            Its number.
+            Number of the frame.
         amplitude
-            Standard deviation of the skin's mean green over its mean.
+            Standard deviation of the mean green of the skin, divided by its mean.
         random
-            For the rounding.
+            Generator for the rounding.
         """
         out: Frame = frame.copy()
         if self.path.presence[i] == 0:
@@ -114,7 +116,7 @@ class SkinPulse:
         return out
 
     def skin_green(self, frame: Frame, i: int) -> float:
-        """Mean green of the skin in frame ``i``; NaN where there is none."""
+        """Return the mean green of the skin in frame ``i``; NaN if there is no skin."""
         if self.path.presence[i] == 0:
             return np.nan
         inside, mask = on_pixels(self.masks[i], grid_box(self.path, i), frame.shape)
@@ -123,7 +125,7 @@ class SkinPulse:
 
 
 def over_green(colour: tuple[float, float, float]) -> NDArray[np.float32]:
-    """Give the changes of red, green and blue over that of green, float32 (3,)."""
+    """Return the changes of red, green and blue over that of green, float32 (3,)."""
     return np.asarray(np.array(colour, np.float32) / np.float32(colour[1]))
 
 
@@ -142,7 +144,7 @@ def uneven(rough: NDArray[np.float64], variation: ArrayLike) -> NDArray[np.float
 
 
 def along(angle: ArrayLike, cells: int) -> NDArray[np.float64]:
-    """Give how far each cell lies in a direction, from -0.5 to 0.5 for a side's.
+    """Return how far each cell lies in a direction, from -0.5 to 0.5 for a side's.
 
     Parameters
     ----------
@@ -163,7 +165,7 @@ def along(angle: ArrayLike, cells: int) -> NDArray[np.float64]:
 def skin_factor(
     weight: NDArray[np.float32], amplitude: ArrayLike, colour: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Give what skin is multiplied by: more blood, less light, most of all less green.
+    """Return what skin is multiplied by: more blood, less light, most of all less green.
 
     Parameters
     ----------
@@ -183,7 +185,7 @@ def skin_factor(
 
 
 def dithered(levels: NDArray[np.float32], random: np.random.Generator) -> Frame:
-    """Round to 8 bits, up with the probability of what rounding down loses: right on average."""
+    """Round to 8 bits at random, so that the expected value equals the exact value."""
     raised = np.floor(levels + random.random(levels.shape, np.float32))
     return np.asarray(np.clip(raised, 0, 255), np.uint8)
 
@@ -191,16 +193,16 @@ def dithered(levels: NDArray[np.float32], random: np.random.Generator) -> Frame:
 def on_pixels(
     grid: NDArray[np.float32], box: tuple[float, float, float, float], shape: tuple[int, ...]
 ) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
-    """Interpolate values on a face's grid at the frame's pixels.
+    """Interpolate values on a face's grid at the pixels of a frame.
 
     Parameters
     ----------
     grid
         float32 (GRID, GRID).
     box
-        Left, top, width and height of the grid in pixels, from ``grid_box``.
+        Left, top, width and height of the grid, pixels, from ``grid_box``.
     shape
-        Of the frame.
+        Shape of the frame.
 
     Returns
     -------
@@ -225,27 +227,27 @@ def on_pixels(
 
 
 def measured_amplitude(before: Iterable[Frame], after: Iterable[Frame], skin: SkinPulse) -> float:
-    """Measure how strong the pulse is in a video, by the video that it was put into.
+    """Measure the amplitude of a pulse in a video, relative to the video without it.
 
-    The relative change of the skin's mean green from one video to the other is fitted by the
-    finger's pulse, as a lock-in amplifier does.
+    The ratio of the skin's mean green in the two videos is fitted by the finger's pulse, as in a
+    lock-in amplifier.
 
     Parameters
     ----------
     before, after
         uint8 (H, W, 3) BGR, without and with the pulse.
     skin
-        What was put in.
+        The pulse that was put in.
 
     Returns
     -------
     float
-        As ``amplitude`` in ``SkinPulse.add``; NaN where skin is in fewer than two frames.
+        Same unit as ``amplitude`` in ``SkinPulse.add``; NaN if fewer than two frames show skin.
     """
     pairs = enumerate(zip(before, after))
     green = [(skin.skin_green(a, i), skin.skin_green(b, i)) for i, (a, b) in pairs]
     old, new = np.array(green, np.float64).reshape(-1, 2).T
-    seen = np.isfinite(new) & (old > 0)  # in a black frame nothing can change
+    seen = np.isfinite(new) & (old > 0)  # a black frame cannot change
     if seen.sum() < 2:
         return float("nan")
     change = new[seen] / old[seen]

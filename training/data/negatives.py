@@ -1,4 +1,4 @@
-"""Clips made of real ones in which no pulse may be read that was not there before.
+"""Make clips from real ones in which only the original's own pulse may be found.
 
 ``exposure``
     The clip with a slow change of exposure, of 5 to 10 % at 0.3 to 0.5 Hz.
@@ -7,7 +7,7 @@
 ``grey``
     The clip without colour.
 ``photo-shaken``, ``photo-panned``
-    One frame of it in a shaking hand, or carried past, in camera noise: there is no life in it.
+    One frame of the clip as a photograph, shaken or panned, with camera noise; it has no pulse.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ from training.data.timed_video import ENCODERS, write_timed_video
 from training.data.trajectories import Wander
 
 VARIANTS = ("exposure", "flicker", "grey", "photo-shaken", "photo-panned")
-"""What is made of each clip."""
+"""The variants that are made of each clip."""
 
 _CRF = 14
 _PHOTO_SECONDS, _PHOTO_FPS = 15.0, 30.0
-# Which part of the luma each of blue, green and red is (BT.601).
+# Weights of blue, green and red in luma (BT.601).
 _LUMA = np.array([0.114, 0.587, 0.299], np.float32)
 
 
 @dataclass(frozen=True)
 class Negative:
-    """A negative to make.
+    """The description of a negative.
 
     Attributes
     ----------
     carrier : Carrier
-        The clip.
+        The clip from which it is made.
     variant : str
         One of ``VARIANTS``.
     out : Path
-        Where the clips' folders go.
+        Folder of the clips' folders.
     encoder : str
         One of ``ENCODERS``.
     seed : int
-        Of everything drawn, together with the clip's name and the variant.
+        Seed of all random values, together with the clip's name and the variant.
     """
 
     carrier: Carrier
@@ -62,7 +62,7 @@ class Negative:
 
     @property
     def is_photo(self) -> bool:
-        """Whether a still picture is shown."""
+        """Whether the negative shows a still picture."""
         return self.variant.startswith("photo")
 
     @property
@@ -71,7 +71,7 @@ class Negative:
         return self.out / f"{self.carrier.clip.path.stem}-{self.variant}"
 
     def made_from(self) -> dict[str, Any]:
-        """Give what fixes the clip."""
+        """Return the values that determine the clip."""
         return {
             "carrier": self.carrier.clip.name,
             "limit_s": self.carrier.limit,
@@ -82,14 +82,14 @@ class Negative:
 
 
 def make_negative(job: Negative) -> None:
-    """Make the clip, unless it is there.
+    """Make the clip if it does not exist.
 
     Raises
     ------
     OSError
-        If a file cannot be read or written, or another clip is in its folder.
+        If a file cannot be read or written, or if the folder holds another clip.
     ValueError
-        If a photograph is wanted of a clip without a face.
+        If a photograph is to be made from a clip without a face.
     """
     if is_complete(job.folder, job.made_from()):
         return

@@ -2,18 +2,18 @@
 
     python -m training.data.preprocess --layout ubfc-rppg-2 --data DIR --out CACHE --workers 2
 
-The face is looked for once in a recording, as in the paper: in the first frame, or every 0.5 s
-until it is found; the recording begins there. Its box, enlarged, holds for all later frames. Frames
-that the PPG does not cover are left out, and so is a frame that repeats a time.
+The face is searched for once in a recording, as in the paper: in the first frame, or every 0.5 s
+until it is found; the recording begins there. Its enlarged box is used for all later frames. Frames
+outside the PPG's time are left out, and so is a frame that repeats a time.
 
     python -m training.data.preprocess --layout videos --data DIR --split dev --out CARRIERS
 
 makes carriers of any videos, which need no truth: see ``training.data.videos``.
 
 A recording that cannot be used, because a file is missing or broken or there is no face, does not
-stop the others: it stands with the reason in ``failed.csv`` in the cache's folder. A run that was
-cut off goes on with the recordings that it had not finished. Exit code 0: all recordings are in the
-cache; 3: some are not; 2: none could be used, or an option or a folder is wrong.
+stop the others: it is listed with the reason in ``failed.csv`` in the cache's folder. A run that
+was interrupted continues with the recordings that it had not finished. Exit code 0: all recordings
+are in the cache; 3: some are not; 2: none could be used, or an option or a folder is wrong.
 """
 
 from __future__ import annotations
@@ -48,30 +48,30 @@ BOX_SCALE = 1.6
 """The paper's factor on the face's box."""
 
 LOOK_FOR = 5.0
-"""How long a face is looked for, in seconds."""
+"""Longest time that is searched for a face, s."""
 _LOOK_EVERY = 0.5  # s
 
 ENDS_APART = 2.0
-"""Seconds of a video before the PPG's start, or after its end, that may be left out."""
+"""Longest part of a video before the PPG's start or after its end that is left out, s."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One recording as it goes into the cache.
+    """One recording in the form in which it is stored in the cache.
 
     Attributes
     ----------
     frames : Frames
-        What a clip holds.
+        The frames of the clip.
     box : int64 (4,)
-        Of the face in the video: x0, y0, x1, y1 in pixels.
+        Box of the face in the video: x0, y0, x1, y1, pixels.
     """
 
     frames: Frames
     box: NDArray[np.int64]
 
     def save(self, path: Path) -> None:
-        """Write it in one go."""
+        """Write the part, completely or not at all."""
         buffer = io.BytesIO()
         np.savez(buffer, box=self.box, **vars(self.frames))
         replace_file(path, buffer.getvalue())
@@ -107,7 +107,7 @@ def make_part(recording: Recording, box_scale: float) -> Part:
     for frame, time in chain([first], frames):
         if not math.isfinite(time) or (clock and time < clock[-1]):
             raise ValueError(f"frame {len(clock)}: the time {time} s is none, or goes back")
-        # A repeated time is a frame whose own time is not known.
+        # A frame that repeats a time has an unknown time of its own.
         if not clock or time > clock[-1]:
             seen.append(as_stored(rf.appearance(frame, box)))
             clock.append(time)
@@ -125,7 +125,7 @@ def make_part(recording: Recording, box_scale: float) -> Part:
 
 
 def find_face(frames: Iterator[TimedFrame], box_scale: float) -> tuple[TimedFrame, rf.Box]:
-    """Look for a face until there is one; takes the frames up to that one from the iterator.
+    """Search for a face until one is found; consumes the frames up to that one.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def _covered(times: Times, trace: Trace) -> slice:
 
 @dataclass(frozen=True)
 class Work:
-    """What a run does, apart from the number of processes.
+    """The input of a run, except for the number of processes.
 
     Attributes
     ----------
@@ -180,7 +180,7 @@ class Work:
     box_scale : float
         Factor on the face's box.
     recordings : sequence of Recording
-        What ``find`` gives for the layout and the folder.
+        The result of ``find`` for the layout and the folder.
     """
 
     layout: str
@@ -190,7 +190,7 @@ class Work:
     recordings: Sequence[Recording]
 
     def settings(self) -> dict[str, Any]:
-        """Give all that decides the bits, but the recordings' content."""
+        """Return all values that affect the result, except the content of the recordings."""
         return {
             "layout": self.layout,
             "box_scale": self.box_scale,
@@ -199,11 +199,11 @@ class Work:
         }
 
     def run(self, recording: Recording) -> str:
-        """Make the part of one recording; gives the reason if that cannot be done, else ""."""
+        """Make the part of one recording; return the reason if that fails, else ""."""
         try:
             part = make_part(recording, self.box_scale)
         except (OSError, ValueError) as error:
-            # Paths below the data set's folder: where that lies is nothing to keep.
+            # Remove the data set's folder from the message, because its path must not be stored.
             return str(error).replace(f"{self.data}{os.sep}", "")
         part.save(part_of(self, recording))
         return ""

@@ -1,32 +1,32 @@
-"""Recordings of people, each a video with a PPG: the published data sets' layouts, and our own.
+"""Read recordings of people, each a video with a PPG: layouts of published data sets, and our own.
 
-``find`` lists the recordings below a folder; nothing is opened before their frames or their trace
-are asked for, so that one broken recording does not lose the others.
+``find`` lists the recordings below a folder. Files are opened only when frames or trace are read,
+so that a broken recording does not stop the others.
 
-A recording's folder, in the data set's, holds:
+The folder of a recording contains:
 
 ``ubfc-rppg-1``
     UBFC-rPPG, DATASET_1 (Bobbia et al., 2019), any folder, such as ``5-gt``: ``vid.avi`` (or
     another ``vid*.avi``) and ``gtdump.xmp``, comma-separated columns without a header: time in ms
-    from the video's start, heart rate in bpm, SpO2 in %, PPG. The set does not say who is seen:
+    from the video's start, heart rate in bpm, SpO2 in %, PPG. The set does not name the persons:
     each folder counts as a subject.
 ``ubfc-rppg-2``
     UBFC-rPPG, DATASET_2, ``subject1`` and so on: ``vid.avi`` and ``ground_truth.txt`` (see
-    ``rppg_fast.reference``) with one value for each frame, whose time is the frame's.
+    ``rppg_fast.reference``) with one value and one time for each frame.
 ``pure``
     PURE (Stricker et al., 2014), ``01-02`` for task 2 of subject 01: a folder ``01-02`` with
     ``Image<time>.png``, and ``01-02.json`` with the lists ``/Image`` and ``/FullPackage``; times
     in ns. The published ``06-02`` is empty.
 ``ubfc-phys``
     UBFC-Phys (Meziati Sabour et al., 2021), ``s1`` and so on with tasks 1 to 3 each:
-    ``vid_s1_T1.avi``, and ``bvp_s1_T1.csv`` with one value a line, 64 a second from the video's
-    start.
+    ``vid_s1_T1.avi``, and ``bvp_s1_T1.csv`` with one value per line, 64 per second from the
+    start of the video.
 ``own``
-    Our own, any folder: one ``video.*``; ``ppg.csv`` with the header ``time_s,ppg``, at any rate;
-    optionally ``frames.csv`` with the header ``time_s`` and one line for each frame, on the clock
-    of ``ppg.csv`` (without it both clocks start with the video, and the container gives the
-    frames' times); optionally ``subject.txt``, one line (without it the subject has the folder's
-    name).
+    Our own layout, any folder: one ``video.*``; ``ppg.csv`` with the header ``time_s,ppg``, at any
+    rate; optionally ``frames.csv`` with the header ``time_s`` and one line for each frame, on the
+    clock of ``ppg.csv`` (without it, both clocks start with the video, and the container gives the
+    frames' times); optionally ``subject.txt`` with one line (without it, the folder's name is the
+    subject's name).
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ from rppg_fast.video import Frame
 from training.data.trajectories import Times
 
 MAX_GAP = 2.0
-"""A trace without a sample for longer, in seconds, does not tell the pulse. Shorter gaps occur in
-published sets; a beat or two are then drawn through by a curve."""
+"""Longest gap between samples of a trace, s; a longer one hides the pulse. Shorter gaps occur in
+published data sets; a spline then bridges a beat or two."""
 
-# A trace with a value for each frame of a video may have so many more or less: 0.1 s, a fraction of
-# a beat, by which the times may then be wrong.
+# Largest difference between the numbers of frames and of values of a trace with one value per
+# frame. The times may then be wrong by 0.1 s, a fraction of a beat.
 _FRAMES_APART = 3
 
 _PHYS_FS = 64.0  # Hz
@@ -64,14 +64,14 @@ TimedFrame = tuple[Frame, float]
 
 @dataclass(frozen=True)
 class Trace:
-    """A PPG, rising with blood volume.
+    """A PPG that rises with the blood volume.
 
     Attributes
     ----------
     ppg : float64 (samples,)
-        In the sensor's own units.
+        PPG in the sensor's unit.
     times : float64 (samples,)
-        In seconds on the frames' clock, increasing.
+        Times on the clock of the frames, s, increasing.
     """
 
     ppg: Times
@@ -79,13 +79,13 @@ class Trace:
 
     @classmethod
     def checked(cls, path: Path, ppg: Times, times: Times) -> Trace:
-        """Build a trace from what a file says. A sample that repeats a time is left out.
+        """Create a trace from values of a file. Samples that repeat a time are left out.
 
         Raises
         ------
         ValueError
-            If a value is not finite, times go back, or a gap is longer than ``MAX_GAP``; names the
-            file.
+            If a value is not finite, if times go back, or if a gap is longer than ``MAX_GAP``; the
+            message names the file.
         """
         if not (np.isfinite(ppg).all() and np.isfinite(times).all()):
             raise ValueError(f"{path}: has a value that is not finite")
@@ -106,15 +106,15 @@ class Recording:
     Attributes
     ----------
     name : str
-        Its own in the data set.
+        Name in the data set.
     subject : str
-        Who is seen.
+        Name of the person.
     frames : callable
-        Opens the video: yields frames, uint8 (height, width, 3) in blue-green-red, with their
-        times in seconds, as the files have them. OSError or ValueError, at any frame, if a file is
-        missing or broken; the message names it.
+        Opens the video and yields frames, uint8 (height, width, 3) in blue-green-red, with their
+        times in seconds, as stored in the files. It raises OSError or ValueError, at any frame, if
+        a file is missing or broken; the message names the file.
     trace : callable
-        Reads the PPG. OSError or ValueError likewise.
+        Reads the PPG. It raises the same errors.
     """
 
     name: str
@@ -131,14 +131,15 @@ def find(layout: str, folder: Path) -> list[Recording]:
     layout
         One of ``LAYOUTS``.
     folder
-        Where the recordings' folders lie.
+        Folder that contains the recordings' folders.
 
     Raises
     ------
     OSError
         If the folder cannot be read.
     ValueError
-        If there is no such layout or no recording in the folder, or it is not clear who is seen.
+        If there is no such layout, if the folder has no recording, or if a subject's name is
+        unclear.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
@@ -151,7 +152,7 @@ def find(layout: str, folder: Path) -> list[Recording]:
 
 
 def _natural(path: Path) -> tuple[list[tuple[str, int]], str]:
-    """Sort key in which numbers count as numbers."""
+    """Return a sort key that compares numbers in a name by value."""
     parts = re.findall(r"(\D*)(\d*)", path.name)
     return [(text, int(number or 0)) for text, number in parts], path.name
 
@@ -212,13 +213,13 @@ def _images(folder: Path, log: Path) -> Iterator[TimedFrame]:
 
 def _oximeter(log: Path) -> Trace:
     images, stamps, waveform = _pure_log(log)
-    # Differences of whole numbers: 10^18 ns as float64 would be off by up to 128 ns.
+    # Differences of integers, because 10^18 ns as float64 would be wrong by up to 128 ns.
     times = np.array([stamp - images[0] for stamp in stamps], np.float64) / 1e9
     return Trace.checked(log, np.array(waveform, np.float64), times)
 
 
 def _pure_log(path: Path) -> tuple[list[int], list[int], list[float]]:
-    """Read the images' times and the PPG's times, both in ns, and the PPG."""
+    """Return the times of the images and of the PPG, both in ns, and the PPG."""
     try:
         log = json.loads(path.read_text(encoding="utf-8"))
         images = [int(entry["Timestamp"]) for entry in log["/Image"]]
@@ -288,7 +289,7 @@ def _own_trace(path: Path) -> Trace:
 
 
 def _only(folder: Path, pattern: str) -> Path:
-    """Give the one file of a name."""
+    """Return the only file that matches a pattern."""
     found = sorted(folder.glob(pattern))
     if not found:
         raise FileNotFoundError(f"{folder}: no {pattern}")
@@ -302,7 +303,7 @@ def _video(folder: Path, name: str) -> Iterator[TimedFrame]:
 
 
 def _timed(video: Path, times: Times, source: Path, apart: int) -> Iterator[TimedFrame]:
-    """Yield a video's frames with times that stand in another file, as long as both go on."""
+    """Yield a video's frames with times from another file, until either ends."""
     count = 0
     for frame, _ in rf.VideoFile(video):
         if count < times.size:
@@ -320,8 +321,8 @@ def _table(path: Path, columns: int, header: str | None = None) -> NDArray[np.fl
     OSError
         If the file cannot be read.
     ValueError
-        If it has another header, no rows, another number of columns, or something that is no
-        number; names the file.
+        If the file has another header, no rows, another number of columns, or a value that is not a
+        number; the message names the file.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -349,4 +350,4 @@ LAYOUTS: dict[str, tuple[str, _Members]] = {
     "ubfc-phys": (r"s\d+", _ubfc_phys),
     "own": (r"[^.].*", _own),
 }
-"""Name of a layout: how a recording's folder is called, and what is in it."""
+"""For each layout: a pattern for the folders' names, and a function that lists their recordings."""

@@ -57,7 +57,7 @@ class Work(Protocol[Item]):
         ...
 
     def settings(self) -> dict[str, Any]:
-        """Give all that decides the bits, but the videos' content."""
+        """Return all that decides the bits, but the videos' content."""
         ...
 
     def run(self, item: Item) -> str:
@@ -70,7 +70,7 @@ class Work(Protocol[Item]):
 
 
 def made_with() -> dict[str, str]:
-    """Give the versions of what decides the bits."""
+    """Return the versions of what decides the bits."""
     return {
         "rppg_fast": rf.__version__,
         "numpy": np.__version__,

@@ -1,9 +1,10 @@
-"""Which pixels of a followed face are skin, as soft masks that change smoothly with time.
+"""Find the skin of a followed face, as soft masks that change smoothly with time.
 
-The colour of the face's own centre says what its skin looks like: the logarithms of red over green
-and of blue over green, and of the brightness, their medians and their spread. Logarithms make dark
-skin as good as light skin; in a grey video the brightness alone decides. Masks lie on a small grid
-around the face, so that they move with it, and are smoothed over time.
+The colour of the skin is estimated at the centre of the face, by the median and the spread of the
+logarithms of red over green and of blue over green, and of the brightness. Logarithms make the
+method work for dark skin as well as for light skin; in a grey video only the brightness
+contributes. Masks are defined on a small grid around the face, so that they move with it, and are
+smoothed over time.
 """
 
 from __future__ import annotations
@@ -19,24 +20,24 @@ from training.data.follow import FacePath, smoothed
 from training.data.trajectories import Times
 
 GRID = 64
-"""Cells of a mask's side."""
+"""Number of cells on a side of a mask."""
 
 EXTENT = 1.5
-"""Side of the grid over the side of the face's box."""
+"""Side of the grid divided by the side of the face's box."""
 
-_SMOOTHING = 0.25  # s
-# Spread: at least so much in red over green, blue over green and brightness, natural logarithms.
+_SMOOTHING = 0.25  # s; standard deviation of the smoothing over time
+# Lowest spread of red over green, blue over green and brightness, natural logarithms.
 _LEAST_SPREAD = np.array([0.04, 0.06, 0.25])
-# In units of the spread, where skin ends: wholly skin below, none above.
+# Edge of the skin in units of the spread: the mask is 1 below the first and 0 above the second.
 _SKIN, _OTHER = 2.5, 4.0
-_OFFSET = 4.0  # levels, so that the logarithm of black stays quiet
-# Half axes of the face and of its centre, over half the sides of the face's box.
+_OFFSET = 4.0  # levels, added to keep the logarithm of dark pixels from varying strongly
+# Half axes of the ellipses of the face and of its centre, relative to half the sides of the box.
 _FACE, _CENTRE = (1.15, 1.3), (0.55, 0.6)
-_EDGE = 0.15  # width of the face's soft rim, likewise
+_EDGE = 0.15  # width of the soft edge of the ellipse, in the same unit
 
 
 def grid_box(path: FacePath, i: int) -> tuple[float, float, float, float]:
-    """Give left, top, width and height in pixels of the grid around the face in frame ``i``."""
+    """Return left, top, width and height of the grid around the face in frame ``i``, pixels."""
     width, height = EXTENT * path.size[i]
     return path.centre[i, 0] - width / 2, path.centre[i, 1] - height / 2, width, height
 
@@ -44,19 +45,19 @@ def grid_box(path: FacePath, i: int) -> tuple[float, float, float, float]:
 def skin_masks(
     frames: Iterable[tuple[Frame, float]], path: FacePath, times: Times
 ) -> NDArray[np.float32]:
-    """Mark the skin of a face in every frame.
+    """Compute the mask of the face's skin in every frame.
 
     Parameters
     ----------
     frames
-        uint8 (H, W, 3) BGR with their times, the ones that ``path`` was made of.
+        uint8 (H, W, 3) BGR with their times; the frames from which ``path`` was computed.
     path, times
-        From ``follow_face``.
+        The results of ``follow_face``.
 
     Returns
     -------
     float32 (frames, GRID, GRID)
-        From 0 to 1 on the grid of ``grid_box``; all 0 where there is no face.
+        From 0 to 1 on the grid of ``grid_box``; all 0 if there is no face.
     """
     patches = np.zeros((len(times), GRID, GRID, 3), np.float32)
     for i, (frame, _) in enumerate(frames):
@@ -78,9 +79,9 @@ def skin_masks(
 
 
 def _patch(frame: Frame, box: tuple[float, float, float, float]) -> NDArray[np.float32]:
-    """Cut the grid's pixels out and average each cell, float32 (GRID, GRID, 3)."""
+    """Average the pixels of each cell of the grid, float32 (GRID, GRID, 3)."""
     left, top, width, height = box
-    # Each cell's value is the mean of its pixels: blur before sampling where cells are large.
+    # Blur before sampling if cells are large, so that a cell's value is the mean of its pixels.
     scale = np.array([width, height]) / GRID
     x0, y0 = max(0, int(left) - 2), max(0, int(top) - 2)
     cut = frame[y0 : max(y0 + 1, int(top + height) + 3), x0 : max(x0 + 1, int(left + width) + 3)]
@@ -104,7 +105,7 @@ def _features(patches: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _ellipse(half_axes: tuple[float, float]) -> NDArray[np.float32]:
-    """Give 1 inside an ellipse on the grid, 0 outside, with a soft rim."""
+    """Return 1 inside an ellipse on the grid, 0 outside, with a soft edge."""
     cell = EXTENT * ((np.arange(GRID) + 0.5) * 2 / GRID - 1)
     x, y = np.meshgrid(cell / half_axes[0], cell / half_axes[1])
     return np.clip((1 - np.hypot(x, y)) / _EDGE + 0.5, 0, 1).astype(np.float32)

@@ -1,13 +1,13 @@
-r"""Who is trained on, validated on and tested on: files of subject-wise folds.
+r"""Make files of subject-wise folds: subjects for training, for validation and for testing.
 
     python -m training.data.splits --data DIR [--test-data DIR] --folds 5 --seed 0 \
         --name NAME --out FILE
 
 A split file is JSON: ``{"name": ..., "folds": [{"train": [...], "validation": [...],
-"test": [...]}, ...]}``. With ``--test-data`` fold k trains on all of DATA but its k-th part,
-validates on that part and tests on the k-th part of the other data; without it, each part of DATA
-is tested on once, and there is no validation. ``--train-share 0.25`` leaves a quarter of those whom
-a fold would train on, and changes nothing else: what do fewer people cost?
+"test": [...]}, ...]}``. With ``--test-data``, fold k trains on all of DATA except its k-th part,
+validates on that part and tests on the k-th part of the other data. Without it, each part of DATA
+is tested once, and there is no validation. ``--train-share 0.25`` keeps a quarter of the training
+subjects of each fold and changes nothing else, to measure the effect of fewer subjects.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from training.support.command import command
 from training.support.files import as_json, replace_file
 
 PARTS = ("test", "validation")
-"""Of a fold, what may be evaluated."""
+"""Parts of a fold that may be evaluated."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Names of the subjects on each side; no one is on two."""
+    """Names of the subjects in each part; no subject is in two parts."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -45,22 +45,22 @@ class Split:
     Attributes
     ----------
     name : str
-        What results call it.
+        Name in results.
     folds : tuple of Fold
         At least one.
 
     Raises
     ------
     ValueError
-        If a subject is on two sides of a fold or twice on one, a fold has nobody to train or to
-        test on, or somebody is tested in two folds.
+        If a subject is in a fold twice, if a fold has no subject to train or to test on, or if a
+        subject is tested in two folds.
     """
 
     name: str
     folds: tuple[Fold, ...]
 
     def __post_init__(self) -> None:
-        """Check that no one is on two sides."""
+        """Check the folds; raise ValueError if they are invalid."""
         if not self.folds:
             raise ValueError("a split needs at least one fold")
         tested: set[str] = set()
@@ -80,14 +80,14 @@ class Split:
 
     @classmethod
     def load(cls, path: Path) -> Split:
-        """Read a split file; a text "made_by" may say where it comes from.
+        """Read a split file; it may have a text "made_by" that states its origin.
 
         Raises
         ------
         OSError
-            If it cannot be read.
+            If the file cannot be read.
         ValueError
-            If it is no such file, or its folds are not disjoint; names the file.
+            If it is not a split file, or if its folds are not disjoint; the message names the file.
         """
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
@@ -116,7 +116,7 @@ def _fold(values: object) -> Fold:
 
 
 def deal(subjects: Sequence[str], folds: int, seed: int) -> list[tuple[str, ...]]:
-    """Shuffle subjects and deal them out to folds, whose sizes differ by one at most.
+    """Shuffle subjects and distribute them over folds; sizes of folds differ by at most one.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def deal(subjects: Sequence[str], folds: int, seed: int) -> list[tuple[str, ...]
 
 
 def deal_strata(clips: Clips, folds: int, seed: int) -> list[tuple[str, ...]]:
-    """Deal out the subjects of every stratum by itself, so that each fold has a share of each."""
+    """Distribute the subjects of each stratum separately, so that each fold has all strata."""
     strata: dict[str, list[str]] = {}
     for clip in clips.clips:
         names = strata.setdefault(clip.stratum, [])
@@ -171,7 +171,7 @@ def make_split(
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.data.splits", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--data", type=Path, required=True, help="cache to train on")

@@ -1,4 +1,4 @@
-"""The pulse as networks learn it: band-passed, over its standard deviation."""
+"""Compute the pulse in the form that networks learn: band-passed, unit standard deviation."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from scipy.signal import butter, sosfiltfilt
 
 from training.data.trajectories import Times
 
-BAND = (0.7, 4.0)  # Hz, of the labels, as in the paper
+BAND = (0.7, 4.0)  # Hz; band of the labels, as in the paper
 LABEL_FS = 120.0  # Hz
-LABEL_PAD = 8.0  # s on either side, so that the filter's ends lie outside the clip
+LABEL_PAD = 8.0  # s on both sides, so that the transients of the filter are outside the clip
 
 
 def band_pass(ppg: Times) -> Times:
-    """Band-pass a PPG of ``LABEL_FS`` samples a second: 0.7-4 Hz, Butterworth, zero phase.
+    """Band-pass a PPG sampled at ``LABEL_FS``: 0.7-4 Hz, Butterworth, zero phase.
 
-    The order is 2, once forward and once backward.
+    A filter of order 2 is applied once forwards and once backwards.
     """
     sos = butter(2, BAND, "bandpass", fs=LABEL_FS, output="sos")
     return np.asarray(sosfiltfilt(sos, ppg))
 
 
 def standard_pulse(grid: Times, band: Times, times: Times) -> Times:
-    """Give a band-passed PPG at the frames' times, over its standard deviation between them.
+    """Return a band-passed PPG at the frames' times, divided by its standard deviation there.
 
     Parameters
     ----------
     grid, band : (samples,)
-        Times in seconds, evenly spaced, and the values there.
+        Evenly spaced times, s, and the values at these times.
     times : (frames,)
-        Increasing, within ``grid``.
+        Times of the frames, s, increasing, within ``grid``.
     """
     inside = (grid >= times[0]) & (grid <= times[-1])
     return np.asarray(CubicSpline(grid, band)(times) / band[inside].std())

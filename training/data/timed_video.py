@@ -1,4 +1,4 @@
-"""Video files whose frames keep the times they are given, evenly spaced or not."""
+"""Write video files whose frames keep their times, evenly spaced or not."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from rppg_fast.video import Frame
 
 ENCODERS = {"h264": ".mp4", "ffv1": ".nut"}
-"""H.264 of a constant quality, and FFV1, which loses nothing; the endings of their files."""
+"""H.264 with constant quality and FFV1, which is lossless; the endings of their files."""
 
-_CLOCK = Fraction(1, 90000)  # s, the unit of the files' times
+_CLOCK = Fraction(1, 90000)  # s; unit of the times in the files
 _EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
 
 
@@ -26,25 +26,25 @@ def write_timed_video(
     Parameters
     ----------
     path
-        Where to; with the encoder's ending. An existing file is replaced.
+        Path of the file, with the encoder's ending. An existing file is replaced.
     frames
-        uint8 (H, W, 3) BGR with their times in seconds, increasing, all of one size. H.264 has
-        even sides only: an odd last row or column is left out.
+        uint8 (H, W, 3) BGR with their times in seconds, increasing, all of one size. H.264 needs
+        even sides: an odd last row or column is left out.
     encoder
         One of ``ENCODERS``.
     crf
-        Constant rate factor of H.264: 0 is nearly lossless, 23 ordinary; FFV1 takes no notice.
+        Constant rate factor of H.264: 0 is nearly lossless, 23 is usual. FFV1 ignores it.
 
     Raises
     ------
     ValueError
-        If there is no such encoder, or a time is not later than the one before.
+        If there is no such encoder, or if a time is not later than the one before.
     """
     if encoder not in ENCODERS:
         raise ValueError(f"encoder must be one of {tuple(ENCODERS)}, got {encoder!r}")
     lossless = encoder == "ffv1"
     name, pixels = ("ffv1", "bgr0") if lossless else ("libx264", "yuv420p")
-    # No frames that are coded out of order: they would shift the file's times.
+    # No B-frames: frames coded out of order would shift the file's times.
     options = {} if lossless else {"preset": "veryfast", "crf": str(crf), "bf": "0"}
     reformatter = VideoReformatter()
     stream: av.VideoStream | None = None

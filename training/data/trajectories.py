@@ -1,7 +1,7 @@
-"""Random functions of time that can be asked at any times.
+"""Random functions of time that can be evaluated at any times.
 
-They are sums of sinusoids or of events drawn once: the same scene gives the same movement at any
-frame rate and for any duration.
+They are sums of sinusoids or of events that are drawn once, so that a scene has the same movement
+at any frame rate and for any duration.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Wander:
     Parameters
     ----------
     random
-        Where the random numbers come from.
+        Generator of the random numbers.
     low, high
-        The band in Hz.
+        The band, Hz.
     """
 
     _TERMS = 12
@@ -33,18 +33,18 @@ class Wander:
         self._weight = weights * np.sqrt(2 / np.sum(weights**2))
 
     def __call__(self, times: Times) -> Times:
-        """Evaluate."""
+        """Evaluate the function at some times, s."""
         angle = np.multiply.outer(times, self._omega) + self._phase
         return np.asarray(np.sin(angle) @ self._weight)
 
     def integral(self, times: Times) -> Times:
-        """Evaluate the integral over time from 0."""
+        """Evaluate the integral from 0 to some times, s."""
         angle = np.multiply.outer(times, self._omega) + self._phase
         return np.asarray((np.cos(self._phase) - np.cos(angle)) @ (self._weight / self._omega))
 
 
 def events(random: np.random.Generator, rate: float, duration: float) -> Times:
-    """Draw the times of a Poisson process from 0 to ``duration``; none where ``rate`` is 0."""
+    """Draw the times of a Poisson process from 0 to ``duration``, s; none if ``rate`` is 0."""
     found: list[float] = []
     now = 0.0
     while rate > 0:
@@ -56,9 +56,9 @@ def events(random: np.random.Generator, rate: float, duration: float) -> Times:
 
 
 def jumps(random: np.random.Generator, rate: float, times: Times) -> Times:
-    """Hold values of about unit size and move quickly to a new one at random moments.
+    """Return a function that keeps values of about unit size and jumps at random moments.
 
-    Starts at 0. A move takes a few tenths of a second.
+    It starts at 0. A jump takes a few tenths of a second.
     """
     value = np.zeros_like(times)
     before = 0.0
@@ -70,7 +70,7 @@ def jumps(random: np.random.Generator, rate: float, times: Times) -> Times:
 
 
 def blinks(random: np.random.Generator, rate: float, times: Times) -> Times:
-    """How far the lids are closed, 0 to 1, with blinks at random moments."""
+    """Return how far the eyelids are closed, 0 to 1, with blinks at random moments."""
     closed = np.zeros_like(times)
     for moment in events(random, rate, float(times[-1])):
         width = random.uniform(0.1, 0.3)
@@ -80,7 +80,7 @@ def blinks(random: np.random.Generator, rate: float, times: Times) -> Times:
 
 
 def talking(random: np.random.Generator, syllables: float, times: Times) -> Times:
-    """How far the mouth is open, 0 to about 1: phrases of ``syllables`` a second, and pauses."""
+    """Return how far the mouth is open, 0 to about 1: phrases of ``syllables`` per s, pauses."""
     phrase = 1 / (1 + np.exp(-4 * (Wander(random, 0.1, 0.5)(times) + 0.6)))
     voice = Wander(random, 0.6 * syllables, 1.4 * syllables)(times)
     return phrase * np.clip(0.35 + 0.35 * voice, 0, None)

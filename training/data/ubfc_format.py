@@ -1,4 +1,4 @@
-"""UBFC-rPPG's file of the truth."""
+"""Write UBFC-rPPG's file of the true pulse."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class VideosWork:
     views: Sequence[View] = VIEWS
 
     def settings(self) -> dict[str, Any]:
-        """Give all that decides the bits, but the videos' content."""
+        """Return all that decides the bits, but the videos' content."""
         return {
             "layout": "videos",
             "limit_s": self.limit,

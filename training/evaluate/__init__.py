@@ -1,1 +1,1 @@
-"""Heart rates of recordings beside the truth: measures, tables, figures, the scoreboard."""
+"""Evaluate heart rates of recordings: measures, tables, figures, and the scoreboard."""

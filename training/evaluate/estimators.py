@@ -1,4 +1,4 @@
-"""Where predictions come from: weights for the engine, a checkpoint, or a classical method."""
+"""Sources of predictions: weights run by the engine, a checkpoint, or a classical method."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from training.support.parallel import choose_device
 
 @dataclass(frozen=True)
 class NetworkSource:
-    """A network.
+    """A network as a source of predictions.
 
     Attributes
     ----------
     name : str
-        What tables call it.
+        Name in tables.
     about : dict
-        What it is, in plain values.
+        Description in plain values: kind, hashes, config.
     network : callable
-        From motion and appearance to changes.
+        Computes changes from motion and appearance.
     kind : str
-        Of motion, as in ``rppg_fast.motion``.
+        Kind of motion, as in ``rppg_fast.motion``.
     teacher : Teacher or None
-        The model, where it has attention maps.
+        The model, if it has attention maps.
     log : list of dict
-        Rows of the training's log, where they are known.
+        Rows of the training log, if known.
     learned_from : frozenset of str
-        The subjects that it has learned from, where they are known.
+        Subjects in the training data, if known.
     method : str
         How windows are read: "student", by the network alone, or "fusion".
     """
@@ -62,10 +62,10 @@ class NetworkSource:
     method: str = "student"
 
     def signal(self, frames: Frames) -> Floats:
-        """Give what a ``SignalStream`` takes of every frame of a clip.
+        """Return the signals of every frame of a clip, as ``SignalStream.take`` needs them.
 
-        The level of the pulse is the sum of what the network says beyond what it says of no motion
-        at all.
+        The level of the pulse is the cumulative sum of the network's output minus its output for
+        zero motion.
         """
         change = predict_clip(self.network, frames, self.kind)
         still = np.zeros((1, *frames.appearance.shape[1:]), np.float32)
@@ -74,13 +74,13 @@ class NetworkSource:
         return from_zero(level, frames.times, observed_in(frames))
 
     def windows(self, frames: Frames, ends: Collection[int]) -> list[Window]:
-        """Read windows at some frames of a clip."""
+        """Read the windows that end at the given frames of a clip."""
         return read_windows(SignalStream(self.method), self.signal(frames), frames.times, ends)
 
 
 @dataclass(frozen=True)
 class MethodSource:
-    """One of the classical methods, on the mean colour of the face; it learns from nobody."""
+    """A classical method, applied to the mean colour of the face; it has no training data."""
 
     name: str
     method: str
@@ -88,15 +88,15 @@ class MethodSource:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What it is, in plain values."""
+        """Description in plain values."""
         return {"kind": "classical method", "method": self.method}
 
     def signal(self, frames: Frames) -> Floats:
-        """Give what a ``SignalStream`` takes of every frame of a clip; there is no level."""
+        """Return the signals of every frame of a clip; the level of the pulse is zero."""
         return from_zero(np.zeros(len(frames.times)), frames.times, observed_in(frames))
 
     def windows(self, frames: Frames, ends: Collection[int]) -> list[Window]:
-        """Read windows at some frames of a clip."""
+        """Read the windows that end at the given frames of a clip."""
         return read_windows(SignalStream(self.method), self.signal(frames), frames.times, ends)
 
 
@@ -104,7 +104,7 @@ Source = Union[NetworkSource, MethodSource]
 
 
 def open_source(text: str, device: str = "auto") -> Source:
-    """Open what a text names.
+    """Open a source of predictions.
 
     Parameters
     ----------
@@ -112,17 +112,17 @@ def open_source(text: str, device: str = "auto") -> Source:
         ``[NAME=]SOURCE``: a weights file (.safetensors), which the native student runs; a
         checkpoint (.pt), which PyTorch runs; or "green", "ica", "chrom" or "pos".
     device
-        Where PyTorch computes, see ``training.support.parallel.choose_device``.
+        Device on which PyTorch computes, see ``training.support.parallel.choose_device``.
 
     Raises
     ------
     OSError
         If a file cannot be read.
     ValueError
-        If it is none of these.
+        If the text names no such source.
     """
     label, named, rest = text.partition("=")
-    # A path may hold a "=", too; a name has no "/".
+    # A path may also contain "=", but a name contains no "/".
     name, what = (label, rest) if named and "/" not in label else (text, text)
     if what in METHODS:
         return MethodSource(name, what)
@@ -137,9 +137,9 @@ def open_source(text: str, device: str = "auto") -> Source:
 
 
 def open_network(text: str, method: str = "student") -> NetworkSource:
-    """Open a network, as ``open_source`` does, to be read by "student" or "fusion".
+    """Open a network as ``open_source`` does; windows are read by "student" or "fusion".
 
-    Raises what ``open_source`` does, and ValueError if it is a classical method.
+    Raises the errors of ``open_source``, and ValueError if the source is a classical method.
     """
     source = open_source(text)
     if not isinstance(source, NetworkSource):

@@ -1,4 +1,4 @@
-"""What a source reads from recordings, window by window, beside the truth."""
+"""Store the results of a source on recordings, window by window, with the truth."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ WINDOW = np.dtype(
         ("ok", "?"),
     ]
 )
-"""A window: its end (s); heart rate of the prediction, whatever its status, and of the true PPG
-(bpm); SNR at the predicted rate as readings have it, and at the true rate (dB); whether the status
-is ok. NaN where there is none: a clip without a pulse has no true rate."""
+"""One window: its end (s); the heart rates of the prediction, whatever its status, and of the true
+PPG (bpm); the reading's SNR at the predicted rate and the SNR at the true rate (dB); whether the
+status is ok. NaN means no value: a clip without a pulse has no true rate."""
 
 _DECIMALS = {"end": 3, "heart_rate": 3, "true_rate": 3, "snr_db": 2, "true_snr_db": 2}
-"""Far below what any of them can be relied on."""
+"""Decimals that are kept; the values themselves are less precise."""
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """One clip, read.
+    """The results of one clip.
 
     Attributes
     ----------
     name, subject : str
-        Of the clip.
+        Name and subject of the clip.
     groups : dict of str to str
-        Which stratum, skin and so on it belongs to, by the kind of group.
+        Group of the clip, by the kind of group, such as stratum or skin.
     has_pulse : bool
         Whether there is a true heart rate.
     windows : structured (windows,)
-        See ``WINDOW``; empty where the frames leave no full window.
+        See ``WINDOW``; empty if the clip has no full window.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Recording:
 
 
 def rounded(windows: NDArray[Any]) -> NDArray[Any]:
-    """Round windows to the digits that are kept."""
+    """Round the values of windows to the decimals that are kept."""
     out: NDArray[Any] = windows.copy()
     for name, decimals in _DECIMALS.items():
         out[name] = np.round(windows[name], decimals)
@@ -71,16 +71,16 @@ def rounded(windows: NDArray[Any]) -> NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A source on some clips.
+    """The results of one source on some clips.
 
     Attributes
     ----------
     name : str
-        What tables call the source.
+        Name of the source in tables.
     source : dict
-        What it is: kind, hashes, config.
+        Description of the source: kind, hashes, config.
     data : dict
-        Description and hash of the clips, and of whom of them.
+        Description and hash of the clips; if a part was chosen, also the split, fold and part.
     made_with : dict
         Versions of the software.
     recordings : tuple of Recording
@@ -94,7 +94,7 @@ class Evaluation:
     recordings: tuple[Recording, ...]
 
     def to_values(self) -> dict[str, Any]:
-        """Give plain values for JSON; NaN becomes None."""
+        """Return plain values for JSON; NaN becomes None."""
         recordings = [
             {
                 "name": r.name,
@@ -112,17 +112,17 @@ class Evaluation:
         return {"format": FORMAT, "version": VERSION, **about, "recordings": recordings}
 
     def to_json(self) -> str:
-        """Give compact JSON."""
+        """Return compact JSON."""
         return json.dumps(self.to_values(), separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Evaluation:
-        """Read what ``to_json`` wrote.
+        """Read the text that ``to_json`` wrote.
 
         Raises
         ------
         ValueError
-            If it is something else.
+            If the text is not an evaluation of this version.
         """
         values = json.loads(text)
         if not isinstance(values, dict) or values.get("format") != FORMAT:

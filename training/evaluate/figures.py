@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 # The paper's colours: blue for the prediction, red for the truth.
 _PREDICTED, _TRUE = "tab:blue", "tab:red"
 _DPI = 120
-_FACES = 5  # whose attention is drawn
+_FACES = 5  # number of faces whose attention maps are drawn
 
 
 def draw_all(
@@ -48,16 +48,16 @@ def draw_all(
     clips: Clips,
     out: Path,
 ) -> list[Path]:
-    """Draw everything that there is to draw, into the folder `out`.
+    """Draw all figures of some evaluations into the folder `out`.
 
     Parameters
     ----------
     sources, evaluations
-        What was evaluated, and how it went, in the same order.
+        The sources, and the evaluation of each, in the same order.
     clips
-        What they were evaluated on.
+        The clips on which they were evaluated.
     out
-        Where the files go.
+        Folder of the figures.
 
     Returns
     -------
@@ -88,10 +88,10 @@ def _readable(recording: Recording) -> bool:
 
 
 def pulses(source: Source, evaluation: Evaluation, clips: Clips) -> Figure:
-    """Draw predicted and true pulse beside their spectra, as the paper's figures 5 and 6.
+    """Draw predicted and true pulse beside their spectra, as in the paper's figures 5 and 6.
 
-    Two rows: the recordings with the smallest and the largest mean error of their windows, each by
-    the window whose error is closest to that mean.
+    There are two rows: the recordings with the smallest and the largest mean error over windows.
+    Each shows the window whose error is closest to that mean.
     """
     mistakes = {
         i: np.abs(recording.windows["heart_rate"] - recording.windows["true_rate"])
@@ -149,7 +149,7 @@ def _draw_spectrum(axes: Axes, window: Window, label: str, colour: str) -> None:
 def bland_altman(evaluation: Evaluation) -> Figure:
     """Draw each window's error against the mean of predicted and true rate.
 
-    Lines: mean error, and the limits of agreement at 1.96 standard deviations.
+    The lines are the mean error and the limits of agreement at 1.96 standard deviations.
     """
     windows = np.concatenate([r.windows for r in evaluation.recordings if _readable(r)])
     predicted, true, ok = windows["heart_rate"], windows["true_rate"], windows["ok"]
@@ -170,7 +170,7 @@ def bland_altman(evaluation: Evaluation) -> Figure:
     for level, style in ((bias, "-"), (bias - spread, "--"), (bias + spread, "--")):
         axes.axhline(level, color="black", lw=1, ls=style, zorder=0)
         axes.annotate(
-            f"{round(level, 2) + 0.0:+.2f}",  # no -0.00
+            f"{round(level, 2) + 0.0:+.2f}",  # + 0.0 avoids -0.00
             (1.0, level),
             xycoords=("axes fraction", "data"),
             xytext=(4, 0),
@@ -189,7 +189,7 @@ def bland_altman(evaluation: Evaluation) -> Figure:
 def attention(teacher: Teacher, clips: Clips) -> Figure:
     """Draw a teacher's attention maps on the first frames of some subjects.
 
-    One scale for each layer, so that faces compare.
+    Each layer has one colour scale, so that faces can be compared.
     """
     count = min(_FACES, len(clips))
     chosen = np.linspace(0, len(clips) - 1, count).round().astype(int)
@@ -237,14 +237,14 @@ def losses(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """Read a run's log; empty cells are left out.
+    """Read the log of a run; empty cells are left out.
 
     Raises
     ------
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     ValueError
-        If it is no such table.
+        If the file is not the log of a run.
     """
     with path.open(newline="", encoding="utf-8") as file:
         try:
@@ -260,16 +260,16 @@ def read_log(path: Path) -> list[dict[str, float]]:
 
 
 def errors(evaluations: Sequence[Evaluation], seed: int = 0) -> Figure:
-    """Draw MAE and SNR of each stratum as bars; of each subject, where there are no strata.
+    """Draw MAE and SNR of each stratum as bars, or of each subject if there are no strata.
 
     The lines on the bars are 95 % confidence intervals.
 
     Parameters
     ----------
     evaluations
-        Of several sources on the same clips.
+        The evaluations of several sources on the same clips.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
     """
     sorted_into = [groups(evaluation.recordings) for evaluation in evaluations]
     kind = "stratum" if any(k == "stratum" for k, _ in sorted_into[0]) else "subject"
@@ -300,7 +300,7 @@ def errors(evaluations: Sequence[Evaluation], seed: int = 0) -> Figure:
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate.figures", description=__doc__
     )

@@ -1,16 +1,17 @@
-"""How much of the time the tracker follows a face that is there, on real clips.
+"""Measure for how much of the time the tracker follows a visible face, on real clips.
 
     python -m training.evaluate.followed --catalogue FOLDER/catalogue.json [--out JSON]
 
-The catalogue is a JSON list of clips that lie beside it, each with its ``file`` and how many
-``faces`` it shows. Every clip with a face is pushed through the tracker frame by frame, as
-``rppg_fast.HeartRateMonitor`` does. Every fifth frame is searched by the whole cascade, too. One
-line a clip says for what share of these frames the cascade sees a sure face, for what share the
-tracker has one, for what share of the frames with a sure face the tracker has one at all and one
-that lies on a face that the cascade sees, and how often the face's number changed; then the totals.
+The catalogue is a JSON list of clips in the same folder; each has its ``file`` and its number of
+``faces``. Every clip with a face is passed through the tracker frame by frame, as in
+``rppg_fast.HeartRateMonitor``. The whole cascade also searches every fifth frame. One line per clip
+gives the share of these frames in which the cascade sees a sure face (probability of at least 0.9)
+and in which the tracker has a face; of the frames with a sure face, the share in which the tracker
+has a face, and in which its face lies on one that the cascade sees; and how many different faces
+the tracker counted. The totals follow.
 
-With ``--out`` the figures are written there as JSON, and what the cascade saw beside it
-(``NAME.cascade.json``), from where the next run takes it.
+With ``--out`` the figures are written to that file as JSON. The cascade's faces are written beside
+it (``NAME.cascade.json``), and the next run reads them from there.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ from rppg_fast.tracking import FaceTracker
 from training.support.command import command
 from training.support.files import replace_file
 
-# Of the frames, one in so many is searched.
+# One frame in this number of frames is searched.
 EVERY = 5
-# A face is on another whose centre is nearer than this, relative to the larger one's side.
+# Largest distance between the centres of two faces at one place, relative to the larger side.
 ON_FACE = 0.5
-# The share of the frames with a sure face in which the tracker must have one.
+# Share of the frames with a sure face in which the tracker must have a face.
 GOAL = 0.97
 BOX_SCALE = 1.6
 
@@ -46,23 +47,23 @@ Edges = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Followed:
-    """How a clip's face was followed, in the frames that were searched.
+    """How well the face in a clip was followed, in the frames that were searched.
 
     Attributes
     ----------
     file
-        The clip.
+        Name of the clip.
     frames
-        How many frames were searched.
+        Number of frames that were searched.
     seen
-        Share of them in which the cascade sees a sure face that is not too small to look for.
+        Share of them in which the cascade sees a sure face that is large enough to be searched for.
     tracked
         Share of them in which the tracker has a face.
     kept, on_face
         Share of the frames with a sure face in which the tracker has a face, and in which that face
-        lies on one that the cascade sees; 1 where there is none.
+        lies on one that the cascade sees; 1 if there is no such frame.
     numbers
-        How many different faces the tracker took it for.
+        Number of different faces that the tracker counted.
     clipped
         Share of the sure faces whose enlarged box reaches beyond the frame.
     lost
@@ -81,12 +82,12 @@ class Followed:
 
 
 def smallest_face(width: int, height: int) -> float:
-    """Return the side of the smallest face that a search looks for, in pixels."""
+    """Return the side of the smallest face that a search looks for, pixels."""
     return max(20.0, min(width, height) / 12.0)
 
 
 def search(path: Path) -> list[list[Edges]]:
-    """Return the sure faces in every fifth frame of a clip, those too small left out."""
+    """Return the sure faces in every fifth frame of a clip, without those that are too small."""
     detector, found = rf.MTCNN(), []
     for frame, _ in sampled(path):
         least = smallest_face(frame.shape[1], frame.shape[0])
@@ -102,14 +103,14 @@ def sampled(path: Path) -> Iterator[tuple[NDArray[np.uint8], float]]:
 
 
 def follow(path: Path, searched: Sequence[Sequence[Edges]]) -> Followed:
-    """Follow a clip's face and compare with what a search of its frames found.
+    """Follow the face in a clip and compare with the faces that a search has found.
 
     Parameters
     ----------
     path
         The clip.
     searched
-        What ``search`` found in it.
+        The result of ``search`` for this clip.
     """
     tracker = FaceTracker(rf.MTCNN(), BOX_SCALE)
     tracked, on_face = 0, 0
@@ -144,14 +145,14 @@ def follow(path: Path, searched: Sequence[Sequence[Edges]]) -> Followed:
 
 
 def is_on(face: rf.Face, other: rf.Face) -> bool:
-    """Return whether two faces are at one place and of about one size."""
+    """Return whether two faces are at the same place and of similar size."""
     apart = np.hypot(face.centre[0] - other.centre[0], face.centre[1] - other.centre[1])
     larger, smaller = max(face.side, other.side), min(face.side, other.side)
     return bool(apart < ON_FACE * larger and larger < 2 * smaller)
 
 
 def reaches_beyond(face: rf.Face, width: int, height: int) -> bool:
-    """Return whether the box that is measured is cut by the frame's border."""
+    """Return whether the frame's border cuts the measured box of a face."""
     x, y = face.centre
     across, down = ((face.x1 - face.x0) * BOX_SCALE / 2, (face.y1 - face.y0) * BOX_SCALE / 2)
     return x < across or y < down or x + across > width or y + down > height
@@ -164,13 +165,13 @@ def clips_of(catalogue: Path) -> list[Path]:
 
 
 def searched_before(path: Path) -> dict[str, list[list[Edges]]]:
-    """Return what an earlier run's cascade saw, by file."""
+    """Return the faces that the cascade found in an earlier run, by file."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate.followed", description=__doc__
     )

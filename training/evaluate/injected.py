@@ -154,7 +154,7 @@ def _pulse(records: Sequence[Finger], times: Times, random: np.random.Generator)
 
 
 def pulse_of(source: Source, clip: InjectedClip) -> Floats:
-    """Give the pulse of a whole clip, ``PULSE.rate`` samples a second, band-passed."""
+    """Return the pulse of a whole clip, ``PULSE.rate`` samples a second, band-passed."""
     if isinstance(source, NetworkSource):
         wave = _uniform(_level(source, clip), clip.times)[:, 0]
     else:
@@ -179,7 +179,7 @@ _AT_ONCE = 128  # steps; more leave a processor's cache
 
 
 def _colours(clip: InjectedClip) -> Floats:
-    """Give the mean colour of every frame, (frames, 3), without the jumps of a box that moves."""
+    """Return the mean colour of every frame, (frames, 3), without the jumps of a box that moves."""
     mean_colour = np.stack([_core.observe(frame)[:3] for frame in clip.seen])
     begins = steps(clip.times)
     factor = np.ones_like(mean_colour)
@@ -209,7 +209,7 @@ MEASURES = ("mae_bpm", "within_3_bpm", "snr_db")
 
 
 def measures(readings: Sequence[Reading]) -> tuple[float, ...]:
-    """Give the values of ``MEASURES``."""
+    """Return the values of ``MEASURES``."""
     errors = [reading.error for reading in readings]
     ratios = [reading.snr_db for reading in readings if np.isfinite(reading.snr_db)]
     return mae(errors), within(errors, CLOSE), mean(ratios)

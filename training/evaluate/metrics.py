@@ -1,4 +1,4 @@
-"""The measures of evaluation, each once: of heart rates, of spectra, and how sure a mean is."""
+"""Measures for evaluations: errors of heart rates, SNR of spectra, and confidence intervals."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from numpy.typing import ArrayLike, NDArray
 import rppg_fast as rf
 
 PULSE = rf.PulseSettings()
-"""Band, sampling rate and window: the ones that readings use."""
+"""Band, sampling rate and window of readings."""
 
 PEAK = 0.1
-"""Half-width of a peak in the spectrum, Hz."""
+"""Half the width of a peak in the spectrum, Hz."""
 
 CONFIDENCE = 0.95
-"""Share of intervals that are to hold the true value."""
+"""Probability with which a confidence interval contains the true value."""
 
 RESAMPLES = 1000
-"""Bootstrap resamples: the ends of an interval vary by a few percent of its width."""
+"""Number of bootstrap resamples; an interval's ends vary by a few percent of its width."""
 
 Item = TypeVar("Item")
 
 
 def mae(error: ArrayLike) -> float:
-    """Mean absolute error; NaN where there is nothing to average."""
+    """Return the mean absolute error; NaN if there is no value."""
     return mean(np.abs(np.asarray(error, np.float64)))
 
 
 def rmse(error: ArrayLike) -> float:
-    """Root of the mean squared error; NaN where there is nothing to average."""
+    """Return the root mean square error; NaN if there is no value."""
     return math.sqrt(mean(np.square(np.asarray(error, np.float64))))
 
 
 def within(error: ArrayLike, tolerance: float) -> float:
-    """Share of errors of at most a tolerance; NaN where there are none."""
+    """Return the share of errors whose size is at most ``tolerance``; NaN if there is no value."""
     return mean(np.abs(np.asarray(error, np.float64)) <= tolerance)
 
 
 def pearson(x: ArrayLike, y: ArrayLike) -> float:
-    """Pearson correlation; NaN where one of them is constant or there are fewer than two."""
+    """Return the Pearson correlation; NaN if an input is constant or has fewer than two values."""
     a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if a.size < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return math.nan
@@ -51,22 +51,22 @@ def pearson(x: ArrayLike, y: ArrayLike) -> float:
 
 
 def mean(values: ArrayLike) -> float:
-    """Mean; NaN where there is nothing to average."""
+    """Return the mean; NaN if there is no value."""
     given = np.asarray(values)
     return float(given.mean()) if given.size else math.nan
 
 
 def in_band(spectrum: rf.Spectrum) -> NDArray[np.bool_]:
-    """Mark the bins of a spectrum that lie in the heart's band."""
+    """Return which bins of a spectrum lie in the heart's band, bool of shape (bins,)."""
     return (spectrum.frequencies >= PULSE.low) & (spectrum.frequencies <= PULSE.high)
 
 
 def peak_rate(spectrum: rf.Spectrum) -> float:
-    """Heart rate in bpm: 60 times the frequency of the largest power in the band.
+    """Return the heart rate at the largest power in the band, bpm.
 
-    Interpolated between bins as a reading is. A reading has no heart rate where the largest power
-    is the flank of something outside the band; here the band's edge is taken then, and for a pulse
-    of nothing but zeros its lower edge, so that no window drops out of a mean.
+    The frequency is interpolated between bins, as in a reading. If the largest power belongs to the
+    flank of a peak outside the band, a reading has no heart rate; here the result is then the edge
+    of the band, and for a pulse of zeros its lower edge, so that no window is left out of a mean.
     """
     band = np.flatnonzero(in_band(spectrum))
     bpm = 60 * spectrum.frequencies
@@ -77,21 +77,22 @@ def peak_rate(spectrum: rf.Spectrum) -> float:
 
 
 def snr_db(spectrum: rf.Spectrum, heart_rate: float) -> float:
-    """Signal-to-noise ratio of a pulse at a known heart rate.
+    """Return the signal-to-noise ratio of a pulse at a known heart rate.
 
-    Power within 0.1 Hz of the rate and of its first harmonic against the rest of the band.
+    This is the power within 0.1 Hz of the rate and of its first harmonic over the power in the rest
+    of the band.
 
     Parameters
     ----------
     spectrum
-        Of the pulse.
+        Spectrum of the pulse.
     heart_rate
-        The true one, bpm.
+        True heart rate, bpm.
 
     Returns
     -------
     float
-        In dB; NaN where either power is zero.
+        SNR in dB; NaN if either power is zero.
     """
     band = in_band(spectrum)
     near = np.zeros_like(band)
@@ -108,26 +109,27 @@ def bootstrap(
     seed: int,
     resamples: int = RESAMPLES,
 ) -> NDArray[np.float64]:
-    """Confidence intervals of measures, by the percentile bootstrap over clusters.
+    """Return confidence intervals of measures, by the percentile bootstrap over clusters.
 
-    Windows of one subject are alike: what is drawn, with replacement, is whole subjects.
+    Windows of one subject are not independent. Therefore whole subjects are drawn, with
+    replacement.
 
     Parameters
     ----------
     measure
-        Gives some measures of a list of items.
+        Computes one or more measures of a list of items.
     clusters
         Lists of items, one for each subject.
     seed
-        Of the drawing.
+        Seed of the random draws.
     resamples
-        How often to draw.
+        Number of resamples.
 
     Returns
     -------
     float64 (measures, 2)
-        Lower and upper ends; NaN where a measure never has a value, and everywhere if there is but
-        one cluster: one subject says nothing about others.
+        Lower and upper ends. NaN if a measure has no value in any resample. All NaN if there is
+        only one cluster, because one subject gives no information about the spread over subjects.
     """
     if len(clusters) < 2:
         return np.full((len(measure(clusters[0])), 2), math.nan)

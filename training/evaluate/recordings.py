@@ -4,8 +4,9 @@ r"""Evaluate heart rates on recordings.
         --out DIR [--figures] SOURCE...
 
 SOURCE is a weights file (.safetensors), a checkpoint (.pt), or "green", "ica", "chrom" or "pos";
-NAME=SOURCE names it in the tables. OUT receives `results.json` with every window, `results.csv`
-with a row for each source and group, `results.md` with the tables, and with --figures pictures.
+NAME=SOURCE sets its name in the tables. The folder OUT receives `results.json` with every window,
+`results.csv` with a row for each source and group, `results.md` with the tables, and with --figures
+also pictures.
 """
 
 from __future__ import annotations
@@ -33,19 +34,20 @@ from training.support.command import command
 from training.support.files import replace_file
 
 SKINS = ("light", "medium", "dark")
-"""Thirds of the melanin of synthetic skin."""
+"""Names of the thirds of the range of melanin of synthetic skin."""
 
 CALM = 0.01
-"""Sway of a head that keeps still, in head units: the most that calm strata of the benchmark
-have."""
+"""Largest sway of a head that counts as calm, in head units; calm strata of the benchmark have at
+most this."""
 
 
 def conditions(clip: Clip) -> dict[str, str]:
-    """Say which groups a clip belongs to.
+    """Return the groups that a clip belongs to, by kind of group.
 
-    Its stratum, if it has one. Of a synthetic clip also the skin, in thirds of its melanin, and the
-    head's motion: "rhythmic" where it rocks or nods in the heart's band, else "sudden" where there
-    are sudden moves, else "swaying", or "calm" where it sways by no more than ``CALM``.
+    A clip has a "stratum" if it was made for one. A synthetic clip also has "skin", the third of
+    its melanin, and "motion": "rhythmic" if the head rocks or nods in the heart's band; otherwise
+    "sudden" if there are sudden moves; otherwise "swaying", or "calm" if the sway is at most
+    ``CALM``.
     """
     groups = {"stratum": clip.stratum} if clip.stratum else {}
     if "skin" in clip.scene:
@@ -61,12 +63,12 @@ def conditions(clip: Clip) -> dict[str, str]:
 
 
 def read_recording(source: Source, clip: Clip, frames: Frames) -> Recording:
-    """Read a source on one clip beside the truth.
+    """Read the windows of one clip from a source, and compare them with the truth.
 
     Raises
     ------
     ValueError
-        If the frames' times do not increase; names the clip.
+        If the frames' times do not increase; the message names the clip.
     """
     try:
         ends = window_ends(frames.times)
@@ -93,26 +95,26 @@ def evaluate(
     device: str = "auto",
     side: Mapping[str, str | int] | None = None,
 ) -> Evaluation:
-    """Read a source on some clips.
+    """Evaluate a source on some clips.
 
     Parameters
     ----------
     source
-        An open one, or what ``training.evaluate.estimators.open_source`` takes.
+        An open source, or a text that ``training.evaluate.estimators.open_source`` accepts.
     clips
-        What to read.
+        The clips.
     device
-        Where PyTorch computes, if the source is a text that names a checkpoint.
+        Device on which PyTorch computes, if the text names a checkpoint.
     side
-        More to say of the clips: split, fold and part.
+        Added to the description of the clips: split, fold and part.
 
     Raises
     ------
     OSError
         If a file cannot be read.
     ValueError
-        If the source or a clip is wrong, the source has learned from one of the subjects, or no
-        clip has a full window.
+        If the source or a clip is invalid, if one of the subjects is in the source's training data,
+        or if no clip has a full window.
     """
     opened = open_source(source, device) if isinstance(source, str) else source
     known = set(opened.learned_from).intersection(clips.subjects)
@@ -139,14 +141,14 @@ def evaluate(
 def choose_clips(
     data: Path, split: Path | None, fold: int | None, part: str
 ) -> tuple[Clips, dict[str, str | int]]:
-    """Open the clips of one side of a fold, or all, and say which they are.
+    """Open all clips, or those of one part of a fold; return them and the part's description.
 
     Raises
     ------
     OSError
         If a file cannot be read.
     ValueError
-        If there is no such fold, or nobody on that side.
+        If there is no such fold, or if this part of it has no subject.
     """
     clips = Clips.open(data)
     if split is None:
@@ -161,16 +163,16 @@ def choose_clips(
 
 
 def write_results(evaluations: Sequence[Evaluation], seed: int, out: Path) -> None:
-    """Write `results.json`, `results.csv` and `results.md` into a folder.
+    """Write `results.json`, `results.csv` and `results.md` to a folder.
 
     Parameters
     ----------
     evaluations
-        Of several sources on the same clips.
+        The evaluations of several sources on the same clips.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
     out
-        Made if need be.
+        The folder; it is created if it does not exist.
     """
     table = [row for evaluation in evaluations for row in rows(evaluation, seed)]
     values = {
@@ -188,7 +190,7 @@ def write_results(evaluations: Sequence[Evaluation], seed: int, out: Path) -> No
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate.recordings", description=__doc__
     )

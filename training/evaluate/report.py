@@ -1,4 +1,4 @@
-"""Tables of an evaluation: measures of groups of recordings, with confidence intervals."""
+"""Make tables of an evaluation: measures of groups of recordings, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ MEASURES: dict[str, str] = {
     "ok_within_5": "Share of ok windows within 5 bpm",
     "false_ok": "Share of windows without a pulse with status ok",
 }
-"""Every measure, in the order of the tables. The first two are the paper's: a recording's rate is
-the mean over its windows, whatever their status. All but the last are of recordings with a pulse.
+"""All measures, in the order of the tables. The first two are the paper's: a recording's rate is
+the mean over its windows, whatever their status. All but the last use recordings with a pulse.
 """
 
 DECIMALS = 4
@@ -42,15 +42,15 @@ class Row:
     Attributes
     ----------
     name : str
-        Of the source.
+        Name of the source.
     kind, group : str
-        Such as "stratum" and "dark skin"; "all" and "all" for everything.
+        For example "stratum" and "dark skin"; "all" and "all" for all recordings.
     subjects, recordings, windows : int
-        How many.
+        Number of each.
     without_window : int
-        Recordings too short, or too broken, for a window: they are in no mean.
+        Number of recordings that have no full window; they are in no mean.
     values : dict of str to float
-        Of each of ``MEASURES``; NaN where there is nothing to measure.
+        The value of each of ``MEASURES``; NaN if there is none.
     intervals : dict of str to (float, float)
         Their 95 % confidence intervals, from resampled subjects; NaN for a single subject.
     """
@@ -66,7 +66,7 @@ class Row:
     intervals: dict[str, tuple[float, float]]
 
     def to_values(self) -> dict[str, Any]:
-        """Give plain values for JSON; NaN becomes None."""
+        """Return plain values for JSON; NaN becomes None."""
         return {
             **vars(self),
             "values": {name: _plain(value) for name, value in self.values.items()},
@@ -79,7 +79,7 @@ def _plain(value: float) -> float | None:
 
 
 def measure(recordings: Sequence[Recording]) -> list[float]:
-    """Measure some recordings.
+    """Compute the measures of some recordings.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def measure(recordings: Sequence[Recording]) -> list[float]:
         pearson(windows["heart_rate"], windows["true_rate"]),
         within(error, 5.0),
         within(error, 3.0),
-        mean(snr[~np.isnan(snr)]),  # a pulse of nothing but zeros has none
+        mean(snr[~np.isnan(snr)]),  # a pulse of zeros has no SNR
         mean(ok),
         mae(error[ok]),
         within(error[ok], 5.0),
@@ -109,12 +109,12 @@ def measure(recordings: Sequence[Recording]) -> list[float]:
 
 
 def _windows(recordings: Iterable[Recording]) -> Any:
-    # The dtype is named because working out a common one takes longer than all the rest.
+    # The dtype is given because NumPy needs long to find a common one.
     return np.concatenate([np.empty(0, WINDOW), *(r.windows for r in recordings)], dtype=WINDOW)
 
 
 def row(name: str, kind: str, group: str, recordings: Sequence[Recording], seed: int) -> Row:
-    """Measure one group of recordings, with confidence intervals."""
+    """Compute the measures of one group of recordings, with confidence intervals."""
     by_subject: dict[str, list[Recording]] = {}
     for recording in recordings:
         by_subject.setdefault(recording.subject, []).append(recording)
@@ -138,8 +138,8 @@ def groups(recordings: Sequence[Recording]) -> dict[tuple[str, str], list[Record
     Returns
     -------
     dict of (kind, group) to recordings
-        First ("all", "all"), then each kind's groups in order of first appearance, and last
-        ("subject", ...). Every recording is in one group of each kind that it has.
+        First ("all", "all"), then the groups of each kind in order of first appearance, and last
+        ("subject", ...). A recording is in one group of each kind that it has.
     """
     found: dict[tuple[str, str], list[Recording]] = {("all", "all"): list(recordings)}
     for kind in dict.fromkeys(kind for r in recordings for kind in r.groups):
@@ -152,14 +152,14 @@ def groups(recordings: Sequence[Recording]) -> dict[tuple[str, str], list[Record
 
 
 def rows(evaluation: Evaluation, seed: int) -> list[Row]:
-    """Measure every group of an evaluation.
+    """Compute the measures of every group of an evaluation.
 
     Parameters
     ----------
     evaluation
-        What to measure.
+        The evaluation.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
     """
     return [
         row(evaluation.name, kind, group, recordings, seed)
@@ -168,13 +168,13 @@ def rows(evaluation: Evaluation, seed: int) -> list[Row]:
 
 
 def mean_over_folds(evaluations: Sequence[Evaluation]) -> dict[str, float]:
-    """Give the mean of each of ``MEASURES`` over the folds that have it, as the paper does."""
+    """Return the mean of each of ``MEASURES`` over the folds that have it, as in the paper."""
     values = np.array([measure(evaluation.recordings) for evaluation in evaluations])
     return {name: mean(column[~np.isnan(column)]) for name, column in zip(MEASURES, values.T)}
 
 
 def as_csv(table: Sequence[Row]) -> str:
-    """Write rows as CSV: each measure with the ends of its interval; empty where there is none."""
+    """Return rows as CSV: each measure and the ends of its interval; empty if there is no value."""
     counts = ("name", "kind", "group", "subjects", "recordings", "windows", "without_window")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -193,14 +193,14 @@ _PER_GROUP = ("mae", "within_5", "snr_db", "coverage", "false_ok")
 
 
 def as_markdown(table: Sequence[Row], data: Mapping[str, Any]) -> str:
-    """Write rows as tables: all recordings, then groups; single subjects are left to the CSV.
+    """Return Markdown tables of all recordings and of groups; only the CSV has single subjects.
 
     Parameters
     ----------
     table
         Rows of one or more sources on the same clips.
     data
-        What the clips are, see ``Evaluation.data``.
+        Description of the clips, see ``Evaluation.data``.
     """
     names = list(dict.fromkeys(r.name for r in table))
     everything = [r for r in table if r.kind == "all"]
@@ -241,14 +241,14 @@ def as_markdown(table: Sequence[Row], data: Mapping[str, Any]) -> str:
 
 
 def provenance(evaluations: Sequence[Evaluation], seed: int) -> str:
-    """Write as Markdown what tables were made of.
+    """Return Markdown that states the sources, the clips and the seed of tables.
 
     Parameters
     ----------
     evaluations
-        Of one or more sources on the same clips.
+        The evaluations of one or more sources on the same clips.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
     """
     cells = [
         [

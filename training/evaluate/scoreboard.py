@@ -1,19 +1,19 @@
-"""A scoreboard on real video: every clip, every method, and what is known to be true.
+"""Make a scoreboard on real video: results of every method on every clip, beside the truth.
 
     python -m training.evaluate.scoreboard --catalogue CATALOGUE.json --injected DIR \
         --negatives DIR --split test --methods student pos chrom green --out OUT
 
-writes ``OUT/report.md`` and ``OUT/report.json``: for each kind of clip (real faces, clips without a
-face, pulses put in by ``training.data.inject``, negatives) how many read ok, how far off they are
-where the truth is known, and how many windows are wrong; for each clip its status. Whatever the
-engine says, its pulse is judged, too: the SNR at the true rate, and how often the highest peak is
-the heart's.
+writes ``OUT/report.md`` and ``OUT/report.json``. The kinds of clips are real faces, clips without a
+face, pulses put in by ``training.data.inject``, and negatives. For each kind the report has the
+number of clips that are ok, the errors if the truth is known, and the number of wrong windows; for
+each clip it has the status. The pulse is assessed even if the status is not ok, by its SNR at the
+true rate and by how often its highest peak is at the true rate.
 
-Results of other programs stand beside ours where ``--others`` names a file with
+``--others`` adds the results of other programs, from files with
 ``[{"program": NAME, "clips": {FILE OR FOLDER: BPM OR null}}]``.
 
-A clip that the same engine has measured with the same settings is not measured again. Settings are
-chosen by the part "dev"; figures are reported of the part "test".
+A clip is not measured again with the same engine and the same settings. Settings are chosen on the
+part "dev"; results are reported for the part "test".
 """
 
 from __future__ import annotations
@@ -62,21 +62,21 @@ def score(
     cache_folder: Path,
     workers: int = 1,
 ) -> tuple[list[Result], dict[str, str]]:
-    """Measure clips by methods.
+    """Measure clips with several methods.
 
     Parameters
     ----------
     items, methods, box_scale
-        What to measure, and how.
+        The clips, the methods, and the scale of the measured box.
     cache_folder
-        Where records are kept; made where it is missing.
+        Folder of the records; it is created if it does not exist.
     workers
-        Processes.
+        Number of processes.
 
     Returns
     -------
     list of Result, dict of str to str
-        One result for each clip and method, and the clips that could not be read, with the reason.
+        One result for each clip and method; and the clips that could not be read, with the reason.
     """
     cache_folder.mkdir(parents=True, exist_ok=True)
     tasks = [(item, Settings(method, box_scale)) for item, method in product(items, methods)]
@@ -97,7 +97,7 @@ def _records(tasks: Sequence[_Task], folder: Path, workers: int) -> Iterator[Rec
     if workers == 1:
         yield from map(run, tasks)
         return
-    # Fresh processes: a fork would copy OpenCV's threads in an unknown state.
+    # New processes are spawned, because a fork would copy OpenCV's threads in an unknown state.
     with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
         yield from pool.map(run, tasks)
 
@@ -114,14 +114,14 @@ def _one_thread() -> None:
 
 
 def read_others(paths: Sequence[Path]) -> dict[str, dict[str, Number]]:
-    """Read other programs' results: heart rate in bpm or None, by program and clip.
+    """Read the results of other programs: heart rate in bpm or None, by program and clip.
 
     Raises
     ------
     OSError
         If a file cannot be read.
     ValueError
-        If it has another layout; names the file.
+        If a file has another layout; the message names the file.
     """
     programs: dict[str, dict[str, Number]] = {}
     for path in paths:
@@ -144,7 +144,7 @@ def report(
     others: dict[str, dict[str, Number]],
     about: dict[str, Any],
 ) -> tuple[str, dict[str, Any]]:
-    """Lay a scoreboard out as Markdown and as plain values."""
+    """Return a scoreboard as Markdown and as plain values."""
     parts = ["# Real video", f"`{about['command']}`", _described(about), totals_table(results)]
     if others:
         parts += ["## Other programs", others_table(results, others)]
@@ -188,7 +188,7 @@ def _described(about: dict[str, Any]) -> str:
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code: 3 where a clip could not be read."""
+    """Run the command line; return the exit code, 3 if a clip could not be read."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate.scoreboard", description=__doc__

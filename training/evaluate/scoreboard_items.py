@@ -1,4 +1,4 @@
-"""What the scoreboard measures: real clips, clips with a pulse put in, and negatives."""
+"""List the clips of the scoreboard: real clips, clips with a pulse put in, and negatives."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class Item:
     Attributes
     ----------
     name : str
-        What tables call it.
+        Name in tables.
     path : Path
         The file.
     kind : str
         "face", "none", "injected 0.6 %", "negative flicker", ...
     truth : Path or None
-        Its ``ground_truth.txt``.
+        Its ``ground_truth.txt``, if the truth is known.
     own_rate : float or None
-        Heart rate in bpm that the original seems to show: evidence, not truth.
+        Heart rate that the original seems to have, bpm. This is evidence, not truth.
     alive : bool
-        Whether somebody living is seen. If not, nothing may read ok.
+        Whether the clip shows a living person. If not, its status must never be ok.
     made_from : dict or None
-        What fixes a made clip: carrier, amplitude, seed and so on; None for an original.
+        Values that determine a made clip: carrier, amplitude, seed and so on; None for an original.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Item:
 
 
 def real_items(catalogue: Path, part: str) -> list[Item]:
-    """List the real clips of a part; raises as ``real_clips``."""
+    """List the real clips of a part; the errors are those of ``real_clips``."""
     return [
         Item(
             clip.name,
@@ -59,14 +59,14 @@ def real_items(catalogue: Path, part: str) -> list[Item]:
 
 
 def made_items(folders: Sequence[Path], part: str) -> list[Item]:
-    """List the clips that ``training.data.inject`` made of the carriers of a part.
+    """List the clips that ``training.data.inject`` made from the carriers of a part.
 
     Raises
     ------
     OSError
         If a file cannot be read.
     ValueError
-        If a folder holds no such clip.
+        If a folder contains no such clip.
     """
     names = names_of_part(part)
     items: list[Item] = []

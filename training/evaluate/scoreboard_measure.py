@@ -1,4 +1,4 @@
-"""One clip, measured by one method: what the engine says, and what its pulse is worth."""
+"""Measure one clip with one method: the engine's readings, and the quality of its pulse."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from training.evaluate.scoreboard_items import Item
 from training.support.files import file_sha256, replace_file
 
 FORMAT = 2
-"""Of a record; one of another number is measured anew."""
+"""Version of a record; a record with another version is measured again."""
 
 SHORTEST = 5.0
-"""The pulse of a face that is seen for less, in seconds, is not judged."""
+"""Shortest piece of pulse that is assessed, s."""
 
 Record = dict[str, Any]
 
@@ -40,9 +40,9 @@ class Settings:
     Attributes
     ----------
     method : str
-        As ``rf.measure`` takes it.
+        A method of ``rf.measure``.
     box_scale : float
-        Likewise.
+        Scale of the measured box, as in ``rf.measure``.
     """
 
     method: str
@@ -51,7 +51,7 @@ class Settings:
 
 @cache
 def engine() -> dict[str, str]:
-    """Give the version, and hashes of the code and of the weights that results depend on."""
+    """Return the version, and the hashes of the code and of the weights that affect results."""
     digest = hashlib.sha256(Path(str(_core.__file__)).read_bytes())
     for path in sorted(BUNDLED_WEIGHTS.parent.parent.rglob("*.py")):
         digest.update(path.read_bytes())
@@ -63,23 +63,23 @@ def engine() -> dict[str, str]:
 
 
 def measured(item: Item, settings: Settings, cache_folder: Path) -> Record:
-    """Measure a clip, or take what the same engine said of the same file before.
+    """Measure a clip, or return the record of an earlier run with the same engine and file.
 
     Parameters
     ----------
     item
         The clip.
     settings
-        How to measure it.
+        The settings of the measurement.
     cache_folder
-        Where records lie; it is there.
+        Folder of the records; it must exist.
 
     Raises
     ------
     OSError, ValueError
-        If a file cannot be read, or is no video.
+        If a file cannot be read, or is not a video.
     MeasurementInterrupted
-        If reading it fails on the way.
+        If reading fails before the end.
     """
     key = {
         "format": FORMAT,
@@ -105,11 +105,10 @@ def measure_clip(item: Item, settings: Settings) -> Record:
     -------
     dict
         Plain values: ``status``, ``heart_rate_bpm``, ``snr_db`` and ``confidence`` of the
-        recording; ``seconds``, ``frames``, ``share_with_face`` (of the time); ``took_s``, with
-        reading the file; ``windows``, one for each reading, with its ``true_bpm`` where the truth
+        recording; ``seconds``, ``frames``, ``share_with_face`` (of the time); ``took_s``, including
+        the reading of the file; ``windows``, one for each reading, with ``true_bpm`` if the truth
         is known; ``coverage`` and ``spread_bpm`` of the recording; its ``true_bpm``, the mean over
-        the time that its windows cover; and ``pulse``, what its own windows show, see
-        ``pulse_windows``.
+        the time that its windows cover; and ``pulse``, the result of ``pulse_windows``.
     """
     truth = None if item.truth is None else Reference.read(item.truth)
     monitor = rf.HeartRateMonitor(method=settings.method, box_scale=settings.box_scale)
@@ -140,7 +139,7 @@ def measure_clip(item: Item, settings: Settings) -> Record:
 
 
 class _Watch:
-    """Passes a file's frames on and notes for how long the monitor has a face."""
+    """Passes on the frames of a file and measures for how long the monitor has a face."""
 
     def __init__(self, path: Path, monitor: rf.HeartRateMonitor) -> None:
         self._path, self._monitor = path, monitor
@@ -178,23 +177,23 @@ def _true_rate(truth: Reference | None, start: float, end: float) -> float | Non
 def pulse_windows(
     times: NDArray[np.float64], pulse: NDArray[np.float64], truth: Reference | None
 ) -> list[Record]:
-    """Judge a recording's pulse in windows of its own, whatever the engine said of it.
+    """Assess a recording's pulse in separate windows, independent of the engine's readings.
 
-    Windows of 10 s follow each other by 1 s wherever the pulse has no gap; a piece of 5 to 10 s is
-    one window.
+    Windows of 10 s begin every 1 s within each piece of pulse without a gap; a piece of 5 to 10 s
+    is one window.
 
     Parameters
     ----------
     times, pulse
-        Of a ``Measurement``: times in s, and the band-passed pulse.
+        Times in s and the band-passed pulse of a ``Measurement``.
     truth
-        The reference, where there is one.
+        The reference, if there is one.
 
     Returns
     -------
     list of dict
-        ``start_s``, ``end_s``, ``peak_bpm`` of the highest peak; with a truth also ``true_bpm`` and
-        ``true_rate_snr_db``, the SNR at the true rate.
+        ``start_s``, ``end_s``, ``peak_bpm`` of the highest peak; if the truth is known, also
+        ``true_bpm`` and ``true_rate_snr_db``, the SNR at the true rate.
     """
     out: list[Record] = []
     gaps = np.flatnonzero(np.diff(times) > 1.5 / PULSE.rate) + 1

@@ -1,4 +1,4 @@
-"""Totals and tables of the scoreboard."""
+"""Compute the totals and tables of the scoreboard."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from training.evaluate.scoreboard_items import Item
 from training.evaluate.scoreboard_measure import Record
 
 WRONG = 5.0
-"""A reading that is off by more, in bpm, is wrong."""
+"""A reading with a larger error, in bpm, is wrong."""
 
 RIGHT = 3.0
-"""A peak within it of the true rate, in bpm, is the heart's."""
+"""A peak with an error of at most this, in bpm, is the heart's."""
 
 Number = Union[int, float, None]
 
@@ -38,15 +38,15 @@ COLUMNS: dict[str, str] = {
     "clip_top_right": "Mean of clips",
     "seconds": "Time a clip, s",
 }
-"""Every total with its heading. SNR and highest peaks are over windows, and once more as a mean of
-clips, where a long clip counts no more than a short one. A clip is ok without a reason where nobody
-living is seen, or where a negative of a living face reads another rate than the one that its
-original seems to show."""
+"""All totals with their headings. SNR and highest peaks are means over windows, and also means over
+clips, in which a long clip counts as much as a short one. A clip is ok without a reason if it shows
+no living person, or if it is a negative of a living face and its rate differs from the one that the
+original seems to have."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one method said of one clip.
+    """The result of one method on one clip.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Result:
     method : str
         The method.
     record : dict
-        From ``real_measure.measure_clip``.
+        The result of ``scoreboard_measure.measure_clip``.
     """
 
     item: Item
@@ -69,13 +69,13 @@ class Result:
 
     @property
     def error(self) -> Number:
-        """Error of the recording's heart rate in bpm, where it has one and the truth is known."""
+        """Error of the heart rate, bpm; None if the status is not ok or the truth is unknown."""
         true = self.record["true_bpm"]
         return self.record["heart_rate_bpm"] - true if self.is_ok and true is not None else None
 
     @property
     def is_unexplained(self) -> bool:
-        """Whether it reads ok where nothing that is known says so; False where a pulse is known."""
+        """Whether the status is ok without a reason; False if the true rate is known."""
         if not self.is_ok or self.item.truth is not None:
             return False
         if not self.item.alive:
@@ -86,17 +86,17 @@ class Result:
 
     @property
     def snr(self) -> list[float]:
-        """SNR at the true rate in each window of the pulse, dB, where the truth is known."""
+        """SNR at the true rate in each window of the pulse, dB; empty if the truth is unknown."""
         known = [window.get("true_rate_snr_db") for window in self.record["pulse"]]
         return [snr for snr in known if snr is not None]
 
     @property
     def peak_errors(self) -> list[float]:
-        """Error of the highest peak in each window of the pulse, bpm, where the truth is known."""
+        """Error of the highest peak in each window, bpm; empty if the truth is unknown."""
         return [w["peak_bpm"] - w["true_bpm"] for w in self.record["pulse"] if "true_bpm" in w]
 
     def window_errors(self) -> list[float]:
-        """Errors of the windows that read ok, bpm, where the truth is known."""
+        """Return the errors of the windows that are ok, bpm; empty if the truth is unknown."""
         return [
             window["heart_rate_bpm"] - window["true_bpm"]
             for window in self.record["windows"]
@@ -105,9 +105,9 @@ class Result:
 
 
 def totals(results: Sequence[Result]) -> dict[str, Number]:
-    """Sum up the results of one method on clips of one kind, by the names of ``COLUMNS``.
+    """Compute the totals of one method on clips of one kind, by the names of ``COLUMNS``.
 
-    None where there is nothing to sum up: errors, SNR and peaks where no truth is known.
+    A total is None if it has no value: errors, SNR and peaks if the truth is unknown.
     """
     errors = [result.error for result in results if result.error is not None]
     windows = [window for result in results for window in result.record["windows"]]
@@ -137,7 +137,7 @@ def totals(results: Sequence[Result]) -> dict[str, Number]:
 
 
 def grouped(results: Iterable[Result]) -> dict[tuple[str, str], list[Result]]:
-    """Gather results by kind and method, in the order in which they come."""
+    """Group results by kind and method."""
     groups: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         groups.setdefault((result.item.kind, result.method), []).append(result)
@@ -145,14 +145,14 @@ def grouped(results: Iterable[Result]) -> dict[tuple[str, str], list[Result]]:
 
 
 def _order(kind: str) -> tuple[int, float, str]:
-    """Sort key: real clips, then injected ones from the strongest, then negatives."""
+    """Return a sort key: real clips, then injected ones from the strongest, then negatives."""
     name, _, rest = kind.partition(" ")
     place = ("face", "none", "injected", "negative").index(name)
     return place, -float(rest.split()[0]) if name == "injected" else 0.0, rest
 
 
 def totals_table(results: Sequence[Result]) -> str:
-    """Give all totals as a Markdown table, leaving out columns that are empty throughout."""
+    """Return all totals as a Markdown table without the columns that are empty."""
     rows = {group: totals(members) for group, members in grouped(results).items()}
     columns = [name for name in COLUMNS if any(row[name] is not None for row in rows.values())]
     heads = ["Kind", "Method", *(COLUMNS[name] for name in columns)]
@@ -172,16 +172,16 @@ def _total(name: str, value: Number) -> str:
 
 
 def clips_table(results: Sequence[Result], others: Mapping[str, Mapping[str, Number]]) -> str:
-    """Give a Markdown table with a row for each clip, a column for each method and program.
+    """Return a Markdown table with a row for each clip, a column for each method and program.
 
-    A cell has the heart rate in bpm, or why there is none, and the windows that read ok of all.
+    A cell has the heart rate in bpm, or the reason why there is none, and the number of ok windows.
 
     Parameters
     ----------
     results
         All results.
     others
-        What other programs said: heart rate in bpm or None, by program and clip.
+        Results of other programs: heart rate in bpm or None, by program and clip.
     """
     methods = list(dict.fromkeys(result.method for result in results))
     by_clip: dict[str, dict[str, Result]] = {}
@@ -212,7 +212,7 @@ def _bpm(rate: Number) -> str:
 
 
 def others_table(results: Sequence[Result], others: Mapping[str, Mapping[str, Number]]) -> str:
-    """Give a Markdown table of what other programs said, by kind of clip."""
+    """Return a Markdown table of the results of other programs, by kind of clip."""
     items = {result.item.name: result for result in results}
     heads = ["Kind", "Program", "Clips", "Clips with a number", COLUMNS["mae"]]
     heads += [COLUMNS["worst"], COLUMNS["wrong_clips"]]
@@ -240,6 +240,6 @@ def others_table(results: Sequence[Result], others: Mapping[str, Mapping[str, Nu
 
 
 def markdown(heads: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
-    """Lay out a Markdown table."""
+    """Return a Markdown table."""
     rows = [list(heads), ["---"] * len(heads), *lines]
     return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows)

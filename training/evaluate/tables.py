@@ -1,11 +1,11 @@
-r"""Turn cross-validations into the tables of RESULTS.md.
+r"""Make the tables of RESULTS.md from cross-validations.
 
     python -m training.evaluate.tables --runs OUT --out training/results/table2.json \
         [--only NAME,NAME...]
 
-OUT is a folder of `training.train.crossvalidate`. The JSON holds every figure with what it was made
-of; the table is printed as Markdown. `python -m training.evaluate.tables --show FILE` prints it
-again.
+OUT is a folder of `training.train.crossvalidate`. The JSON contains every figure, and the configs,
+hashes and versions that it was made with; the table is printed as Markdown.
+`python -m training.evaluate.tables --show FILE` prints it again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COLUMNS = {
 """Measures of `training.evaluate.report` in a table, with their headings."""
 
 GAP_COLUMNS = ("mae", "rmse", "snr_db")
-"""Measures of which a table says how much of the gap distillation closes."""
+"""Measures for which a table states the share of the gap that distillation closes."""
 
 _IN_PERCENT = {"within_5", "coverage"}
 _FOLDER = re.compile(r"(?:seed(?P<seed>\d+)-)?fold(?P<fold>\d+)")
@@ -48,15 +48,15 @@ _FOLDER = re.compile(r"(?:seed(?P<seed>\d+)-)?fold(?P<fold>\d+)")
 def collect(runs: Path, name: str, part: str) -> dict[int, list[Evaluation]]:
     """Read the evaluations of one config: for each seed, its folds in order.
 
-    What has no seed, such as a classical method, counts as seed 0.
+    An evaluation without a seed, such as that of a classical method, counts as seed 0.
 
     Raises
     ------
     OSError
         If a file cannot be read.
     ValueError
-        If there is none, the seeds have different folds, or the runs are not of one config, of
-        one file of weights, and of the same test clips for each fold.
+        If there is no evaluation, if the seeds have different folds, or if the runs differ in the
+        config, in the weights file, or in the test clips of a fold.
     """
     found: dict[int, dict[int, Evaluation]] = {}
     for path in sorted((runs / name).glob(f"*/{part}.json")):
@@ -77,7 +77,7 @@ def collect(runs: Path, name: str, part: str) -> dict[int, list[Evaluation]]:
 
 
 def _made_of(evaluation: Evaluation) -> str:
-    """Say what all seeds and folds of a row share: crossvalidate keeps runs that are there."""
+    """Return the values that all seeds and folds of a row must share; a folder may mix runs."""
     source = evaluation.source
     config = {k: v for k, v in (source.get("config") or {}).items() if k != "seed"}
     weights = source["sha256"] if source["kind"] == "weights" else ""
@@ -85,7 +85,7 @@ def _made_of(evaluation: Evaluation) -> str:
 
 
 def summarise(name: str, seeds: Mapping[int, Sequence[Evaluation]]) -> dict[str, Any]:
-    """Work out one line of a table.
+    """Compute one line of a table.
 
     Returns
     -------
@@ -113,26 +113,26 @@ def summarise(name: str, seeds: Mapping[int, Sequence[Evaluation]]) -> dict[str,
 
 
 def gap_closed(plain: float, distilled: float, teacher: float) -> float:
-    """Share of the way from the plain student to its teacher that distillation goes.
+    """Return the share of the gap between plain student and teacher that distillation closes.
 
-    Where the two are equal there is no way to go: 0.
+    If the two are equal, there is no gap, and the result is 0.
     """
     return (plain - distilled) / (plain - teacher) if plain != teacher else 0.0
 
 
 def gaps(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[float]]]:
-    """Work out the share of the gap that each distilled student closes, seed by seed.
+    """Compute the share of the gap that each distilled student closes, for each seed.
 
     Parameters
     ----------
     rows
-        Of a table. The teacher is the row of that network; the plain student is the one whose
-        config differs from the distilled student's in the distillation alone.
+        Rows of a table. The teacher is the row of that network. The plain student is the row whose
+        config differs from the distilled student's only in the distillation.
 
     Returns
     -------
     dict of str to (dict of str to list of float)
-        For each distilled student, for ``GAP_COLUMNS``, one share for each seed.
+        For each distilled student and each of ``GAP_COLUMNS``, one share for each seed.
     """
     found = {}
     teachers = [row for row in rows if row["config"].get("network") == "teacher"]
@@ -155,7 +155,7 @@ def gaps(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[float]]]
 
 
 def as_markdown(table: Mapping[str, Any]) -> str:
-    """Write a table as Markdown: mean over seeds, and their standard deviation where several."""
+    """Return a table as Markdown: mean over seeds, and standard deviation if there are several."""
     lines = [
         "| | Seeds | " + " | ".join(COLUMNS.values()) + " |",
         "| --- | ---: |" + " ---: |" * len(COLUMNS),
@@ -177,7 +177,7 @@ def _cell(column: str, values: Sequence[float]) -> str:
     unit = " %" if column in _IN_PERCENT else ""
     digits = 1 if column in _IN_PERCENT else 2
     if any(math.isnan(value) for value in values):
-        return "none"  # such as the error of readings where none was ok
+        return "none"  # for example the error of ok readings if there is none
     text = f"{scale * statistics.fmean(values):.{digits}f}"
     if len(values) > 1:
         text += f" ± {scale * statistics.stdev(values):.{digits}f}"
@@ -190,7 +190,7 @@ def make_table(runs: Path, part: str, only: Sequence[str] | None = None) -> dict
     Raises
     ------
     OSError, ValueError
-        If the folder lacks a run that is asked for, or is not finished, or rows do not compare.
+        If a run is missing or not finished, or if rows cannot be compared.
     """
     names = only or sorted(path.name for path in runs.iterdir() if path.is_dir())
     rows = [summarise(name, collect(runs, name, part)) for name in names]
@@ -206,7 +206,7 @@ def make_table(runs: Path, part: str, only: Sequence[str] | None = None) -> dict
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluate.tables", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--runs", type=Path, help="folder of training.train.crossvalidate")

@@ -1,10 +1,11 @@
-"""Compare the ways of tracking a face on synthetic recordings in whole pictures.
+"""Compare the ways of tracking a face, on synthetic recordings of whole pictures.
 
     python -m training.evaluate.tracking --clips 4
 
-Each scene is filmed once, its face found by MTCNN, and every frame pushed through a monitor of each
-kind. For every set of scenes it prints the share of windows (one a second) that are within 3 bpm of
-the truth by their largest peak, the share that read ok, their mean error, and the mean SNR.
+Each scene is rendered once and its face is found by MTCNN; every frame is passed to one monitor for
+each way of tracking. For every set of scenes it prints: the share of windows (one per second) whose
+largest peak is within 3 bpm of the truth, the share of windows that are ok, their mean error, and
+the mean SNR.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from training.synthetic.render import place_in_frame, render
 from training.synthetic.scene import sample_scene
 from training.synthetic.timeline import pulse_wave
 
-SEED = 4242  # neither of a training set nor of the benchmark
+SEED = 4242  # differs from the seeds of the training sets and of the benchmark
 SIZE = 480, 360
 SECONDS = 14.0
 
@@ -49,13 +50,13 @@ SETS: Mapping[str, Mapping[str, Law]] = {
 def errors_of_clip(
     ranges: Mapping[str, Law], index: int, method: str
 ) -> dict[str, list[tuple[float, float, float]]]:
-    """Film one scene and read it with every tracking.
+    """Render one scene and measure it with every way of tracking.
 
     Returns
     -------
     dict of str to list of tuple
-        By tracking, for every window: the error of its largest peak, in bpm, that of its reading,
-        NaN where it is not ok, and its SNR in dB; NaN where there is no peak.
+        For each way of tracking, for every window: the error of its largest peak, bpm; the error of
+        its reading, bpm, NaN if it is not ok; and its SNR, dB. NaN if there is no peak.
     """
     scene = sample_scene(SEED, index, {**ranges, **_CAMERA})
     times = clip_times(scene, SECONDS)
@@ -80,7 +81,7 @@ def errors_of_clip(
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate.tracking", description=__doc__
     )

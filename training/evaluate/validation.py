@@ -1,4 +1,4 @@
-"""How well predicted changes tell the heart rate of validation clips."""
+"""Score predicted changes by the heart rates of validation clips."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from training.data.clips import Clips, Frames, as_float
 from training.evaluate.metrics import PULSE, mae, mean, peak_rate, pearson, snr_db, within
 
 CLOSE = 3.0  # bpm
-PREDICT_BATCH = 128  # larger ones are slower on a CPU: they leave its cache
+PREDICT_BATCH = 128  # larger batches do not fit the processor's cache and are slower
 
 
 @dataclass(frozen=True)
 class Score:
-    """Means over clips.
+    """Scores, as means over clips.
 
     Attributes
     ----------
     correlation : float
-        Pearson, of predicted and true changes.
+        Pearson correlation of predicted and true changes.
     mae_bpm : float
-        Absolute error of the heart rate of a whole clip.
+        Absolute error of the heart rate of a whole clip, bpm.
     within_3_bpm : float
         Share of clips with an error of at most 3 bpm.
     snr_db : float
-        Power of the predicted pulse at the true rate and its first harmonic against the rest
-        of the band.
+        Power of the predicted pulse at the true rate and its first harmonic over the power in the
+        rest of the band, dB.
     """
 
     correlation: float
@@ -45,7 +45,7 @@ class Score:
 
 Floats = NDArray[np.float32]
 Network = Callable[[Floats, Floats], Floats]
-"""From motion and appearance, (N, 3, 36, 36) each, to changes (N,)."""
+"""Computes changes (N,) from motion and appearance, (N, 3, 36, 36) each."""
 
 
 def predict(model: nn.Module, clips: Clips, kind: str, device: torch.device) -> list[Floats]:
@@ -54,14 +54,14 @@ def predict(model: nn.Module, clips: Clips, kind: str, device: torch.device) -> 
     Parameters
     ----------
     model : nn.Module
-        Called as ``model(motion, appearance)``, two float32 (N, 3, 36, 36), it gives (N,);
-        left in the mode, training or evaluation, in which it came.
+        Called as ``model(motion, appearance)`` with two float32 arrays (N, 3, 36, 36); returns
+        (N,). Its mode, training or evaluation, is restored at the end.
     clips : Clips
-        What to predict.
+        The clips.
     kind : str
-        Of motion, as in ``rppg_fast.motion``.
+        Kind of motion, as in ``rppg_fast.motion``.
     device : torch.device
-        Where the model lies.
+        Device of the model.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def predict(model: nn.Module, clips: Clips, kind: str, device: torch.device) -> 
 
 
 def as_network(model: nn.Module, device: torch.device) -> Network:
-    """Wrap a PyTorch model, which lies on a device, for arrays."""
+    """Wrap a PyTorch model on a device as a function of arrays."""
 
     def run(motion: Floats, appearance: Floats) -> Floats:
         with torch.inference_mode():
@@ -91,16 +91,16 @@ def as_network(model: nn.Module, device: torch.device) -> Network:
 
 
 def predict_clip(network: Network, frames: Frames, kind: str) -> Floats:
-    """Predict the changes of one clip, some steps at a time, so that any length fits memory.
+    """Predict the changes of one clip in batches, so that a clip of any length fits in memory.
 
     Parameters
     ----------
     network : callable
-        What predicts; it is given each step's motion and the appearance of its earlier frame.
+        Gets the motion of each step and the appearance of its earlier frame.
     frames : Frames
-        The clip, of at least two frames.
+        The clip, with at least two frames.
     kind : str
-        Of motion, as in ``rppg_fast.motion``.
+        Kind of motion, as in ``rppg_fast.motion``.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def score(clips: Clips, changes: Sequence[Floats]) -> Score:
     Raises
     ------
     ValueError
-        If there is not one array for each clip, of its length, or no clip has a pulse.
+        If there is not one array of the right length for each clip, or if no clip has a pulse.
     """
     if len(changes) != len(clips):
         raise ValueError(f"{clips.folder}: {len(changes)} predictions for {len(clips)} clips")
@@ -154,7 +154,7 @@ def score(clips: Clips, changes: Sequence[Floats]) -> Score:
 
 
 def whole(change: Floats, times: NDArray[np.float64]) -> rf.Spectrum:
-    """Give the spectrum of a whole clip: cumulative sum, band-pass, transform.
+    """Return the spectrum of a whole clip, by cumulative sum, band-pass and transform.
 
     Parameters
     ----------

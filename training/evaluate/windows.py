@@ -1,6 +1,6 @@
-"""From a signal at frames' times to windows of pulse, by the engine's own parts.
+"""Compute windows of pulse from a signal at the frames' times, with the engine's own parts.
 
-Resampling, filter, window and status are those of a live measurement.
+Resampling, filter, window and status are the same as in a live measurement.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from training.data.clips import Frames, as_float
 from training.evaluate.metrics import PULSE
 
 STEP = 1.0
-"""From one window to the next, s."""
+"""Time between consecutive windows, s."""
 
-_TIME_TOLERANCE = 1e-6  # s, of sums of grid steps
-_SLACK = 0.1  # s by which the pulse of a clip of 10 s is shorter: one step at 10 fps
+_TIME_TOLERANCE = 1e-6  # s, for rounding errors of sums of grid steps
+_SLACK = 0.1  # s; the pulse of a clip of 10 s is shorter by one step, 0.1 s at 10 fps
 
 Floats = NDArray[np.float64]
 
 
 FIRST, NEXT, GAP, HOLE = range(4)
-"""What the native resampler says of a value: see ``csrc/signal/clock.hpp``."""
+"""Steps that the native resampler returns; see ``csrc/signal/clock.hpp``."""
 
 
 class SignalStream:
-    """What is taken of every frame, over time: the native stream after network and averages.
+    """Windows of the signals of all frames: the native stream after network and averages.
 
-    After a gap the level of the pulse begins at zero again, see ``from_zero``.
+    After a gap, the level of the pulse must begin at zero again, see ``from_zero``.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class SignalStream:
         self._window = _core.PulseWindow(PULSE.to_native(method))
 
     def take(self, values: ArrayLike, time: float) -> None:
-        """Take the level, then what ``_core.observe`` gives, (``CHANNELS``,), at a time in s."""
+        """Add the level and the values of ``_core.observe``, (``CHANNELS``,), at a time in s."""
         step, samples = self._resampler.push(time, values)
         if step in (FIRST, GAP):
             self._window.restart(time, step == GAP)
@@ -57,33 +57,33 @@ class SignalStream:
         self._window.push(samples, step == HOLE, too_slow)
 
     def read(self, time: float) -> rf.Reading:
-        """Read the window that ends at a time in s."""
+        """Return the reading of the window that ends at a time in s."""
         return self._window.read(time)
 
     def candidates(self) -> list[_core.Candidate]:
-        """Give the peaks that a reading chooses from; see ``_core.PulseWindow.candidates``."""
+        """Return the peaks that a reading chooses from; see ``_core.PulseWindow.candidates``."""
         return self._window.candidates()
 
     def filtered(self) -> Floats:
-        """Give the pulse of the window, band-passed forwards and backwards, oldest first."""
+        """Return the pulse of the window, band-passed forwards and backwards, oldest first."""
         return self._window.filtered()
 
     @property
     def size(self) -> int:
-        """Samples of pulse in the window."""
+        """Number of samples of pulse in the window."""
         return self._window.size
 
 
 @dataclass(frozen=True)
 class Window:
-    """A window of pulse, band-passed forwards and backwards, and what the engine says of it.
+    """A window of pulse, band-passed forwards and backwards, with its reading.
 
     Attributes
     ----------
     reading : Reading
-        The engine's.
+        The engine's reading.
     pulse : float64 (samples,)
-        At ``rppg_fast.PulseSettings().rate``.
+        Sampled at ``rppg_fast.PulseSettings().rate``.
     """
 
     reading: rf.Reading
@@ -91,25 +91,27 @@ class Window:
 
     @property
     def times(self) -> Floats:
-        """Times of the samples in s."""
+        """Times of the samples, s."""
         return np.asarray(self.reading.start + (np.arange(self.pulse.size) + 0.5) / PULSE.rate)
 
     @cached_property
     def spectrum(self) -> rf.Spectrum:
-        """Spectrum of the pulse, as the engine sees it."""
+        """Spectrum of the pulse, computed as in the engine."""
         return rf.spectrum(self.pulse, PULSE.rate, PULSE.low, PULSE.high)
 
 
 def from_zero(level: Floats, times: Floats, observed: Floats | None = None) -> Floats:
-    """Let a level begin at zero at the start and after gaps, as the native stream does.
+    """Subtract from a level its value at the start, and after each gap its value there.
+
+    The native stream does the same.
 
     Parameters
     ----------
     level, times
         Shape (frames,); times in s.
     observed
-        Shape (frames, ``_core.OBSERVED``), see ``observed_in``; none by default, for a level of
-        which only the spectrum matters.
+        Shape (frames, ``_core.OBSERVED``), see ``observed_in``; zeros by default, which is enough
+        if only the spectrum of the level is used.
 
     Returns
     -------
@@ -123,17 +125,17 @@ def from_zero(level: Floats, times: Floats, observed: Floats | None = None) -> F
 
 
 def observed_in(frames: Frames) -> Floats:
-    """Give colours, brightness and redness of every frame, (frames, ``_core.OBSERVED``)."""
+    """Return the region signals of every frame, (frames, ``_core.OBSERVED``)."""
     return np.stack([_core.observe(as_float(seen)) for seen in frames.appearance])
 
 
 def window_ends(times: Floats) -> list[int]:
-    """Choose the frames at which a window is read.
+    """Choose the frames at which windows end.
 
-    They depend on the times alone: the first frame with a full window, and further ones in steps
-    of 1 s. A gap leaves windows out until one is full again, and so do frames that come too slowly
-    for the band. Unlike ``rppg_fast.measure``, which reads shorter windows, too, an evaluation is
-    over full ones: the paper's.
+    They depend only on the times: the first frame with a full window, and then one every 1 s. There
+    is no window after a gap until a window is full again, and none while the frame rate is too low
+    for the band. ``rppg_fast.measure`` also reads shorter windows; an evaluation reads only full
+    ones, as in the paper.
 
     Parameters
     ----------
@@ -157,18 +159,18 @@ def window_ends(times: Floats) -> list[int]:
 def read_windows(
     stream: SignalStream, values: Floats, times: Floats, ends: Collection[int]
 ) -> list[Window]:
-    """Pass a signal through a fresh stream and read it at some frames.
+    """Pass a signal through a new stream and read the windows that end at given frames.
 
     Parameters
     ----------
     stream
-        What takes the signal.
+        A new stream.
     values
         Shape (frames, channels).
     times
         Shape (frames,), in s.
     ends
-        Frames to read at.
+        Numbers of the frames at which windows end.
 
     Raises
     ------
@@ -185,6 +187,6 @@ def read_windows(
 
 
 def true_windows(frames: Frames, ends: Collection[int]) -> list[Window]:
-    """Read the true PPG at some frames of a clip, as a prediction is read."""
+    """Read the windows of the true PPG that end at given frames, in the same way as predictions."""
     level = from_zero(frames.pulse.astype(np.float64), frames.times)
     return read_windows(SignalStream(), level, frames.times, ends)

@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: all that continuing it, or exporting its model, takes."""
+"""Checkpoints of a training run: all values needed to continue it or to export its model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from training.support.files import replace_file
 FORMAT = "rppg_fast.checkpoint"
 VERSION = 3
 
-#: The file beside a checkpoint that a run writes its scores to.
+#: Name of the file beside a checkpoint to which a run writes its losses and scores.
 LOG = "log.csv"
 
 Row = dict[str, float]
@@ -31,30 +31,30 @@ Row = dict[str, float]
 class Checkpoint:
     """A training run after `step` steps.
 
-    Random numbers need no state here: those of a step follow from the config's seed and the
-    step (see `training.train.batches`).
+    Random numbers have no state: those of a step depend only on the config's seed and the step
+    (see `training.train.batches`).
 
     Attributes
     ----------
     step : int
-        Optimizer steps made.
+        Number of optimizer steps done.
     config : Config
-        The run's config.
+        Config of the run.
     data, validation : str
-        One line each that names the training data and the data of the log's scores; the second is
-        empty where there are none.
+        Descriptions, one line each, of the training clips and of the validation clips whose scores
+        are in the log; `validation` is empty if there are none.
     data_sha256, validation_sha256 : str
-        Versions of both, see `training.data.clips`.
+        Hashes of both, see `training.data.clips`.
     subjects : list of str
-        Whom the network has learned from, by itself or through its teacher.
+        Subjects in the training data of the network, and of its teacher.
     start, teacher : str
-        SHA-256 of the weights file that training began with, and fingerprint of the teacher; empty
-        for random weights, and where no one teaches.
+        SHA-256 of the weights file from which training started, and fingerprint of the teacher;
+        empty for random weights, and if there is no teacher.
     label_std : float
         Standard deviation of the labels: the unit of the model's output.
     model, average, helper, optimizer, schedule : dict
-        Their `state_dict`; the average of the model's weights is empty where there is none, and
-        the helper is what is trained along and then thrown away.
+        The `state_dict` of each. `average` is the running average of the model's weights, empty if
+        there is none. The helper is trained together with the model and then dropped.
     log : list of dict
         Rows of the log so far.
     """
@@ -82,7 +82,7 @@ class Checkpoint:
         return self.average or self.model
 
     def save(self, path: Path) -> None:
-        """Write the checkpoint; a run that is killed meanwhile leaves the one before."""
+        """Write the checkpoint; if the run is killed meanwhile, the previous checkpoint remains."""
         values = {**vars(self), "config": self.config.to_json()}
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, "version": VERSION, **values}, buffer)
@@ -97,9 +97,9 @@ class Checkpoint:
         OSError
             If the file cannot be read.
         ValueError
-            If it is no checkpoint of this version.
+            If the file is not a checkpoint of this version.
         """
-        with path.open("rb") as file:  # given a path, is_zipfile takes a missing file for no zip
+        with path.open("rb") as file:  # for a missing path, is_zipfile would return False
             if not zipfile.is_zipfile(file):
                 raise ValueError(f"{path}: not a checkpoint")
         try:
@@ -122,7 +122,7 @@ class Checkpoint:
 
 
 def fingerprint(state: Mapping[str, Tensor]) -> str:
-    """Hash a network's weights: SHA-256 over names and values, in hexadecimal."""
+    """Return the SHA-256 of a network's names and values, in hexadecimal."""
     digest = hashlib.sha256()
     for name, tensor in state.items():
         digest.update(name.encode())

@@ -1,4 +1,4 @@
-"""One training run, as a TOML file says it."""
+"""The config of a training run, read from a TOML file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CHOICES = {
     "people": ("fit", "all"),
     "normalisation": ("batch", "fixed"),
 }
-"""What the fields may say that are names."""
+"""Allowed values of the fields that are names."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Distillation:
     temperature : float
         Divides the logits of equation 2.
     projection : bool
-        Whether the student's maps pass a learned linear layer first, which is then thrown away.
+        Whether a learned linear layer is applied to the student's maps first; it is then dropped.
     distance : str
         Of equation 3: "norm", the Euclidean norm over a map, or its "mean square".
     maps : str
@@ -72,7 +72,7 @@ class Distillation:
     maps: str
 
     def __post_init__(self) -> None:
-        """Refuse values that no run can have."""
+        """Check the values; raise ValueError if one is invalid."""
         _check_choices(self)
         for name in ("task", "middle", "last", "output"):
             if not getattr(self, name) >= 0:
@@ -111,7 +111,7 @@ class Carried:
         self.laws()
 
     def laws(self) -> dict[str, Law]:
-        """Give the laws by full name.
+        """Return the laws by full name.
 
         Raises
         ------
@@ -169,8 +169,8 @@ class Config:
     precision : str
         "float32", or "bfloat16" for autocast.
     log_every, validate_every : int
-        Steps between rows of the log, and between validations: `steps` is a multiple of the
-        second, and that one of the first. Checkpoints are written at validations.
+        Steps between rows of the log, and between validations. `steps` is a multiple of
+        `validate_every`, which is a multiple of `log_every`. Each validation writes a checkpoint.
     distillation : Distillation or None
         For a student that learns from a teacher, the table [distillation]; None for one that
         learns from the labels alone.
@@ -201,7 +201,7 @@ class Config:
     carriers: Optional[Carried] = None  # noqa: UP045
 
     def __post_init__(self) -> None:
-        """Refuse values that no run can have."""
+        """Check the values; raise ValueError if one is invalid."""
         _check_choices(self)
         for name in ("steps", "batch", "run", "log_every", "validate_every", "peak_learning_rate"):
             if not getattr(self, name) > 0:
@@ -296,7 +296,7 @@ def _build(
         if name not in values:
             raise ValueError(f"{source}: key {name!r} is missing")
         value = values[name]
-        # type() and not isinstance: true is an int to Python, but no number of steps
+        # type() instead of isinstance(): in Python True is an int, but not a number of steps.
         if types[name] is float and type(value) is int:
             value = float(value)
         if type(value) is not types[name]:

@@ -1,10 +1,10 @@
-r"""Turn a checkpoint into a weights file, its card and, if wanted, a golden file for parity tests.
+r"""Export a checkpoint to a weights file with a model card, and if wanted to a golden file.
 
     python -m training.models.export --checkpoint OUT/checkpoint.pt \
         --out rppg_fast/assets/student.safetensors --golden tests/fixtures/student_golden.npz
 
-The card lies beside the weights, under their name with `.md`. The golden file belongs to the
-weights that ship; others need none.
+The card is written beside the weights, under the same name with `.md`. Tests compare other
+implementations of the network with the golden file; only the shipped weights need one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from training.support.files import replace_file
 FORMAT = "rppg_fast.student"
 VERSION = "1"
 GOLDEN_SEED = 20230
-GOLDEN_EACH = 6  # golden inputs of each random kind
+GOLDEN_EACH = 6  # number of golden inputs of each random kind
 
 
 def fold(student: Student) -> Student:
@@ -41,14 +41,13 @@ def fold(student: Student) -> Student:
     Parameters
     ----------
     student : Student
-        In any precision; not changed.
+        A student in any precision; it is not changed.
 
     Returns
     -------
     Student
-        The same function of its input, computed in float64 and rounded to float32 once, in
-        evaluation mode and with nothing left of batch normalisation: its `state_dict` holds
-        the six tensors of the weights file.
+        The same function in evaluation mode, without batch normalisation. It is computed in float64
+        and rounded to float32 once. Its `state_dict` holds the six tensors of the weights file.
     """
     folded = copy.deepcopy(student).double().eval()
     for convolution, norm in ((folded.conv1, folded.norm1), (folded.conv2, folded.norm2)):
@@ -70,8 +69,8 @@ def load_student(checkpoint: Checkpoint) -> Student:
     Raises
     ------
     ValueError
-        If the checkpoint holds another network, one that the engine cannot run, or values that
-        are not finite.
+        If the checkpoint holds another network, a student that the engine cannot run, or values
+        that are not finite.
     """
     config = checkpoint.config
     if (config.activation, config.pooling) != ("tanh", "average"):
@@ -86,7 +85,7 @@ def load_student(checkpoint: Checkpoint) -> Student:
 
 
 def metadata(checkpoint: Checkpoint) -> dict[str, str]:
-    """Gather what the weights file says of itself."""
+    """Return the metadata of the weights file."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -98,10 +97,10 @@ def metadata(checkpoint: Checkpoint) -> dict[str, str]:
 
 
 def safetensors(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> bytes:
-    """Lay out float32 tensors in the safetensors format.
+    """Return float32 tensors in the safetensors format.
 
-    Written here because the safetensors package orders metadata at random: the same checkpoint
-    shall give the same bytes, and so the same hash, each time.
+    The safetensors package is not used because it orders the metadata at random: the same
+    checkpoint must always give the same bytes, and so the same hash.
     """
     header: dict[str, object] = {"__metadata__": dict(about)}
     data = b""
@@ -119,12 +118,12 @@ def safetensors(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> byte
 
 
 def golden_motion() -> NDArray[np.float32]:
-    """Make inputs for parity tests: none at all, extremes, noise, and smooth ones like a face's.
+    """Return inputs for parity tests: constant, extreme, noise, and smooth like a face's motion.
 
     Returns
     -------
     NDArray[np.float32]
-        Shape (N, 3, 36, 36), seeded.
+        Shape (N, 3, 36, 36), from a fixed seed.
     """
     random = np.random.default_rng(GOLDEN_SEED)
     shape = (GOLDEN_EACH, 3, 36, 36)
@@ -138,14 +137,14 @@ def golden_motion() -> NDArray[np.float32]:
 
 
 def golden(student: Student, weights: bytes) -> bytes:
-    """Run a student on the golden inputs, for the parity tests of every other implementation.
+    """Run a student on the golden inputs, for parity tests of other implementations.
 
     Parameters
     ----------
     student : Student
-        As trained, batch normalisation and all.
+        The trained student, with batch normalisation.
     weights : bytes
-        The weights file made of it; its hash ties the two files together.
+        The weights file of this student; its hash links the two files.
 
     Returns
     -------
@@ -172,7 +171,7 @@ def golden(student: Student, weights: bytes) -> bytes:
 
 
 def card(checkpoint: Checkpoint, weights: bytes) -> str:
-    """Write the model card: what the weights are, what they can do and what not."""
+    """Return the model card: description of the weights, scores and limits."""
     config = checkpoint.config
     return f"""# Student weights
 
@@ -228,14 +227,14 @@ The mean error is ruled by the few clips that nobody could read."""
 
 
 def export(checkpoint: Checkpoint, out: Path, golden_file: Path | None) -> None:
-    """Write the weights file, its card beside it, and the golden file if one is wanted.
+    """Write the weights file, its card, and the golden file if ``golden_file`` is not None.
 
     Raises
     ------
     OSError
         If a file cannot be written.
     ValueError
-        If the checkpoint holds no student, or its training is not finished.
+        If the checkpoint holds no student, or if its training is not finished.
     """
     if checkpoint.step != checkpoint.config.steps:
         raise ValueError(
@@ -252,7 +251,7 @@ def export(checkpoint: Checkpoint, out: Path, golden_file: Path | None) -> None:
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.models.export", description=__doc__)
     parser.add_argument(
         "--checkpoint", type=Path, required=True, help="made by training.train.train"

@@ -1,24 +1,24 @@
 """Export MTCNN's three networks from facenet-pytorch's weight files to one safetensors file.
 
-Run once; the result is shipped in ``rppg_fast/assets``::
+Run this once; the result ships in ``rppg_fast/assets``::
 
     pip download --no-deps facenet-pytorch==2.6.0
     python -m training.models.export_mtcnn facenet_pytorch-2.6.0-py3-none-any.whl
 
-Without an argument the weights come from the installed package; neither way imports it, because
-it needs torchvision and we need three weight files.
+Without an argument, the weights come from the installed package. It is not imported in either case,
+because it needs torchvision, and only its three weight files are used.
 
-``csrc/face/weights.cpp`` runs them. Tensors are called ``network.layer.part``, such as
-``pnet.conv1.weight``; what they hold is what facenet-pytorch's ``PNet``, ``RNet`` and ``ONet``
-hold, laid out otherwise:
+``csrc/face/weights.cpp`` reads the result. Tensors are called ``network.layer.part``, such as
+``pnet.conv1.weight``. They have the values of facenet-pytorch's ``PNet``, ``RNet`` and ``ONet`` in
+another layout:
 
-- ``weight`` is (height, width, in, out), of a dense layer (in, out), with the inputs in the order
-  (height, width, channel) of the map before it;
-- ``slope`` is the PReLU's, (out,);
-- all heads are one layer ``output``, and the softmax over {no face, face} is left to the caller as
-  the difference of its two logits: ``probability = sigmoid(output[0])``.
+- ``weight`` is (height, width, in, out); for a dense layer it is (in, out), with the inputs in the
+  order (height, width, channel) of the preceding map;
+- ``slope`` is the slope of the PReLU, (out,);
+- all heads are joined to one layer ``output``. Instead of the softmax over {no face, face}, it
+  gives the difference of its two logits: ``probability = sigmoid(output[0])``.
 
-The channels of the output are
+The channels of the output are:
 
 ====  ================================================================================
 0     logit of "face"
@@ -55,7 +55,7 @@ Weights = dict[str, NDArray[np.float32]]
 
 
 class Network(NamedTuple):
-    """Names of the layers; dense ones by name with the side of the (W, H, C) map before them."""
+    """Names of the layers; for dense layers, also the side of the map (W, H, C) before them."""
 
     convolutions: int
     dense: dict[str, int]
@@ -82,12 +82,12 @@ def read_weights(package: Path, name: str) -> Weights:
     Returns
     -------
     dict
-        Tensor name to float32 array.
+        float32 arrays by tensor name.
 
     Raises
     ------
     FileNotFoundError
-        If ``package`` does not exist or holds no such weights.
+        If ``package`` does not exist or does not contain these weights.
     """
     if package.is_dir():
         data = (package / "data" / f"{name}.pt").read_bytes()
@@ -116,22 +116,22 @@ def installed_package() -> Path:
 
 
 def channels_last(weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lay a convolution's weight (out, in, height, width) out as (height, width, in, out)."""
+    """Transpose a convolution's weight (out, in, height, width) to (height, width, in, out)."""
     return np.asarray(weight.transpose(2, 3, 1, 0))
 
 
 def flattened(weight: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Lay a dense layer's weight (out, in) out as (in, out) for a map of (H, W, C).
+    """Transpose a dense layer's weight to (in, out), with the inputs of a map in (H, W, C) order.
 
-    facenet-pytorch flattens a map as (W, H, C) before a dense layer (its weights were ported from
-    networks with that order), so that is how the columns of a dense weight are laid out.
+    facenet-pytorch flattens a map in the order (W, H, C) before a dense layer, because its weights
+    were ported from networks with that order. The columns of its weights have this order, too.
     """
     columns = weight.reshape(len(weight), side, side, -1)
     return np.asarray(columns.transpose(2, 1, 3, 0).reshape(-1, len(weight)))
 
 
 def head(weights: Weights, names: tuple[str, ...]) -> tuple[NDArray[np.float32], ...]:
-    """Join the heads into one layer: (weight (in, out), bias), the face's logit first."""
+    """Join the heads to one layer: (weight (in, out), bias); the face logit is the first output."""
     no_face, face = range(2)
     kernels, biases = [], []
     for index, name in enumerate(names):
@@ -145,7 +145,7 @@ def head(weights: Weights, names: tuple[str, ...]) -> tuple[NDArray[np.float32],
 
 
 def layers(network: Network, weights: Weights) -> Weights:
-    """Return one network's tensors as they are shipped, by layer and part."""
+    """Return one network's tensors in the shipped layout, by layer and part."""
     tensors: Weights = {}
     for index in range(1, network.convolutions + 1):
         tensors[f"conv{index}.weight"] = channels_last(weights[f"conv{index}.weight"])

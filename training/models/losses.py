@@ -1,7 +1,7 @@
 """The target-aware transformer's distance between two feature maps: equations 2 and 3.
 
-Lin et al., "Knowledge Distillation via the Target-Aware Transformer" (2022), as the paper prints
-it, with what it leaves open.
+Lin et al., "Knowledge Distillation via the Target-Aware Transformer" (2022), in the form that the
+paper prints, with options for the choices that it leaves open.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from torch import Tensor
 from training.models.config import Distillation
 from training.support.parallel import mean_and_variance
 
-_SMALLEST_DEVIATION = 1e-5  # a channel that is constant over a batch stays at zero
+_SMALLEST_DEVIATION = 1e-5  # a channel that is constant over a batch becomes zero
 
 
 def embed(maps: Tensor) -> Tensor:
-    """Lay a feature map out as a matrix E: (N, C, H, W) to (N, positions, channels)."""
+    """Reshape a feature map to a matrix E: from (N, C, H, W) to (N, positions, channels)."""
     return maps.flatten(2).transpose(1, 2)
 
 
 def standardise(embedding: Tensor) -> Tensor:
-    """Give each channel zero mean and unit deviation over batch and positions, same shape.
+    """Scale each channel to zero mean and unit deviation over batch and positions, same shape.
 
-    Of several processes' batches it is the deviation over all of them.
+    With several processes, mean and deviation are taken over all their batches.
     """
     mean, variance = mean_and_variance(embedding, (0, 1))
     return (embedding - mean) / torch.sqrt(variance + _SMALLEST_DEVIATION**2)
 
 
 def attention(student: Tensor, teacher: Tensor, orientation: str, temperature: float) -> Tensor:
-    """Softmax(E_S E_T^T), the weights of equation 2.
+    """Return softmax(E_S E_T^T), the weights of equation 2.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def attention(student: Tensor, teacher: Tensor, orientation: str, temperature: f
         "literal": a row belongs to a position of the student and is a softmax over the teacher's.
         "target": a row belongs to a position of the teacher and is a softmax over the student's.
     temperature : float
-        Divides the logits.
+        Divisor of the logits.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def attention(student: Tensor, teacher: Tensor, orientation: str, temperature: f
 
 
 def distance(student: Tensor, teacher: Tensor, settings: Distillation) -> tuple[Tensor, Tensor]:
-    """L_dist of equation 3 between the maps of a student and its teacher.
+    """Return L_dist of equation 3, the distance between the maps of a student and its teacher.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def distance(student: Tensor, teacher: Tensor, settings: Distillation) -> tuple[
     loss : Tensor
         Mean over the batch, a scalar.
     spread : Tensor
-        Share of the positions that the attention really weighs: the exponential of its entropy
-        over their number. 1 is a plain average, 1 / positions a single one. No gradient.
+        Effective share of the positions that the attention weighs: the exponential of its entropy
+        divided by their number. 1 means a plain average, 1 / positions a single one. No gradient.
     """
     if settings.features == "standard":
         student, teacher = standardise(student), standardise(teacher)

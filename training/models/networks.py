@@ -12,7 +12,7 @@ from training.models.config import Config
 
 STUDENT_PARAMETERS = 24_769
 TEACHER_PARAMETERS = 795_811
-"""Trainable parameters, as the paper counts them."""
+"""Numbers of trainable parameters, as in the paper."""
 
 _POOLINGS: dict[str, Callable[..., Tensor]] = {
     "average": nn.functional.avg_pool2d,
@@ -39,15 +39,15 @@ class Maps(NamedTuple):
 
 
 class Student(nn.Module):
-    """The paper's student: motion alone, two convolutions and one fully connected layer.
+    """The paper's student: motion only, two convolutions and one fully connected layer.
 
     Each 3x3 convolution is followed by batch normalisation, tanh and 2x2 average pooling
-    (36 -> 18 -> 9); the last map, flattened in C, H, W order, is weighed into one number.
+    (36 -> 18 -> 9). The last map, flattened in the order C, H, W, is reduced to one number.
 
     Parameters
     ----------
     activation, pooling : str
-        "tanh" or "relu", "average" or "max"; the engine runs the defaults only.
+        "tanh" or "relu"; "average" or "max". The engine runs only the defaults.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class Student(nn.Module):
         assert parameters(self) == STUDENT_PARAMETERS
 
     def run(self, motion: Tensor, appearance: Tensor | None = None) -> tuple[Tensor, Maps]:
-        """Predict the change of the pulse, and give the maps on the way; see ``forward``."""
+        """Return the predicted change of the pulse and the feature maps; see ``forward``."""
         middle_full = self.activate(self.norm1(self.conv1(motion)))
         middle = self.pool(middle_full, 2)
         last_full = self.activate(self.norm2(self.conv2(middle)))
@@ -81,9 +81,9 @@ class Student(nn.Module):
         Parameters
         ----------
         motion : Tensor
-            Float, shape (N, 3, 36, 36), RGB planes as `rppg_fast.motion` makes them.
+            Float, shape (N, 3, 36, 36), RGB planes, as returned by `rppg_fast.motion`.
         appearance : Tensor, optional
-            Not looked at; the student is called like the teacher.
+            Not used; it gives the student the same signature as the teacher.
 
         Returns
         -------
@@ -105,19 +105,19 @@ class Branch(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm2d(after) for after in channels[1:])
 
     def pair(self, maps: Tensor, half: int) -> Tensor:
-        """Apply the first (0) or the second (1) two convolutions, each with its tanh."""
+        """Apply the first (0) or the second (1) pair of convolutions, each followed by tanh."""
         for i in (2 * half, 2 * half + 1):
             maps = torch.tanh(self.norms[i](self.convs[i](maps)))
         return maps
 
 
 class Teacher(nn.Module):
-    """The paper's teacher, after CAN (DeepPhys): motion weighed by attention on the appearance.
+    """The paper's teacher, based on CAN (DeepPhys): motion weighted by attention on the appearance.
 
-    Two branches of four 3x3 convolutions with batch normalisation and tanh. After the second and
-    the fourth, a 1x1 convolution and a sigmoid turn the appearance branch's map into a spatial
-    attention map that multiplies the motion branch's. 2x2 average pooling follows each time
-    (36 -> 18 -> 9), then two fully connected layers.
+    There are two branches of four 3x3 convolutions with batch normalisation and tanh. After the
+    second and the fourth, a 1x1 convolution and a sigmoid turn the map of the appearance branch
+    into a spatial attention map, which multiplies the map of the motion branch. Each time 2x2
+    average pooling follows (36 -> 18 -> 9). Two fully connected layers are last.
 
     Examples
     --------
@@ -136,7 +136,7 @@ class Teacher(nn.Module):
         assert parameters(self) == TEACHER_PARAMETERS
 
     def attention(self, appearance: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the two spatial attention maps (the paper's SA_1 and SA_2).
+        """Return the two spatial attention maps (SA_1 and SA_2 in the paper).
 
         Parameters
         ----------
@@ -154,7 +154,7 @@ class Teacher(nn.Module):
         return first, torch.sigmoid(self.attention2(seen))
 
     def run(self, motion: Tensor, appearance: Tensor) -> tuple[Tensor, Maps]:
-        """Predict the change of the pulse, and give the attended maps on the way."""
+        """Return the predicted change of the pulse and the feature maps after attention."""
         first, second = self.attention(appearance)
         middle_full = first * self.motion.pair(motion, 0)
         middle = nn.functional.avg_pool2d(middle_full, 2)
@@ -169,9 +169,9 @@ class Teacher(nn.Module):
         Parameters
         ----------
         motion : Tensor
-            Float, shape (N, 3, 36, 36), RGB planes as `rppg_fast.motion` makes them.
+            Float, shape (N, 3, 36, 36), RGB planes, as returned by `rppg_fast.motion`.
         appearance : Tensor
-            Float, shape (N, 3, 36, 36), RGB planes from 0 to 1: each step's earlier frame.
+            Float, shape (N, 3, 36, 36), RGB planes from 0 to 1, of the earlier frame of each step.
 
         Returns
         -------
@@ -182,7 +182,7 @@ class Teacher(nn.Module):
 
 
 def new_model(config: Config) -> Student | Teacher:
-    """Make the network of a config, with initial weights that follow from its seed."""
+    """Create the network of a config, with initial weights that depend only on its seed."""
     torch.manual_seed(config.seed)
     if config.network == "teacher":
         return Teacher()
@@ -190,7 +190,7 @@ def new_model(config: Config) -> Student | Teacher:
 
 
 def load_model(checkpoint: Checkpoint) -> Student | Teacher:
-    """Rebuild the network of a checkpoint, in evaluation mode.
+    """Create the network of a checkpoint, in evaluation mode.
 
     Raises
     ------

@@ -1,1 +1,1 @@
-"""What every command of training shares: errors, files, several processes."""
+"""Helpers of all training commands: errors, files, several processes."""

@@ -1,4 +1,4 @@
-"""What the command lines of training have in common: how they fail."""
+"""Error handling of the training commands."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Main = TypeVar("Main", bound=Callable[..., int])
 
 
 def command(main: Main) -> Main:
-    """Make a command line say in one line what went wrong, and return 2.
+    """Make a command print an error in one line and return 2.
 
-    Applies to what a user can mend: files, values, packages that are missing, and a worker that
-    somebody else ended. What was finished by then stays, and the same command goes on from there.
+    This covers errors that a user can correct: files, values, missing packages, and a worker
+    process that was killed. Finished work is kept, and the same command continues from there.
     """
 
     @wraps(main)

@@ -1,4 +1,4 @@
-"""Files: written so that a run that is killed leaves nothing half done, hashed, and as JSON."""
+"""Write files completely or not at all, hash files, and write JSON."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 
 def file_sha256(path: Path) -> str:
-    """Hash a file's content, in hexadecimal."""
+    """Return the SHA-256 of a file's content, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment `path` holds the old content or the new, whole."""
+    """Write a file so that `path` always holds either the old or the new content, complete."""
     temporary = path.with_name(path.name + ".part")
     try:
         with temporary.open("wb") as file:
@@ -28,10 +28,10 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def as_json(values: Any) -> bytes:
-    """Write values as JSON for people to read and to compare: one line for each row of a table.
+    """Return values as JSON that people can read and compare: one line for each row of a table.
 
-    A list or an object is one line where nothing in it is nested more than once; a larger one has a
-    line for each of its members. What is not a number is NaN, which Python reads back.
+    A list or an object whose members are at most one level deep is one line; a larger one has a
+    line for each member. Missing numbers are written as NaN, which Python can read.
     """
     return (_lines(values, "") + "\n").encode()
 
@@ -50,7 +50,7 @@ def _lines(values: Any, indent: str) -> str:
 
 
 def _depth(values: Any) -> int:
-    """Count how deep lists and objects are nested; 0 for a plain value."""
+    """Return how deep lists and objects are nested; 0 for a plain value."""
     if isinstance(values, dict):
         values = list(values.values())
     if not isinstance(values, (list, tuple)):

@@ -1,7 +1,8 @@
-"""One training run over several processes, as ``torchrun`` starts them.
+"""Run one training in several processes, as ``torchrun`` starts them.
 
-Batch normalisation takes its statistics over all processes' samples, so that several processes
-compute what one would with the whole batch. (PyTorch's own SyncBatchNorm needs a GPU.)
+Batch normalisation computes its statistics over the samples of all processes, so that several
+processes give the same result as one process with the whole batch. (PyTorch's own SyncBatchNorm
+needs a GPU.)
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from torch.nn.parallel import DistributedDataParallel
 
 @dataclass(frozen=True)
 class Processes:
-    """Which of how many processes we are."""
+    """The number of this process, and how many processes there are."""
 
     rank: int = 0
     count: int = 1
 
     @property
     def first(self) -> bool:
-        """Whether we are the one that writes files and talks."""
+        """Whether this process is the one that writes files and prints."""
         return self.rank == 0
 
 
 def start(device: torch.device) -> Processes:
-    """Join the other processes that ``torchrun`` started; alone, do nothing."""
+    """Join the processes that ``torchrun`` started; do nothing if there is only one."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Processes()
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
@@ -43,17 +44,17 @@ def finish(processes: Processes) -> None:
 
 
 def local_device(device: torch.device) -> torch.device:
-    """Give each process of a machine a GPU of its own, unless one was chosen by number."""
+    """Assign each process of a machine a GPU of its own, unless a GPU was chosen by number."""
     if device.type == "cuda" and device.index is None:
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return device
 
 
 def share(module: nn.Module, processes: Processes) -> nn.Module:
-    """Wrap a module so that all processes' gradients are averaged; alone, return it as it is."""
+    """Wrap a module so that gradients are averaged over processes; return it if there is one."""
     if processes.count == 1:
         return module
-    # Statistics are equal everywhere already (see BatchNorm): there is nothing to broadcast.
+    # The statistics are equal in all processes already (see BatchNorm), so no broadcast is needed.
     return DistributedDataParallel(module, broadcast_buffers=False)
 
 
@@ -66,7 +67,7 @@ def mean(values: Tensor, processes: Processes) -> Tensor:
 
 
 class _Sum(torch.autograd.Function):
-    """Sum over all processes; the gradient is summed, too."""
+    """Sum over all processes, of values and of gradients."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
@@ -77,24 +78,24 @@ class _Sum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """Sum the gradients: each process's loss depends on everyone's values."""
+        """Sum the gradients: the loss of each process depends on the values of all processes."""
         return _Sum.forward(ctx, gradient)
 
 
 def mean_and_variance(values: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Give mean and variance over some axes and over all processes.
+    """Return mean and variance over some axes and over all processes.
 
     Parameters
     ----------
     values : Tensor
-        float32; of one shape on every process.
+        float32, of the same shape in every process.
     axes : tuple of int
-        What to average over; kept, with length 1.
+        Axes to average over; they are kept with length 1.
 
     Returns
     -------
     mean, variance : Tensor
-        Gradients reach the values of every process.
+        Gradients flow to the values of every process.
     """
 
     def average(part: Tensor) -> Tensor:
@@ -109,10 +110,10 @@ def mean_and_variance(values: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Te
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation whose statistics in training are those of all processes' samples."""
+    """Batch normalisation that, in training, uses statistics of the samples of all processes."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise (N, C, H, W), in float32 like PyTorch's own."""
+        """Normalise (N, C, H, W), in float32 as PyTorch does."""
         if not self.training:
             return super().forward(input)
         values = input.float()
@@ -132,16 +133,16 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 def synchronise(module: nn.Module, processes: Processes) -> None:
-    """Make all batch normalisation within a module share its statistics between processes."""
+    """Make all batch normalisation in a module use statistics of all processes."""
     if processes.count == 1:
         return
     for child in module.modules():
         if isinstance(child, nn.BatchNorm2d):
-            child.__class__ = BatchNorm  # same state, another way to compute
+            child.__class__ = BatchNorm  # same state, another forward method
 
 
 def choose_device(name: str) -> torch.device:
-    """Find the device that torch knows by a name; "auto" is a GPU where there is one."""
+    """Return the torch device with a given name; "auto" is a GPU if there is one, else the CPU."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

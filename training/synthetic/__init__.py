@@ -1,1 +1,1 @@
-"""Drawn faces with a known pulse, seen by a procedural camera."""
+"""Synthetic clips: drawn faces with a known pulse, seen by a simulated camera."""

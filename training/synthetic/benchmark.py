@@ -1,10 +1,10 @@
-"""Make the benchmark: a fixed set of synthetic recordings that no training sees.
+"""Make the benchmark: a fixed set of synthetic recordings that is never used for training.
 
     python -m training.synthetic.benchmark --out DIR
 
-Seventeen strata of five subjects, 30 s each, from easy to hard; five folds hold one subject of each
-stratum (``training/splits/benchmark.json``). Everything follows from ``BENCHMARK_SEED`` and
-``STRATA``: a change to either is a new ``VERSION``.
+There are seventeen strata of five subjects, 30 s each, from easy to hard. Five folds contain one
+subject of each stratum (``training/splits/benchmark.json``). The recordings are determined by
+``BENCHMARK_SEED`` and ``STRATA``: a change to either needs a new ``VERSION``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from training.synthetic.parameters import OFF, Between, Choice, Law, OneOf
 from training.synthetic.scene import BENCHMARK_SEED
 
 VERSION = 1
-EACH = 5  # subjects of a stratum, one for each fold
+EACH = 5  # subjects per stratum, one for each fold
 SECONDS = 30.0
 
 
@@ -28,7 +28,7 @@ def _amplitude(percent: float) -> dict[str, Law]:
     return {"pulse.amplitude": Between(percent / 100, percent / 100)}
 
 
-# Nothing moves or flickers but what a still person and a steady lamp cannot help.
+# Only the movements of a person who keeps still, and the drift of a steady lamp.
 _CALM: Mapping[str, Law] = {
     "motion.sway": Between(0.002, 0.01, log=True),
     "motion.rhythm": OFF,
@@ -113,14 +113,14 @@ STRATA: Mapping[str, Mapping[str, Law]] = {
 
 
 def benchmark(each: int = EACH, seconds: float = SECONDS) -> Recipe:
-    """Give the recipe; other than the default numbers are for trying things out."""
+    """Return the recipe; values other than the defaults are for tests."""
     strata = tuple(Stratum(name, each, ranges) for name, ranges in STRATA.items())
     return Recipe(f"benchmark {VERSION}", BENCHMARK_SEED, seconds, strata)
 
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m training.synthetic.benchmark", description=__doc__
     )

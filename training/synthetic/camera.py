@@ -1,4 +1,4 @@
-"""What a camera does to a picture: tone, colour and blur before, noise and rounding after."""
+"""Simulate a camera: tone, colour and blur before the noise, and rounding after it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from training.synthetic.scene import Camera
 
 Frame = NDArray[np.uint8]
 
-_BLOCK_MEMORY = 0.8  # what a block of noise keeps from one frame to the next
-_SMALLEST_TAPE = 21  # bits
+_BLOCK_MEMORY = 0.8  # correlation of the block noise of consecutive frames
+_SMALLEST_TAPE = 21  # bits; log2 of the shortest tape
 
 
 class NoisyCamera:
@@ -24,9 +24,9 @@ class NoisyCamera:
     Parameters
     ----------
     camera
-        Gives the kinds and amounts of noise.
+        The kinds and amounts of noise.
     random
-        Where the noise comes from.
+        Generator of the noise.
     """
 
     def __init__(self, camera: Camera, random: np.random.Generator) -> None:
@@ -35,7 +35,7 @@ class NoisyCamera:
         self._blocks: Field | None = None
 
     def __call__(self, picture: Field) -> Frame:
-        """Take a float32 (H, W, 4) picture in 8-bit levels, BGR and a channel that is dropped.
+        """Add noise to a float32 picture (H, W, 4) in 8-bit levels: BGR and an unused channel.
 
         Returns
         -------
@@ -61,7 +61,7 @@ class NoisyCamera:
         return np.asarray(cv2.convertScaleAbs(cv2.cvtColor(picture, cv2.COLOR_BGRA2BGR)), np.uint8)
 
     def _normal(self, shape: tuple[int, ...]) -> Field:
-        """Cut standard normal noise from a long tape at a random place: drawing is much slower."""
+        """Return normal noise from a random place of a long tape; drawing would be slower."""
         size = int(np.prod(shape))
         tape = _tape(max(_SMALLEST_TAPE, int(np.ceil(np.log2(8 * size)))))
         start = int(self._random.integers(len(tape) - size))
@@ -87,23 +87,23 @@ def _tape(bits: int) -> Field:
 
 
 class Look:
-    """How a camera shows colours: tone, white balance, exposure, saturation, blur."""
+    """The colours of a camera: tone, white balance, exposure, saturation, blur."""
 
     def __init__(self, camera: Camera) -> None:
         self._camera = camera
         self._gain = 255 * camera.exposure * np.array([camera.white_red, 1, camera.white_blue])
 
     def planes(self, colour: Field) -> Field:
-        """8-bit levels, not yet rounded, of RGB planes (3, H, W) in [0, 1]."""
+        """Return 8-bit levels, not yet rounded, of RGB planes (3, H, W) in [0, 1]."""
         camera = self._camera
-        flat = np.clip(colour, 0, None).reshape(3, -1)  # OpenCV's power is the fast one
+        flat = np.clip(colour, 0, None).reshape(3, -1)  # cv2.pow is faster than NumPy
         toned = np.asarray(cv2.pow(flat, camera.gamma), np.float32).reshape(colour.shape)
         luma = 0.3 * toned[0] + 0.59 * toned[1] + 0.11 * toned[2]
         vivid = np.clip(luma + camera.saturation * (toned - luma), 0, None)
         return np.asarray(vivid * self._gain[:, None, None], np.float32)
 
     def merge(self, planes: Field, alpha: Field, opaque: bool = True) -> Field:
-        """Premultiplied BGR and opacity (H, W, 4), blurred; opacity 0 for a mode."""
+        """Return blurred premultiplied BGR and opacity (H, W, 4); it is 0 if not ``opaque``."""
         red, green, blue = planes * alpha
         last = alpha if opaque else np.zeros_like(alpha)
         merged: Any = cv2.merge([blue, green, red, last])
@@ -112,5 +112,5 @@ class Look:
         return np.asarray(merged, np.float32)
 
     def layer(self, colour: Field, alpha: Field) -> Field:
-        """Give a layer of RGB planes in [0, 1] and their opacity."""
+        """Return a layer from RGB planes in [0, 1] and their opacity."""
         return self.merge(self.planes(colour), alpha)

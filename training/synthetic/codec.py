@@ -1,4 +1,4 @@
-"""Real video encoders in the loop, in memory, and video files."""
+"""Encode and decode frames in memory with real video encoders, and write video files."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from av.video.reformatter import VideoReformatter
 
 from training.synthetic.camera import Frame
 
-_INTRA_BITS = 4  # what MJPEG, which codes every frame for itself, gets over the others
+_INTRA_BITS = 4  # factor on the bit rate of MJPEG, which codes each frame independently
 
-# Name -> encoder, pixel format, options that make it fast, causal and repeatable.
+# Name -> encoder, pixel format, and options that make it fast, causal and reproducible.
 _CODECS: dict[str, tuple[str, str, dict[str, str]]] = {
     "h264": ("libx264", "yuv420p", {"preset": "veryfast", "tune": "zerolatency"}),
     "mpeg4": ("mpeg4", "yuv420p", {}),
@@ -28,7 +28,7 @@ _CODECS: dict[str, tuple[str, str, dict[str, str]]] = {
 CODECS = tuple(_CODECS)
 """Encoders for video files."""
 LOSSY = CODECS[:-2]
-"""Encoders that lose something, for the loop; each name is also the decoder's."""
+"""Lossy encoders, for ``transcode``; each name is also the decoder's."""
 
 
 def transcode(
@@ -39,20 +39,20 @@ def transcode(
     Parameters
     ----------
     frames
-        uint8 (H, W, 3) BGR, all of one even size.
+        uint8 (H, W, 3) BGR, all of the same even size.
     codec
         One of ``LOSSY``.
     fps
-        Nominal frame rate in Hz, for the rate control.
+        Nominal frame rate for the rate control, Hz.
     bits_per_pixel
-        Bit rate over pixels and frames a second; "mjpeg" gets four times as much.
+        Bits per pixel of each frame; "mjpeg" gets four times as many.
     keyframes
-        Frames from one that is coded for itself to the next.
+        Number of frames from one keyframe to the next.
 
     Yields
     ------
     uint8 (H, W, 3)
-        BGR as decoded, as many as came in.
+        Decoded BGR, as many frames as were given.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def transcode(
     encoder: Any = None
     decoder = av.CodecContext.create(codec, "r")
     decoder.thread_count = 1
-    # One each for the whole video: to set up a conversion takes longer than to convert.
+    # One converter for the whole video: setting one up takes longer than a conversion.
     there, back = VideoReformatter(), VideoReformatter()
     for i, frame in enumerate(frames):
         if encoder is None:
@@ -84,25 +84,25 @@ def write_video(
     bit_rate: int,
     options: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a video file of a constant frame rate; the name's ending gives the container.
+    """Write a video file with a constant frame rate; the file's ending determines the container.
 
     Parameters
     ----------
     path
-        Where to; an existing file is replaced.
+        Path of the file; an existing file is replaced.
     frames
-        uint8 (H, W, 3) BGR, all of one even size.
+        uint8 (H, W, 3) BGR, all of the same even size.
     codec
         One of ``CODECS``.
     fps
-        Frame rate in Hz.
+        Frame rate, Hz.
     bit_rate
-        Bits a second, for encoders that lose.
+        Bit rate of lossy encoders, bits per second.
     options
-        The encoder's own options, such as ``{"preset": "slow"}``.
+        Options of the encoder, such as ``{"preset": "slow"}``.
     """
     name, pixels, defaults = _CODECS[codec]
-    # Nothing about the time or the writing library: the same frames give the same bytes.
+    # Do not store the time or the library's version, so that equal frames give equal bytes.
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         stream: Any = None
         reformatter = VideoReformatter()

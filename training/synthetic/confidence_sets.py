@@ -1,8 +1,8 @@
-"""Make the synthetic clips that a reading's confidence is fitted to, and others to test it on.
+"""Make the synthetic clips for fitting the confidence of a reading, and others for testing it.
 
     python -m training.synthetic.confidence_sets --out data/trials --workers 2
 
-writes ``fit`` and ``test``, and in each the sets ``pulse`` and ``none``: see ``SETS``.
+writes the folders ``fit`` and ``test``, each with the sets ``pulse`` and ``none``; see ``SETS``.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class Trial:
     decoys: bool = False
 
 
-# Faces that are alive but for their pulse, often under a rhythm of light or movement.
+# Living faces without a pulse, often with a rhythm of light or movement.
 _SILENT: Mapping[str, Law] = {
     **BROAD,
     "pulse.amplitude": OFF,
     "light.rhythm": Between(0.0005, 0.03, log=True, share=0.35),
     "motion.rhythm": Between(0.003, 0.08, log=True, share=0.35),
 }
-# The hardest of both: a rhythm of light in most of them.
+# The hardest of them: most have a rhythm of light.
 _RHYTHM: Mapping[str, Law] = {
     **_SILENT,
     "light.rhythm": Between(0.0005, 0.03, log=True, share=0.9),
@@ -49,14 +49,14 @@ _FLICKER: Mapping[str, Law] = {
     "decoy.picture": Choice({"face": 0.5, "screen": 0.15, "cartoon": 0.15, "wall": 0.2}),
 }
 _TIGHT: Mapping[str, Law] = {"framing.box_scale": Between(0.4, 1.1)}
-# Nothing but skin in the box, and any heart rate that the band holds.
+# Only skin in the box, and any heart rate in the band.
 _SKIN: Mapping[str, Law] = {
     "framing.box_scale": Between(0.3, 0.75),
     "pulse.amplitude": Between(0.003, 0.03, log=True),
     "pulse.heart_rate": Between(40, 215),
 }
 
-# The clearest pulse that a camera can see: strong, in a face that hardly moves, in steady light.
+# The clearest pulse: strong, in a face that hardly moves, in steady light.
 _CLEAR: Mapping[str, Law] = {
     "pulse.amplitude": Between(0.008, 0.03, log=True),
     "camera.codec": Choice({"none": 1.0}),
@@ -89,7 +89,7 @@ SETS: Mapping[str, Trial] = {
 
 
 def make(name: str, folder: Path, workers: int = 1) -> None:
-    """Make one of ``SETS``, or finish it; raises what ``make_cache`` does."""
+    """Make one of ``SETS``, or finish it; the errors are those of ``make_cache``."""
     trial = SETS[name]
     if trial.decoys:
         make_decoys(folder, trial.clips, trial.seed, trial.seconds, workers, trial.ranges)
@@ -100,7 +100,7 @@ def make(name: str, folder: Path, workers: int = 1) -> None:
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m training.synthetic.confidence_sets", description=__doc__
     )

@@ -1,11 +1,11 @@
-"""Make the demo clip that ships with rppg_fast: a *synthetic* recording.
+"""Make the demonstration clip that ships with rppg_fast: a *synthetic* recording.
 
     python -m training.synthetic.demo_clip
 
-The face is a photograph, NASA's public-domain portrait of astronaut Eileen Collins (it comes with
-scikit-image). Its movement, its light, its noise and above all its pulse are made up: the pulse is
-not hers. The head sways gently, the skin pulses at a rate that rises from about 68 to 76 bpm, and
-a ground-truth file in UBFC-rPPG's layout says what the rate is at each frame.
+The face is a photograph, NASA's public-domain portrait of astronaut Eileen Collins (from
+scikit-image). Movement, light, noise and pulse are simulated: the pulse is not hers. The head sways
+gently, the skin has a pulse whose rate rises from about 68 to 76 bpm, and a ground-truth file in
+UBFC-rPPG's layout gives the rate at each frame.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from training.synthetic.timeline import pulse_wave, timeline
 ASSETS = Path(__file__).parents[2] / "rppg_fast" / "assets"
 SECONDS = 20.0
 FPS = 30.0
-BIT_RATE = 320_000  # bits a second: the clip must stay well below a megabyte
+BIT_RATE = 320_000  # bits per second; the clip must be well below a megabyte
 
-_SIDE = 320  # pixels of the square that is cut from the portrait
+_SIDE = 320  # side of the square that is cut from the portrait, pixels
 _LEFT, _TOP = 64, 0
-_FACE = (159.5, 121.0)  # middle of the face in that square
-_UNIT = 62.0  # half the height of the face, pixels: what the movements are measured in
+_FACE = (159.5, 121.0)  # centre of the face in that square, pixels
+_UNIT = 62.0  # half the height of the face, pixels; the unit of the movements
 
 
 def _fixed(value: float) -> Between:
@@ -77,17 +77,17 @@ _RANGES: Mapping[str, Law] = {
 
 
 def demo_scene() -> Scene:
-    """Give the scene whose pulse, movement, light and camera the clip has."""
+    """Return the scene that gives the clip its pulse, movement, light and camera."""
     return sample_scene(seed=20, index=0, ranges=_RANGES)
 
 
 def demo_times() -> Times:
-    """Give the times of the clip's frames in seconds."""
+    """Return the times of the clip's frames, s."""
     return np.arange(round(SECONDS * FPS)) / FPS
 
 
 def skin_mask(photo: Frame) -> Field:
-    """Where there is skin, 0 to 1 with soft edges: by colour, and near the face.
+    """Return a mask of the skin, 0 to 1 with soft edges, from the colour and the place.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def skin_mask(photo: Frame) -> Field:
     redness = bgr[..., 2] / bgr[..., 1]
     yellowness = bgr[..., 1] / bgr[..., 0]
     bright = step(bgr[..., 1], 70.0, 110.0)
-    # Skin is pinker than the hair around it, which is yellow, and than the grey wall.
+    # Skin is pinker than the surrounding hair, which is yellow, and than the grey wall.
     skin = bright * step(redness, 1.06, 1.15) * (1 - step(yellowness, 1.35, 1.6))
     x, y = _coordinates(photo.shape)
     near = 1 - step(np.hypot(x / 0.85, (y - 0.22) / 0.95), 0.8, 1.05)
@@ -119,7 +119,8 @@ def frames() -> Iterator[Frame]:
     pulse = -still * skin_mask(photo)[..., None] * colour
     x, y = _coordinates(photo.shape)
     columns, rows = np.meshgrid(*(np.arange(side, dtype=np.float32) for side in still.shape[1::-1]))
-    # The head moves, the wall does not; in between the picture stretches, too little to be seen.
+    # The head moves and the wall does not; the region between them is stretched by an invisible
+    # amount.
     moves = 1 - step(np.hypot(x / 1.2, (y + 0.1) / 1.5), 0.8, 2.2)
     camera = NoisyCamera(scene.camera, scene.stream("camera"))
     for i in range(len(times)):
@@ -137,7 +138,7 @@ def frames() -> Iterator[Frame]:
 
 
 def portrait() -> Frame:
-    """Give the photograph: uint8 (320, 320, 3), BGR."""
+    """Return the photograph, uint8 (320, 320, 3), BGR."""
     path = Path(skimage.__file__).parent / "data" / "astronaut.png"
     photo = cv2.imread(str(path))
     if photo is None:
@@ -146,7 +147,7 @@ def portrait() -> Frame:
 
 
 def _coordinates(shape: tuple[int, ...]) -> tuple[Field, Field]:
-    """Right and down of the middle of the face, in halves of its height."""
+    """Return coordinates right and down from the centre of the face, in half face heights."""
     x = (np.arange(shape[1], dtype=np.float32) - np.float32(_FACE[0])) / np.float32(_UNIT)
     y = (np.arange(shape[0], dtype=np.float32) - np.float32(_FACE[1])) / np.float32(_UNIT)
     columns, rows = np.meshgrid(x, y)
@@ -162,7 +163,7 @@ def make(video: Path, truth: Path) -> None:
 
 
 def main() -> None:
-    """Run the command."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m training.synthetic.demo_clip", description=__doc__
     )

@@ -2,9 +2,9 @@
 
     python -m training.synthetic.generate --out DIR --clips 600 --seed 1
 
-The same seed and options give the same bits, whatever the number of workers; a run that was cut off
-goes on where it stopped. ``--preset broad`` makes harder clips; ``--set NAME=LAW`` changes the law
-of a parameter and leaves all others as they are; ``--list`` prints all parameters.
+The same seed and options give the same bits with any number of workers. A run that was interrupted
+continues where it stopped. ``--preset broad`` makes harder clips; ``--set NAME=LAW`` changes the
+law of a parameter and leaves all others unchanged; ``--list`` prints all parameters.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ from training.synthetic.timeline import frame_times, pulse_wave
 
 @dataclass(frozen=True)
 class Stratum:
-    """Some clips of one kind.
+    """Clips of one kind.
 
     Attributes
     ----------
     name : str
-        What the clips are marked with.
+        Stratum of the clips.
     clips : int
-        How many, at least one.
+        Number of clips, at least one.
     ranges : mapping of str to Law
-        Parameters with other laws than ``scene.RANGES``.
+        Laws of parameters that differ from ``scene.RANGES``.
     """
 
     name: str
@@ -59,18 +59,18 @@ class Stratum:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What fixes a cache.
+    """The values that determine a cache.
 
     Attributes
     ----------
     title : str
-        What the data are called.
+        Name of the data.
     seed : int
-        Of all scenes.
+        Seed of all scenes.
     seconds : float
-        Length of a clip, at least 1.
+        Length of a clip, s, at least 1.
     strata : sequence of Stratum
-        The kinds of clips, one after the other; the scenes' indices count through all of them.
+        The kinds of clips, in order; the indices of the scenes run through all of them.
     """
 
     title: str
@@ -79,7 +79,7 @@ class Recipe:
     strata: Sequence[Stratum]
 
     def __post_init__(self) -> None:
-        """Check that there is something to make, and enough of it for a standard deviation."""
+        """Check that there is at least one clip, long enough for a standard deviation."""
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
         fewest = min((stratum.clips for stratum in self.strata), default=0)
@@ -94,16 +94,16 @@ class Recipe:
         return sum(stratum.clips for stratum in self.strata)
 
     def stratum(self, index: int) -> Stratum:
-        """Give the stratum of one of its scenes."""
+        """Return the stratum of a scene."""
         ends = np.cumsum([stratum.clips for stratum in self.strata])
         return self.strata[int(np.searchsorted(ends, index, side="right"))]
 
     def scene(self, index: int) -> Scene:
-        """Draw one of its scenes."""
+        """Draw a scene."""
         return sample_scene(self.seed, index, self.stratum(index).ranges)
 
     def about(self) -> dict[str, object]:
-        """Describe it for the cache."""
+        """Return the description of the cache."""
         changed = [
             f", {name}: {law}"
             for stratum in self.strata
@@ -126,7 +126,7 @@ class Recipe:
                 }
                 for stratum in self.strata
             ],
-            # The bits also depend on who draws, encodes and averages.
+            # The bits also depend on the libraries that draw, encode and average.
             "made_with": {
                 "rppg_fast": rf.__version__,
                 "numpy": np.__version__,
@@ -137,7 +137,7 @@ class Recipe:
 
 
 def clip_times(scene: Scene, seconds: float) -> Times:
-    """Give the times of a scene's frames in seconds."""
+    """Return the times of a scene's frames, s."""
     return frame_times(scene.camera, seconds, scene.stream("time.frames"))
 
 
@@ -151,7 +151,7 @@ def film(scene: Scene, placement: Placement, times: Times) -> Iterator[Frame]:
 
 
 def make_clip(recipe: Recipe, index: int) -> Frames:
-    """Render one clip and work out what its pulse is."""
+    """Render one clip and compute its true pulse."""
     scene = recipe.scene(index)
     times = clip_times(scene, recipe.seconds)
     placement, box = place_in_crop(scene)
@@ -165,12 +165,12 @@ def make_clip(recipe: Recipe, index: int) -> Frames:
 
 
 def subject(scene: Scene) -> str:
-    """Name the person of a scene: the same head never has two names, nor two heads one."""
+    """Return the name of a scene's person; each head has exactly one name."""
     return f"synthetic-{scene.seed}-{scene.index}"
 
 
 def plan(recipe: Recipe) -> list[Clip]:
-    """Lay out all clips of a cache, without rendering any."""
+    """Return the descriptions of all clips of a cache, without rendering them."""
     clips = []
     start = 0
     for index in tqdm(range(recipe.clips), desc="plan", unit="clip", leave=False):
@@ -199,9 +199,9 @@ def make_cache(recipe: Recipe, folder: Path, workers: int = 1) -> None:
     Parameters
     ----------
     recipe
-        What to make.
+        The recipe of the cache.
     folder
-        Where; see ``training.data.clips``.
+        Folder of the cache; see ``training.data.clips``.
     workers
         Number of processes.
 
@@ -210,9 +210,9 @@ def make_cache(recipe: Recipe, folder: Path, workers: int = 1) -> None:
     FileExistsError
         If the folder holds a cache of another recipe.
     OSError
-        If the disk is full; the clips written before stay good.
+        If the disk is full; clips written before are not affected.
     ValueError
-        If there is no worker.
+        If ``workers`` is less than 1.
     """
     fill_cache(
         ClipWriter(folder, recipe.about(), plan(recipe)), partial(make_clip, recipe), workers
@@ -220,23 +220,23 @@ def make_cache(recipe: Recipe, folder: Path, workers: int = 1) -> None:
 
 
 def fill_cache(writer: ClipWriter, make: Callable[[int], Frames], workers: int = 1) -> None:
-    """Make the clips that a cache still lacks.
+    """Make the clips that a cache lacks.
 
     Parameters
     ----------
     writer
-        Of the cache.
+        Writer of the cache.
     make
-        Gives the frames of the clip of an index; for several workers it must pickle.
+        Returns the frames of the clip with a given index; with several workers it must pickle.
     workers
         Number of processes.
 
     Raises
     ------
     OSError
-        If the disk is full; the clips written before stay good.
+        If the disk is full; clips written before are not affected.
     ValueError
-        If there is no worker.
+        If ``workers`` is less than 1.
     """
     if workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
@@ -256,7 +256,7 @@ def _made(make: Callable[[int], Frames], indices: Sequence[int], workers: int) -
     if workers == 1:
         yield from map(make, indices)
         return
-    # Fresh processes: a fork would copy OpenCV's threads in an unknown state.
+    # New processes are spawned, because a fork would copy OpenCV's threads in an unknown state.
     with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
         yield from pool.map(make, indices)
 
@@ -284,7 +284,7 @@ def parse_ranges(settings: Sequence[str]) -> dict[str, Law]:
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m training.synthetic.generate", description=__doc__
     )

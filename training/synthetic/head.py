@@ -1,8 +1,8 @@
-"""Paints a head: an illustration with shaded relief, and where and how the pulse shows in it.
+"""Paint a head with shaded relief, and the strength and colour of the pulse in it.
 
-All shapes are functions of the place (x, y) in head units, x to the viewer's right, y down, the
-origin in the middle of the face: the same head at any size. Colours are RGB in [0, 1] as a
-picture stores them (gamma 1/2.2).
+All shapes are functions of the place (x, y) in head units, x to the viewer's right, y down, origin
+at the centre of the face, so the head is the same at any size. Colours are RGB in [0, 1] as stored
+in a picture (gamma 1/2.2).
 """
 
 from __future__ import annotations
@@ -13,53 +13,36 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.synthetic.paint import (
-    Canvas,
-    Field,
-    bump,
-    cover,
-    grey,
-    hsv,
-    mix,
-    noise,
-    step,
-)
-from training.synthetic.scene import Scene, Skin
-
-GAMMA = 1 / 2.2
-
-# Reflectance of the lightest and the darkest skin in linear light.
-_LIGHT_SKIN = np.array([0.80, 0.54, 0.41])
-_DARK_SKIN = np.array([0.085, 0.042, 0.026])
-_BLOOD = np.array([0.02, 0.32, 0.24])  # absorption of the largest amount of blood
-_BILE = np.array([0.0, 0.03, 0.30])  # absorption of the strongest yellow tint
+from training.synthetic.paint import Canvas, Field, bump, cover, grey, hsv, mix, noise, step
+from training.synthetic.pigments import GAMMA, hair_colour, skin_colour
+from training.synthetic.scene import Scene
 
 _HAIR_SKIN = 0.15  # pulse seen through dense hair, relative to bare skin
-_SKULL = 1.27  # top of the skull above the face's centre
+_SKULL = 1.27  # height of the top of the skull above the face's centre, head units
 FACE_BOX = (-0.73, -0.92, 0.73, 1.02)
-"""What MTCNN boxes, in head units: (x0, y0, x1, y1); within 0.07 on rendered faces."""
+"""Box of MTCNN, in head units: (x0, y0, x1, y1); within 0.07 for rendered faces."""
 
 
 @dataclass(frozen=True)
 class HeadPaint:
-    """A painted head and the ways it can change.
+    """A painted head and its possible changes.
 
     Attributes
     ----------
     colour : float32 (3, H, W)
         RGB in [0, 1].
     alpha : float32 (H, W)
-        Where there is head.
+        Opacity of the head.
     skin : float32 (H, W)
-        Strength of the pulse, 1 on average over the face's skin.
+        Strength of the pulse; its mean over the skin of the face is 1.
     lids, mouth : float32 (3, H, W)
-        What closing the eyes and opening the mouth add to the colour.
+        Change of the colour when the eyes close and when the mouth opens.
     yaw, pitch : float32 (3, H, W)
-        What turning by one radian to the right or down adds to the colour.
+        Change of the colour per radian of turning to the right or down.
     depth : float32 (H, W)
-        Height towards the camera in head units: moves sideways as the head turns.
+        Height towards the camera, head units; higher places move more when the head turns.
     jaw : float32 (H, W)
-        How far down a place moves when the mouth opens.
+        How far a place moves down when the mouth opens.
     """
 
     colour: Field
@@ -73,28 +56,13 @@ class HeadPaint:
     jaw: Field
 
 
-def skin_colour(skin: Skin) -> NDArray[np.float64]:
-    """RGB of a skin in full light."""
-    light, dark = np.log(_LIGHT_SKIN), np.log(_DARK_SKIN)
-    absorbed = skin.redness * _BLOOD + skin.yellow * _BILE
-    return np.asarray(np.exp(light + skin.melanin * (dark - light) - absorbed) ** GAMMA)
-
-
-def hair_colour(scene: Scene) -> NDArray[np.float64]:
-    """RGB of the hair in full light."""
-    hair = scene.hair
-    pigment = np.array([0.9, 1.0, 1.0]) + hair.red * np.array([-0.25, 0.15, 0.6])
-    natural = np.exp(-2.4 * hair.darkness * pigment) * 0.85 + 0.03
-    return mix(natural, hsv(hair.dye_hue, 0.7, 0.6), hair.dye)
-
-
 def paint_head(scene: Scene, x: Field, y: Field) -> HeadPaint:
     """Paint the head of a scene.
 
     Parameters
     ----------
     scene
-        What to paint.
+        The scene.
     x, y
         float32 (H, W): place of each pixel in head units, on a regular, possibly rotated grid.
     """
@@ -123,10 +91,10 @@ def paint_head(scene: Scene, x: Field, y: Field) -> HeadPaint:
 def _difference(
     scene: Scene, x: Field, y: Field, place: NDArray[np.bool_], colour: Field, **change: float
 ) -> Field:
-    """How the colour differs, at a place, once lids or mouth are changed."""
+    """Return the change of the colour at a place when the lids or the mouth change."""
     rows = np.flatnonzero(place.any(axis=1))
     difference = np.zeros_like(colour)
-    if len(rows) > 2:  # else out of the picture; outlines need a few rows for their slopes
+    if len(rows) > 2:  # else outside the picture; slopes need a few rows
         band = slice(rows[0], rows[-1] + 1)
         changed, _, _ = _Painter(scene, x[band], y[band]).albedo(**change)
         difference[:, band] = (changed - colour[:, band]) * place[band]
@@ -134,7 +102,7 @@ def _difference(
 
 
 class _Painter:
-    """One head on one grid: the parts of ``paint_head`` that share coordinates."""
+    """Paints one head on one grid; its methods share the coordinates."""
 
     def __init__(self, scene: Scene, x: Field, y: Field) -> None:
         self.scene = scene
@@ -144,14 +112,14 @@ class _Painter:
         self.y = y
         self.pixel = float(np.hypot(x[0, 1] - x[0, 0], y[0, 1] - y[0, 0]))
         turn = self.head.turn
-        # Features slide over the ball of the head as it is turned; the outline stays.
+        # Features move over the sphere of the head as it turns; the outline stays.
         self.fx = x - turn * bump(x / 0.9) - self.head.asymmetry * y
         self.width = self.head.width * (1 - self.head.jaw * step(y, -0.1, 1.0))
 
     def noise(self, name: str, scale_x: float, scale_y: float) -> Field:
         return noise(self.scene.stream(f"paint.{name}"), self.x, self.y, scale_x, scale_y)
 
-    # Outlines: negative inside.
+    # Outlines are negative inside.
 
     def face_outline(self) -> Field:
         below = np.clip(self.y, 0, None) ** self.head.square
@@ -172,7 +140,7 @@ class _Painter:
     # Colours.
 
     def albedo(self, lids: float = 0.0, mouth: float = 0.0) -> tuple[Field, Field, Field]:
-        """Colour without light, cover and bare skin, with lids shut or mouth open by a share."""
+        """Return colour without light, opacity and bare skin, with lids or mouth partly changed."""
         canvas = Canvas(self.x.shape)
         hair = hair_colour(self.scene)
         if self.hair.style == "long":
@@ -194,7 +162,7 @@ class _Painter:
         return np.asarray(np.clip(np.multiply.outer(colour, tone), 0.01, 1), np.float32)
 
     def _mane(self, canvas: Canvas, hair: NDArray[np.float64]) -> None:
-        """Paint long hair behind the face, open in the middle where the neck is."""
+        """Paint long hair behind the face, with a gap in the middle for the neck."""
         half = self.head.width + self.hair.volume + 0.05 * self.noise("mane", 2.0, 0.5)
         fall = (np.abs(self.x) / half) ** 4 + (np.clip(self.y - 0.6, 0, None) / 1.0) ** 4 - 1
         outline = np.where(self.y < -0.15, self.skull_outline(self.hair.volume), fall)
@@ -213,7 +181,7 @@ class _Painter:
         flush += 0.6 * bump(x / 0.12) * bump((y - 0.3) / 0.12)
         eye_y = -self.head.eye_height
         hollow = bump((np.abs(x) - self.head.eye_distance) / 0.2) * bump((y - eye_y - 0.05) / 0.14)
-        # Cheeks and nose absorb less red than green and blue; the hollows of the eyes are darker.
+        # Cheeks and nose absorb more green and blue than red; the eye sockets are darker.
         flushed = np.multiply.outer(np.array([0.01, -0.09, -0.06], np.float32), flush)
         sunken = np.multiply.outer(np.array([0.11, 0.14, 0.13], np.float32), hollow)
         rows = np.asarray(base, np.float32)[:, None, None]
@@ -242,7 +210,7 @@ class _Painter:
             upper = upper + lids * (lower - upper)
             opening = np.maximum(upper - v, v - lower)
             outside = np.maximum(opening, np.abs(u) - 1)
-            # A lid's crease and shadow over the eye, and the lashes' line along its edge.
+            # The crease and shadow of a lid, and the line of the lashes along its edge.
             crease = bump((v + head.eye_opening * arc + 0.32) / 0.12) * (np.abs(u) < 1.2)
             canvas.tint(0.35 * crease * arc, skin * 0.45)
             eye = cover(outside * size)
@@ -257,7 +225,7 @@ class _Painter:
             lash = bump((v - upper) / 0.11) * step(1.15 - np.abs(u), 0, 0.25)
             canvas.tint(0.85 * lash, hair * 0.12 + 0.02)
             canvas.tint(0.3 * bump((v - lower) / 0.1) * (np.abs(u) < 1), skin * 0.4)
-            # The brow: an arc, thinner outwards.
+            # The brow is an arc that becomes thinner outwards.
             span = (self.fx * side - head.eye_distance) / (size * 1.35)
             middle = y0 - head.brow_height - 0.03 * (1 - (span - 0.15) ** 2)
             thick = head.brow_thickness * (1.1 - 0.45 * np.clip(span + 0.3, 0, 1.3))
@@ -317,7 +285,7 @@ class _Painter:
         canvas.paint(self.hair.moustache * bar * rough, hair * 0.85, skin=_HAIR_SKIN)
 
     def _crop(self, canvas: Canvas, hair: NDArray[np.float64]) -> None:
-        """Paint the hair on the skull, open where the face is."""
+        """Paint the hair on the skull, with a gap for the face."""
         style = self.hair.style
         x, y, width = self.x, self.y, self.head.width
         volume = {"bald": 0.0, "buzz": 0.02}.get(style, self.hair.volume)
@@ -327,7 +295,7 @@ class _Painter:
         hairline = -height + 0.35 * (np.abs(x) / width) ** 3 + lean * (style != "bald") + ragged
         side = {"long": 0.10, "fringe": 0.08}.get(style, 0.05)
         bottom = {"long": 0.5, "fringe": 0.55, "bald": 0.15}.get(style, 0.1)
-        taper = 1 - step(y, bottom - 0.55, bottom)  # towards its lower end it hugs the head
+        taper = 1 - step(y, bottom - 0.55, bottom)  # closer to the head at the bottom
         sides = np.abs(x) - width + side * taper + 0.012 * self.noise("sides", 5.0, 0.1)
         opening = np.maximum(np.maximum(hairline - y, sides), self.face_outline())
         skull = self.skull_outline(volume if style == "long" else volume * taper)
@@ -358,7 +326,7 @@ class _Painter:
         canvas.paint(np.clip(rim + bridge + arms, 0, 1), frame, skin=0)
 
     def perfusion(self) -> Field:
-        """Strength of the pulse: more on forehead and cheeks, and uneven."""
+        """Return the strength of the pulse: uneven, and higher on forehead and cheeks."""
         x, y = self.fx, self.y
         forehead = bump(x / 0.5) * bump((y + 0.62) / 0.25)
         cheeks = bump((np.abs(x) - 0.42) / 0.24) * bump((y - 0.22) / 0.25)
@@ -368,7 +336,7 @@ class _Painter:
     # Light.
 
     def relief(self) -> Field:
-        """Height towards the camera, head units."""
+        """Return the height towards the camera, head units."""
         head, x, y = self.head, self.fx, self.y
         r2 = (self.x / (head.width * 1.06)) ** 2 + (np.abs(y + 0.1) / 1.2) ** 2.2
         ball = 0.75 * np.sqrt(np.clip(1 - r2, 0.03, None))
@@ -395,12 +363,12 @@ class _Painter:
         )
 
     def light(self, depth: Field) -> tuple[Field, Field, Field, Field]:
-        """Shade, specular light, and the change of shade with yaw and with pitch."""
+        """Return shade, specular light, and the change of shade per radian of yaw and of pitch."""
         lamp = self.scene.light
         gy, gx = np.gradient(depth / self.pixel)
         tilt = self.head.tilt
         cos, sin = math.cos(tilt), math.sin(tilt)
-        # The grid may be rotated by the head's tilt; the lamp is not.
+        # The grid may be rotated by the head's tilt; the lamp does not rotate.
         nx = -(cos * gx - sin * gy)
         ny = -(sin * gx + cos * gy)
         size = np.sqrt(nx**2 + ny**2 + 1)
@@ -413,7 +381,7 @@ class _Painter:
         linear = lamp.ambient * (0.82 + 0.18 * nz) + diffuse * np.clip(facing, 0, None) * 1.25
         linear = np.clip(linear, 0.03, None)
         shade = linear**GAMMA
-        # Halfway between the lamp and the viewer at (0, 0, 1).
+        # Direction halfway between the lamp and the viewer, who is at (0, 0, 1).
         half = math.sqrt(2 + 2 * lz)
         hx, hy, hz = lx / half, ly / half, (lz + 1) / half
         mirror = np.clip(nx * hx + ny * hy + nz * hz, 0, None) ** 28

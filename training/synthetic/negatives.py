@@ -1,11 +1,11 @@
-"""Videos without a pulse: what must never read ok.
+"""Make synthetic videos without a pulse, whose status must never be ok.
 
     python -m training.synthetic.negatives --out DIR --clips 300 --seed 5
 
-A picture (a printed face, a face on a screen, a wall, a cartoon, noise) is held before a camera:
-still, shaken, panned, rocked, carried off, under steady or flickering light, sometimes frozen,
-sometimes through an encoder with frequent keyframes. Faces that are alive but for their pulse are
-scenes with ``--set pulse.amplitude=0``, see ``training.synthetic.generate``.
+A picture (a printed face, a face on a screen, a wall, a cartoon, noise) is shown to a camera:
+still, shaken, panned, rocked or carried away, under steady or flickering light, sometimes with a
+frozen image, sometimes through an encoder with frequent keyframes. Living faces without a pulse are
+made by ``training.synthetic.generate`` with ``--set pulse.amplitude=0``.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Ranges = Mapping[str, Law]
 
 NO_RANGES: Ranges = {}
 
-_FINER = 2  # the picture is painted so much finer than it is seen: real edges fall anywhere
+_FINER = 2  # multiple of the resolution for painting, so that edges fall between pixels
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,12 @@ _OTHER_WAYS = {
 
 
 def kinds(scene: Mapping[str, Any]) -> list[str]:
-    """Name what a clip without a pulse shows, and all that is done to it.
+    """Return the names of what a clip without a pulse shows, and of all changes made to it.
 
     Parameters
     ----------
     scene
-        Parameters of the clip, as ``Clip.scene`` holds them: of a decoy, or of a scene without a
-        pulse.
+        Parameters of the clip, as in ``Clip.scene``: of a decoy, or of a scene without a pulse.
     """
     shown = scene.get("decoy")
     if shown is None:
@@ -112,14 +111,14 @@ def kinds(scene: Mapping[str, Any]) -> list[str]:
 
 
 def decoy(seed: int, index: int, ranges: Ranges = NO_RANGES) -> tuple[Decoy, Scene]:
-    """Draw a decoy and the scene that gives its picture, its camera and its box."""
+    """Draw a decoy, and the scene that determines its picture, its camera and its box."""
     shown = sample(Decoy, "decoy", ranges, seed, index)
     scene = sample_scene(seed, index)
     return shown, replace(scene, camera=replace(scene.camera, codec=shown.codec))
 
 
 def film(shown: Decoy, scene: Scene, times: Times) -> tuple[Iterator[Frame], Box]:
-    """Give the frames of a decoy, uint8 (H, W, 3) BGR, and the box to be measured."""
+    """Return the frames of a decoy, uint8 (H, W, 3) BGR, and the box to be measured."""
     placement, box = place_in_crop(scene)
     frames = _seen(shown, scene, placement, times)
     camera = scene.camera
@@ -172,7 +171,7 @@ def _screen(scene: Scene) -> Screen:
 
 
 def _pictures(shown: Decoy, scene: Scene, placement: Placement, times: Times) -> Iterator[Field]:
-    """Paint the picture at all times, finer than it is seen: float32 (H, W, 4) in 8-bit levels."""
+    """Paint the picture at all times at the finer resolution: float32 (H, W, 4), 8-bit levels."""
     size = [_FINER * value for value in asdict(placement).values()]
     fine = Placement(int(size[0]), int(size[1]), *size[2:])
     quiet = replace(scene.camera, read_noise=0.0, shot_noise=0.0, block_noise=0.0, row_noise=0.0)
@@ -200,7 +199,7 @@ def _backdrop(shown: Decoy, scene: Scene, fine: Placement, camera: Camera) -> Fi
 
 
 def _shifted(picture: Field, dx: float, dy: float, placement: Placement) -> Field:
-    """Move the picture by (dx, dy) pixels of the camera, mirrored at its edges, and see it."""
+    """Move the picture by (dx, dy) camera pixels, mirrored at its edges, and reduce it."""
     period = [2 * placement.width, 2 * placement.height]
     far = [_FINER * (shift % length) for shift, length in zip((dx, dy), period)]
     height, width = picture.shape[:2]
@@ -240,20 +239,20 @@ def make_decoys(
     Parameters
     ----------
     folder
-        Where it goes.
+        Folder of the cache.
     clips, seed
-        How many, and of the random numbers.
+        Number of clips, and seed of the random numbers.
     seconds
-        Length of each.
+        Length of a clip, s.
     workers
-        Processes that make them.
+        Number of processes.
     ranges
-        Laws of parameters, ``decoy.flicker`` for example, in place of their own.
+        Laws that replace the default laws of parameters, for example of ``decoy.flicker``.
 
     Raises
     ------
     OSError, ValueError
-        As ``fill_cache`` does.
+        The errors of ``fill_cache``.
     """
     plan = []
     start = 0
@@ -281,7 +280,7 @@ def make_decoys(
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m training.synthetic.negatives", description=__doc__
     )

@@ -1,4 +1,4 @@
-"""Painting with soft masks on a float32 canvas, in units that know nothing of pixels."""
+"""Paint with soft masks on a float32 canvas, in units that do not depend on pixels."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 Field = NDArray[np.float32]
 Colour = NDArray[np.float64]
 
-_LATTICE = 64  # side of a noise's random lattice, which repeats beyond
+_LATTICE = 64  # side of the random lattice of a noise, which is periodic
 
 
 def cover(outline: Field) -> Field:
-    """Opacity of the inside of an outline, 0 to 1, with an edge one pixel soft.
+    """Return the opacity of the inside of an outline, 0 to 1, with an edge one pixel soft.
 
-    ``outline`` is any function that is negative inside; its own slope tells how far, in pixels,
-    its zero is.
+    ``outline`` is any function that is negative inside. The distance from its zero, in pixels, is
+    computed from its slope.
     """
     outline = np.asarray(outline, np.float32)
     dy, dx = np.gradient(outline)
@@ -27,20 +27,20 @@ def cover(outline: Field) -> Field:
 
 
 def bump(u: Field) -> Field:
-    """Gaussian of height 1 and standard deviation 1/sqrt(2)."""
+    """Return a Gaussian of height 1 and standard deviation 1/sqrt(2)."""
     return np.asarray(np.exp(-np.minimum(u * u, 40)), np.float32)
 
 
 def step(u: Field, low: float | Field, high: float | Field) -> Field:
-    """Smooth rise from 0 below ``low`` to 1 above ``high``."""
+    """Return a smooth rise from 0 below ``low`` to 1 above ``high``."""
     t = np.clip((u - low) / (high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 def noise(random: np.random.Generator, x: Field, y: Field, scale_x: float, scale_y: float) -> Field:
-    """Smooth noise of about unit standard deviation, the same at any resolution.
+    """Return smooth noise of about unit standard deviation, the same at any resolution.
 
-    ``scale_x`` and ``scale_y`` are the distances of its lattice in the units of ``x`` and ``y``.
+    ``scale_x`` and ``scale_y`` are the distances of lattice points in the units of ``x`` and ``y``.
     """
     lattice = np.asarray(random.normal(size=(_LATTICE, _LATTICE)) * 1.3, np.float32)
     u, v = x / np.float32(scale_x), y / np.float32(scale_y)
@@ -50,22 +50,22 @@ def noise(random: np.random.Generator, x: Field, y: Field, scale_x: float, scale
 
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
-    """RGB of a hue in [0, 1], a saturation and a brightness."""
+    """Return the RGB colour of a hue in [0, 1], a saturation and a brightness."""
     return np.array(colorsys.hsv_to_rgb(hue % 1, saturation, value))
 
 
 def grey(value: float) -> Colour:
-    """RGB of a grey."""
+    """Return the RGB colour of a grey."""
     return np.full(3, value)
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """Go from ``a`` (share 0) to ``b`` (share 1)."""
+    """Return a mixture of ``a`` (share 0) and ``b`` (share 1)."""
     return np.asarray(a + share * (b - a))
 
 
 class Canvas:
-    """RGB colour (3, H, W), cover and share of bare skin (H, W), all float32 and empty at first."""
+    """RGB colour (3, H, W), opacity and share of bare skin (H, W), all float32 and initially 0."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.colour: Field = np.zeros((3, *shape), np.float32)
@@ -73,13 +73,13 @@ class Canvas:
         self.skin: Field = np.zeros(shape, np.float32)
 
     def paint(self, mask: Field, colour: Colour | Field, skin: float) -> None:
-        """Lay a colour over the canvas where ``mask`` says, with this much bare skin in it."""
+        """Paint a colour with the opacity ``mask``; ``skin`` is its share of bare skin."""
         self.tint(mask, colour)
         self.skin += mask * (skin - self.skin)
         self.alpha += mask * (1 - self.alpha)
 
     def tint(self, mask: Field, colour: Colour | Field) -> None:
-        """Draw the colour of what is there towards another: (3,) or (3, H, W)."""
+        """Mix the present colour with another, (3,) or (3, H, W), by the share ``mask``."""
         mask = np.asarray(mask, np.float32)
         for plane, value in zip(self.colour, np.asarray(colour, np.float32)):
             plane += mask * (value - plane)

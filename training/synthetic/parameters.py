@@ -1,8 +1,8 @@
-"""Named random parameters: each with its range, its law and a random stream of its own.
+"""Named random parameters, each with a law (range) and a random stream of its own.
 
-A group of parameters is a frozen dataclass whose fields are declared by ``between``,
-``one_of`` and ``choice``. ``sample`` draws a group. Every parameter has its own random stream, so
-that changing the range of one, or switching it off, leaves all others as they were to the last bit.
+A group of parameters is a frozen dataclass whose fields are declared by ``between``, ``one_of`` and
+``choice``. ``sample`` draws a group. Since every parameter has its own random stream, changing the
+law of one parameter, or switching it off, does not change a bit of the others.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Between:
-    """A number, uniform between two limits (in its logarithm if ``log``).
+    """A number that is uniform between two limits (its logarithm is, if ``log``).
 
-    In a part of the scenes, 1 - ``share``, it is exactly 0: the ingredient is off.
+    In a share ``1 - share`` of the scenes it is exactly 0: the effect is off.
     """
 
     low: float
@@ -54,12 +54,12 @@ class Between:
         return np.where(on < self.share, values, 0.0)
 
     def __str__(self) -> str:
-        """Give a short description."""
+        """Return a short description."""
         law = f"{self.low:g} to {self.high:g}" if self.low < self.high else f"{self.low:g}"
         return law + " (log)" * self.log + f" in {self.share:.0%}" * (self.share < 1)
 
     def __contains__(self, value: object) -> bool:
-        """Tell whether a value can come out of it."""
+        """Return whether the law can give a value."""
         if not isinstance(value, float):
             return False
         slack = 1e-9 * abs(self.high)
@@ -81,7 +81,7 @@ class Choice:
         """Draw a value."""
         names = list(self.weights)
         edges = np.cumsum([self.weights[name] for name in names])
-        # The first edge beyond the point: a name of weight zero never comes out.
+        # The first edge above the point, so that a name with weight 0 is never drawn.
         return names[int(np.searchsorted(edges, random.random() * edges[-1], side="right"))]
 
     def draw_many(self, random: np.random.Generator, count: int) -> NDArray[np.str_]:
@@ -89,17 +89,17 @@ class Choice:
         return np.array([self.draw(random) for _ in range(count)])
 
     def __str__(self) -> str:
-        """Give a short description."""
+        """Return a short description."""
         return ", ".join(f"{name}={weight:g}" for name, weight in self.weights.items())
 
     def __contains__(self, value: object) -> bool:
-        """Tell whether a value can come out of it."""
+        """Return whether the law can give a value."""
         return isinstance(value, str) and self.weights.get(value, 0) > 0
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of several numbers; a number given twice comes twice as often."""
+    """One of several numbers; a number that is listed twice is drawn twice as often."""
 
     values: tuple[float, ...]
 
@@ -112,15 +112,15 @@ class OneOf:
         return np.array(self.values, np.float64)[random.integers(len(self.values), size=count)]
 
     def __str__(self) -> str:
-        """Give a short description."""
+        """Return a short description."""
         return ", ".join(f"{value:g}" for value in self.values)
 
     def __contains__(self, value: object) -> bool:
-        """Tell whether a value can come out of it."""
+        """Return whether the law can give a value."""
         return value in self.values
 
 
-Law = Union[Between, Choice, OneOf]  # at run time, so not in the new spelling
+Law = Union[Between, Choice, OneOf]  # evaluated at run time: Python 3.9 has no | for types
 OFF = Between(0.0, 0.0)
 
 Group = TypeVar("Group")
@@ -142,19 +142,19 @@ def one_of(doc: str, *values: float) -> Any:
 
 
 def stream(seed: int, index: int, name: str) -> np.random.Generator:
-    """Make the random stream of one name in one scene."""
+    """Return the random stream of a name in a scene."""
     return np.random.default_rng((seed, index, zlib.crc32(name.encode())))
 
 
 def laws(group: type[Any], prefix: str) -> dict[str, Law]:
-    """Give the default laws of a group's parameters, by full name."""
+    """Return the default laws of a group's parameters, by full name."""
     return {f"{prefix}.{f.name}": f.metadata["law"] for f in fields(group)}
 
 
 def sample(
     group: type[Group], prefix: str, ranges: Mapping[str, Law], seed: int, index: int
 ) -> Group:
-    """Draw all parameters of a group; ``ranges`` takes the place of default laws."""
+    """Draw all parameters of a group; laws in ``ranges`` replace default laws."""
     drawn = {
         name.rpartition(".")[2]: ranges.get(name, law).draw(stream(seed, index, name))
         for name, law in laws(group, prefix).items()
@@ -173,11 +173,11 @@ def sample_many(
 
 
 def parse_law(default: Law, text: str) -> Law:
-    """Read a law from the command line, in the form of the default.
+    """Read a law from the command line; its type is that of the default law.
 
-    ``0.5`` fixes a number, ``0.1,0.9`` gives limits, ``0.1,0.9,0.25`` a share as well; where
-    there are single numbers, ``15,30,60`` lists them; ``none=1,h264=2`` weighs names, ``h264``
-    fixes one.
+    ``0.5`` fixes a number, ``0.1,0.9`` gives limits, ``0.1,0.9,0.25`` also gives a share. If the
+    default is a list of numbers, ``15,30,60`` lists them. ``none=1,h264=2`` gives weights of names,
+    ``h264`` fixes a name.
 
     Raises
     ------

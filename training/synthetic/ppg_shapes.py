@@ -1,11 +1,11 @@
-"""Average beat shapes of real finger PPGs, as a small table of Fourier coefficients.
+"""Compute average beat shapes of real finger PPGs, as a small table of Fourier coefficients.
 
-``python -m training.synthetic.ppg_shapes`` derives ``ppg_shapes.json`` from the Welltory PPG
-data set (CC0), which it looks for under ``$RPPG_DATA/pulse/welltory``. The table is committed, the
-recordings are not.
+``python -m training.synthetic.ppg_shapes`` computes ``ppg_shapes.json`` from the Welltory PPG data
+set (CC0), which must be in ``$RPPG_DATA/pulse/welltory``. The table is committed, the recordings
+are not.
 
-Sign: a phone camera sees the finger's red channel get *darker* as blood flows in. A PPG, here as
-everywhere in this project, *rises* with blood volume, so it is the red channel turned over.
+Sign: the red channel of a finger on a phone camera gets *darker* when blood flows in. As everywhere
+in this project, a PPG *rises* with the blood volume, so it is the negative red channel.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from scipy.signal import butter, find_peaks, sosfiltfilt
 
 TABLE = Path(__file__).with_name("ppg_shapes.json")
 
-HARMONICS = 6  # a 30 fps phone cannot show more than about six at resting rates
-_FS = 100.0  # Hz, uniform grid on which the irregular phone samples are analysed
+HARMONICS = 6  # a 30 fps phone can show at most about six at resting rates
+_FS = 100.0  # Hz; uniform grid on which the irregular phone samples are analysed
 _BEAT_SAMPLES = 64
-_MIN_CORRELATION = 0.9  # with the subject's median beat; anything less is motion or a missed beat
+_MIN_CORRELATION = 0.9  # with the subject's median beat; less means movement or a missed beat
 _MIN_BEATS = 30
-_MIN_SWING = 0.5  # standard deviation in 8-bit levels; less is a saturated channel
+_MIN_SWING = 0.5  # standard deviation in 8-bit levels; a saturated channel has less
 
 
 def load_shapes(path: Path = TABLE) -> NDArray[np.complex128]:
@@ -37,7 +37,7 @@ def load_shapes(path: Path = TABLE) -> NDArray[np.complex128]:
     -------
     complex128 (subjects, HARMONICS)
         Row ``c`` describes the beat ``Re(sum_k c[k - 1] * exp(i * k * phase))`` for ``k`` from 1,
-        with ``phase`` growing by 2 pi a beat. The first harmonic is 1 in every row.
+        where ``phase`` grows by 2 pi per beat. The first harmonic is 1 in every row.
     """
     table = json.loads(path.read_text(encoding="utf-8"))
     rows = [np.array(row["re"]) + 1j * np.array(row["im"]) for row in table["subjects"]]
@@ -47,21 +47,21 @@ def load_shapes(path: Path = TABLE) -> NDArray[np.complex128]:
 def mean_beat(
     times: NDArray[np.float64], red: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], int]:
-    """Average beat of one recording.
+    """Return the average beat of one recording.
 
     Parameters
     ----------
     times
-        Sample times in seconds, increasing.
+        Times of the samples, s, increasing.
     red
         Red channel of a finger on a phone camera, 8-bit levels.
 
     Returns
     -------
     beat : float64 (64,)
-        Mean beat from one steepest rise to the next, rising with blood volume.
+        Mean beat from one steepest rise to the next; it rises with the blood volume.
     count : int
-        How many beats were averaged.
+        Number of beats in the mean.
     """
     grid = np.arange(times[0], times[-1], 1 / _FS)
     ppg = -np.interp(grid, times, red)
@@ -84,7 +84,7 @@ def mean_beat(
 
 
 def fourier(beat: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """Harmonics 1 to HARMONICS of a beat, scaled and shifted so that the first one is 1."""
+    """Return harmonics 1 to HARMONICS of a beat, scaled and shifted so that the first is 1."""
     spectrum = np.fft.rfft(beat)[1 : HARMONICS + 1]
     order = np.arange(1, HARMONICS + 1)
     shift = np.exp(-1j * np.angle(spectrum[0]) * order)

@@ -29,8 +29,8 @@ BROAD: Mapping[str, Law] = {
     "framing.box_x": Between(-0.25, 0.25),
     "framing.box_y": Between(-0.25, 0.25),
 }
-"""Weaker pulses, stronger movement and light, and a face that need not be in the box's middle: as
-wide as the benchmark, which knows nothing of these ranges."""
+"""Weaker pulses, stronger movement and light, and a face that need not be in the middle of the box.
+The ranges are as wide as the benchmark's, which are defined independently."""
 
 LOOSE: Mapping[str, Law] = {
     "background.movement": Between(0.02, 0.3, log=True, share=0.5),
@@ -40,7 +40,7 @@ LOOSE: Mapping[str, Law] = {
     "framing.box_x": Between(-0.25, 0.25),
     "framing.box_y": Between(-0.2, 0.2),
 }
-"""A face anywhere in a loose box, often before a moving background: it takes attention to find the
-skin, which a teacher has and a student has not. For trying out distillation at a small scale."""
+"""A face anywhere in a loose box, often before a moving background. Finding the skin needs
+attention, which the teacher has and the student has not. For small tests of distillation."""
 
 PRESETS: Mapping[str, Mapping[str, Law]] = {"default": {}, "broad": BROAD, "loose": LOOSE}

@@ -1,7 +1,7 @@
-"""The pulse: a PPG with a drifting heart rate, at any times.
+"""Simulate the pulse: a PPG with a drifting heart rate, at any times.
 
-Sign: a PPG rises with blood volume. A camera sees the skin's green fall as the PPG rises; that
-minus sign is the renderer's, nothing here or in the labels is turned over.
+Sign: a PPG rises with the blood volume. In a camera the green of the skin falls as the PPG rises;
+only the renderer applies this minus sign. Nothing here or in the labels is inverted.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from training.synthetic.scene import Pulse
 class PulseWave:
     """The PPG of one scene.
 
-    The heart rate is ``rate + trend + drift + variability + sinus arrhythmia``; its integral is
-    the phase of a periodic beat given by Fourier coefficients; breathing modulates height and
+    The heart rate is ``rate + trend + drift + variability + sinus arrhythmia``. Its integral is the
+    phase of a periodic beat with given Fourier coefficients. Breathing modulates height and
     baseline.
 
     Parameters
@@ -27,7 +27,7 @@ class PulseWave:
     pulse
         The scene's pulse parameters.
     random
-        For phases and slow random functions.
+        Generator of phases and of slow random functions.
     """
 
     def __init__(self, pulse: Pulse, random: np.random.Generator) -> None:
@@ -39,11 +39,11 @@ class PulseWave:
         self._drift = Wander(random, 0.01, 0.05)
         self._variability = Wander(random, 0.05, 0.15)
         self._shape = beat_shape(pulse)
-        # Standard deviation of the beat itself, from Parseval.
+        # Divide by the standard deviation of the beat, computed with Parseval's theorem.
         self._shape /= np.sqrt(np.sum(np.abs(self._shape) ** 2) / 2)
 
     def heart_rate(self, times: Times) -> Times:
-        """Instantaneous heart rate in bpm."""
+        """Return the instantaneous heart rate, bpm."""
         p = self._pulse
         return np.asarray(
             p.heart_rate
@@ -54,7 +54,7 @@ class PulseWave:
         )
 
     def ppg(self, times: Times) -> Times:
-        """PPG in units of the beat's standard deviation, rising with blood volume."""
+        """Return the PPG in units of the beat's standard deviation; it rises with blood volume."""
         p = self._pulse
         order = np.arange(1, len(self._shape) + 1)
         beat = (np.exp(1j * np.multiply.outer(self._phase(times), order)) @ self._shape).real
@@ -66,7 +66,7 @@ class PulseWave:
         return 2 * np.pi * self._pulse.breathing_rate / 60 * times
 
     def _phase(self, times: Times) -> Times:
-        """Integral of the heart rate, in radians."""
+        """Return the integral of the heart rate, rad."""
         p = self._pulse
         omega = 2 * np.pi * p.breathing_rate / 60
         swing = np.cos(self._breath_phase) - np.cos(self._breath(times) + self._breath_phase)
@@ -81,7 +81,7 @@ class PulseWave:
 
 
 def beat_shape(pulse: Pulse) -> NDArray[np.complex128]:
-    """Fourier coefficients of a scene's beat, from the first harmonic on."""
+    """Return the Fourier coefficients of a scene's beat, from the first harmonic on."""
     if pulse.shape == "finger":
         shapes = load_shapes()
         return np.array(shapes[min(int(pulse.finger * len(shapes)), len(shapes) - 1)])
@@ -97,14 +97,14 @@ def beat_shape(pulse: Pulse) -> NDArray[np.complex128]:
 
 
 def label(wave: PulseWave, times: Times) -> Times:
-    """Give the standard PPG at the frames' times, whose changes are what a network learns.
+    """Return the standard PPG at the frames' times; its changes are the labels of a network.
 
     Parameters
     ----------
     wave
         The scene's pulse.
     times
-        Times of the frames in seconds, increasing.
+        Times of the frames, s, increasing.
     """
     grid = np.arange(times[0] - LABEL_PAD, times[-1] + LABEL_PAD, 1 / LABEL_FS)
     return standard_pulse(grid, band_pass(wave.ppg(grid)), times)

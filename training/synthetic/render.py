@@ -1,14 +1,14 @@
-"""Scene -> frames, at any size.
+"""Render the frames of a scene, at any size.
 
-A scene is painted once: background, body and head as layers, and for each layer a few *modes*,
-pictures of how it changes with the pulse, with light, with the lids and so on. A frame is then the
-layers plus the modes times their values at its time, warped to the pose, laid over each other, lit,
-and seen by a noisy camera. All of it is float32 in 8-bit levels; the camera rounds at the end.
-Movements are far below a pixel: OpenCV 5 warps exactly, 4.x in steps of 1/32 pixel.
+A scene is painted once: background, body and head as layers. Each layer has a few *modes*: pictures
+of its change with the pulse, the light, the lids and so on. A frame is the sum of the layers and of
+the modes times their values at that time, warped to the pose, composed, lit, and passed through a
+noisy camera. All values are float32 in 8-bit levels; the camera rounds at the end. Movements are
+far below a pixel: OpenCV 5 warps exactly, 4.x in steps of 1/32 pixel.
 
-The pulse: at each place of the skin the colour is ``c (1 - a v s ppg(t - delay))`` with amplitude
-``a``, colour ``v`` (green 1) and strength ``s`` (1 on average over the face): green *falls* as the
-PPG rises. The delay enters to first order, as the PPG's slope.
+At each place of the skin the colour is ``c (1 - a v s ppg(t - delay))`` with amplitude ``a``,
+colour ``v`` (green 1) and strength ``s`` (mean 1 over the face): green *falls* as the PPG rises.
+The delay is approximated to first order, with the PPG's slope.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from training.synthetic.timeline import Timeline, timeline
 
 Box = tuple[int, int, int, int]
 
-_MARGIN = 0.12  # painted beyond the picture, relative to its height, for layers that move
-_CROP = 1.62  # height of a crop over that of the detector's box: room for every box scale
-# Where, in head units, there can be head or body at all, with room to move: x and y from, to.
+_MARGIN = 0.12  # margin painted around the picture, relative to its height, for layers that move
+_CROP = 1.62  # height of a crop relative to the detector's box, enough for every box scale
+# Limits of head and body in head units, with room to move: x and y, from and to.
 _ALL = (-math.inf, math.inf)
 _HEAD_REACH = ((-1.65, 1.65), (-1.95, 2.05))
 _BODY_REACH = (-0.2, math.inf)
 _JAW = 0.1  # how far the jaw of an open mouth drops, head units
-_SMALL = 0.05  # rad, step for the colours' derivative with the pose
+_SMALL = 0.05  # rad, step of the numerical derivative of the colours with the pose
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the head lies in a picture of ``width`` by ``height`` pixels.
+    """The place of the head in a picture of ``width`` by ``height`` pixels.
 
-    ``x``, ``y`` is the middle of the face, ``unit`` the length of a head unit, all in pixels.
+    ``x``, ``y`` is the centre of the face, ``unit`` the length of a head unit, all in pixels.
     """
 
     width: int
@@ -54,25 +54,25 @@ class Placement:
     unit: float
 
     def face_box(self) -> tuple[float, float, float, float]:
-        """Give what a face detector would box: x0, y0, x1, y1 in pixels."""
+        """Return the box that a face detector would find: x0, y0, x1, y1, pixels."""
         x0, y0, x1, y1 = (self.unit * edge for edge in FACE_BOX)
         return self.x + x0, self.y + y0, self.x + x1, self.y + y1
 
 
 def place_in_frame(scene: Scene, width: int, height: int) -> Placement:
-    """Place the head in a whole picture as the scene's framing says."""
+    """Place the head in a whole picture, by the scene's framing."""
     framing = scene.framing
     unit = framing.face * height / 2
     return Placement(width, height, framing.face_x * width, framing.face_y * height, unit)
 
 
 def place_in_crop(scene: Scene) -> tuple[Placement, Box]:
-    """Place the head in a small picture of just its surroundings.
+    """Place the head in a small picture that contains only its surroundings.
 
     Returns
     -------
     placement : Placement
-        Even sizes, as encoders like them.
+        With even sizes, which encoders need.
     box : tuple of int
         The detector's box enlarged by ``framing.box_scale``, with its errors, clipped to the
         picture: x0, y0, x1, y1, the last two exclusive.
@@ -109,11 +109,11 @@ def render(scene: Scene, placement: Placement, times: Times) -> Iterator[Frame]:
     Parameters
     ----------
     scene
-        What to show.
+        The scene.
     placement
         Size of the picture and place of the head.
     times
-        Times of the frames in seconds, increasing, from 0 on.
+        Times of the frames, s, increasing, not negative.
 
     Yields
     ------
@@ -132,11 +132,11 @@ class _Layer:
     Parameters
     ----------
     left, top
-        Where its first pixel lies in the frame; it may begin outside.
+        Place of its first pixel in the frame; it may be outside.
     still
         The picture as painted.
     modes
-        What changes it, by name.
+        Pictures of its changes, by name.
     size
         Width and height of the frame.
     """
@@ -151,7 +151,7 @@ class _Layer:
         self.window = rows, columns
         """The part of the frame that the layer can cover."""
         self._still = still
-        # A mode often fills only a band of rows (lids, mouth): the rest need not be touched.
+        # A mode often fills only some rows (lids, mouth); only these rows are computed.
         self._modes = {}
         for name, mode in modes.items():
             filled = np.flatnonzero(np.any(mode, axis=(1, 2)))
@@ -161,7 +161,7 @@ class _Layer:
         self._work = np.empty_like(still)
 
     def now(self, values: dict[str, float]) -> Field:
-        """Add the modes times their values; the result is good until the next call."""
+        """Return the picture plus the modes times their values; valid until the next call."""
         np.copyto(self._work, self._still)
         for name, (band, mode) in self._modes.items():
             if values[name] != 0:
@@ -171,7 +171,7 @@ class _Layer:
 
 
 class _Stage:
-    """A painted scene at one size: everything but the camera's noise."""
+    """A painted scene at one size, complete except for the camera's noise."""
 
     def __init__(self, scene: Scene, placement: Placement, course: Timeline) -> None:
         self._placement = placement
@@ -190,7 +190,7 @@ class _Stage:
     def _grid(
         self, x_range: tuple[float, float] = _ALL, y_range: tuple[float, float] = _ALL
     ) -> tuple[Field, Field]:
-        """Give the places, in head units, of the frame's and its margins' pixels in a range."""
+        """Return the pixels of the frame and its margins in a range, as places in head units."""
         place, margin = self._placement, self._margin
         axes = []
         for size, middle, (low, high) in (
@@ -204,7 +204,7 @@ class _Stage:
         return x, y
 
     def _corner(self, x: Field, y: Field) -> tuple[int, int]:
-        """Give the pixel of a grid's first place."""
+        """Return the pixel of the first place of a grid."""
         place = self._placement
         return (
             round(float(x[0, 0]) * place.unit + place.x - 0.5),
@@ -238,7 +238,8 @@ class _Stage:
             {name: look.merge(mode, paint.alpha, False) for name, mode in modes.items()},
             self._size,
         )
-        # Pixels of the frame, and at each how far the turning head and the jaw move it.
+        # Pixels of the frame, and at each pixel the displacement by the turning head and by the
+        # jaw.
         rows, columns = self._head.window
         self._u, self._v = np.meshgrid(
             np.arange(columns.start, columns.stop, dtype=np.float32),
@@ -266,7 +267,7 @@ class _Stage:
         )
 
     def _light_field(self, scene: Scene) -> None:
-        """Set up the gradient of the light, and where its changes fall."""
+        """Compute the gradient of the light, and how its changes vary over the picture."""
         light = scene.light
         inner = (slice(self._margin, -self._margin),) * 2
         x, y = (axis[inner] for axis in self._grid())
@@ -281,7 +282,7 @@ class _Stage:
         ]
 
     def frame(self, i: int) -> Field:
-        """Give the picture of frame ``i`` without noise: float32 (H, W, 4), BGR in 8-bit levels."""
+        """Return frame ``i`` without noise: float32 (H, W, 4), BGR in 8-bit levels."""
         frame = self._background(i)
         _lay_over(frame[self._body.window], self._shifted_body(i))
         _lay_over(frame[self._head.window], self._posed_head(i))
@@ -317,8 +318,8 @@ class _Stage:
                 "pitch": pitch,
             }
         )
-        # From a pixel of the frame back to the painting: undo shift, then roll and zoom about
-        # the middle of the face, then the parallax of turning and the drop of the jaw.
+        # Map a pixel of the frame back to the painting: undo the shift, then roll and zoom about
+        # the centre of the face, then the parallax of turning and the drop of the jaw.
         scale = 1 / (1 + course.zoom[i])
         cos, sin = scale * math.cos(course.roll[i]), scale * math.sin(course.roll[i])
         middle_x, middle_y = place.x - 0.5, place.y - 0.5
@@ -345,7 +346,7 @@ class _Stage:
 
 
 def pulse_colour(scene: Scene) -> Field:
-    """Relative amplitude of the pulse in each RGB plane: float32 (3, 1, 1)."""
+    """Return the relative amplitude of the pulse in each RGB plane, float32 (3, 1, 1)."""
     pulse = scene.pulse
     colour = pulse.amplitude * np.array([pulse.red, 1, pulse.blue])
     return colour.astype(np.float32)[:, None, None]
@@ -366,7 +367,7 @@ def _sum(a: Field, ka: float, b: Field, kb: float, constant: float) -> Field:
 
 
 def _shift(layer: Field, dx: float, dy: float, size: tuple[int, int], border: int) -> Field:
-    """Cut a picture of that size out of a layer at a place between pixels."""
+    """Cut a picture of a given size out of a layer, at a place between pixels."""
     back = np.array([[1, 0, dx], [0, 1, dy]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(layer, back, size, flags=flags, borderMode=border), np.float32)

@@ -1,9 +1,9 @@
-"""Everything that describes a synthetic clip, as named numbers.
+"""The parameters of a synthetic clip, as named numbers.
 
-A ``Scene`` is drawn from a seed and an index by ``sample_scene``; each field below states what it
-is, its range, and the share of scenes that have it at all. Lengths are in *head units*: 1 is half
-the height of the face, so that chin and hairline are about 2 apart and the face is about 1.5
-wide. Amplitudes of movement are standard deviations unless said otherwise.
+``sample_scene`` draws a ``Scene`` from a seed and an index. Each field below has its meaning, its
+range, and the share of scenes in which it is not off. Lengths are in *head units*: 1 is half the
+height of the face, so that chin and hairline are about 2 apart and the face is about 1.5 wide.
+Amplitudes of movement are standard deviations unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 
 from training.synthetic.parameters import Law, between, choice, laws, one_of, sample, stream
 
-VERSION = 1  # of the generator: raise it when the same seed no longer gives the same pixels
-BENCHMARK_SEED = 20231  # of training.synthetic.benchmark: no training takes clips of it
+VERSION = 1  # version of the generator; raise it if the same seed gives other pixels than before
+BENCHMARK_SEED = 20231  # of training.synthetic.benchmark; its clips are not used for training
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Pulse:
     """The PPG under the skin."""
 
     heart_rate: float = between("at the start, bpm, before all changes", 45, 180)
-    # No scenes without a pulse by default: all that shakes and flickers is in the others, too, and
-    # a regression learns from them that it is no pulse. A share below 1 makes some.
+    # By default, every scene has a pulse: the other scenes have shaking and flicker, too, and a
+    # regression learns from them that these are no pulse. A share below 1 gives scenes without.
     amplitude: float = between("of the pulse in green, relative; 0: none", 0.0015, 0.015, log=True)
     red: float = between("pulse in red, relative to green", 0.28, 0.58)
     blue: float = between("pulse in blue, relative to green", 0.52, 0.86)
@@ -250,16 +250,16 @@ class Scene:
         return self.pulse.amplitude > 0
 
     def stream(self, name: str) -> np.random.Generator:
-        """Make the random stream of that name, for details that are no parameters."""
+        """Return the random stream of a name, for details that are not parameters."""
         return stream(self.seed, self.index, name)
 
     def to_json(self) -> dict[str, Any]:
-        """Give all parameters as plain values, for ``from_json``."""
+        """Return all parameters as plain values, for ``from_json``."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Scene:
-        """Make the scene that ``to_json`` described."""
+        """Create the scene that ``to_json`` described."""
         parts = {name: group(**values[name]) for name, group in GROUPS.items()}
         return cls(values["seed"], values["index"], **parts)
 
@@ -276,7 +276,7 @@ RANGES: dict[str, Law] = {
 
 
 def describe() -> str:
-    """Give all parameters, two lines each: name and default law, and the meaning."""
+    """Return all parameters as text, two lines each: name and default law, and the meaning."""
     lines = []
     for prefix, group in GROUPS.items():
         for f in fields(group):
@@ -291,10 +291,10 @@ def sample_scene(seed: int, index: int, ranges: Mapping[str, Law] | None = None)
     Parameters
     ----------
     seed, index
-        Together they fix everything.
+        Together they determine the scene.
     ranges
-        Laws that take the place of ``RANGES``, by full name. Those not named keep both their
-        default law and, to the last bit, their values.
+        Laws that replace those of ``RANGES``, by full name. All other parameters keep their default
+        law and exactly the same values.
 
     Raises
     ------
@@ -309,7 +309,7 @@ def sample_scene(seed: int, index: int, ranges: Mapping[str, Law] | None = None)
             raise ValueError(f"{name} needs a {type(RANGES[name]).__name__}, got {law}")
     parts = {name: sample(group, name, ranges, seed, index) for name, group in GROUPS.items()}
     scene = Scene(seed, index, **parts)
-    if not scene.has_pulse:  # no heart, so nothing moves with it
+    if not scene.has_pulse:  # without a heartbeat there is no movement with it
         still = type(scene.motion)(**{**asdict(scene.motion), "ballistic": 0.0})
         scene = Scene(seed, index, **{**parts, "motion": still})
     return scene

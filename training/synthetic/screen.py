@@ -1,4 +1,4 @@
-"""A screen before the camera: bands of its refresh, moire, and the room that it mirrors."""
+"""Simulate a screen before the camera: refresh bands, moire, and reflections."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from training.synthetic.parameters import between, one_of
 from training.synthetic.render import Placement, render
 from training.synthetic.scene import Scene
 
-_MAGNIFIED = 8.0  # so much further than the screen moves its moire
-_SPOT = 0.35  # width of the mirrored light, relative to the picture
+_MAGNIFIED = 8.0  # ratio of the movement of the moire to that of the screen
+_SPOT = 0.35  # width of the reflected light, relative to the picture
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Screen:
 
 
 def play(screen: Screen, scene: Scene, placement: Placement, times: Times) -> Iterator[Field]:
-    """Yield what the screen shows, float32 (H, W, 4): a scene's face, which lost its pulse."""
+    """Yield the pictures on the screen, float32 (H, W, 4): a scene's face without its pulse."""
     shown = np.floor(times * screen.fps) / screen.fps if screen.fps else np.zeros_like(times)
     dead = replace(scene, pulse=replace(scene.pulse, amplitude=0.0))
     different, repeats = np.unique(shown, return_counts=True)
@@ -44,7 +44,7 @@ def play(screen: Screen, scene: Scene, placement: Placement, times: Times) -> It
 
 
 class Surface:
-    """What a screen adds to its picture on the way to the camera."""
+    """Adds the effects of a screen to the picture that it shows."""
 
     def __init__(self, screen: Screen, placement: Placement) -> None:
         self._screen = screen
@@ -59,13 +59,14 @@ class Surface:
         self._glare = spot[..., None].astype(np.float32)
 
     def __call__(self, picture: Field, time: float, dx: float, dy: float) -> Field:
-        """Give the picture, shifted by (dx, dy) pixels, as the camera sees it."""
+        """Return the picture, shifted by (dx, dy) pixels, as the camera sees it."""
         screen = self._screen
         turns = screen.band_rate * time + screen.band_count * self._down
         light = 1 + screen.bands * np.sin(2 * np.pi * turns)
         if screen.moire:
             moved = _MAGNIFIED * float(self._wave @ (dx, dy))
-            # Each colour's pixels lie beside the others'.
+            # The pixels of the three colours are beside each other, so their moire differs in
+            # phase.
             phases = np.array([0.0, 2.1, 4.2, 0.0], np.float32)
             light = light + screen.moire * np.sin((self._stripes - moved)[..., None] + phases)
         return np.asarray(picture * light + self._glare, np.float32)

@@ -110,21 +110,21 @@ class Beats:
         return cls(rate, _unit(wave), _unit(wave * band_gain(_orders(wave) * rate[:, None])))
 
     def ppg(self, phase: Floats) -> Floats:
-        """Give the PPG at phases in beats, (N,)."""
+        """Return the PPG at phases in beats, (N,)."""
         return _at(self.wave, phase)
 
     def slope(self, phase: Floats) -> Floats:
-        """Give the change of the PPG a second at phases in beats, (N,)."""
+        """Return the change of the PPG a second at phases in beats, (N,)."""
         turning = 2j * np.pi * _orders(self.wave) * self.rate[:, None]
         return _at(self.wave * turning, phase)
 
     def label(self, phase: Floats) -> Floats:
-        """Give the band-passed PPG at phases in beats, (N,), as ``pulse.label`` does."""
+        """Return the band-passed PPG at phases in beats, (N,), as ``pulse.label`` does."""
         return _at(self.band, phase)
 
 
 def band_gain(frequency: Floats) -> Floats:
-    """Give what ``pulse.band_pass`` multiplies an oscillation of a frequency in Hz by."""
+    """Return what ``pulse.band_pass`` multiplies an oscillation of a frequency in Hz by."""
     sos = butter(2, BAND, "bandpass", fs=LABEL_FS, output="sos")
     _, response = sosfreqz(sos, frequency.ravel(), fs=LABEL_FS)
     return np.asarray(np.abs(response.reshape(frequency.shape)) ** 2)
@@ -218,12 +218,12 @@ def _moved(seen: Pixels, mask: Pixels, seconds: Floats, pulse: StepPulses) -> tu
 
 
 def _factor(values: Floats) -> Pixels:
-    """Give factors, 1 where an ingredient is off."""
+    """Return factors, 1 where an ingredient is off."""
     return np.where(values == 0, 1, values).astype(np.float32)
 
 
 def _light(pulse: StepPulses) -> Pixels:
-    """Give what the light of the later frames is multiplied by, (N, SIDE, SIDE, 3)."""
+    """Return what the light of the later frames is multiplied by, (N, SIDE, SIDE, 3)."""
     uphill = 2 * along(2 * np.pi * pulse["light_direction"], SIDE)
     change = pulse["light"][:, None, None] * (1 + pulse["light_slope"][:, None, None] * uphill)
     colour = np.stack([pulse["light_red"], np.ones_like(pulse["light"]), pulse["light_blue"]], -1)
@@ -239,7 +239,7 @@ def _rough(random: np.random.Generator, count: int) -> Floats:
 
 
 def _spread(mask: Pixels, rough: Floats, variation: Floats) -> Floats:
-    """Give how strong the pulse is in each cell, (frames, N, SIDE, SIDE): 1 in the skin's mean."""
+    """Return the strength of the pulse in each cell, (frames, N, SIDE, SIDE); its mean is 1."""
     field = mask * uneven(rough, variation[:, None, None])
     skin = mask > SKIN
     mean = (field * skin).sum((0, 2, 3)) / np.maximum(skin.sum((0, 2, 3)), 1)

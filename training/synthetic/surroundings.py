@@ -1,4 +1,4 @@
-"""Paints what is not the head: neck and clothes, and the background."""
+"""Paint the surroundings of the head: neck, clothes and background."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from training.synthetic.head import skin_colour
 from training.synthetic.paint import Canvas, Field, bump, cover, hsv, noise, step
+from training.synthetic.pigments import skin_colour
 from training.synthetic.scene import Scene
 
 
@@ -23,7 +23,7 @@ def paint_body(scene: Scene, x: Field, y: Field) -> Canvas:
     shade = shade * (1 - 0.2 * np.clip(np.abs(x) / neck, 0, 1) ** 4)
     collar = 1.42
     spread = neck + 1.6 * np.clip(y - collar + 0.12, 0, None) ** 1.5
-    spread = np.minimum(spread, 1.4)  # under the clothes
+    spread = np.minimum(spread, 1.4)  # the rest is under the clothes
     canvas.paint(cover(np.maximum(np.abs(x) - spread, 0.2 - y)), skin * shade, skin=1)
     drop = collar + body.shoulders * np.clip(np.abs(x) - neck, 0, None)
     drop += 0.9 * np.clip(np.abs(x) - 1.7, 0, None) ** 2
@@ -36,7 +36,7 @@ def paint_body(scene: Scene, x: Field, y: Field) -> Canvas:
 
 
 def paint_background(scene: Scene, x: Field, y: Field) -> Field:
-    """Paint the background: float32 (3, H, W)."""
+    """Paint the background, float32 (3, H, W)."""
     back = scene.background
     base = np.asarray(hsv(back.hue, back.saturation, back.value), np.float32)[:, None, None]
     if back.kind == "wall":
@@ -54,7 +54,7 @@ def paint_background(scene: Scene, x: Field, y: Field) -> Field:
 
 
 def _clutter(scene: Scene, base: Field, x: Field, y: Field) -> Field:
-    """Boxes and discs in front of a wall."""
+    """Paint boxes and discs in front of a wall."""
     back = scene.background
     random = scene.stream("paint.clutter")
     canvas = Canvas(x.shape)

@@ -1,4 +1,4 @@
-"""What changes in a scene over time: pulse, pose, face and light at the frames' times."""
+"""Compute the changes of a scene over time: pulse, pose, face and light at the frames' times."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from training.synthetic.scene import Camera, Scene
 
 
 def frame_times(camera: Camera, duration: float, random: np.random.Generator) -> Times:
-    """Give the times of the frames of a clip in seconds: increasing, the first one 0.
+    """Return the times of the frames of a clip, s: increasing, the first one 0.
 
     Parameters
     ----------
     camera
-        Gives rate, jitter and drops.
+        Frame rate, jitter and drops.
     duration
-        In seconds. The frames at 0, 1/fps, ... before it belong to the clip.
+        Length, s. The frames at 0, 1/fps, ... before it belong to the clip.
     random
-        For jitter and drops.
+        Generator of jitter and drops.
     """
     count = max(int(np.ceil(duration * camera.fps - 1e-6)), 1)
     jitter = random.normal(size=count) * camera.time_jitter
-    # Within 0.4 of a frame, so that times stay increasing at any rate.
+    # At most 0.4 of the frame interval, so that the times increase at any frame rate.
     jitter = np.clip(jitter, -0.4 / camera.fps, 0.4 / camera.fps)
     jitter[0] = 0
     keep = random.random(count) >= camera.drops
@@ -41,18 +41,18 @@ class Timeline:
     Attributes
     ----------
     pulse, slope
-        The PPG (unit deviation, rising with blood volume) and its change per second.
+        The PPG (unit deviation, rising with the blood volume) and its change per second.
     x, y, roll, zoom
-        Movement of the head in the picture: shift right and down, rotation clockwise, and
-        relative growth.
+        Movement of the head in the picture: shift right and down, clockwise rotation, and relative
+        growth.
     yaw, pitch
-        Turning to the viewer's right and nodding down.
+        Turning to the viewer's right, and nodding down.
     lids, mouth
-        How far the eyes are shut and the mouth is open, 0 to 1.
+        How far the eyes are closed and the mouth is open, 0 to 1.
     body_x, body_y, back_x, back_y
         Shift of shoulders and background.
     light : list of (colour, change)
-        Sources that change: relative gain (3,) in RGB, and the relative change over time.
+        Changing light sources: relative gain (3,) in RGB, and the relative change over time.
     """
 
     pulse: Times
@@ -73,12 +73,12 @@ class Timeline:
 
 
 def pulse_wave(scene: Scene) -> PulseWave:
-    """Give the PPG of a scene."""
+    """Return the PPG of a scene."""
     return PulseWave(scene.pulse, scene.stream("time.pulse"))
 
 
 def timeline(scene: Scene, times: Times) -> Timeline:
-    """Work out a scene's timeline at the frames' times in seconds, starting at or after 0."""
+    """Compute a scene's timeline at the frames' times, s, which must not be negative."""
     motion, expression = scene.motion, scene.expression
     wave = pulse_wave(scene)
     mouth = expression.talking * talking(scene.stream("time.talking"), expression.syllables, times)
@@ -91,12 +91,12 @@ def timeline(scene: Scene, times: Times) -> Timeline:
     direction, phase = random.uniform(0, 2 * np.pi, 2)
     rhythm = motion.rhythm * np.sin(2 * np.pi * motion.rhythm_rate * times + phase)
     rock = (1 - motion.rhythm_nod) * rhythm
-    # The heart's recoil, mostly up and down.
+    # The movement of the head with the heartbeat, mostly vertical.
     recoil = motion.ballistic * wave.ppg(times - motion.ballistic_delay)
     lean = scene.stream("time.ballistic").uniform(-0.4, 0.4)
     move_x = motion.move_size * jumps(scene.stream("time.move.x"), motion.moves, times)
     move_y = motion.move_size * jumps(scene.stream("time.move.y"), motion.moves, times)
-    # A talking head bobs with its words.
+    # A talking head moves with its words.
     x = (
         motion.sway * wander("sway.x", 0.03, 0.4)
         + motion.tremor * wander("tremor.x", 0.5, 6.0)

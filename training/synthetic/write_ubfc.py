@@ -3,9 +3,9 @@
     python -m training.synthetic.write_ubfc --out DIR --subjects 4 --seconds 60
 
 makes ``DIR/subject1/vid.avi`` with ``ground_truth.txt`` and so on. The text file has three rows
-with one value a frame: PPG, heart rate in bpm, time in seconds. Beside them, ``scene.json`` tells
-what the video shows. UBFC-rPPG's own videos are raw (``--codec raw``). Subjects that are complete
-are not made again.
+with one value per frame: PPG, heart rate in bpm, time in seconds. ``scene.json`` beside them
+describes what the video shows. The videos of UBFC-rPPG itself are raw (``--codec raw``). Complete
+subjects are not made again.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ _SCENE = "scene.json"
 
 @dataclass(frozen=True)
 class Recording:
-    """What fixes the file of a subject, besides the scene.
+    """The values that determine a subject's file, besides the scene.
 
     Attributes
     ----------
     width, height : int
-        Size in pixels, both even.
+        Size, pixels, both even.
     seconds, fps : float
-        Length, and the constant frame rate in Hz.
+        Length, s, and constant frame rate, Hz.
     codec : str
         One of ``codec.CODECS``.
     bits_per_pixel : float
-        For encoders that lose.
+        For lossy encoders.
     """
 
     width: int
@@ -60,25 +60,26 @@ class Recording:
 def write_subject(
     folder: Path, seed: int, index: int, recording: Recording, ranges: Mapping[str, Law]
 ) -> None:
-    """Write one subject, unless it is there.
+    """Write one subject if it does not exist.
 
     Parameters
     ----------
     folder
-        The subject's own.
+        Folder of the subject.
     seed, index
-        Of the scene.
+        Seed and index of the scene.
     recording
         Length, size and encoder.
     ranges
-        Laws in place of ``scene.RANGES``; frame rate and its evenness are the recording's.
+        Laws that replace those of ``scene.RANGES``; the frame rate is the recording's, and the
+        frames are evenly spaced.
 
     Raises
     ------
     FileExistsError
-        If another video is there.
+        If the folder has a subject made with other settings.
     """
-    # An AVI file knows no other times than those of a constant rate.
+    # An AVI file can only store a constant frame rate.
     steady: dict[str, Law] = {
         "camera.fps": OneOf((recording.fps,)),
         "camera.time_jitter": OFF,
@@ -100,7 +101,7 @@ def write_subject(
         render(scene, placement, times), folder.name, len(times), unit="frame", leave=False
     )
     write_video(folder / _VIDEO, frames, recording.codec, recording.fps, round(bits))
-    # Last: it marks the subject as complete. Without a pulse both rows are zero.
+    # Written last: it marks the subject as complete. Without a pulse, PPG and heart rate are zero.
     wave = pulse_wave(scene)
     alive = float(scene.has_pulse)
     write_ground_truth(
@@ -116,7 +117,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m training.synthetic.write_ubfc", description=__doc__
     )

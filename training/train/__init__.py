@@ -1,1 +1,1 @@
-"""Training: the loop, its batches and its commands."""
+"""Train networks: the training loop, its batches and its commands."""

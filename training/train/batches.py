@@ -18,8 +18,8 @@ from training.support.parallel import Processes
 from training.train.carried import CarriedRuns
 
 COPY_FRAMES = 16_384  # frames copied at a time when a cache moves into device memory
-DEVICE_SHARE = 0.7  # of the free device memory that a cache may take
-DEVICE_BYTES = 2 * 2 * 3 * 36 * 36  # of a frame there: motion and appearance in float16
+DEVICE_SHARE = 0.7  # largest share of the free device memory for a cache
+DEVICE_BYTES = 2 * 2 * 3 * 36 * 36  # per frame there: motion and appearance in float16
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _fits(frames: int, device: torch.device) -> bool:
 
 
 def _copy(stored: NDArray[np.uint16], kind: str, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Copy all frames, and the motion from each to the next; the last one moves nowhere."""
+    """Copy all frames, and the motion from each to the next; the motion of the last is zero."""
     motion = torch.zeros(stored.shape, dtype=torch.float16, device=device)
     appearance = torch.empty_like(motion)
     for start in tqdm(range(0, len(stored), COPY_FRAMES), desc="to device", unit="block"):

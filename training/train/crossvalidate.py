@@ -4,14 +4,14 @@ r"""Train and test configs over folds and seeds: the paper's protocol.
         --out DIR training/configs/teacher.toml training/configs/plain.toml \
         training/configs/distilled.toml
 
-For each seed and fold every config is trained on the fold's training subjects and tested on its
-test subjects; a config with a [distillation] learns from the teacher of the same seed and fold.
-OUT/CONFIG/seedS-foldK holds each run with its `test.json`; runs that are there are not made again,
-and one that was cut off goes on. `--sources pos,chrom` tests what needs no training on the same
-folds: classical methods, or weights files. `python -m training.evaluate.tables` makes its tables.
+For each seed and fold, every config is trained on the fold's training subjects and tested on its
+test subjects. A config with a [distillation] learns from the teacher of the same seed and fold. The
+folder OUT/CONFIG/seedS-foldK has each run with its `test.json`. A finished run is not repeated, and
+an interrupted run continues. `--sources pos,chrom` tests methods that need no training on the same
+folds: classical methods, or weights files. `python -m training.evaluate.tables` makes the tables.
 
-To choose between configs, look at `--part validation`: it evaluates the folds' validation subjects,
-into `validation.json`, and leaves the test subjects alone.
+To choose between configs, use `--part validation`: it evaluates the validation subjects of the
+folds, writes `validation.json`, and does not touch the test subjects.
 """
 
 from __future__ import annotations
@@ -45,25 +45,25 @@ from training.train.trainer import CHECKPOINT, execute
 
 @dataclass(frozen=True)
 class Plan:
-    """What a cross-validation trains, and on whom.
+    """The configs, data and settings of a cross-validation.
 
     Attributes
     ----------
     configs : dict of str to Config
-        By the name of their file; the teacher, if any, comes first.
+        Configs by the names of their files; the teacher, if any, is first.
     split : Split
         The folds.
     data, test_data : Path
-        Folders of clips; the second may be the first.
+        Folders of clips; they may be the same.
     out : Path
-        Where the runs go.
+        Folder of the runs.
     part : str
-        One of `PARTS`; the results lie in files of that name. Validation subjects are of `data`,
-        test subjects of `test_data`.
+        One of `PARTS`; the results are in files of that name. Validation subjects are in `data`,
+        test subjects in `test_data`.
     sources : sequence of str
-        What is tested without training, see `training.evaluate.estimators.open_source`.
+        Sources tested without training, see `training.evaluate.estimators.open_source`.
     device : str
-        Where to compute, see `training.support.parallel.choose_device`.
+        Device of the computation, see `training.support.parallel.choose_device`.
     """
 
     configs: dict[str, Config]
@@ -76,11 +76,11 @@ class Plan:
     device: str
 
     def run(self, name: str, seed: int, fold: int) -> Path:
-        """Give the folder of one run."""
+        """Return the folder of one run."""
         return self.out / name / f"seed{seed}-fold{fold}"
 
     def clips(self, fold: int) -> Clips:
-        """Open what is evaluated on a fold."""
+        """Open the clips on which a fold is evaluated."""
         subjects = getattr(self.split.folds[fold], self.part)
         if not subjects:
             raise ValueError(f"split {self.split.name}: fold {fold} has nobody for {self.part}")
@@ -93,9 +93,10 @@ def read_configs(paths: Sequence[Path]) -> dict[str, Config]:
     Raises
     ------
     OSError
-        If one cannot be read.
+        If a config cannot be read.
     ValueError
-        If one is wrong, two configs have one name, or distillation lacks its one teacher.
+        If a config is invalid, if two have the same name, or if there is not exactly one teacher
+        for distillation.
     """
     configs: dict[str, Config] = {}
     for path in paths:
@@ -110,7 +111,7 @@ def read_configs(paths: Sequence[Path]) -> dict[str, Config]:
 
 
 def run_fold(plan: Plan, seed: int, fold: int, threads: int) -> None:
-    """Train and evaluate every config on one fold with one seed, or finish that."""
+    """Train and evaluate every config on one fold with one seed, or finish an earlier run."""
     torch.set_num_threads(threads)
     training = Clips.open(plan.data).select(plan.split.folds[fold].train)
     clips = plan.clips(fold)
@@ -118,12 +119,13 @@ def run_fold(plan: Plan, seed: int, fold: int, threads: int) -> None:
     for name, config in plan.configs.items():
         config, out = replace(config, seed=seed), plan.run(name, seed, fold)
         checkpoint = out / CHECKPOINT
-        # Resuming a finished run makes no step, but refuses what was made from something else.
+        # Resuming a finished run makes no step, but it fails if the run was made from something
+        # else.
         resume = checkpoint.is_file()
         if config.distillation is None:
             execute(config, training, None, out, resume=resume, device=plan.device)
         else:
-            assert teacher is not None  # read_configs has seen to it
+            assert teacher is not None  # read_configs ensures this
             distill(config, teacher, training, None, out, resume=resume, device=plan.device)
         evaluate_into(out, f"{name}={checkpoint}", clips, plan, fold)
         if config.network == "teacher":
@@ -131,7 +133,7 @@ def run_fold(plan: Plan, seed: int, fold: int, threads: int) -> None:
 
 
 def run_sources(plan: Plan, fold: int) -> None:
-    """Evaluate what needs no training on one fold."""
+    """Evaluate the sources that need no training on one fold."""
     for source in plan.sources:
         name = Path(source).stem
         evaluate_into(
@@ -140,12 +142,12 @@ def run_sources(plan: Plan, fold: int) -> None:
 
 
 def evaluate_into(out: Path, source: str, clips: Clips, plan: Plan, fold: int) -> None:
-    """Evaluate a source into a folder, unless its result is there.
+    """Evaluate a source and write the result to a folder, unless the result exists.
 
     Raises
     ------
     ValueError
-        If a result of another source or of other clips is there.
+        If there is a result of another source or of other clips.
     """
     opened = open_source(source, plan.device)
     path = out / f"{plan.part}.json"
@@ -167,7 +169,7 @@ def crossvalidate(
     Raises
     ------
     OSError, ValueError
-        As training and evaluation; what is finished by then stays.
+        The errors of training and evaluation; finished work is kept.
     """
     for fold in tqdm(folds, "sources", unit="fold", disable=not plan.sources):
         run_sources(plan, fold)
@@ -188,9 +190,9 @@ def crossvalidate(
 
 @contextmanager
 def _quiet_children() -> Iterator[None]:
-    """Let processes that start here draw no bars: they would write over each other."""
+    """Switch off the progress bars of new processes, which would overwrite each other."""
     before = os.environ.get("TQDM_DISABLE")
-    os.environ["TQDM_DISABLE"] = "1"  # read by tqdm where it is imported
+    os.environ["TQDM_DISABLE"] = "1"  # tqdm reads this when it is imported
     try:
         yield
     finally:
@@ -205,7 +207,7 @@ def _numbers(text: str) -> list[int]:
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m training.train.crossvalidate", description=__doc__
     )

@@ -1,9 +1,9 @@
-r"""Train the student with a teacher's help.
+r"""Train a student by distillation from a teacher.
 
     python -m training.train.distill --config training/configs/distilled.toml --teacher CHECKPOINT \
         --data DIR --validation DIR --out DIR [--resume] [--device DEVICE]
 
-OUT receives what `training.train.train` writes.
+OUT receives the same files as from `training.train.train`.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ TEACHER_CHANNELS = {"middle": 32, "last": 64}
 
 
 class Distillation(Objective):
-    """Equation 4: task * L_S + middle * L_dist1 + last * L_dist2, and what the paper lacks.
+    """Equation 4: task * L_S + middle * L_dist1 + last * L_dist2, and a term on the outputs.
 
     Parameters
     ----------
     student : Student
-        What is trained.
+        The network that is trained.
     teacher : Teacher
-        What it learns from; not changed, and not trained.
+        The network that it learns from; it is not changed.
     settings : Settings
-        The weights, and how maps are compared.
+        Weights of the terms, and how maps are compared.
     unit : float
-        The teacher's unit of output over the student's: the deviation of the labels that each
-        learned.
+        Unit of the teacher's output divided by the student's: the ratio of the standard deviations
+        of their labels.
     band : float
-        As in `Objective`: of the comparison with the labels, and with the teacher's output.
+        As in `Objective`, for the comparison with the labels and with the teacher's output.
     """
 
     TERMS = ("loss", "task", "middle", "last", "output", "middle_spread", "last_spread")
@@ -70,13 +70,13 @@ class Distillation(Objective):
                     self.helper[name] = nn.Linear(channels, channels)
 
     def train(self, mode: bool = True) -> Distillation:
-        """Switch the student; the teacher stays as it was trained."""
+        """Set the mode of the student; the teacher stays in evaluation mode."""
         super().train(mode)
         self.teacher.eval()
         return self
 
     def forward(self, batch: Batch) -> Tensor:
-        """Compute all terms; a weight of 0 leaves its term out, as 0."""
+        """Compute all terms; a map term whose weight is 0 is not computed and is 0."""
         settings = self.settings
         with torch.no_grad():
             target, theirs = self.teacher.run(batch.motion, batch.appearance)
@@ -104,7 +104,7 @@ class Distillation(Objective):
         teacher = losses.embed(getattr(theirs, which)).float()
         if name in self.helper:
             student = self.helper[name](student)
-        with torch.autocast(student.device.type, enabled=False):  # sums over hundreds of positions
+        with torch.autocast(student.device.type, enabled=False):  # large sums need float32
             return losses.distance(student, teacher, self.settings)
 
 
@@ -119,13 +119,14 @@ def distill(
     device: str = "auto",
     carriers: Carriers | None = None,
 ) -> None:
-    """Train a student with a teacher's help; see `training.train.trainer.execute`.
+    """Train a student by distillation; see `training.train.trainer.execute`.
 
     Raises
     ------
     OSError, ValueError
-        As `execute`; if the config has no [distillation], or the checkpoint holds no finished
-        teacher, or one that saw another kind of motion or other labels.
+        The errors of `execute`. ValueError also if the config has no [distillation], or if the
+        checkpoint holds no finished teacher, or a teacher for another kind of motion or other
+        labels.
     """
     settings = config.distillation
     if settings is None:
@@ -141,7 +142,7 @@ def distill(
         raise ValueError("the checkpoint to learn from holds a student, not a teacher")
 
     def make_objective(model: Student | Teacher, label_std: float) -> Objective:
-        assert isinstance(model, Student)  # a config with a [distillation] has no other
+        assert isinstance(model, Student)  # a config with a [distillation] always has a student
         return Distillation(model, network, settings, teacher.label_std / label_std, config.band)
 
     execute(
@@ -159,7 +160,7 @@ def distill(
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.train.distill", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add_arguments(parser)

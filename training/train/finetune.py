@@ -3,10 +3,10 @@ r"""Train the shipped student further on one's own recordings.
     python -m training.train.finetune --recordings DIR --out DIR [--workers N]
 
 DIR holds recordings in the layout `own` (see training.data.recordings) or another one. A fifth of
-the people is held out; where all recordings are of one person, a fifth of the recordings. OUT
-receives `clips/`, `run/`, the weights `student.safetensors` with their card, and `report.md`, which
-says how the weights from before, those from after and POS do on who was held out. The same command
-again goes on where it was cut off.
+the people is held out; if all recordings are of one person, a fifth of the recordings. OUT receives
+`clips/`, `run/`, the weights `student.safetensors` with their card, and `report.md`, which compares
+the old weights, the new weights and POS on the recordings that were held out. After an
+interruption, the same command continues where it stopped.
 
     rppg-fast measure VIDEO --weights OUT/student.safetensors
 
@@ -47,19 +47,19 @@ REPORT = "report.md"
 FIGURES = "figures"
 
 PARTS = 5
-"""One of so many parts of the people, or of the recordings, is held out."""
+"""One of this number of parts of the people, or of the recordings, is held out."""
 
 
 @dataclass(frozen=True)
 class Sides:
-    """What is trained on, and what is held out.
+    """The clips for training, and those that are held out.
 
     Attributes
     ----------
     training, held_out : Clips
-        Without a recording in common.
+        They have no recording in common.
     strangers : bool
-        Whether they have no person in common, either.
+        Whether they also have no person in common.
     """
 
     training: Clips
@@ -68,12 +68,12 @@ class Sides:
 
 
 def hold_out(clips: Clips, seed: int) -> Sides:
-    """Hold out a fifth of the subjects, at least one; of a single one, a fifth of the recordings.
+    """Hold out a fifth of the subjects, at least one; for one subject, a fifth of its recordings.
 
     Raises
     ------
     ValueError
-        If there is but one recording.
+        If there is only one recording.
     """
     if len(clips) < 2:
         raise ValueError(
@@ -89,13 +89,13 @@ def hold_out(clips: Clips, seed: int) -> Sides:
 
 
 def check_config(config: Config) -> None:
-    """Refuse a config that cannot fine-tune a student.
+    """Check that a config can fine-tune a student.
 
     Raises
     ------
     ValueError
-        If it is one of another network, of a student that is taught, or needs what recordings do
-        not say.
+        If it is for another network, if it has a teacher, or if it needs values that recordings do
+        not have.
     """
     network = (config.network, config.activation, config.pooling)
     if network != ("student", "tanh", "average"):
@@ -112,39 +112,39 @@ def check_config(config: Config) -> None:
 def finetune(
     work: Work, out: Path, weights: Path, config: Config, workers: int, device: str
 ) -> str:
-    """Reduce recordings, train on most of them and report on the rest, or finish that.
+    """Reduce recordings, train on most of them and report on the rest, or finish an earlier run.
 
     Parameters
     ----------
     work : Work
-        How to reduce the recordings.
+        The recordings, and how to reduce them.
     out : Path
-        Where everything else goes.
+        Folder of all other results.
     weights : Path
-        What to begin with.
+        The initial weights.
     config : Config
-        Of the training.
+        Config of the training.
     workers : int
-        Processes that reduce recordings.
+        Number of processes that reduce recordings.
     device : str
-        Where to train, see `training.support.parallel.choose_device`.
+        Device of the training, see `training.support.parallel.choose_device`.
 
     Returns
     -------
     str
-        In words, whether the weights have become better.
+        A sentence that says whether the weights have become better.
 
     Raises
     ------
     OSError, ValueError
-        If something cannot be read or written, does not fit, or was made with other settings; if
-        the recordings are too few, or those that are held out too short.
+        If a file cannot be read or written, does not fit, or was made with other settings; if there
+        are too few recordings, or if those held out are too short.
     """
     check_config(config)
-    rf.Student.load(weights)  # the reduction may take hours: what else is wrong shows before it
+    rf.Student.load(weights)  # find errors in the weights before hours of reduction
     unused = preprocess(work, workers)
     sides = hold_out(Clips.open(work.out), config.seed)
-    # Before the training, which recordings too short to read would make useless.
+    # Evaluate before the training, which is useless if the recordings are too short for a reading.
     before, pos = (open_source(text) for text in (f"before={weights}", "pos"))
     evaluations = [evaluate(source, sides.held_out) for source in (before, pos)]
     run = out / "run"
@@ -171,7 +171,7 @@ def finetune(
 def draw(
     sources: Sequence[Source], evaluations: Sequence[Evaluation], clips: Clips, out: Path
 ) -> list[Path] | None:
-    """Draw pictures; None without matplotlib."""
+    """Draw figures; return None without matplotlib."""
     if find_spec("matplotlib") is None:
         return None
     from training.evaluate import figures
@@ -181,7 +181,7 @@ def draw(
 
 
 def verdict(table: Sequence[Row]) -> str:
-    """Say in words whether the weights have become better on what was held out.
+    """Return a sentence that says whether the weights are better on the held-out recordings.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def verdict(table: Sequence[Row]) -> str:
         f"the mean error of a window's heart rate was {error['before']:.2f} bpm before and is"
         f" {error['after']:.2f} bpm after"
     )
-    # To the digits that are shown: less is no gain.
+    # Compare with the precision that is shown: a smaller difference is no improvement.
     if round(error["after"], 2) < round(error["before"], 2):
         return f"The fine-tuned weights are better on what was held out: {numbers}."
     return (
@@ -209,18 +209,18 @@ def report(
     table: Sequence[Row],
     pictures: Sequence[Path] | None,
 ) -> str:
-    """Write the report, Markdown.
+    """Return the report, Markdown.
 
     Parameters
     ----------
     sides : Sides
-        What was trained on, and what was held out.
+        The clips for training, and those that are held out.
     unused : dict of str to str
         Recordings that could not be used, with the reasons.
     evaluations, table
-        Of "before", "after" and "pos", and their measures.
+        The evaluations of "before", "after" and "pos", and their measures.
     pictures : sequence of Path or None
-        In the folder `FIGURES`; None where matplotlib is missing.
+        Files in the folder `FIGURES`; None if matplotlib is missing.
     """
     known = {evaluation.name: evaluation.source.get("sha256") for evaluation in evaluations}
     lines = [
@@ -255,7 +255,7 @@ def _listed(clips: Clips) -> str:
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.train.finetune", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--recordings", type=Path, required=True, help="folder of their folders")

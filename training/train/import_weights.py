@@ -1,4 +1,4 @@
-"""From a weights file back to a student that can be trained further."""
+"""Create a trainable student from a weights file."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from training.support.parallel import Processes
 from training.train.batches import Batches
 
 SAMPLES = 512
-"""Frame steps, at least, that the statistics are taken from; each has hundreds of positions."""
+"""Lowest number of frame steps for the statistics; each step has hundreds of positions."""
 
 
 class Statistics(nn.Module):
-    """Lets maps (N, C, H, W) pass as they are, and keeps each channel's mean and variance."""
+    """Passes maps (N, C, H, W) through unchanged, and measures mean and variance per channel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Statistics(nn.Module):
         self.square = torch.zeros(channels, dtype=torch.float64)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Count the maps in."""
+        """Add the maps to the statistics."""
         self.count += maps.numel() // maps.shape[1]
         self.sum += maps.sum((0, 2, 3))
         self.square += maps.square().sum((0, 2, 3))
@@ -50,22 +50,22 @@ class Statistics(nn.Module):
 
 
 def import_weights(weights: Path, clips: Clips, config: Config) -> Student:
-    """Give the student of a weights file its batch normalisation back.
+    """Create the student of a weights file, with batch normalisation.
 
-    Folding lost what the convolutions' outputs were normalised by. Here each channel of them is
-    normalised by its own mean and deviation on the clips, and batch normalisation's gain and shift
-    undo it: in evaluation mode the function is that of the file, and in training mode it is nearly
-    so, as far as a batch is like the clips. The convolutions are scaled to outputs of unit
-    deviation, so that a learning rate means to them what it means in a training from scratch.
+    Folding has removed the normalisation of the convolutions' outputs. Here each channel is
+    normalised by its mean and deviation on the clips, and gain and shift of the batch normalisation
+    undo this. In evaluation mode the function is that of the file; in training mode it is nearly
+    the same, as far as a batch resembles the clips. The convolutions are scaled to outputs of unit
+    deviation, so that a learning rate has the same effect as in a training from random weights.
 
     Parameters
     ----------
     weights : Path
-        Written by `training.models.export`.
+        A file written by `training.models.export`.
     clips : Clips
-        What training will go on with.
+        The clips with which training continues.
     config : Config
-        Of that training: gives the kind of motion, and the batches that are looked at.
+        Config of that training: kind of motion, and batches for the statistics.
 
     Returns
     -------
@@ -77,16 +77,16 @@ def import_weights(weights: Path, clips: Clips, config: Config) -> Student:
     OSError
         If the file cannot be read.
     ValueError
-        If it does not hold a student, or one for another kind of motion, or a channel has the same
-        value everywhere on the clips.
+        If the file does not hold a student, or one for another kind of motion, or if a channel is
+        constant on the clips.
     """
-    kind = rf.Student.load(weights).metadata["input"]  # refuses anything but a student
+    kind = rf.Student.load(weights).metadata["input"]  # raises ValueError if it is not a student
     if kind != config.input:
         raise ValueError(f"{weights}: made for input {kind!r}, the config says {config.input!r}")
     student = Student()
     student.norm1, student.norm2 = Statistics(32), Statistics(64)
     student.load_state_dict(safetensors.torch.load_file(weights))
-    student.double()  # no trace of the order of additions, and so of the number of threads
+    student.double()  # in float64 the order of additions (number of threads) has no effect
     no_label = np.zeros(len(clips.pulse), np.float32)
     single = replace(config, run=1, band=0.0)
     batches = Batches(clips, single, no_label, torch.device("cpu"), Processes())
@@ -99,7 +99,7 @@ def import_weights(weights: Path, clips: Clips, config: Config) -> Student:
 
 
 def _normalisation(convolution: nn.Conv2d, seen: Statistics, clips: Clips) -> nn.BatchNorm2d:
-    """Make the batch normalisation that leaves a convolution as it is; scales the convolution."""
+    """Return a batch normalisation that leaves the function unchanged; scale the convolution."""
     deviation = seen.deviation
     if not bool((deviation > 0).all()):
         raise ValueError(f"{clips.folder}: a channel of the student is constant on these clips")

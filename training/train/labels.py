@@ -1,4 +1,4 @@
-"""What a network is to predict."""
+"""Compute the labels of training: the values that a network learns to predict."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ def labels(clips: Clips, power: float) -> tuple[NDArray[np.float32], float]:
     clips : Clips
         The training clips.
     power : float
-        Each clip's changes are multiplied by its pulse's relative amplitude to this power. At 0
-        a weak pulse is to give as large an output as a strong one; a network that sees one frame
-        step at a time can do so only by saturating, and then strong fast pulses get harmonics
-        that fold into wrong rates at low frame rates. At 1 weak pulses hardly count.
+        Each clip's changes are multiplied by the relative amplitude of its pulse to this power. At
+        0, a weak pulse must give as large an output as a strong one. A network that sees one frame
+        step at a time can do this only by saturation; strong fast pulses then get harmonics that
+        fold into wrong rates at low frame rates. At 1, weak pulses have almost no weight.
 
     Returns
     -------
     label : float32, shape (frames,)
-        Of unit standard deviation over all frame steps of the clips; entry i is the step from
-        frame i to the next. NaN where no step begins, and outside the clips.
+        Unit standard deviation over all frame steps of the clips; entry i is the step from frame i
+        to the next. NaN for the last frame of a clip, and outside the clips.
     deviation : float
-        What the scaled changes were divided by.
+        Divisor of the scaled changes.
 
     Raises
     ------
     ValueError
-        If the power is not 0 and a clip does not say its amplitude, or no clip has a pulse.
+        If the power is not 0 and a clip does not state its amplitude, or if no clip has a pulse.
     """
     label = np.full(len(clips.pulse), np.nan)
     for i, clip in enumerate(clips.clips):

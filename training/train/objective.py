@@ -1,4 +1,4 @@
-"""What a run makes smaller: the loss of a network on its labels, or more than that."""
+"""The objective of a training run: the loss of a network on its labels."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from training.train.batches import Batch
 
 
 class Objective(nn.Module):
-    """Equation 1: the mean squared error of the predicted change; and how well runs are read.
+    """Equation 1, the mean squared error of the predicted change, and the correlation of runs.
 
-    The loss is ``(1 - band)`` times the error and ``band`` times what the mean `band_correlation`
-    of the batch's runs lacks to 1.
+    The loss is ``(1 - band)`` times the error plus ``band`` times ``1 - c``, where ``c`` is the
+    mean `band_correlation` of the runs in the batch.
 
     Parameters
     ----------
     model : Student or Teacher
-        What is trained.
+        The network that is trained.
     band : float
-        From 0, as in the paper, to 1.
+        Weight of the correlation, from 0 (the paper's loss) to 1.
 
     Attributes
     ----------
     terms : tuple of str
-        Names of what `forward` returns; the first is "loss", what is made smaller.
+        Names of the values that `forward` returns; the first is "loss", which is minimised.
     helper : nn.ModuleDict
-        What is trained along and then thrown away; nothing here.
+        Layers that are trained together with the model and then dropped; empty here.
     """
 
     def __init__(self, model: Student | Teacher, band: float = 0.0) -> None:
@@ -39,12 +39,12 @@ class Objective(nn.Module):
         self.helper = nn.ModuleDict()
 
     def forward(self, batch: Batch) -> Tensor:
-        """Compute all terms: a tensor of shape (terms,), float32."""
+        """Compute all terms, float32 of shape (terms,)."""
         predicted = self.model(batch.motion, batch.appearance)
         return torch.stack(self.task(predicted.float(), batch)[: len(self.terms)])
 
     def task(self, predicted: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Compare predictions with the labels: the loss, the error and the correlation."""
+        """Return the loss, the error and the correlation of predictions."""
         error = nn.functional.mse_loss(predicted, batch.label)
         if not self.band:
             return error, error.detach(), torch.zeros_like(error)

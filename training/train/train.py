@@ -1,13 +1,13 @@
-r"""Train a teacher, or a student that nobody teaches.
+r"""Train a teacher, or a student without a teacher.
 
     python -m training.train.train --config training/configs/teacher.toml \
         --data DIR --validation DIR --out DIR [--resume] [--device DEVICE]
 
-`--start WEIGHTS` begins a student with the weights of a file in place of random ones.
+`--start WEIGHTS` starts a student from the weights of a file instead of random ones.
 
-OUT receives `checkpoint.pt`, from which `training.train.distill` learns or `training.models.export`
-makes weights, and `log.csv`. Several processes or machines share a run when `torchrun` starts them:
-`torchrun --nproc-per-node 2 -m training.train.train ...`.
+OUT receives `log.csv` and `checkpoint.pt`; `training.train.distill` uses the checkpoint as a
+teacher, `training.models.export` makes weights from it. Several processes or machines share a run
+if `torchrun` starts them: `torchrun --nproc-per-node 2 -m training.train.train ...`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from training.train.trainer import add_arguments, execute, open_carriers, read_a
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.train.train", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add_arguments(parser)

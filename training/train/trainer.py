@@ -1,4 +1,4 @@
-"""A training run: the loop, its log and its checkpoints, for whatever objective."""
+"""A training run: the loop, its log and its checkpoints, for any objective."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from training.train.objective import Objective
 CHECKPOINT = "checkpoint.pt"
 
 MakeObjective = Callable[["Student | Teacher", float], Objective]
-"""From a model and the standard deviation of its labels to what is made smaller."""
+"""Creates the objective from a model and the standard deviation of its labels."""
 
 
 class Trainer:
-    """A training run: a model, its optimizer and schedule, and how far they are.
+    """A training run: a model, its optimizer and schedule, and the number of steps done.
 
     Parameters
     ----------
@@ -121,7 +121,8 @@ class Trainer:
         self.batches = Batches(training, config, label, device, processes, carried)
         self.data, self.data_sha256 = described(training, carriers)
         self.model = new_model(config) if model is None else model
-        # The layout that convolutions on a CPU like best, forward by a third.
+        # The memory layout that is fastest for convolutions on a CPU: the forward pass is a third
+        # faster.
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if make_objective is None:
             self.objective = Objective(self.model, config.band)
@@ -148,7 +149,7 @@ class Trainer:
         self.log: list[Row] = []
 
     def checkpoint(self) -> Checkpoint:
-        """Take the run as it is now."""
+        """Return the present state of the run."""
         return Checkpoint(
             step=self.step,
             config=self.config,
@@ -197,7 +198,7 @@ class Trainer:
         self.log = list(checkpoint.log)
 
     def training_step(self) -> Tensor:
-        """Make one optimizer step; our part of the objective's terms stays on the device."""
+        """Make one optimizer step; return this process's terms of the objective, on the device."""
         batch = self.batches(self.step)
         with torch.autocast(
             self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"
@@ -221,11 +222,11 @@ class Trainer:
         return asdict(score(self.validation, changes))
 
     def train(self, out: Path) -> None:
-        """Train to the last step; log and checkpoints go into `out`."""
+        """Train to the last step; write log and checkpoints to `out`."""
         config, first = self.config, self.processes.first
         names = self.objective.terms
         sums = torch.zeros(len(names), device=self.device)
-        quiet = {} if first else {"disable": True}  # else as TQDM_DISABLE says
+        quiet = {} if first else {"disable": True}  # otherwise the variable TQDM_DISABLE decides
         with tqdm(
             total=config.steps, initial=self.step, unit="step", desc=out.name, **quiet
         ) as bar:
@@ -254,7 +255,7 @@ class Trainer:
 
 
 def as_csv(log: Sequence[Row], terms: Sequence[str]) -> str:
-    """Write the log as text; cells of rows without a validation stay empty."""
+    """Return the log as CSV; cells of rows without a validation stay empty."""
     text = io.StringIO()
     columns = ("step", "learning_rate", *terms, *Score.__annotations__)
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -277,16 +278,16 @@ def execute(
     teacher: Checkpoint | None = None,
     carriers: Carriers | None = None,
 ) -> None:
-    """Train on `data`, reporting on `validation`, into the folder `out`.
+    """Train on `data` with scores on `validation`, and write the run to the folder `out`.
 
-    Parameters other than `resume` (continue the run in `out`) and `device` (a name that PyTorch
-    knows, or "auto") are those of `Trainer`.
+    `resume` continues the run in `out`; `device` is a name that PyTorch knows, or "auto". The other
+    parameters are those of `Trainer`.
 
     Raises
     ------
     OSError, ValueError
-        If something cannot be written or does not fit; if `out` already holds a run and `resume`
-        is false, or holds none and `resume` is true.
+        If a file cannot be written or data do not fit; if `out` holds a run and `resume` is false,
+        or holds none and `resume` is true.
     """
     checkpoint = out / CHECKPOINT
     if resume != checkpoint.exists():
@@ -324,7 +325,7 @@ def execute(
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what every command that trains asks for."""
+    """Add the arguments that all training commands have."""
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder of training clips")
     parser.add_argument("--validation", type=Path, help="folder of clips of other subjects")
@@ -355,7 +356,7 @@ def open_carriers(folder: Path | None, config: Config) -> Carriers | None:
 
 
 def read_arguments(given: argparse.Namespace) -> tuple[Config, Clips, Clips | None]:
-    """Read the config and open the clips that `add_arguments` asked for."""
+    """Read the config and open the clips from the arguments of `add_arguments`."""
     config = load_config(given.config)
     validation = None if given.validation is None else Clips.open(given.validation)
     return config, Clips.open(given.data), validation

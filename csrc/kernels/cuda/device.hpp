@@ -1,5 +1,5 @@
-// What the kernels' arithmetic is written with, C++14: under nvcc functions of the device, in any
-// other compiler plain C++, so that tests run the same lines on the processor.
+// What the device code of the kernels is written with, C++14. nvcc compiles it as device functions;
+// any other compiler takes it as plain C++, so that tests run the same lines on the CPU.
 #pragma once
 
 #include <math.h>
@@ -19,7 +19,7 @@ namespace cuda {
 
 constexpr int kWarp = 32;
 
-// Neighbouring floats, read at once from an address that is a multiple of their size.
+// Neighbouring floats that are read at once, from an address that is a multiple of their size.
 template <int kCount>
 struct alignas(kCount * sizeof(float)) Floats {
   float v[kCount];
@@ -30,7 +30,7 @@ RPPG_DEVICE Floats<kCount> load(const float* from) {
   return *reinterpret_cast<const Floats<kCount>*>(from);
 }
 
-// The same from memory that no kernel writes, through the cache for such memory.
+// Reads a float from memory that no kernel writes, through the cache for read-only data.
 RPPG_DEVICE float load_constant(const float* from) {
 #if defined(__CUDA_ARCH__)
   return __ldg(from);

@@ -1,5 +1,5 @@
-// An 8-bit frame -> its appearance and the motion since the one before, as a program of a thread
-// block like those of student.hpp, C++14: a warp for each of the 36x36 pixels.
+// From an 8-bit frame to its appearance and the motion since the frame before. This is a program of
+// a thread block like those of student.hpp, C++14. One warp computes one of the 36x36 pixels.
 #pragma once
 
 #include <stddef.h>
@@ -12,31 +12,32 @@
 namespace rppg {
 namespace cuda {
 
-// The pixels of a box: strides are in bytes and may be negative.
+// The pixels of a box. Strides are in bytes and may be negative.
 struct Crop {
   const uint8_t* corner;
   int width, height;
   ptrdiff_t row_stride, pixel_stride, channel_stride;
   bool blue_first;
-  float scale;  // of a sum of bytes to a mean in [0, 1]
+  float scale;  // from a sum of bytes to a mean in [0, 1]
 };
 
 struct Frame {
   static constexpr int kPixelsAtOnce = 4;
   static constexpr int kThreads = kPixelsAtOnce * kWarp;
   static constexpr int kBlocks = kSide * kSide / kPixelsAtOnce;
-  static constexpr int kAcross = 8, kDown = kWarp / kAcross;  // pixels of the crop for a warp
+  static constexpr int kAcross = 8,
+                       kDown = kWarp / kAcross;  // pixels of the crop that a warp reads at a time
 
   struct Shared {
-    float sums[kPixelsAtOnce * kColours][kWarp + 1];  // one more: into different banks
+    float sums[kPixelsAtOnce * kColours][kWarp + 1];  // one more float a row avoids bank conflicts
   };
   struct Registers {};
 
-  static RPPG_DEVICE float share(const Cover& cover, int i) {
+  static RPPG_DEVICE float share(const PixelSpan& cover, int i) {
     return i == cover.first ? cover.first_share() : i == cover.last ? cover.last_share() : 1.0f;
   }
 
-  // Without a previous appearance there is no motion: zeros.
+  // Without a previous appearance the motion is zero.
   template <class Block>
   static RPPG_DEVICE void run(Block& block, Shared& s, int index, const Crop& crop,
                               const float* previous, bool normalized, float* appearance,
@@ -44,8 +45,8 @@ struct Frame {
     block.each([&](int thread, Registers&) {
       const int warp = thread / kWarp, lane = thread % kWarp;
       const int pixel = index * kPixelsAtOnce + warp;
-      const Cover rows = cover(pixel / kSide, crop.height);
-      const Cover columns = cover(pixel % kSide, crop.width);
+      const PixelSpan rows = pixel_span(pixel / kSide, crop.height);
+      const PixelSpan columns = pixel_span(pixel % kSide, crop.width);
       float sums[kColours] = {};
       for (int y = rows.first + lane / kAcross; y <= rows.last; y += kDown) {
         const uint8_t* const row = crop.corner + y * crop.row_stride;

@@ -1,4 +1,4 @@
-// The programs of frame.hpp and student.hpp as kernels.
+// The programs of frame.hpp and student.hpp as CUDA kernels.
 #include "launch.hpp"
 
 namespace rppg {
@@ -11,14 +11,15 @@ struct Block {
 
   template <class Phase>
   __device__ __forceinline__ void each(const Phase& phase) {
-    // Asked for anew, lest what is made of it in one phase take up registers in all others.
+    // Reads the thread's index again in each phase, so that values computed from it do not occupy
+    // registers in all other phases.
     int thread;
     asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
     phase(thread, registers);
     __syncthreads();
   }
 
-  // How many blocks have arrived before; what they wrote is seen by the last.
+  // Returns how many blocks have arrived before. The last block sees what all others wrote.
   __device__ unsigned arrive(unsigned* arrived) {
     __threadfence();
     const unsigned before = atomicAdd(arrived, 1u);
@@ -27,7 +28,7 @@ struct Block {
   }
 };
 
-// Two blocks on one multiprocessor.
+// At least two blocks run on one multiprocessor.
 __global__ void __launch_bounds__(Whole::kThreads, 2)
     whole_kernel(const DeviceWeights* __restrict__ weights, const float* __restrict__ motions,
                  float* __restrict__ out) {

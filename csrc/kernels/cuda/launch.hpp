@@ -1,4 +1,4 @@
-// Starts the kernels on a stream; C++14. All pointers are of the device's memory.
+// Starts the kernels on a stream; C++14. All pointers point to device memory.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -9,12 +9,13 @@
 namespace rppg {
 namespace cuda {
 
-// [count][colour][y][x] -> [count], a block for each.
+// motions, [count][colour][y][x], to `count` outputs, with one block for each motion.
 cudaError_t launch_whole(const DeviceWeights* weights, const float* motions, size_t count,
                          float* out, cudaStream_t stream);
 
-// The same by Split::kParts blocks for each. `parts` has room for as many values for each, and
-// `arrived` for one, zero before and after; no two launches at a time may share them.
+// The same, with Split::kParts blocks for each motion. `parts` has room for kParts values for each
+// motion, and `arrived` for one, which is zero before and after the launch. Two launches that run
+// at the same time must not share these buffers.
 cudaError_t launch_split(const DeviceWeights* weights, const float* motions, size_t count,
                          float* parts, unsigned* arrived, float* out, cudaStream_t stream);
 

@@ -1,11 +1,12 @@
 // The student network as programs of a thread block, C++14.
 //
 // A program is a list of phases: `block.each(phase)` runs `phase(thread, registers)` for every
-// thread of the block and then waits for all of them. On the device the threads run at once; on the
-// processor (tests/native/run_cuda.cpp) one after the other in any order, which must not matter.
+// thread of the block and then waits for all of them. On the device the threads run at the same
+// time. On the CPU (tests/native/run_cuda.cpp) they run one after the other in any order, which
+// must not change the result.
 //
 // Both convolutions are direct and share their inner loop, the strip: nine pooling cells side by
-// side, 2x18 outputs, of one or two maps, whose sums stay in the registers of one thread.
+// side, 2x18 outputs, of one or two maps. Their sums stay in the registers of one thread.
 #pragma once
 
 #include "../shape.hpp"
@@ -14,8 +15,8 @@
 namespace rppg {
 namespace cuda {
 
-// Weights as the kernels read them: the output map fastest, all but the last layer multiplied by
-// 2 log2(e), so that tanh begins with a power of two.
+// Weights as the kernels read them: the output map is the fastest index, and all layers but the
+// last are multiplied by 2 log2(e), so that tanh is computed from a power of two.
 struct alignas(16) DeviceWeights {
   float conv1[kColours * 9 * kMaps1];  // [colour][tap][map1]
   float conv1_bias[kMaps1];
@@ -40,8 +41,9 @@ RPPG_DEVICE void clear(Strip<kMaps>& strip) {
   for (int i = 0; i < kMaps * kOutputs; ++i) strip.z[i / kOutputs][i % kOutputs] = 0;
 }
 
-// Adds to the strip what one input plane gives. `plane` is its corner, one pixel up and left of the
-// outputs, a multiple of kAlign floats; `weights` are [tap], kStride apart, kMaps side by side.
+// Adds the contribution of one input plane to the strip. `plane` points to its corner, one pixel
+// above and to the left of the outputs, at a multiple of kAlign floats. `weights` are [tap],
+// kStride floats apart, with kMaps maps side by side.
 template <int kMaps, int kPitch, int kAlign, int kStride>
 RPPG_DEVICE void convolve(const float* plane, const float* weights, Strip<kMaps>& strip) {
   Floats<kMaps> weight[9];
@@ -69,12 +71,13 @@ RPPG_DEVICE void convolve(const float* plane, const float* weights, Strip<kMaps>
   }
 }
 
-// 2^z + 1; beyond 26 tanh is 1 in float32, and the product of four such still fits one float.
+// 2^z + 1. Beyond z = 26 tanh is 1 in float32; the product of four such values still fits a float.
 RPPG_DEVICE float power_plus_one(float z) {
-  return exp2f(z > 26.0f ? 26.0f : z) + 1.0f;  // what is no number stays none
+  return exp2f(z > 26.0f ? 26.0f : z) + 1.0f;  // NaN stays NaN
 }
 
-// The mean of tanh over a pooling cell: tanh(x) = 1 - 2 / (2^z + 1); four quotients, one division.
+// The mean of tanh over a pooling cell: tanh(x) = 1 - 2 / (2^z + 1). The four quotients share one
+// division.
 RPPG_DEVICE float tanh_mean(float z0, float z1, float z2, float z3) {
   const float a = power_plus_one(z0), b = power_plus_one(z1);
   const float c = power_plus_one(z2), d = power_plus_one(z3);
@@ -89,7 +92,7 @@ RPPG_DEVICE float pool(const Strip<kMaps>& strip, int m, int cell, float bias) {
   return tanh_mean(upper[0] + bias, upper[1] + bias, lower[0] + bias, lower[1] + bias);
 }
 
-// Sums kCount values, kStep apart, in their order.
+// Adds kCount values, kStep floats apart, in their order.
 template <int kCount, int kStep>
 RPPG_DEVICE float sum(const float* values) {
   float total = 0;
@@ -98,20 +101,21 @@ RPPG_DEVICE float sum(const float* values) {
   return total;
 }
 
-// --- The first layer: a band of the image, as the blocks take it up.
+// --- The first layer, for one band of the image at a time.
 
-// The first maps that kCellRows rows of the second layer's pooling cells need, and what they are
-// made of; with a border of zeros left and right, and above and below the image.
+// The first maps that kCellRows rows of pooling cells of the second layer need, and the input that
+// these maps need, with a border of zeros at the left and right, and above and below the image.
 template <int kCellRows>
 struct Band {
   static constexpr int kRows = 2 * kCellRows + 2, kPitch = kSide1 + 2;
   static constexpr int kInputRows = 2 * kRows + 2, kInputPitch = kSide + 4;
-  static constexpr int kPlane = kRows * kPitch + 4;  // so that neighbouring maps differ in banks
+  static constexpr int kPlane =
+      kRows * kPitch + 4;  // 4 more floats put neighbouring maps in different banks
 
   alignas(16) float input[kColours][kInputRows][kInputPitch];
   alignas(16) float maps[kMaps1][kPlane];
 
-  // `first` is the band's first row of cells; of the maps, only the zeros are written.
+  // Loads the input of the band whose first row of cells is `first`, and sets the maps to zero.
   RPPG_DEVICE void load(const float* motion, int first, int thread, int threads) {
     constexpr int kAcross = kSide + 2;
     const int above = 4 * first - 3;
@@ -124,7 +128,7 @@ struct Band {
     for (int i = thread; i < kMaps1 * kPlane; i += threads) maps[i / kPlane][i % kPlane] = 0;
   }
 
-  // A warp takes half a row of all maps, a lane one of them.
+  // Each warp computes half a row of all maps; each lane computes one map.
   RPPG_DEVICE void make_maps(const DeviceWeights& weights, int first, int thread, int threads) {
     static_assert(kMaps1 == kWarp, "a map for a lane");
     const int map = thread % kWarp, above = 2 * first - 1;
@@ -146,9 +150,9 @@ struct Band {
   }
 };
 
-// --- One image, one block: for many images. Three bands, one after the other; of each, a lane
-// makes a row of cells of two maps from one half of the first maps, and changes one of the two sums
-// for the other half's with the lane that made that.
+// --- One block per image, for many images. The block computes three bands one after the other. For
+// each band, a lane makes a row of cells of two maps from one half of the first maps. It then
+// exchanges one of its two sums with the lane that made the same sums from the other half.
 
 struct Whole {
   static constexpr int kCellRows = 3, kHalves = 2;
@@ -218,16 +222,16 @@ struct Whole {
   }
 };
 
-// --- One image, many blocks: where most of the device would be idle. Each makes one row of cells
-// of eight of the last maps, a thread from one of the first; the block that is the last to be done
-// adds up what all of them gave, in an order that is always the same.
+// --- Many blocks per image, for few images, which would leave most of the device idle. Each block
+// makes one row of cells of eight of the last maps; each of its threads does so from one first map.
+// The block that finishes last adds the results of all blocks, always in the same order.
 
 struct Split {
   static constexpr int kMaps = 8;
   static constexpr int kThreads = kMaps1 * kMaps;
   static constexpr int kGroups = kMaps2 / kMaps;
   static constexpr int kParts = kSide2 * kGroups;
-  // From output to output; keeps the pooling cells of a warp in different banks.
+  // Floats from one output to the next; it puts the pooling cells of a warp in different banks.
   static constexpr int kStep = kThreads + 4;
   using Part = Band<1>;
 
@@ -242,7 +246,7 @@ struct Split {
   };
   using Registers = Strip<1>;
 
-  // `parts` has room for kParts values and `arrived` is zero, before and after.
+  // `parts` has room for kParts values. `arrived` is zero before and after the run.
   template <class Block>
   static RPPG_DEVICE void run(Block& block, Shared& s, const DeviceWeights& weights, int part,
                               const float* motion, volatile float* parts, unsigned* arrived,

@@ -1,4 +1,4 @@
-// Says of every machine that it has AMX.
+// Reports AMX on every machine.
 #include "kernels/amx_support.hpp"
 
 namespace rppg {

@@ -1,5 +1,5 @@
-// In the place of the compiler's header: the instructions of AVX-512 and AMX that the kernels use,
-// carried out in plain C++ as Intel's manual describes them.
+// Replaces the compiler's header: the AVX-512 and AMX instructions that the kernels use, in plain
+// C++ after Intel's manual.
 #pragma once
 
 #include <cmath>
@@ -18,7 +18,7 @@ struct Lanes {
   Value v[kCount];
 
   template <typename Other, int kOthers>
-  explicit operator Lanes<Other, kOthers>() const {  // the same bits
+  explicit operator Lanes<Other, kOthers>() const {  // keeps the bits
     static_assert(sizeof(Lanes<Other, kOthers>) == sizeof(Lanes), "as many bits");
     Lanes<Other, kOthers> out;
     std::memcpy(&out, this, sizeof out);
@@ -70,14 +70,15 @@ inline __m512 _mm512_mul_ps(__m512 a, __m512 b) {
 inline __m512 _mm512_div_ps(__m512 a, __m512 b) {
   return software_each([&](int i) { return a.v[i] / b.v[i]; });
 }
-// A product of two floats is exact in double: all that differs is that the sum is rounded twice.
+// The product of two floats is exact in double; the only difference to the instruction is that the
+// sum is rounded twice.
 inline __m512 _mm512_fmadd_ps(__m512 a, __m512 b, __m512 c) {
   return software_each([&](int i) {
     return static_cast<float>(static_cast<double>(a.v[i]) * static_cast<double>(b.v[i]) +
                               static_cast<double>(c.v[i]));
   });
 }
-// Where one is no number, the second comes out.
+// If either operand is NaN, the result is the second one.
 inline __m512 _mm512_min_ps(__m512 a, __m512 b) {
   return software_each([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
 }
@@ -130,7 +131,8 @@ inline __m512i _mm512_cvtepu16_epi32(__m256i x) {
   return out;
 }
 
-// bf16: the upper half of a float's bits, the nearest, of two the even one; denormals become zero.
+// bf16 is the upper half of a float's bits, rounded to the nearest, of two equally near ones to the
+// even one. Denormals become zero.
 namespace software {
 
 inline std::uint16_t round_to_bf16(float value) {
@@ -219,7 +221,7 @@ inline void _tile_stored(int tile, void* base, std::ptrdiff_t stride) {
                 tiles.is.bytes[tile]);
 }
 
-// Pairs are summed apart, the even and the odd ones, and then added.
+// Even and odd elements of the pairs are summed separately, and both sums are added at the end.
 inline void _tile_dpbf16ps(int sums, int a, int b) {
   for (const int tile : {sums, a, b}) software::require_configured(tile);
   auto& tiles = software::tiles;

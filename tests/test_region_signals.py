@@ -1,6 +1,6 @@
-"""What is known of a peak, by the witnesses and by CHROM and POS, and how sure a reading is.
+"""The features of a peak, from the regions and from CHROM and POS, and the confidence of a reading.
 
-Against NumPy and SciPy.
+The references are NumPy and SciPy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOW, HIGH, ORDER = 0.7, 4.0, 1
 COARSE, RENEWAL = 2, 3
 HEADER = Path(__file__).parents[1] / "csrc" / "reading" / "confidence_weights.hpp"
 
-# The engine keeps witnesses as float32: 6e-8 of brightness 1, where rhythms are 1e-3.
+# The engine stores regions as float32: an error of 6e-8 for brightness 1; rhythms are about 1e-3.
 FLOAT_TOLERANCE = 2e-3
 OBSERVED_TOLERANCE = 1e-6
 SNR_TOLERANCE_DB = 1e-6
@@ -63,7 +63,7 @@ def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
 
 
 def snr_by_numpy(signal: Floats, frequency: float) -> float:
-    """SNR of sums of two samples at a frequency, dB; the transform is as long as the engine's."""
+    """Return the SNR of sums of two samples at a frequency, dB, with the engine's length."""
     sums = signal[: len(signal) // 2 * 2].reshape(-1, 2).sum(axis=1)
     count, length = len(sums), 512
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(count) + 0.5) / count)
@@ -75,7 +75,7 @@ def snr_by_numpy(signal: Floats, frequency: float) -> float:
 
 
 def stand_by_numpy(pulse: Floats, frequency: float) -> list[float]:
-    """Height, clearance and rival of a peak."""
+    """Return height, clearance and rival of a peak."""
     count = len(pulse)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(count) + 0.5) / count)
     f = np.arange(2049) * RATE / 4096
@@ -94,15 +94,15 @@ def stand_by_numpy(pulse: Floats, frequency: float) -> list[float]:
 
 
 def opinion_by_scipy(colours: Floats, method: str, frequency: float) -> list[float]:
-    """SNR and height of a frequency in the pulse of CHROM or POS, at half the rate.
+    """Return SNR and height of a frequency in the pulse of CHROM or POS, at half the rate.
 
-    ``colours`` are those since the start. What has come since the last renewal is left out.
+    ``colours`` are all since the start; samples since the last renewal are not used.
     """
     due = colours[: len(colours) - len(colours) % RENEWAL][-(SAMPLES - RENEWAL + 1) :]
     pairs = due[len(due) % COARSE :].reshape(-1, COARSE, 3).mean(axis=1)
     rate = RATE / COARSE
     pulse = zero_phase(REFERENCE[method](pairs, rate), LOW, HIGH, rate, ORDER)
-    count, length = len(pulse), 1024  # the power of two from 60 bins per Hz on
+    count, length = len(pulse), 1024  # the power of two that gives 60 bins per Hz
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(count) + 0.5) / count)
     power = np.abs(np.fft.rfft(hann * (pulse - pulse.mean()), length)) ** 2
     f = np.arange(len(power)) * rate / length
@@ -115,8 +115,8 @@ def opinion_by_scipy(colours: Floats, method: str, frequency: float) -> list[flo
     return [float(snr), float(np.log10(here / inner[peaks].max() + 1e-4))]
 
 
-def said_by_numpy(witnesses: Floats, pulse: Floats, frequency: float, snr_db: float) -> Floats:
-    """The items of ``Testimony``, in its order."""
+def features_by_numpy(regions: Floats, pulse: Floats, frequency: float, snr_db: float) -> Floats:
+    """Return the items of ``PeakFeatures``, in their order."""
     count = len(pulse)
     n = np.arange(count)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (n + 0.5) / count)
@@ -126,7 +126,7 @@ def said_by_numpy(witnesses: Floats, pulse: Floats, frequency: float, snr_db: fl
         centred = signal - signal.mean(axis=0)
         return np.asarray(2 * np.tensordot(hann * turn, centred, 1) / hann.sum())
 
-    z = at(witnesses)
+    z = at(regions)
 
     def of_pulse(times: float = 1.0) -> complex:
         turn = np.exp(-2j * np.pi * times * frequency / RATE * n)
@@ -136,7 +136,7 @@ def said_by_numpy(witnesses: Floats, pulse: Floats, frequency: float, snr_db: fl
     luma, chroma = z[:BLOCKS], z[PLACES : PLACES + BLOCKS]
     rim, rim_colour = z[BLOCKS], z[-1]
     mean, colour = luma.mean(), chroma.mean()
-    face = witnesses[:, :BLOCKS].mean(axis=1)
+    face = regions[:, :BLOCKS].mean(axis=1)
 
     def follow(value: complex) -> float:
         return float(-(value * np.conj(z_pulse)).real / (abs(value) * abs(z_pulse)))
@@ -169,18 +169,18 @@ def said_by_numpy(witnesses: Floats, pulse: Floats, frequency: float, snr_db: fl
             spread(chroma),
             *np.log10(np.array(middle) + 1e-6),
             snr_by_numpy(face, frequency),
-            snr_by_numpy(witnesses[:, BLOCKS], frequency),
+            snr_by_numpy(regions[:, BLOCKS], frequency),
             *lines,
             *beats,
         ]
     )
 
 
-def rows(pulse: Floats, witnesses: Floats, colours: Floats | None = None) -> Floats:
-    """What a window takes: pulse, mean colours, witnesses."""
+def rows(pulse: Floats, regions: Floats, colours: Floats | None = None) -> Floats:
+    """Return the signals of a window: pulse, mean colours, regions."""
     if colours is None:
         colours = np.full((len(pulse), COLOURS), 0.5)
-    return np.column_stack([pulse, colours, witnesses])
+    return np.column_stack([pulse, colours, regions])
 
 
 def window_of(
@@ -196,47 +196,47 @@ def window_of(
 @pytest.mark.parametrize("backend", rf.backends())
 @pytest.mark.parametrize("method", ["student", "fusion"])
 @pytest.mark.parametrize("count", [SAMPLES, SAMPLES - 3, SAMPLES + 170, 181])
-def test_testimony_is_numpys(count: int, method: str, backend: str) -> None:
-    """Also of a window that is far from full, and of one that has gone round its ring."""
+def test_peak_features_are_numpys(count: int, method: str, backend: str) -> None:
+    """Also tests a window that is far from full, and one whose ring buffer has wrapped."""
     rng = np.random.default_rng(count)
     times = np.arange(count) / RATE
     pulse = np.sin(2 * np.pi * 1.3 * times) + 0.3 * rng.standard_normal(count)
-    witnesses = -1.0 + 0.003 * rng.standard_normal((count, 2 * PLACES))
-    witnesses += 0.005 * np.sin(2 * np.pi * 1.3 * times + rng.uniform(0, 6, (2 * PLACES, 1))).T
+    regions = -1.0 + 0.003 * rng.standard_normal((count, 2 * PLACES))
+    regions += 0.005 * np.sin(2 * np.pi * 1.3 * times + rng.uniform(0, 6, (2 * PLACES, 1))).T
     blood = 0.005 * np.sin(2 * np.pi * 1.3 * times)
     colours = skin(blood, 0.003 * rng.standard_normal((count, 3)))
-    window = window_of(rows(pulse, witnesses, colours), backend, method)
+    window = window_of(rows(pulse, regions, colours), backend, method)
     found = window.candidates()
     own = [one for one in found if one[2] == "student"]
     assert len(own) == rf.PulseSettings().peaks
     assert [one[3] for one in own] == [True, False, False]
     assert own[0][0] == pytest.approx(1.3, abs=0.02)
     size = window.size
-    pulse, witnesses = pulse[-size:], witnesses[-size:]
+    pulse, regions = pulse[-size:], regions[-size:]
     filtered = zero_phase(pulse, LOW, HIGH, RATE, ORDER)
     for frequency, _, _, _, _, items in found:
         coverage = min(size / SAMPLES, 1.0)
         expected = np.array(
             [
-                *said_by_numpy(witnesses, filtered, frequency, items[0]),
+                *features_by_numpy(regions, filtered, frequency, items[0]),
                 coverage,
                 *opinion_by_scipy(colours, "chrom", frequency),
                 *opinion_by_scipy(colours, "pos", frequency),
             ]
         )
-        assert len(items) == _core.EVIDENCE
+        assert len(items) == _core.PEAK_FEATURES
         np.testing.assert_allclose(items, expected, rtol=FLOAT_TOLERANCE, atol=FLOAT_TOLERANCE)
         snr = np.clip(snr_of(filtered, frequency), -30, 30)
         assert items[0] == pytest.approx(snr, abs=SNR_TOLERANCE_DB)
 
 
 def skin(blood: Floats, noise: Floats | float = 0.0) -> Floats:
-    """Mean colours of skin by the relative change of the blood's volume, (samples, 3)."""
+    """Return mean colours of skin from the relative change of the blood volume, (samples, 3)."""
     return np.array([0.6, 0.4, 0.3]) * (1 - np.outer(blood, [0.33, 0.77, 0.53]) + noise)
 
 
 def snr_of(pulse: Floats, frequency: float) -> float:
-    """SNR of the pulse at a frequency, dB, in a transform as long as the engine's."""
+    """Return the SNR of the pulse at a frequency, dB, with a transform of the engine's length."""
     count = len(pulse)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(count) + 0.5) / count)
     f = np.arange(2049) * RATE / 4096
@@ -248,8 +248,8 @@ def snr_of(pulse: Floats, frequency: float) -> float:
 
 def test_opinions_are_the_same_whenever_they_are_asked() -> None:
     rng = np.random.default_rng(6)
-    pulse, witnesses = rng.standard_normal(480), rng.standard_normal((480, 2 * PLACES))
-    samples = rows(pulse, witnesses, 1 + rng.random((480, COLOURS)))
+    pulse, regions = rng.standard_normal(480), rng.standard_normal((480, 2 * PLACES))
+    samples = rows(pulse, regions, 1 + rng.random((480, COLOURS)))
     often, seldom = (window_of(samples[:300], method="fusion") for _ in range(2))
     for at in range(300, 480):
         often.push(samples[at : at + 1])
@@ -262,7 +262,7 @@ def test_opinions_are_the_same_whenever_they_are_asked() -> None:
 
 
 def test_fusion_looks_at_the_peaks_of_chrom_and_pos_besides_its_own() -> None:
-    """The network sees one rhythm and the colours another: both are candidates, by their source."""
+    """The network has one rhythm and the colours another: both give candidates, by their source."""
     rng = np.random.default_rng(5)
     times = np.arange(SAMPLES) / RATE
     pulse = np.sin(2 * np.pi * 2.2 * times) + 0.2 * rng.standard_normal(SAMPLES)
@@ -272,26 +272,26 @@ def test_fusion_looks_at_the_peaks_of_chrom_and_pos_besides_its_own() -> None:
     alone = window_of(samples).candidates()
     fused = window_of(samples, method="fusion").candidates()
     assert len(fused) > len(alone)
-    for ours, theirs in zip(fused, alone):  # the network's come first and are known alike
+    for ours, theirs in zip(fused, alone):  # the network's are first, unchanged
         assert ours[:5] == theirs[:5]
         np.testing.assert_array_equal(ours[5], theirs[5])
     assert {one[2] for one in alone} == {"student"}
     others = fused[len(alone) :]
     assert {one[2] for one in others} <= {"pos", "chrom"}
-    assert [one[0] for one in others if one[3]] == pytest.approx([1.2], abs=0.02)  # as one
+    assert [one[0] for one in others if one[3]] == pytest.approx([1.2], abs=0.02)  # one for both
     rates = np.array([one[0] for one in fused])
     assert np.abs(rates[:, None] - rates)[~np.eye(len(rates), dtype=bool)].min() >= 0.05
 
 
 @pytest.mark.parametrize(("method", "name"), [("fusion", "Network"), ("pos", "Colour")])
 def test_confidence_is_the_network_of_the_header(method: str, name: str) -> None:
-    """Of the methods that use the student, and of the others."""
+    """Tests the methods that use the student, and the others."""
     text = HEADER.read_text(encoding="utf-8")
     found = re.search(rf"Network k{name} = ([^;]*);", text)
     assert found
     numbers = np.array([float(v) for v in re.findall(r"-?\d[\d.e+-]*", found[1])])
-    hidden = (len(numbers) - 2 * _core.EVIDENCE - 1) // (_core.EVIDENCE + 2)
-    sizes = [_core.EVIDENCE] * 2 + [_core.EVIDENCE * hidden, hidden, hidden]
+    hidden = (len(numbers) - 2 * _core.PEAK_FEATURES - 1) // (_core.PEAK_FEATURES + 2)
+    sizes = [_core.PEAK_FEATURES] * 2 + [_core.PEAK_FEATURES * hidden, hidden, hidden]
     mean, deviation, matrix, bias, output, last = np.split(numbers, np.cumsum(sizes))
     assert last.size == 1
 
@@ -302,31 +302,31 @@ def test_confidence_is_the_network_of_the_header(method: str, name: str) -> None
         rate = rng.uniform(0.9, 3.0)
         beat = np.sin(2 * np.pi * rate * times)
         pulse = beat + rng.uniform(0, 1) * rng.standard_normal(SAMPLES)
-        witnesses = 10 ** rng.uniform(-4, -3) * rng.standard_normal((SAMPLES, 2 * PLACES))
+        regions = 10 ** rng.uniform(-4, -3) * rng.standard_normal((SAMPLES, 2 * PLACES))
         phases = rng.uniform(2.9, 3.4, (2 * PLACES, 1))
         size = 10 ** rng.uniform(-3, -2) * np.repeat([1.0, 0.6], PLACES)[:, None]
-        witnesses += (size * np.sin(2 * np.pi * rate * times + phases)).T
+        regions += (size * np.sin(2 * np.pi * rate * times + phases)).T
         blood = 10 ** rng.uniform(-3, -2) * beat
         colours = skin(blood, 1e-3 * rng.standard_normal((SAMPLES, 3)))
-        window = window_of(rows(pulse, witnesses, colours), method=method, peaks=1)
+        window = window_of(rows(pulse, regions, colours), method=method, peaks=1)
         _, _, _, _, confidence, said = window.candidates()[0]
         x = np.clip((said - mean) / deviation, -3, 3)
-        active = np.maximum(x @ matrix.reshape(_core.EVIDENCE, hidden) + bias, 0)
+        active = np.maximum(x @ matrix.reshape(_core.PEAK_FEATURES, hidden) + bias, 0)
         expected = 1 / (1 + np.exp(-(active @ output + last[0])))
         assert confidence == pytest.approx(expected, rel=NETWORK_TOLERANCE, abs=NETWORK_TOLERANCE)
         seen.append(confidence)
-    assert max(seen) - min(seen) > LEAST_SPREAD  # or nothing was compared
+    assert max(seen) - min(seen) > LEAST_SPREAD  # otherwise nothing would be compared
 
 
 def lamp_and_heart() -> Floats:
-    """A lamp's rhythm is the higher peak; the skin's is the heart's."""
+    """A lamp's rhythm has the higher peak; the heart's rhythm is in the skin."""
     times = np.arange(SAMPLES) / RATE
     lamp, heart = np.sin(2 * np.pi * 2.3 * times), np.sin(2 * np.pi * 1.2 * times)
-    witnesses = np.zeros((SAMPLES, 2 * PLACES))
-    witnesses[:, :PLACES] = 0.02 * lamp[:, None]
-    witnesses[:, :BLOCKS] -= 0.006 * heart[:, None]
-    witnesses[:, PLACES:-1] = -0.0035 * heart[:, None]
-    return rows(heart + 1.5 * lamp, witnesses, skin(0.008 * heart, 0.02 * lamp[:, None]))
+    regions = np.zeros((SAMPLES, 2 * PLACES))
+    regions[:, :PLACES] = 0.02 * lamp[:, None]
+    regions[:, :BLOCKS] -= 0.006 * heart[:, None]
+    regions[:, PLACES:-1] = -0.0035 * heart[:, None]
+    return rows(heart + 1.5 * lamp, regions, skin(0.008 * heart, 0.02 * lamp[:, None]))
 
 
 def test_more_peaks_are_tried_until_one_is_trusted() -> None:
@@ -336,7 +336,7 @@ def test_more_peaks_are_tried_until_one_is_trusted() -> None:
     assert several[0][4] < 0.2 < several[1][4]
     doubt = 1 - several[1][4]
     sure = 1 - 1.3 * doubt
-    # A peak that is not the highest needs stricter proof: half the doubt of the least confidence.
+    # A peak that is not the highest needs half the doubt of the lowest accepted confidence.
     for min_confidence, trusted in ((2 * sure - 1, True), (sure, False)):
         reading = window_of(samples, min_confidence=min_confidence).read(10.0)
         assert reading.candidate == pytest.approx(72, abs=1)

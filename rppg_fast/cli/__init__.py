@@ -1,0 +1,51 @@
+"""The command line: ``rppg-fast measure | demo | info``, a module for each command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from rppg_fast import _core
+from rppg_fast.cli import demo, info, measure
+from rppg_fast.cli.output import BAD_INPUT, NO_HEART_RATE, OK, complain
+from rppg_fast.results import naming
+
+__all__ = ["BAD_INPUT", "INTERRUPTED", "NO_HEART_RATE", "OK", "main"]
+
+#: The exit code that shells use for a program that Ctrl-C ended.
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    0: every video gave a heart rate. 2: the input is bad; standard error says which input and why.
+    3: a video gave no heart rate; this is a valid answer, and the output says the reason.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        code = int(options.run(options))
+        if sys.stdout is not None:
+            with naming("standard output"):
+                sys.stdout.flush()  # flush now: an error at exit could not be reported
+        return code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader has closed the pipe: discard the rest, also at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        return complain(error)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rppg-fast", description="Heart rate from a face video. Not a medical device."
+    )
+    parser.add_argument("--version", action="version", version=f"rppg_fast {_core.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (measure.add_parser, demo.add_parser, info.add_parser):
+        add(commands)
+    return parser
