@@ -217,10 +217,10 @@ def main() -> int:
         if len(faces):
             box = (faces[0, 0], faces[0, 1], faces[0, 2], faces[0, 3])
             for each, detector in detectors.items():
-                again = detector.look_again(frame, box)
+                again = detector.redetect(frame, box)
                 assert again is not None
                 check(np.array([again[0][:4]]), opencv.look_again(frame, faces[0])[None])
-                look[each] = partial(detector.look_again, frame, box)
+                look[each] = partial(detector.redetect, frame, box)
         for threads in (1, cv2.getNumberOfCPUs()):
             who = f"cv2.dnn, {threads} thread{'s' * (threads > 1)}"
             search[who] = partial(with_threads, threads, partial(opencv.find, frame))

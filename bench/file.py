@@ -92,7 +92,7 @@ def main() -> int:
 
         def measure(box: tuple[int, int, int, int] | None = None) -> int:
             found = rf.measure(video, box=box)
-            rates.append(found.heart_rate)
+            rates.append(found.heart_rate_bpm)
             return found.frames
 
         ways: dict[str, Callable[[], int]] = {

@@ -31,6 +31,7 @@ CLOCK = 1.43e9
 """Clock of a Jetson Nano's cores, Hz."""
 WHAT = {
     "forward": "motion to the change of the pulse",
+    "teacher": "the same by the teacher, which looks at the appearance, too",
     "frame": "340x440 pixels of a 640x480 frame to a sample of the pulse, forward included",
     "reading": "a full window to its heart rate",
     "doubt": "a full window without a pulse, all its peaks weighed",

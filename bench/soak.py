@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--hours", type=float, default=24.0)
     given = parser.parse_args(arguments)
     for check in soak(given.hours * 3600):
-        rate = check.reading.heart_rate
+        rate = check.reading.heart_rate_bpm
         said = check.reading.status if rate is None else f"{rate:.2f} bpm"
         print(f"{check.time / 3600:6.2f} h: differs by {check.difference:.1e}, {said}", flush=True)
     return 0

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import rppg_fast as rf
 from bench.conftest import BOX
 from bench.peers import Run, peer_student
+from bench.teacher import onnx_run, our_teacher, steps, torch_run, torch_teacher
 from rppg_fast import _core
 
 Frame = NDArray[np.uint8]
@@ -136,6 +137,19 @@ def test_batch(
     np.testing.assert_allclose(found, expected, atol=change_tolerance(who))
 
 
+@pytest.mark.benchmark(group="teacher: one frame")
+@pytest.mark.parametrize("who", [*rf.backends(), "PyTorch eager", "ONNX Runtime"])
+def test_teacher(benchmark: Any, who: str) -> None:
+    if who == "ONNX Runtime":
+        pytest.importorskip("onnxruntime")
+    network = torch_teacher()
+    peers = {"PyTorch eager": torch_run, "ONNX Runtime": onnx_run}
+    run = peers[who](network) if who in peers else our_teacher(network, who)
+    found = benchmark.pedantic(run, args=steps(1), rounds=300, warmup_rounds=20)
+    expected = torch_run(network)(*steps(1))
+    np.testing.assert_allclose(found, expected, atol=CHANGE_TOLERANCE)
+
+
 @pytest.mark.benchmark(group="spectrum: 300 samples to a heart rate")
 @pytest.mark.parametrize("who", ["rppg_fast", "NumPy"])
 def test_spectrum(benchmark: Any, who: str) -> None:
@@ -162,7 +176,7 @@ def test_spectrum(benchmark: Any, who: str) -> None:
 
     def our_rate() -> float | None:
         window.push(next(beat))  # a new sample before each reading, so that no result can be reused
-        return window.read(10.0).heart_rate
+        return window.read(10.0).heart_rate_bpm
 
     run = {"rppg_fast": our_rate, "NumPy": numpy_rate}[who]
     rate = benchmark.pedantic(run, rounds=500, warmup_rounds=20)
@@ -208,7 +222,7 @@ def test_frame(
     found = benchmark.pedantic(run, setup=next_pair, rounds=400)
     if isinstance(found, rf.Reading):
         assert found.status in (rf.Status.OK, rf.Status.LOW_SIGNAL)  # the window was full
-        assert found.end - found.start == pytest.approx(10.0)
+        assert found.end_s - found.start_s == pytest.approx(10.0)
     else:
         assert 42.0 <= found <= 240.0
 

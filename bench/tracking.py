@@ -50,7 +50,7 @@ def check(scene: str, tracking: str, readings: list[rf.Reading], truth: float) -
     """Assert that the readings are right for the scene."""
     seen = {reading.status for reading in readings}
     if scene == "sits" or (scene, tracking) == ("walks", "follow"):
-        rate = readings[-1].heart_rate
+        rate = readings[-1].heart_rate_bpm
         assert rate is not None
         assert abs(rate - truth) < RATE_TOLERANCE_BPM, rate
     if scene == "comes and goes" and tracking == "follow":
@@ -73,7 +73,7 @@ def main() -> int:
                 begin = time.thread_time()
                 readings.append(monitor.push(frame, at))
                 spent.append(1e3 * (time.thread_time() - begin))
-            end = readings[-1].end
+            end = readings[-1].end_s
             check(scene, tracking, readings, reference.mean_heart_rate(end - 10.0, end))
             # The first frame loads the detector's networks.
             half, most, longest = np.percentile(spent[1:], [50, 99, 100])

@@ -12,7 +12,8 @@ set(embed ${CMAKE_CURRENT_SOURCE_DIR}/cmake/embed.cmake)
 add_custom_command(OUTPUT ${bundled} DEPENDS ${weights} ${embed} VERBATIM
   COMMAND ${CMAKE_COMMAND} -DINPUT=${weights} -DOUTPUT=${bundled} -P ${embed})
 
-add_library(rppg_capi OBJECT csrc/capi/capi.cpp csrc/capi/face.cpp ${bundled})
+add_library(rppg_capi OBJECT csrc/capi/capi.cpp csrc/capi/face.cpp csrc/capi/monitor.cpp
+  ${bundled})
 target_include_directories(rppg_capi PUBLIC csrc csrc/include)
 target_compile_options(rppg_capi PRIVATE ${warnings})
 set_source_files_properties(csrc/capi/capi.cpp PROPERTIES

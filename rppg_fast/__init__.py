@@ -4,7 +4,7 @@ The short way::
 
     import rppg_fast as rf
 
-    print(rf.measure("face.mp4").heart_rate)
+    print(rf.measure("face.mp4").heart_rate_bpm)
 
 Frame by frame::
 
@@ -32,11 +32,12 @@ from rppg_fast._core import (
 from rppg_fast.face import MTCNN, Face, FaceDetector, face_box, largest_face
 from rppg_fast.faces import FacesMonitor
 from rppg_fast.measure import MeasurementInterrupted, measure, measure_frames
-from rppg_fast.monitor import HeartRateMonitor
+from rppg_fast.monitor import HeartRateMonitor, MeasuredFace
 from rppg_fast.pulse import PulseSettings, Spectrum, spectrum
 from rppg_fast.reading import Box, Measurement, Reading, Status
 from rppg_fast.sources import Source, VideoError, open_source
 from rppg_fast.student import Student
+from rppg_fast.teacher import Teacher
 from rppg_fast.video import VideoFile
 from rppg_fast.yuv import YuvFrame
 
@@ -50,6 +51,7 @@ __all__ = [
     "FaceDetector",
     "FacesMonitor",
     "HeartRateMonitor",
+    "MeasuredFace",
     "Measurement",
     "MeasurementInterrupted",
     "PulseSettings",
@@ -59,6 +61,7 @@ __all__ = [
     "Spectrum",
     "Status",
     "Student",
+    "Teacher",
     "TimeError",
     "VideoError",
     "VideoFile",

@@ -1,10 +1,10 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rppg_fast.reading import Reading
+from rppg_fast.reading import Box, Reading
 from rppg_fast.yuv import AnyFrame, PlaneArray
 
 _Array = TypeVar("_Array")
@@ -146,7 +146,10 @@ def observe(appearance: NDArray[np.float32]) -> NDArray[np.float64]:
         If ``appearance`` is not a float32 array of shape (3, 36, 36).
     """
 
-class Student:
+class Network:
+    """The base class of ``Student`` and ``Teacher``."""
+
+class Student(Network):
     def __init__(self, data: bytes, source: str, backend: str = "auto") -> None: ...
     @overload
     def __call__(
@@ -186,6 +189,40 @@ class Student:
     def __call__(
         self, motion: object, threads: int = 1, *, out: _Array, stream: int = 0
     ) -> _Array: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def metadata(self) -> dict[str, str]: ...
+
+class Teacher(Network):
+    def __init__(self, data: bytes, source: str, backend: str = "auto") -> None: ...
+    def __call__(
+        self, motion: NDArray[np.float32], appearance: NDArray[np.float32], threads: int = 1
+    ) -> NDArray[np.float32]:
+        """Return the change of the pulse over each frame step.
+
+        Parameters
+        ----------
+        motion
+            float32 of shape (N, 3, 36, 36), as ``rppg_fast.motion`` returns it.
+        appearance
+            float32 of shape (N, 3, 36, 36), red, green and blue from 0 to 1: the earlier frame of
+            each step, as ``rppg_fast.appearance`` returns it.
+        threads
+            Number of processor threads that share the steps.
+
+        Returns
+        -------
+        ndarray
+            float32 of shape (N,), in standard deviations of the training label.
+
+        Raises
+        ------
+        TypeError
+            If an argument is not a NumPy array.
+        ValueError
+            If an array has another dtype or shape, or ``threads`` is less than 1.
+        """
     @property
     def backend(self) -> str: ...
     @property
@@ -368,14 +405,14 @@ class FaceDetector:
     ) -> None: ...
     def find(self, frame: AnyFrame) -> list[_FoundFace]: ...
     def locate(self, frame: AnyFrame, step: int = 1, turned: int = 0) -> list[_FoundFace]: ...
-    def look_again(
+    def redetect(
         self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
     ) -> tuple[_FoundFace, bool] | None:
         """Return the face near a box, and whether the cascade found it (False: O-Net alone)."""
     def check(
         self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
     ) -> tuple[_FoundFace, bool] | None:
-        """Do the same as ``look_again``, but apply the whole cascade first."""
+        """Do the same as ``redetect``, but apply the whole cascade first."""
     def compare(
         self, frame: AnyFrame, box: tuple[float, float, float, float], turned: int = 0
     ) -> _FoundFace | None:
@@ -429,30 +466,102 @@ LOOK_INTERVAL: float
 DEAD_ZONE: float
 """How far a face may move, relative to its size, before the box follows it."""
 
-class FaceTracker:
-    """Decides when to look and when to search; ``csrc/face/tracker.hpp``."""
+class Detector:
+    """A detector that a tracker or a monitor asks; ``csrc/face/detector.hpp``."""
 
-    def __init__(self, box_scale: float, most: int, follow: bool, all_ways: bool) -> None: ...
+class MtcnnDetector(Detector):
+    def __init__(self, make: Callable[[], FaceDetector]) -> None:
+        """Take a function that makes the detector when it is first needed."""
+
+class PythonDetector(Detector):
+    def __init__(self, find: Callable[[AnyFrame], list[_ProbableFace]]) -> None:
+        """Take a function that maps a frame to its faces."""
+
+class FaceTracker:
+    """Decides when a detector looks at a frame, and moves the boxes; ``csrc/face/tracker.hpp``."""
+
+    def __init__(self, box_scale: float, most: int, follow: bool, by_rotation: bool) -> None: ...
     def reset(self) -> None: ...
     def restart(self, time: float) -> None: ...
-    def begin(self, width: int, height: int, time: float) -> int:
-        """Return what to do: 0 nothing, 1 look at ``sought``, 2 check it, 3 search, 4 compare."""
-    def looked(self, face: _ProbableFace | None, by_cascade: bool) -> None: ...
-    def compared(self, face: _ProbableFace | None) -> None: ...
-    def searched(self, faces: list[_ProbableFace]) -> None: ...
-    def pass_over(self, name: int) -> None: ...
+    def update(self, detector: Detector, frame: AnyFrame, time: float) -> None:
+        """Carry out the next task for a frame, blue-green-red."""
+    def next_task(self, width: int, height: int, time: float) -> int:
+        """Return what to do: 0 nothing, 1 redetect, 2 check, 3 search, 4 compare."""
+    def update_target(self, face: _ProbableFace | None, by_cascade: bool) -> None: ...
+    def update_comparison(self, face: _ProbableFace | None) -> None: ...
+    def update_detections(self, faces: list[_ProbableFace]) -> None: ...
+    def pass_over(self, id: int) -> None: ...
     @property
-    def sought(self) -> _TrackedFace: ...
+    def target(self) -> _TrackedFace: ...
     @property
     def tracks(
         self,
-    ) -> list[tuple[int, tuple[int, int, int, int], _TrackedFace, _TrackedFace, float, bool]]: ...
+    ) -> list[tuple[int, tuple[int, int, int, int], _TrackedFace, _TrackedFace, float, bool]]:
+        """Number, box, anchor, face, time when it was seen (s), and whether the box moves."""
     @property
     def due(self) -> float: ...
     @property
     def search_step(self) -> int: ...
     @property
     def search_turned(self) -> int: ...
+
+BOX_SCALE: float
+"""Side of the measured box over the side of the face."""
+PAPER_BOX_SCALE: float
+"""The same in the paper."""
+
+class Monitor:
+    """Finds, follows and measures one face or several; ``csrc/monitor/monitor.hpp``.
+
+    ``face`` is the number of one of several faces; None for the one face.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        pulse: PulseOptions,
+        detector: Detector,
+        *,
+        box_scale: float,
+        follow: bool = True,
+        several: bool = False,
+        most: int = 1,
+        color: str = "bgr",
+    ) -> None: ...
+    @staticmethod
+    def of_box(
+        network: Network, pulse: PulseOptions, box: Iterable[int], color: str = "bgr"
+    ) -> Monitor:
+        """Return a monitor of a fixed box."""
+    def push(self, frame: AnyFrame, time: float) -> Reading:
+        """Return the reading of the one face."""
+    def push_all(self, frame: AnyFrame, time: float) -> dict[int, Reading]:
+        """Return the readings of the faces that are there, by number."""
+    def rebox(self, frame: AnyFrame, box: Iterable[int], turned: int = 0) -> None: ...
+    def reset(self) -> None: ...
+    def box(self, face: int | None = None) -> Box | None: ...
+    def turned(self, face: int | None = None) -> int: ...
+    def has_window(self, face: int) -> bool:
+        """Whether a face is there or was there a moment ago."""
+    def samples(
+        self, since: int = 0, filtered: bool = True, face: int | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], int] | None:
+        """Return times (s), values, which are missing, and the index of the next sample.
+
+        None if the face has no window.
+        """
+    @property
+    def faces(self) -> list[int]:
+        """Numbers of the faces that are there."""
+    @property
+    def face(self) -> int:
+        """Number of the one face; 0 before it was found."""
+    @property
+    def time(self) -> float:
+        """Time of the newest frame, s; minus infinity before the first one."""
+    @property
+    def signals(self) -> NDArray[np.float64]:
+        """Signals of the newest frame with the one face, float64 of shape (``SIGNALS``,)."""
 
 class PulseOptions:
     def __init__(
@@ -718,7 +827,7 @@ class PulseWindow:
 class Stream:
     """One face over time. The methods that ``PulseWindow`` has, too, are those of its window."""
 
-    def __init__(self, student: Student, options: PulseOptions) -> None: ...
+    def __init__(self, network: Network, options: PulseOptions) -> None: ...
     def push(
         self,
         frame: AnyFrame,

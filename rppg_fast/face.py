@@ -8,6 +8,7 @@ O-Net; they are in ``csrc/face``.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -241,7 +242,7 @@ class MTCNN:
             If it is not uint8 of shape (H, W, 3) or (H, W), or is empty.
         """
         check_frame(frame)
-        return [Face(*found) for found in self._detector().find(frame)]
+        return [Face(*found) for found in self.native().find(frame)]
 
     def locate(self, frame: AnyFrame, step: int = 1, turned: int = 0) -> list[Face]:
         """Find the faces in a frame; a face that the border cuts gets the box of a whole face.
@@ -271,9 +272,9 @@ class MTCNN:
         check_frame(frame)
         if step < 1:
             raise ValueError(f"step must be at least 1, got {step}")
-        return [Face(*found) for found in self._detector().locate(frame, step, turned)]
+        return [Face(*found) for found in self.native().locate(frame, step, turned)]
 
-    def look_again(self, frame: AnyFrame, face: Face) -> Face | None:
+    def redetect(self, frame: AnyFrame, face: Face) -> Face | None:
         """Look for a face near its earlier box, at a fraction of the cost of a search.
 
         O-Net is applied to the old box. If its result says that the face has moved, it is applied
@@ -301,13 +302,18 @@ class MTCNN:
         sight = self.sight(frame, face)
         return None if sight is None else sight[0]
 
+    def look_again(self, frame: AnyFrame, face: Face) -> Face | None:
+        """Do the same as ``redetect``; this name is deprecated."""
+        warnings.warn("look_again is now redetect", DeprecationWarning, stacklevel=2)
+        return self.redetect(frame, face)
+
     def sight(self, frame: AnyFrame, face: Face, check: bool = False) -> tuple[Face, bool] | None:
-        """Do the same as ``look_again``, and also return whether the cascade found the face.
+        """Do the same as ``redetect``, and also return whether the cascade found the face.
 
         Parameters
         ----------
         frame, face
-            The arguments of ``look_again``.
+            The arguments of ``redetect``.
         check
             Whether the whole cascade searches the surroundings first, at several times the cost.
             O-Net is then applied alone only if the cascade finds nothing.
@@ -324,8 +330,8 @@ class MTCNN:
             The errors of a call.
         """
         check_frame(frame)
-        native = self._detector()
-        sight = (native.check if check else native.look_again)(frame, face.edges, face.turned)
+        native = self.native()
+        sight = (native.check if check else native.redetect)(frame, face.edges, face.turned)
         return None if sight is None else (Face(*sight[0]), sight[1])
 
     def compare(self, frame: AnyFrame, face: Face) -> Face | None:
@@ -337,7 +343,7 @@ class MTCNN:
         Parameters
         ----------
         frame, face
-            The arguments of ``look_again``.
+            The arguments of ``redetect``.
 
         Returns
         -------
@@ -350,10 +356,11 @@ class MTCNN:
             The errors of a call.
         """
         check_frame(frame)
-        found = self._detector().compare(frame, face.edges, face.turned)
+        found = self.native().compare(frame, face.edges, face.turned)
         return None if found is None else Face(*found)
 
-    def _detector(self) -> _core.FaceDetector:
+    def native(self) -> _core.FaceDetector:
+        """Return the native detector, which is made at the first call."""
         if self._native is None:
             self._native = _core.FaceDetector(
                 _networks(ASSETS / "mtcnn.safetensors"),

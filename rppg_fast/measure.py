@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, Callable, Literal, overload
+from typing import TYPE_CHECKING, Any, Callable, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,17 @@ from numpy.typing import NDArray
 from rppg_fast import _core
 from rppg_fast._core import TimeError
 from rppg_fast.faces import FacesMonitor
-from rppg_fast.monitor import HeartRateMonitor
-from rppg_fast.pulse import PulseSettings
+from rppg_fast.monitor import HeartRateMonitor, MeasuredFace
+from rppg_fast.pulse import PulseSettings, UnfilteredSamples
 from rppg_fast.reading import STATUSES, Box, Measurement, Reading, none_if_nan
 from rppg_fast.sources import Openable, Source, open_source
 from rppg_fast.video import VideoFile
 from rppg_fast.yuv import AnyFrame
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from rppg_fast.options import FacesOptions, MonitorOptions
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +59,7 @@ def measure(
     duration: float | None = None,
     step: float = 1.0,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[MonitorOptions],
 ) -> Measurement: ...
 
 
@@ -67,7 +72,7 @@ def measure(
     duration: float | None = None,
     step: float = 1.0,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[FacesOptions],
 ) -> list[Measurement]: ...
 
 
@@ -135,8 +140,8 @@ def measure(
         pairs = source if duration is None else _first(source, duration)
         found = measure_frames(pairs, monitor, name=source.name, step=step, progress=progress)
     if isinstance(found, Measurement):
-        return replace(found, damaged=source.damaged)
-    return [replace(face, damaged=source.damaged) for face in found]
+        return replace(found, damaged_frames=source.damaged)
+    return [replace(face, damaged_frames=source.damaged) for face in found]
 
 
 def _first(source: Source, duration: float) -> Iterator[tuple[AnyFrame, float]]:
@@ -265,11 +270,12 @@ class _Record:
         self._box: Box | None = None
         self._turned = 0
         self._windows: list[Reading] = []
-        self._pieces: list[tuple[Floats, Floats, NDArray[np.bool_]]] = []
+        self._pieces: list[UnfilteredSamples] = []
 
-    def take(self, reading: Reading, monitor: HeartRateMonitor) -> None:
+    def take(self, reading: Reading, monitor: MeasuredFace) -> None:
         """Take the newest reading, and from its monitor the pulse that came with it."""
-        self._pieces.append(monitor.fetch_unfiltered())
+        seen = self._pieces[-1].end if self._pieces else 0
+        self._pieces.append(monitor.unfiltered_since(seen))
         if monitor.box is not None:
             self._box, self._turned = monitor.box, monitor.turned
         if self._recording.push(*reading.to_native()):
@@ -285,14 +291,14 @@ class _Record:
             video=name,
             method=method,
             status=STATUSES[status],
-            heart_rate=none_if_nan(heart_rate),
+            heart_rate_bpm=none_if_nan(heart_rate),
             snr_db=none_if_nan(snr_db),
             confidence=none_if_nan(confidence),
             coverage=coverage,
-            spread=none_if_nan(spread),
+            spread_bpm=none_if_nan(spread),
             frames=frames,
-            skipped=skipped,
-            duration=duration,
+            skipped_frames=skipped,
+            duration_s=duration,
             fps=fps,
             box=self._box,
             turned=self._turned,
@@ -306,7 +312,9 @@ class _Record:
         """Return times and values of the whole pulse: each stretch without a gap is filtered."""
         if not self._pieces:
             return np.empty(0), np.empty(0)
-        times, values, missing = map(np.concatenate, zip(*self._pieces))
+        times, values, missing = (
+            np.concatenate([piece[part] for piece in self._pieces]) for part in range(3)
+        )
         times, values = times[~missing], values[~missing]
         s = self._settings
         band_pass = _core.BandPass(s.low, s.high, s.rate, s.order)

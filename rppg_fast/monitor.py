@@ -2,47 +2,165 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rppg_fast import _core
-from rppg_fast.face import MTCNN, FaceDetector, check_frame
-from rppg_fast.pulse import PulseSettings
-from rppg_fast.reading import STATUSES, Box, Reading, Status
+from rppg_fast.face import MTCNN, FaceDetector
+from rppg_fast.options import (
+    BOX_SCALE,
+    DEFAULT_METHOD,
+    METHODS,
+    NETWORK_METHODS,
+    PAPER_BOX_SCALE,
+    TRACKINGS,
+    as_number,
+    check_options,
+)
+from rppg_fast.pulse import PulseSamples, PulseSettings, UnfilteredSamples
+from rppg_fast.reading import Box, Reading
 from rppg_fast.student import Student
-from rppg_fast.tracking import FaceTracker
-from rppg_fast.yuv import AnyFrame, YuvFrame, in_bgr_order
+from rppg_fast.tracking import native_detector
+from rppg_fast.yuv import AnyFrame
 
-#: How much larger than the detected face the measured box is: by measurement on real video, see
-#: training/RESULTS.md; and the paper's value.
-BOX_SCALE, PAPER_BOX_SCALE = 1.4, 1.6
-
-#: What a monitor can measure by: the network with second opinions, alone, or a classical method.
-METHODS = ("fusion", "student", "pos", "chrom", "green", "ica")
-#: Those of them that use the network.
-NETWORK_METHODS = ("fusion", "student")
-DEFAULT_METHOD = "fusion"
-
-#: What becomes of the box once a face has been found.
-TRACKINGS = ("follow", "paper")
-
-#: Beyond it every box is the whole frame.
-_LARGEST_BOX_SCALE = 1000.0
-
-#: The native clock's step that is the first one after a gap.
-GAP = 2
-
-#: So many gaps in one stream are no accident.
-_SUSPICIOUS_GAPS = 10
+__all__ = [
+    "BOX_SCALE",
+    "DEFAULT_METHOD",
+    "METHODS",
+    "NETWORK_METHODS",
+    "PAPER_BOX_SCALE",
+    "TRACKINGS",
+    "HeartRateMonitor",
+    "MeasuredFace",
+]
 
 
-class HeartRateMonitor:
+class MeasuredFace:
+    """One face that a monitor measures: where it is, and its pulse.
+
+    ``FacesMonitor.monitors`` holds one for each face; a ``HeartRateMonitor`` is one.
+    """
+
+    def __init__(self, native: _core.Monitor, number: int | None) -> None:
+        self._native = native
+        self._number = number
+        self._fetched = 0
+
+    @property
+    def box(self) -> Box | None:
+        """The pixels that are measured, in the frame as it was pushed; None if there is no face."""
+        return self._native.box(self._number)
+
+    @property
+    def turned(self) -> int:
+        """How far the face in the box is turned clockwise from upright: 0, 90, 180 or 270 degrees.
+
+        The network sees the face upright. 0 if there is no face, or if the box was given.
+        """
+        return self._native.turned(self._number)
+
+    @property
+    def pulse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Times (s) and values of the live waveform in the window, float64, shape (samples,)."""
+        times, values, _ = self.pulse_since(0)
+        return times, values
+
+    def pulse_since(self, index: int) -> PulseSamples:
+        """Return the part of the live waveform that is new since a sample.
+
+        The waveform is band-passed forwards. Samples are counted from the first frame on, through
+        all windows and through ``reset``. Begin with 0, and give the ``end`` of the last call each
+        time. If this is called after every frame, the pieces are the whole waveform. If it is
+        called less than once in a window, older samples are lost.
+
+        Parameters
+        ----------
+        index
+            Index of the first sample that is wanted.
+
+        Returns
+        -------
+        PulseSamples
+            Times, values, and the index of the next sample.
+
+        Raises
+        ------
+        ValueError
+            If there are not so many samples yet.
+        """
+        times, values, _, end = self._samples(index, filtered=True)
+        return PulseSamples(times, values, end)
+
+    def unfiltered_since(self, index: int) -> UnfilteredSamples:
+        """Return the part of the pulse, before the filter, that is new since a sample.
+
+        Parameters
+        ----------
+        index
+            Index of the first sample that is wanted; see ``pulse_since``.
+
+        Returns
+        -------
+        UnfilteredSamples
+            Times, values, which samples lie in a hole, and the index of the next sample.
+
+        Raises
+        ------
+        ValueError
+            If there are not so many samples yet.
+        """
+        return UnfilteredSamples(*self._samples(index, filtered=False))
+
+    def fetch_pulse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the part of the live waveform that is new since the last call.
+
+        Calls of ``fetch_unfiltered`` count, too. ``pulse_since`` does the same for any number of
+        readers, because each keeps its own index.
+
+        Returns
+        -------
+        times : ndarray
+            float64 of shape (samples,), s.
+        values : ndarray
+            float64 of shape (samples,).
+        """
+        times, values, self._fetched = self.pulse_since(self._fetched)
+        return times, values
+
+    def fetch_unfiltered(
+        self,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the part of the pulse, before the filter, that is new since the last call.
+
+        Calls of ``fetch_pulse`` count, too.
+
+        Returns
+        -------
+        times : ndarray
+            float64 of shape (samples,), s.
+        values : ndarray
+            float64 of shape (samples,).
+        missing : ndarray
+            bool of shape (samples,): which samples lie in a hole.
+        """
+        times, values, missing, self._fetched = self.unfiltered_since(self._fetched)
+        return times, values, missing
+
+    def _samples(
+        self, index: int, filtered: bool
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], int]:
+        if index < 0:
+            raise ValueError(f"index must not be negative, got {index}")
+        found = self._native.samples(index, filtered, self._number)
+        if found is None:  # the face has left for good
+            return np.empty(0), np.empty(0), np.empty(0, np.bool_), index
+        return found
+
+
+class HeartRateMonitor(MeasuredFace):
     """Measures the heart rate of one person, frame by frame.
 
     The monitor searches for the largest face. It measures a box around this face, and moves the box
@@ -53,7 +171,8 @@ class HeartRateMonitor:
     lies on its side or upside down, for example because the phone was held sideways, is found about
     a second later than an upright one.
 
-    A monitor belongs to one thread at a time; separate monitors run in parallel.
+    The box, how the face in it is turned, and the pulse are those of ``MeasuredFace``. A monitor
+    belongs to one thread at a time; separate monitors run in parallel.
 
     Parameters
     ----------
@@ -82,11 +201,6 @@ class HeartRateMonitor:
 
     Attributes
     ----------
-    box
-        The pixels that are measured, in the frame as it was pushed; None if there is no face.
-    turned
-        How far the face in the box is turned clockwise from upright, degrees: 0, 90, 180 or 270.
-        The network sees the face upright. 0 if there is no face, or if the ``box`` was given.
     method
         The method that measures.
     settings
@@ -117,43 +231,37 @@ class HeartRateMonitor:
         min_window: float | None = None,
         max_gap: float | None = None,
     ) -> None:
-        if color not in ("bgr", "rgb"):
-            raise ValueError(f"color must be 'bgr' or 'rgb', got {color!r}")
         if tracking not in TRACKINGS:
             raise ValueError(f"tracking must be 'follow' or 'paper', got {tracking!r}")
-        if box_scale is None:
-            box_scale = PAPER_BOX_SCALE if tracking == "paper" else BOX_SCALE
-        if not 0 < _number(box_scale, "box_scale") <= _LARGEST_BOX_SCALE:
-            raise ValueError(
-                f"box_scale must lie between 0 and {_LARGEST_BOX_SCALE:g}, got {box_scale}"
-            )
-        if settings is not None and not isinstance(settings, PulseSettings):
-            raise TypeError(f"settings must be PulseSettings, got {settings!r}")
-        single = {"window": window, "low": low, "high": high}
-        single |= {"min_confidence": min_confidence, "peaks": peaks}
-        single |= {"min_window": min_window, "max_gap": max_gap}
-        given: dict[str, Any] = {k: value for k, value in single.items() if value is not None}
-        self.settings = replace(settings or PulseSettings(), **given)
-        if student is not None and not isinstance(student, Student):
-            raise TypeError(f"student must be a Student, got {student!r}")
-        if detector is not None and not callable(detector):
-            raise TypeError(f"detector must be callable, got {detector!r}")
-        if method not in METHODS:
-            raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
-        if student is not None and method not in NETWORK_METHODS:
-            raise ValueError(f"a student is of no use to method {method!r}")
-        native = self.settings.to_native(method)
-        self._stream = _core.Stream(student or Student.load(), native)
-        self.method = method
-        self._color = color
-        self._fixed_box = None if box is None else Box.of(box)
-        self._clock = _core.Clock(self.settings.max_gap)  # of the frames without a face
-        self._follows = box is None and tracking == "follow"
-        self._tracker: FaceTracker | None = None
+        options = check_options(
+            default_box_scale=PAPER_BOX_SCALE if tracking == "paper" else BOX_SCALE,
+            method=method,
+            student=student,
+            detector=detector,
+            box_scale=box_scale,
+            color=color,
+            settings=settings,
+            window=window,
+            low=low,
+            high=high,
+            min_confidence=min_confidence,
+            peaks=peaks,
+            min_window=min_window,
+            max_gap=max_gap,
+        )
+        self.method, self.settings = options.method, options.settings
         if box is None:
-            self._tracker = FaceTracker(detector or MTCNN(), box_scale, follow=self._follows)
-        self._patience = _core.Patience(self.settings.window)
-        self.reset()
+            native = _core.Monitor(
+                options.student,
+                options.pulse,
+                native_detector(options.detector or MTCNN(), color),
+                box_scale=options.box_scale,
+                follow=tracking == "follow",
+                color=color,
+            )
+        else:
+            native = _core.Monitor.of_box(options.student, options.pulse, Box.of(box), color)
+        super().__init__(native, None)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -162,18 +270,7 @@ class HeartRateMonitor:
 
     def reset(self) -> None:
         """Forget the face, the pulse and the time."""
-        self._stream.reset()
-        self._clock.reset()
-        if self._tracker is not None:
-            self._tracker.reset()
-        self.box = self._fixed_box
-        self.turned = 0
-        self._patience.restart()
-        self._face = 0  # the number of the face that the window is of
-        self._time = self._seen = -math.inf
-        self._shape: tuple[int, ...] | None = None
-        self._fetched = (0.0, 0)
-        self._far_apart = 0
+        self._native.reset()
 
     def push(self, frame: AnyFrame, time: float) -> Reading:
         """Take a frame with its time, and read the window that ends there.
@@ -202,96 +299,8 @@ class HeartRateMonitor:
             continues from the refused time, the clock was set back, and a new window starts.
         """
         if type(time) is not float:  # to ask costs less than to convert
-            time = _number(time, "time")
-        shape = frame.shape if isinstance(frame, (np.ndarray, YuvFrame)) else None
-        if self.box is None or shape != self._shape:
-            check_frame(frame)
-            if self.box is None or self._shape is not None:
-                self._search_anew(frame, time)
-        if self.box is None:
-            self._track(frame, time)
-            box = self.box
-            reading = _no_face(time) if box is None else self._measure(frame, box, time)
-        else:
-            reading = self._measure(frame, self.box, time)
-            if self._tracker is not None:
-                if time <= self._time:
-                    self._tracker.restart(time)
-                self._track(frame, time)
-                if self.box is None:
-                    reading = _no_face(time)
-        if self._follows and self.box is not None:
-            self._seen = time
-            self._lose_patience(reading)
-        if time - self._time > self.settings.max_gap:
-            self._suspect_times(time - self._time)
-        self._time, self._shape = time, shape
-        return reading
-
-    def _lose_patience(self, reading: Reading) -> None:
-        """Let another face have its turn where this one shows no sign of a pulse for too long."""
-        confidence = 0.0 if reading.confidence is None else reading.confidence
-        status = STATUSES.index(reading.status)
-        if self._tracker is not None and self._patience.is_over(reading.time, status, confidence):
-            self._tracker.pass_over(self._face)
-
-    def _suspect_times(self, step: float) -> None:
-        """Say so where frame after frame comes after a gap."""
-        if not math.isfinite(step):
-            return
-        self._far_apart += 1
-        if self._far_apart == _SUSPICIOUS_GAPS:
-            warnings.warn(
-                f"{_SUSPICIOUS_GAPS} times a frame came more than {self.settings.max_gap:g} s after"
-                f" the one before it, the last time {step:g} s: no heart rate can be read. Times"
-                " are in seconds; divide milliseconds by 1000",
-                RuntimeWarning,
-                stacklevel=3,
-            )
-
-    def _search_anew(self, frame: AnyFrame, time: float) -> None:
-        """Prepare the search for a face in a frame that no stream takes."""
-        if self.box is not None and not self._follows:
-            before = (self._shape or ())[:2]
-            raise ValueError(
-                f"frame has the shape {frame.shape[:2]}, those before had {before}: the box is not "
-                "the same place in it; reset() starts anew"
-            )
-        if self.box is not None:
-            self._lose()
-        if self._clock.push(time) == GAP and self._tracker is not None:
-            self._tracker.restart(time)
-
-    def _measure(self, frame: AnyFrame, box: Box, time: float) -> Reading:
-        sides = (box.x0, box.y0, box.x1, box.y1)
-        return self._stream.push(frame, sides, time, self._color, self.turned)
-
-    def _track(self, frame: AnyFrame, time: float) -> None:
-        """Let the tracker look at the frame, and bring box and stream in line with it."""
-        if self._tracker is None or (self.box is not None and time < self._tracker.due):
-            return
-        self._tracker.update(in_bgr_order(frame, self._color), time)
-        track = next(iter(self._tracker.tracks), None)
-        if track is None:
-            if self.box is not None:
-                self._lose()
-            return
-        away = 0.0 if self.box is not None else time - self._seen
-        if track.name != self._face or away > self.settings.max_gap:
-            # Somebody else, or the same face after too long: nothing is left of the window.
-            self._stream.reset()
-            self._patience.restart()
-            self._fetched = (0.0, 0)
-        elif self.box is not None and (track.box, track.face.turned) != (self.box, self.turned):
-            self.rebox(frame, track.box, track.face.turned)
-        self.box, self.turned = track.box, track.face.turned
-        self._face = track.name
-
-    def _lose(self) -> None:
-        """Take note that the face is gone; its window waits for it."""
-        self._clock.reset()
-        self._clock.push(self._time)
-        self.box, self.turned = None, 0
+            time = as_number(time, "time")
+        return self._native.push(frame, time)
 
     def rebox(self, frame: AnyFrame, box: Box, turned: int = 0) -> None:
         """Measure another box from the next frame on, without a jump in the pulse.
@@ -311,88 +320,19 @@ class HeartRateMonitor:
             If the frame is something else, if the box leaves it, or if ``turned`` has another
             value. Nothing has changed then.
         """
-        self._stream.rebox(frame, box, self._color, turned)
-        self.box, self.turned = box, turned
+        self._native.rebox(frame, box, turned)
 
     @property
     def last_time(self) -> float:
         """Time of the last frame, s; minus infinity before the first frame."""
-        return self._time
-
-    @property
-    def pulse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Times (s) and values of the live waveform in the window, float64, shape (samples,)."""
-        count = self._stream.size
-        return self._times(count), self._stream.newest(count)
-
-    def fetch_pulse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the part of the live waveform that is new since the last call.
-
-        The waveform is band-passed forwards. If this is called after every frame, the pieces are
-        the whole waveform. If it is called less than once in a window, older samples are lost.
-
-        Returns
-        -------
-        times : ndarray
-            float64 of shape (samples,), s.
-        values : ndarray
-            float64 of shape (samples,).
-        """
-        count = self._fresh()
-        return self._times(count), self._stream.newest(count)
+        return self._native.time
 
     @property
     def signals(self) -> NDArray[np.float64]:
         """Signals of the last frame with a face, float64 of shape (``_core.SIGNALS``,)."""
-        return self._stream.signals
+        return self._native.signals
 
     @property
     def face(self) -> int:
         """Number of the face whose window this is; 0 before a face was found."""
-        return self._face
-
-    def fetch_unfiltered(
-        self,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the part of the pulse, before the filter, that is new since the last call.
-
-        Calls of ``fetch_pulse`` count, too.
-
-        Returns
-        -------
-        times : ndarray
-            float64 of shape (samples,), s.
-        values : ndarray
-            float64 of shape (samples,).
-        missing : ndarray
-            bool of shape (samples,): which samples lie in a hole.
-        """
-        count = self._fresh()
-        values = self._stream.newest(count, filtered=False)
-        return self._times(count), values, self._stream.missing(count)
-
-    def _fresh(self) -> int:
-        """Count the samples since the last call that are still in the window."""
-        stream = self._stream
-        start, seen = self._fetched
-        same = start == stream.start and seen <= stream.total
-        fresh = stream.total - seen if same else stream.total
-        self._fetched = (stream.start, stream.total)
-        return min(fresh, stream.size)
-
-    def _times(self, count: int) -> NDArray[np.float64]:
-        stream = self._stream
-        cells = np.arange(stream.total - count, stream.total, dtype=np.float64)
-        return stream.start + (cells + 0.5) / self.settings.rate
-
-
-def _no_face(time: float) -> Reading:
-    return Reading(time, Status.NO_FACE, None, None, None, time, time)
-
-
-def _number(value: float, name: str) -> float:
-    """Return any real number as a float."""
-    try:
-        return math.ldexp(value, 0)  # unlike float(), it takes no text
-    except (TypeError, OverflowError) as error:
-        raise TypeError(f"{name} must be a number: {error}") from error
+        return self._native.face

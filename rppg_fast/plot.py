@@ -99,7 +99,7 @@ def _clearest(windows: tuple[Reading, ...]) -> Reading:
 
 
 def _within(times: Floats, window: Reading) -> NDArray[np.bool_]:
-    return np.asarray((times >= window.start) & (times <= window.end))
+    return np.asarray((times >= window.start_s) & (times <= window.end_s))
 
 
 def _draw_pulse(axes: Axes, times: Floats, values: Floats, label: str, colour: str) -> None:
@@ -127,28 +127,27 @@ def _draw_spectrum(
 def _draw_rates(axes: Axes, windows: tuple[Reading, ...], reference: Reference | None) -> None:
     if reference is not None:
         axes.plot(reference.times, reference.heart_rate, _TRUE, lw=1.2, label="reference")
-    right = [window for window in windows if window.heart_rate is not None]
+    right = [window for window in windows if window.heart_rate_bpm is not None]
     axes.plot(
-        [0.5 * (window.start + window.end) for window in right],
-        [window.heart_rate for window in right if window.heart_rate is not None],
+        [0.5 * (window.start_s + window.end_s) for window in right],
+        [window.heart_rate_bpm for window in right if window.heart_rate_bpm is not None],
         "o",
         color=_PREDICTED,
         ms=4,
         label="predicted",
     )
-    silent = [window for window in windows if window.heart_rate is None]
+    silent = [window for window in windows if window.heart_rate_bpm is None]
     for window in silent:
-        axes.axvline(0.5 * (window.start + window.end), color="0.85", zorder=0)
+        axes.axvline(0.5 * (window.start_s + window.end_s), color="0.85", zorder=0)
     axes.set(xlabel="middle of the window (s)", ylabel="heart rate (bpm)")
     axes.legend(loc="upper right")
 
 
 def _title(figure: Figure, measurement: Measurement, window: Reading) -> None:
     name = os.path.basename(measurement.video)
-    if measurement.heart_rate is None:
+    if measurement.heart_rate_bpm is None:
         result = f"no heart rate ({measurement.status})"
     else:
-        result = f"{measurement.heart_rate:.1f} bpm"
-    figure.suptitle(
-        f"{name}: {result}, {measurement.method}; window {window.start:.1f} to {window.end:.1f} s"
-    )
+        result = f"{measurement.heart_rate_bpm:.1f} bpm"
+    seconds = f"{window.start_s:.1f} to {window.end_s:.1f} s"
+    figure.suptitle(f"{name}: {result}, {measurement.method}; window {seconds}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -81,6 +82,42 @@ class PulseSettings:
             min_window=self.min_window,
             method=method,
         )
+
+
+class PulseSamples(NamedTuple):
+    """Samples of the live waveform.
+
+    Attributes
+    ----------
+    times, values
+        float64 of shape (samples,): s, and the waveform, in standard deviations of the training
+        label; relative to the colour for a classical method.
+    end
+        Index of the sample that comes next.
+    """
+
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+    end: int
+
+
+class UnfilteredSamples(NamedTuple):
+    """Samples of the pulse before the filter.
+
+    Attributes
+    ----------
+    times, values
+        float64 of shape (samples,): s, and the pulse.
+    missing
+        bool of shape (samples,): which samples lie in a hole.
+    end
+        Index of the sample that comes next.
+    """
+
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+    missing: NDArray[np.bool_]
+    end: int
 
 
 @dataclass(frozen=True)

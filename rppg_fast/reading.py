@@ -5,12 +5,15 @@ from __future__ import annotations
 import enum
 import math
 import operator
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -106,16 +109,22 @@ def none_if_nan(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
+def _renamed(value: _Value, old: str, new: str) -> _Value:
+    """Return the value of a field that has another name now."""
+    warnings.warn(f"{old} is now {new}", DeprecationWarning, stacklevel=3)
+    return value
+
+
 class Reading(NamedTuple):
     """The result for one frame, from the window of pulse that ends with it.
 
     Attributes
     ----------
-    time
+    time_s
         The frame's time, s.
     status
         Whether there is a heart rate, and if not, why.
-    heart_rate
+    heart_rate_bpm
         Heart rate, bpm; None unless ``status`` is ``Status.OK``.
     snr_db
         Signal-to-noise ratio, dB: power at the spectral peak and its first harmonic over the power
@@ -123,46 +132,86 @@ class Reading(NamedTuple):
     confidence
         Probability, 0 to 1, that the peak is the heart's and not due to light or movement. None if
         there is no peak.
-    start, end
-        The window that was read, s; both equal ``time`` if there is no face.
+    start_s, end_s
+        The window that was read, s; both equal ``time_s`` if there is no face.
     coverage
         Share of a full window that was seen, 0 to 1. It is less than 1 while the window grows, and
         if frames are missing from the window.
-    candidate
+    candidate_bpm
         Rate of the peak that ``snr_db`` and ``confidence`` describe, bpm, trusted or not. It is not
         a heart rate unless ``status`` is ``Status.OK``. None if there is no peak.
     source
         The method that the peak comes from; None if there is no peak.
     """
 
-    time: float
+    time_s: float
     status: Status
-    heart_rate: float | None
+    heart_rate_bpm: float | None
     snr_db: float | None
     confidence: float | None
-    start: float
-    end: float
+    start_s: float
+    end_s: float
     coverage: float = 0.0
-    candidate: float | None = None
+    candidate_bpm: float | None = None
     source: str | None = None
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields by name, as JSON has them."""
+        return {
+            "start_s": self.start_s,
+            "end_s": self.end_s,
+            "heart_rate_bpm": self.heart_rate_bpm,
+            "snr_db": self.snr_db,
+            "confidence": self.confidence,
+            "coverage": self.coverage,
+            "candidate_bpm": self.candidate_bpm,
+            "source": self.source,
+            "status": self.status.value,
+            "time_s": self.time_s,
+        }
 
     def to_native(self) -> tuple[float, int, float, float, float, float, float, float]:
         """Return the arguments of ``_core.RecordingSummary.push``; NaN stands for None."""
         snr_db, confidence, candidate = (
             math.nan if value is None else value
-            for value in (self.snr_db, self.confidence, self.candidate)
+            for value in (self.snr_db, self.confidence, self.candidate_bpm)
         )
         status = STATUSES.index(self.status)
         return (
-            self.time,
+            self.time_s,
             status,
             snr_db,
             confidence,
-            self.start,
-            self.end,
+            self.start_s,
+            self.end_s,
             self.coverage,
             candidate,
         )
+
+    @property
+    def time(self) -> float:
+        """The same as ``time_s``; this name is deprecated."""
+        return _renamed(self.time_s, "time", "time_s")
+
+    @property
+    def heart_rate(self) -> float | None:
+        """The same as ``heart_rate_bpm``; this name is deprecated."""
+        return _renamed(self.heart_rate_bpm, "heart_rate", "heart_rate_bpm")
+
+    @property
+    def start(self) -> float:
+        """The same as ``start_s``; this name is deprecated."""
+        return _renamed(self.start_s, "start", "start_s")
+
+    @property
+    def end(self) -> float:
+        """The same as ``end_s``; this name is deprecated."""
+        return _renamed(self.end_s, "end", "end_s")
+
+    @property
+    def candidate(self) -> float | None:
+        """The same as ``candidate_bpm``; this name is deprecated."""
+        return _renamed(self.candidate_bpm, "candidate", "candidate_bpm")
 
 
 @dataclass(frozen=True)
@@ -178,7 +227,7 @@ class Measurement:
     status
         ``Status.OK`` if the common rate of the windows can be trusted; else the reason why there is
         no heart rate.
-    heart_rate
+    heart_rate_bpm
         Mean over the windows that agree, weighted by their confidence, bpm; None unless ``status``
         is ``Status.OK``.
     snr_db
@@ -188,12 +237,12 @@ class Measurement:
         confidence of each window. None if no window has a peak.
     coverage
         Share of the windows that agree, 0 to 1.
-    spread
+    spread_bpm
         Standard deviation of the rate over them, bpm; None unless ``status`` is ``Status.OK``.
-    frames, skipped
+    frames, skipped_frames
         Number of frames that were measured, and of frames that were left out because their time was
         not later than the time before.
-    duration, fps
+    duration_s, fps
         Time from the first to the last frame without the gaps, s, and the mean frame rate in this
         time, Hz.
     box
@@ -209,7 +258,7 @@ class Measurement:
         Number of the face, from 1 on, if all faces were measured; else None.
     turned
         How far the face in the box is turned clockwise from upright, degrees: 0, 90, 180 or 270.
-    damaged
+    damaged_frames
         Number of frames that could not be decoded, or that the decoder says are damaged. A file
         that is cut off counts as one more.
     """
@@ -217,54 +266,70 @@ class Measurement:
     video: str
     method: str
     status: Status
-    heart_rate: float | None
+    heart_rate_bpm: float | None
     snr_db: float | None
     confidence: float | None
     coverage: float
-    spread: float | None
+    spread_bpm: float | None
     frames: int
-    skipped: int
-    duration: float
+    skipped_frames: int
+    duration_s: float
     fps: float
     box: Box | None
     windows: tuple[Reading, ...]
     times: NDArray[np.float64]
     pulse: NDArray[np.float64]
     face: int | None = None
-    damaged: int = 0
+    damaged_frames: int = 0
     turned: int = 0
 
-    def to_json(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, object]:
         """Return what ``rppg-fast measure --json`` writes for one video, or for one face in it."""
         return {
             "video": self.video,
             **({} if self.face is None else {"face": self.face}),
             "status": self.status.value,
-            "heart_rate_bpm": self.heart_rate,
+            "heart_rate_bpm": self.heart_rate_bpm,
             "snr_db": self.snr_db,
             "confidence": self.confidence,
             "coverage": self.coverage,
-            "spread_bpm": self.spread,
+            "spread_bpm": self.spread_bpm,
             "frames": self.frames,
-            "skipped_frames": self.skipped,
-            "damaged_frames": self.damaged,
-            "duration_s": self.duration,
+            "skipped_frames": self.skipped_frames,
+            "damaged_frames": self.damaged_frames,
+            "duration_s": self.duration_s,
             "fps": self.fps,
             "box": None if self.box is None else list(self.box),
             "turned": self.turned,
             "method": self.method,
-            "windows": [
-                {
-                    "start_s": window.start,
-                    "end_s": window.end,
-                    "heart_rate_bpm": window.heart_rate,
-                    "snr_db": window.snr_db,
-                    "confidence": window.confidence,
-                    "coverage": window.coverage,
-                    "candidate_bpm": window.candidate,
-                    "source": window.source,
-                    "status": window.status.value,
-                }
-                for window in self.windows
-            ],
+            "windows": [window.to_dict() for window in self.windows],
         }
+
+    @property
+    def heart_rate(self) -> float | None:
+        """The same as ``heart_rate_bpm``; this name is deprecated."""
+        return _renamed(self.heart_rate_bpm, "heart_rate", "heart_rate_bpm")
+
+    @property
+    def spread(self) -> float | None:
+        """The same as ``spread_bpm``; this name is deprecated."""
+        return _renamed(self.spread_bpm, "spread", "spread_bpm")
+
+    @property
+    def skipped(self) -> int:
+        """The same as ``skipped_frames``; this name is deprecated."""
+        return _renamed(self.skipped_frames, "skipped", "skipped_frames")
+
+    @property
+    def duration(self) -> float:
+        """The same as ``duration_s``; this name is deprecated."""
+        return _renamed(self.duration_s, "duration", "duration_s")
+
+    @property
+    def damaged(self) -> int:
+        """The same as ``damaged_frames``; this name is deprecated."""
+        return _renamed(self.damaged_frames, "damaged", "damaged_frames")
+
+    def to_json(self) -> dict[str, object]:
+        """Return the same as ``to_dict``; this name is deprecated."""
+        return _renamed(self.to_dict(), "to_json", "to_dict")

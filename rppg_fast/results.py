@@ -104,7 +104,7 @@ def open_results(target: str) -> ResultsFile | ResultsStream:
 
 
 def _entry(result: Measurement) -> str:
-    text = json.dumps(result.to_json(), indent=2, allow_nan=False)
+    text = json.dumps(result.to_dict(), indent=2, allow_nan=False)
     return "\n" + "\n".join("  " + line for line in text.splitlines())
 
 

@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 from rppg_fast import _core
+from rppg_fast.weights_file import WeightsFile
 
 #: The weights that ship with the package; their description, ``student.md``, is beside them.
 BUNDLED_WEIGHTS = Path(__file__).parent / "assets" / "student.safetensors"
 
 
-class Student(_core.Student):
+class Student(WeightsFile, _core.Student):
     """The paper's student network with its weights; any number of threads may share one object.
 
     A call takes motion, float32 of shape (N, 3, 36, 36) as ``rppg_fast.motion`` returns it. It
@@ -36,19 +37,9 @@ class Student(_core.Student):
         Hash of the weights file, hexadecimal.
     """
 
-    source: str
-    sha256: str
-
     def __init__(self, data: bytes, source: str, backend: str = "auto") -> None:
-        super().__init__(data, source, backend)
-        self._arguments = data, source, backend
-        self.source = source
-        from hashlib import sha256  # imported here because the import is slow
-
-        self.sha256 = sha256(data).hexdigest()
-
-    def __reduce__(self) -> tuple[type[Student], tuple[bytes, str, str]]:
-        return type(self), self._arguments
+        _core.Student.__init__(self, data, source, backend)
+        self._remember(data, source, backend)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] = BUNDLED_WEIGHTS, backend: str = "auto") -> Student:

@@ -1,22 +1,42 @@
-"""Tracking: calls the detector when ``csrc/face/tracker`` asks for it, and keeps the boxes.
+"""Detectors and trackers of ``csrc/face`` for Python.
 
 A face is measured inside a box that stays where it is, to the bit, as long as the face hardly
-moves. The detector looks at the face several times a second. When the face has left the middle of
-its box, the box glides after it.
+moves. ``csrc/face/tracker`` decides when the detector looks at a frame, and moves the boxes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from rppg_fast import _core
-from rppg_fast.face import MTCNN, Face, FaceDetector, nearest_face, sure_faces
+from rppg_fast.face import MTCNN, Face, FaceDetector
 from rppg_fast.reading import Box
-from rppg_fast.yuv import AnyFrame, to_bgr
+from rppg_fast.yuv import AnyFrame, in_bgr_order, to_bgr
 
-# What the tracker asks for.
-_LOOK, _CHECK, _SEARCH, _COMPARE = 1, 2, 3, 4
+#: A face as the native module takes it: edges, probability, rotation.
+_NativeFace = tuple[tuple[float, float, float, float], float, int]
+
+
+def native_detector(detector: FaceDetector, color: str = "bgr") -> _core.Detector:
+    """Return the native form of a detector.
+
+    Parameters
+    ----------
+    detector
+        Maps a blue-green-red frame to faces. MTCNN redetects a known face at a fraction of a
+        search's cost, and finds faces of each rotation. Any other detector gets the whole frame
+        each time, as an array.
+    color
+        Order of the channels of frames that are arrays: "bgr" or "rgb".
+    """
+    if isinstance(detector, MTCNN):
+        return _core.MtcnnDetector(detector.native)
+
+    def find(frame: AnyFrame) -> list[_NativeFace]:
+        faces = detector(to_bgr(in_bgr_order(frame, color)))
+        return [(face.edges, face.probability, face.turned) for face in faces]
+
+    return _core.PythonDetector(find)
 
 
 class Track(NamedTuple):
@@ -24,60 +44,53 @@ class Track(NamedTuple):
 
     Attributes
     ----------
-    name
-        Its number: 1 for the first one found. No other face ever gets it.
+    id
+        Its number: 1 for the first face found. No other face ever gets the same number.
     box
         The pixels to measure.
-    aim
-        The face that the box is for.
+    anchor
+        The face that the box belongs to.
     face, seen
-        Where the face was when it was last seen, how it was ``turned``, and when that was, s.
-    glides
-        Whether the box is on its way.
+        The face where it was last detected, and when that was, s.
+    moves
+        Whether the box is moving after the face.
     """
 
-    name: int
+    id: int
     box: Box
-    aim: Face
+    anchor: Face
     face: Face
     seen: float
-    glides: bool
+    moves: bool
 
 
 class FaceTracker:
-    """Finds faces and follows them.
-
-    A face is lost when neither a look nor a search of the frame has found it for more than half a
-    second. A face may lie: between the searches for upright faces the frame is searched for faces
-    that are turned, and a face that is found is followed as it lies. Which way it is turned is
-    found out when it is met, and again when a look is in doubt. At most one look or one search is
-    spent on a frame.
+    """Finds faces and follows them, without measuring them.
 
     Parameters
     ----------
     detector
-        Maps a blue-green-red frame to faces. MTCNN looks again at a face it knows at a fraction of
-        a search's cost, and for faces that lie; any other detector gets the whole frame each time.
+        Maps a blue-green-red frame to faces.
     box_scale
-        How much larger than the face its box is.
+        Side of a box over the side of its face.
     most
         The most faces to follow at once, the largest ones first.
     follow
-        Whether a face is looked at again; if not, the first box is kept until it is passed over.
+        Whether a face is redetected; if not, its first box is kept until it is passed over.
     """
 
     def __init__(
         self, detector: FaceDetector, box_scale: float, most: int = 1, follow: bool = True
     ) -> None:
-        self._detector = detector
+        self._detector = native_detector(detector)
         self._tracker = _core.FaceTracker(box_scale, most, follow, isinstance(detector, MTCNN))
 
     @property
     def tracks(self) -> list[Track]:
         """The faces that are there."""
         return [
-            Track(name, Box(*box), Face(*aim), Face(*face), seen, glides)
-            for name, box, aim, face, seen, glides in self._tracker.tracks
+            Track(number, Box(*box), Face(*anchor), Face(*face), seen, moves)
+            for number, box, anchor, face, seen, moves in self._tracker.tracks
         ]
 
     @property
@@ -90,59 +103,32 @@ class FaceTracker:
         self._tracker.reset()
 
     def restart(self, time: float) -> None:
-        """Go on from a clock that was set, s: check every face, and search, at once."""
+        """Continue from a clock that was set to ``time``, s: check every face, and search."""
         self._tracker.restart(time)
 
-    def pass_over(self, name: int) -> None:
-        """Give another face its turn, where a face has shown no pulse for a whole window.
+    def pass_over(self, number: int) -> None:
+        """Give the place of a face that has shown no pulse to another one.
 
-        The next search, which is due at once, gives the face's place to another sure face that is
-        there. A face passed over has its turn again after all those that were not, or earlier.
-        Where there is no other, nothing changes, and no further search follows.
+        The next search, which is due at once, gives the place to another sure face. A face that was
+        passed over comes after all those that were not. If there is no other face, nothing changes,
+        and no further search follows.
 
         Parameters
         ----------
-        name
-            The face's number. Nothing happens where no face that is there has it.
+        number
+            The face's number. Nothing happens if no face has it.
         """
-        self._tracker.pass_over(name)
+        self._tracker.pass_over(number)
 
     def update(self, frame: AnyFrame, time: float) -> None:
-        """Look at a frame, where a look is due: ``tracks`` may be others then.
+        """Take a frame, and look for faces in it if this is due: ``tracks`` may change.
 
         Parameters
         ----------
         frame
-            (H, W, 3) uint8, BGR; of grey (H, W); any strides; or a ``YuvFrame``. In one of another
-            size all faces are new.
+            (H, W, 3) uint8, BGR; of grey (H, W); any strides; or a ``YuvFrame``. In a frame of
+            another size all faces are new.
         time
             Its time, s, later than those before.
         """
-        task = self._tracker.begin(frame.shape[1], frame.shape[0], time)
-        if task in (_LOOK, _CHECK):
-            sight = self._look_again(frame, Face(*self._tracker.sought), task == _CHECK)
-            face, by_cascade = sight or (None, False)
-            self._tracker.looked(None if face is None else _told(face), by_cascade)
-        elif task == _COMPARE and isinstance(self._detector, MTCNN):
-            found = self._detector.compare(frame, Face(*self._tracker.sought))
-            self._tracker.compared(None if found is None else _told(found))
-        elif task == _SEARCH:
-            faces = self._search(frame)
-            self._tracker.searched([_told(face) for face in faces])
-
-    def _search(self, frame: AnyFrame) -> Sequence[Face]:
-        if isinstance(self._detector, MTCNN):
-            tracker = self._tracker
-            return self._detector.locate(frame, tracker.search_step, tracker.search_turned)
-        return self._detector(to_bgr(frame))
-
-    def _look_again(self, frame: AnyFrame, face: Face, check: bool) -> tuple[Face, bool] | None:
-        if isinstance(self._detector, MTCNN):
-            return self._detector.sight(frame, face, check)
-        found = nearest_face(sure_faces(self._search(frame)), face)
-        return None if found is None else (found, True)
-
-
-def _told(face: Face) -> tuple[tuple[float, float, float, float], float, int]:
-    """Return a face as the native tracker takes it."""
-    return face.edges, face.probability, face.turned
+        self._tracker.update(self._detector, frame, time)

@@ -14,6 +14,7 @@ HEADER = ROOT / "csrc" / "include" / "rppg_fast.h"
 
 OK, ARGUMENT, TIME, FILE, WEIGHTS = range(5)
 BGR24, RGB24, NV12, YUYV = range(4)
+FOLLOW, PAPER = range(2)
 
 
 class Options(c.Structure):
@@ -81,6 +82,16 @@ class FaceOptions(c.Structure):
         ("min_face_px", c.c_double),
         ("box_scale", c.c_double),
         ("backend", c.c_char_p),
+        ("thresholds", c.c_double * 3),
+        ("pyramid_factor", c.c_double),
+    ]
+
+
+class MonitorOptions(c.Structure):
+    _fields_ = [
+        ("struct_size", c.c_size_t),
+        ("tracking", c.c_int32),
+        ("most_faces", c.c_int32),
     ]
 
 
@@ -115,6 +126,7 @@ _TYPES = {
     "int": c.c_int,
     "double": c.c_double,
     "int32_t": c.c_int32,
+    "int64_t": c.c_int64,
     "size_t": c.c_size_t,
     "const char*": c.c_char_p,
     "void": None,
@@ -124,6 +136,7 @@ _TYPES = {
     "rppg_reading*": c.POINTER(Reading),
     "rppg_summary*": c.POINTER(Summary),
     "rppg_face_options*": c.POINTER(FaceOptions),
+    "rppg_monitor_options*": c.POINTER(MonitorOptions),
     "rppg_face*": c.POINTER(Face),
 }
 

@@ -187,7 +187,7 @@ def test_weights_too_large_to_compute_with_give_no_heart_rate(name: str) -> None
         reading = monitor.push(frame, time)
     if name in ("fc.weight", "fc.bias"):  # the values that saturate in tanh may still give a pulse
         assert reading.status is rf.Status.LOW_SIGNAL
-    assert reading.heart_rate is None or math.isfinite(reading.heart_rate)
+    assert reading.heart_rate_bpm is None or math.isfinite(reading.heart_rate_bpm)
 
 
 def broken_off(count: int, error: Exception) -> Iterator[tuple[Frame, float]]:
@@ -211,7 +211,7 @@ def test_a_source_that_raises_loses_nothing(method: str) -> None:
     found = info.value.measurement
     assert isinstance(found, rf.Measurement)
     assert isinstance(info.value.__cause__, OSError)
-    assert found.heart_rate == calm.heart_rate is not None
+    assert found.heart_rate_bpm == calm.heart_rate_bpm is not None
     assert found.windows == calm.windows
     np.testing.assert_array_equal(found.pulse, calm.pulse)
     again = pickle.loads(pickle.dumps(info.value))
@@ -234,7 +234,7 @@ def test_a_camera_that_changes_its_size_loses_nothing() -> None:
         )
     found = info.value.measurement
     assert isinstance(found, rf.Measurement)
-    assert found.heart_rate == pytest.approx(72.0, abs=3.0)
+    assert found.heart_rate_bpm == pytest.approx(72.0, abs=3.0)
 
 
 def public_objects() -> dict[str, object]:

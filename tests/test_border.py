@@ -107,7 +107,7 @@ def follow_all_along(path: Path, size: float, turned: int = 0) -> None:
         if turned and time < FOUND_WITHIN:
             continue
         (track,) = tracker.tracks  # raises ValueError if there is no track
-        assert track.name == 1, time
+        assert track.id == 1, time
         assert track.face.turned == turned
         if track.seen < time:
             continue

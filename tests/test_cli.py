@@ -175,6 +175,19 @@ def test_json_of_all_faces_has_an_object_for_each(
     assert "face" not in one
 
 
+def test_peaks_are_those_that_are_tried(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a confidence that no peak reaches, the last one that was tried is the candidate."""
+    name = str(folder / "skin.avi")
+    arguments = ["measure", name, "--box", BOX_TEXT, "--min-confidence", "1", "--json", "-"]
+    for peaks in (1, 8):
+        assert main([*arguments, "--peaks", str(peaks)]) == NO_HEART_RATE
+        (found,) = json.loads(capsys.readouterr().out)
+        expected = rf.measure(name, box=BOX, min_confidence=1.0, peaks=peaks)
+        assert found["windows"] == [window.to_dict() for window in expected.windows]
+    assert main([*arguments, "--peaks", "9"]) == BAD_INPUT
+    assert "number of peaks must be from 1 to 8" in capsys.readouterr().err
+
+
 def test_json_holds_every_good_video_and_nothing_is_lost_to_a_bad_one(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,7 +196,7 @@ def test_json_holds_every_good_video_and_nothing_is_lost_to_a_bad_one(
     assert main(["measure", *names, "--box", BOX_TEXT, "--json", str(target)]) == BAD_INPUT
     found = json.loads(target.read_text())
     assert [entry["video"] for entry in found] == [names[0], names[2]]
-    assert found[0] == rf.measure(names[0], box=BOX).to_json()
+    assert found[0] == rf.measure(names[0], box=BOX).to_dict()
     assert found[1]["status"] == "low_signal"
     assert found[1]["heart_rate_bpm"] is None
     assert "empty.mp4: the file is empty" in capsys.readouterr().err
@@ -231,8 +244,8 @@ def test_the_plot_marks_the_window_s_own_peak(
     assert legend is not None
     labels = [text.get_text() for text in legend.get_texts()]
     best = max(result.windows, key=lambda window: window.snr_db or 0.0)
-    assert best.heart_rate is not None
-    assert labels == [f"predicted: {best.heart_rate:.1f} bpm"]
+    assert best.heart_rate_bpm is not None
+    assert labels == [f"predicted: {best.heart_rate_bpm:.1f} bpm"]
 
 
 def test_a_plot_without_a_window_is_left_out(
@@ -382,7 +395,7 @@ def test_results_go_through_links_and_into_pipes(folder: Path, tmp_path: Path) -
     results.add(one)
     results.finish()
     assert (tmp_path / "link.json").is_symlink()
-    assert json.loads((tmp_path / "real.json").read_text()) == [one.to_json()]
+    assert json.loads((tmp_path / "real.json").read_text()) == [one.to_dict()]
 
     os.mkfifo(tmp_path / "pipe")
     read: list[str] = []
@@ -393,7 +406,7 @@ def test_results_go_through_links_and_into_pipes(folder: Path, tmp_path: Path) -
     results.add(one)
     results.finish()
     reader.join()
-    assert json.loads(read[0]) == [one.to_json()] * 2
+    assert json.loads(read[0]) == [one.to_dict()] * 2
 
 
 def test_no_result_is_an_empty_list(folder: Path, tmp_path: Path) -> None:
@@ -476,15 +489,15 @@ def test_any_options_give_json_or_one_line_that_says_why(
 
 READING = st.builds(
     rf.Reading,
-    time=st.floats(allow_nan=False, allow_infinity=False),
+    time_s=st.floats(allow_nan=False, allow_infinity=False),
     status=st.sampled_from(rf.Status),
-    heart_rate=st.none() | st.floats(1.0, 300.0),
+    heart_rate_bpm=st.none() | st.floats(1.0, 300.0),
     snr_db=st.none() | st.floats(-60.0, 60.0),
     confidence=st.none() | st.floats(0.0, 1.0),
-    start=st.floats(-1e9, 1e9),
-    end=st.floats(-1e9, 1e9),
+    start_s=st.floats(-1e9, 1e9),
+    end_s=st.floats(-1e9, 1e9),
     coverage=st.floats(0.0, 1.0),
-    candidate=st.none() | st.floats(1.0, 300.0),
+    candidate_bpm=st.none() | st.floats(1.0, 300.0),
     source=st.none() | st.sampled_from(["student", "pos", "chrom"]),
 )
 
@@ -504,10 +517,10 @@ def test_any_measurement_comes_back_from_json(
     for _ in range(2):
         results.add(measured)
     first, second = json.loads(stream.getvalue() + "]", parse_constant=pytest.fail)
-    assert first == second == measured.to_json()
+    assert first == second == measured.to_dict()
     assert first["video"] == name
     for entry, window in zip(first["windows"], windows):
-        assert (entry["start_s"], entry["end_s"]) == (window.start, window.end)
-        assert entry["heart_rate_bpm"] == window.heart_rate
-        assert entry["candidate_bpm"] == window.candidate
+        assert (entry["start_s"], entry["end_s"]) == (window.start_s, window.end_s)
+        assert entry["heart_rate_bpm"] == window.heart_rate_bpm
+        assert entry["candidate_bpm"] == window.candidate_bpm
         assert (entry["coverage"], entry["source"]) == (window.coverage, window.source)

@@ -183,7 +183,7 @@ def test_a_monitor_reads_the_same_with_its_student_there(torch_cuda: Any) -> Non
 
     there, here = last("cuda"), last("portable")
     assert there.status is here.status is rf.Status.OK
-    assert there.heart_rate == pytest.approx(here.heart_rate, abs=0.01)
+    assert there.heart_rate_bpm == pytest.approx(here.heart_rate_bpm, abs=0.01)
 
 
 @pytest.mark.cuda

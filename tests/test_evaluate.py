@@ -31,7 +31,7 @@ from training.evaluate.recordings import evaluate, main  # noqa: E402
 from training.evaluate.report import MEASURES, measure, rows  # noqa: E402
 from training.evaluate.validation import PREDICT_BATCH, predict, predict_clip  # noqa: E402
 from training.models.checkpoint import Checkpoint  # noqa: E402
-from training.models.export import fold, load_student, metadata, safetensors  # noqa: E402
+from training.models.export import fold, load_network, metadata, safetensors  # noqa: E402
 from training.models.networks import Student, Teacher  # noqa: E402
 from training.train.trainer import CHECKPOINT, execute  # noqa: E402
 
@@ -92,7 +92,7 @@ def test_weights_and_checkpoint_of_a_student_read_the_same(tmp_path: Path) -> No
     source = open_source(str(tmp_path / CHECKPOINT))
     assert isinstance(source, NetworkSource)
     checkpoint = Checkpoint.load(tmp_path / CHECKPOINT)
-    student = load_student(checkpoint)
+    student = load_network(checkpoint)
     weights = tmp_path / "student.safetensors"
     weights.write_bytes(safetensors(fold(student).state_dict(), metadata(checkpoint)))
     from_checkpoint = evaluate(source, clips)

@@ -87,7 +87,7 @@ def test_a_c_program_prints_what_measure_reads(
     here: Path, clip: Path, expected: rf.Measurement
 ) -> None:
     printed = run(here / "raw_frames", *arguments(clip))
-    assert heart_rate(printed) == pytest.approx(expected.heart_rate, abs=PRINTED)
+    assert heart_rate(printed) == pytest.approx(expected.heart_rate_bpm, abs=PRINTED)
     assert heart_rate(printed) == pytest.approx(66.0, abs=1.0)
     assert f"confidence {expected.confidence:.3f}" in printed
 
@@ -101,7 +101,9 @@ def test_so_it_does_on_a_cortex_a57(
     compiler = f"-DCMAKE_CXX_COMPILER={ARM_COMPILER}"
     folder = examples(prefix, tmp_path, *ARM, compiler, WITHOUT_OPENCV)
     printed = run(*EMULATOR, folder / "raw_frames", *arguments(clip))
-    assert heart_rate(printed) == pytest.approx(expected.heart_rate, abs=EMULATED_RATE + PRINTED)
+    assert heart_rate(printed) == pytest.approx(
+        expected.heart_rate_bpm, abs=EMULATED_RATE + PRINTED
+    )
 
 
 @pytest.mark.parametrize("kind", ["shared", "static"])
@@ -121,7 +123,7 @@ def test_pkg_config_links_it(
         flags.append(f"-Wl,-rpath,{pc.parent}")
     run("cc", "-std=c99", EXAMPLES / "raw_frames.c", *flags, "-o", tmp_path / "program")
     printed = run(tmp_path / "program", *arguments(clip))
-    assert heart_rate(printed) == pytest.approx(expected.heart_rate, abs=PRINTED)
+    assert heart_rate(printed) == pytest.approx(expected.heart_rate_bpm, abs=PRINTED)
 
 
 def test_an_installed_library_may_be_moved(prefix: Path, clip: Path, tmp_path: Path) -> None:
@@ -140,7 +142,7 @@ def test_a_foreign_language_prints_the_last_reading(
     monitor = rf.HeartRateMonitor(box=map(int, BOX))
     for i, frame in enumerate(np.fromfile(clip, np.uint8).reshape(-1, SIZE, SIZE, 3)):
         last = monitor.push(frame, i / FPS)
-    assert printed == f"{last.status} {last.heart_rate:.4f} bpm\n"
+    assert printed == f"{last.status} {last.heart_rate_bpm:.4f} bpm\n"
 
 
 def test_opencv_captures(here: Path, tmp_path: Path) -> None:
@@ -151,7 +153,7 @@ def test_opencv_captures(here: Path, tmp_path: Path) -> None:
     expected = rf.measure(video, box=map(int, BOX)).windows[-1]
     assert lines[0] == "0.0 s: warming_up"
     assert lines[-1].startswith("13.0 s: ok")
-    assert heart_rate(lines[-1]) == pytest.approx(expected.heart_rate, abs=0.2)
+    assert heart_rate(lines[-1]) == pytest.approx(expected.heart_rate_bpm, abs=0.2)
 
 
 def ffmpeg() -> str:
@@ -181,7 +183,7 @@ def test_a_pipe_after_ffmpeg(prefix: Path, tmp_path: Path) -> None:
     printed = shell(prefix, pipe, video, f"{SIZE}x{SIZE}", 15, box, FFMPEG=ffmpeg())
     found = re.findall(r'"heart_rate_bpm": ([\d.]+)', printed)
     expected = rf.measure(video, box=map(int, BOX))
-    assert float(found[-1]) == pytest.approx(expected.heart_rate, abs=PIPE_RATE)
+    assert float(found[-1]) == pytest.approx(expected.heart_rate_bpm, abs=PIPE_RATE)
 
 
 def test_a_pipe_after_gstreamer(prefix: Path) -> None:
@@ -206,7 +208,7 @@ def test_valgrind_finds_nothing(here: Path, clip: Path, expected: rf.Measurement
     # Valgrind emulates fused multiply-adds in software; with the other kernels this takes minutes.
     command = ["env", "RPPG_BACKEND=portable", "valgrind", *checks, here / "raw_frames"]
     printed = run(*command, *arguments(clip))
-    assert heart_rate(printed) == pytest.approx(expected.heart_rate, abs=EMULATED_RATE)
+    assert heart_rate(printed) == pytest.approx(expected.heart_rate_bpm, abs=EMULATED_RATE)
 
 
 def scripts() -> Sequence[Path]:

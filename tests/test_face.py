@@ -393,7 +393,7 @@ def test_a_face_is_found_again_after_it_moved(
     frame = portrait().repeat(enlarged, axis=0).repeat(enlarged, axis=1)
     (known,) = found("portrait")
     known = known.scaled(enlarged)
-    again = MTCNN().look_again(frame, shifted(known, across, down, scale))
+    again = MTCNN().redetect(frame, shifted(known, across, down, scale))
     assert again is not None
     np.testing.assert_allclose(
         box_of(again), box_of(known), rtol=0, atol=AGAIN_TOLERANCE * known.side
@@ -410,26 +410,26 @@ def test_no_face_is_found_again_where_none_is() -> None:
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, frame.shape, dtype=np.uint8)
     for nobody in (np.zeros_like(frame), np.full_like(frame, 255), noise):
-        assert detector.look_again(nobody, known) is None
+        assert detector.redetect(nobody, known) is None
     for name in ("coffee", "upside down"):
         other = photographs()[name].frame
-        assert detector.look_again(other, known) is None
-    assert detector.look_again(frame, shifted(known, 0, 2.0)) is None
-    assert detector.look_again(frame, shifted(known, 40.0)) is None  # outside the frame
+        assert detector.redetect(other, known) is None
+    assert detector.redetect(frame, shifted(known, 0, 2.0)) is None
+    assert detector.redetect(frame, shifted(known, 40.0)) is None  # outside the frame
 
 
 def test_looking_again_gives_equal_bits_for_any_strides_and_colours_as_they_are() -> None:
     frame = portrait()
     (known,) = found("portrait")
     detector = MTCNN()
-    first = detector.look_again(frame, known)
+    first = detector.redetect(frame, known)
     assert first is not None
-    assert detector.look_again(np.ascontiguousarray(frame[..., ::-1])[..., ::-1], known) == first
+    assert detector.redetect(np.ascontiguousarray(frame[..., ::-1])[..., ::-1], known) == first
     wide = np.zeros((frame.shape[0], frame.shape[1], 5), np.uint8)
     wide[..., 1:4] = frame
-    assert MTCNN().look_again(wide[..., 1:4], known) == first
+    assert MTCNN().redetect(wide[..., 1:4], known) == first
     with pytest.raises(ValueError, match="uint8"):
-        detector.look_again(frame.astype(np.float32), known)
+        detector.redetect(frame.astype(np.float32), known)
 
 
 # Tolerance relative to the face's side if two fifths of the face are beyond the border.
@@ -456,7 +456,7 @@ def test_a_face_at_the_border_stays_where_it_is_however_often_it_is_looked_at(sh
     for frame, known in cut_frames(share):
         face = known
         for _ in range(12):
-            again = detector.look_again(frame, face)
+            again = detector.redetect(frame, face)
             assert again is not None
             face = again
         apart = np.abs(box_of(face) - box_of(known)).max()

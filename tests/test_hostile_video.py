@@ -90,8 +90,8 @@ def test_flipped_bits_are_decoded_or_named(good: Path, tmp_path: Path, flips: in
         except (ValueError, rf.MeasurementInterrupted):
             continue  # frames of another size, which do not contain the box
         assert isinstance(found, rf.Measurement)
-        assert found.frames + found.skipped == count
-        assert found.heart_rate is None  # two seconds are too few
+        assert found.frames + found.skipped_frames == count
+        assert found.heart_rate_bpm is None  # two seconds are too few
 
 
 def patched(content: bytes, tag: bytes, offset: int, layout: str, *values: int) -> bytes:

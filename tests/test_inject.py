@@ -225,8 +225,8 @@ def test_a_clip_has_its_pulse_its_truth_and_its_origin(made: Path) -> None:
         assert not np.array_equal(frame, before)
     found = rf.measure(folder / "video.nut")
     assert found.status is rf.Status.OK
-    assert found.heart_rate is not None
-    assert abs(found.heart_rate - about["true_mean_rate_bpm"]) < CLOSE
+    assert found.heart_rate_bpm is not None
+    assert abs(found.heart_rate_bpm - about["true_mean_rate_bpm"]) < CLOSE
     assert rf.measure(made / "lossless" / "walk-0-1" / "video.nut").status is not rf.Status.OK
 
 

@@ -44,16 +44,16 @@ def watch(clip: Iterable[tuple[Frame, float]], monitor: rf.HeartRateMonitor) -> 
 
 def assert_kept_and_right(readings: Sequence[rf.Reading]) -> None:
     """Check that after the first heart rate every frame with a face has a right one."""
-    first = next(i for i, r in enumerate(readings) if r.heart_rate is not None)
-    assert readings[first].time <= 5.1
+    first = next(i for i, r in enumerate(readings) if r.heart_rate_bpm is not None)
+    assert readings[first].time_s <= 5.1
     for reading in readings[first:]:
         if reading.status is rf.Status.NO_FACE:
             continue
         assert reading.status is rf.Status.OK, reading
-        exact = truth().mean_heart_rate(reading.start, reading.end)
-        full = reading.end - reading.start > 9.5
+        exact = truth().mean_heart_rate(reading.start_s, reading.end_s)
+        full = reading.end_s - reading.start_s > 9.5
         tolerance = RATE_TOLERANCE_BPM if full else SHORT_TOLERANCE_BPM
-        assert reading.heart_rate == pytest.approx(exact, abs=tolerance)
+        assert reading.heart_rate_bpm == pytest.approx(exact, abs=tolerance)
 
 
 def lost_second(time: float) -> bool:
@@ -70,7 +70,7 @@ def test_seconds_without_frames_cost_no_reading(method: str, lost: Callable[[flo
     clip = [(frame, time) for frame, time in demo() if not lost(time)]
     assert_kept_and_right(watch(clip, rf.HeartRateMonitor(method=method)))
     found = measure_frames(clip, rf.HeartRateMonitor(method=method))
-    assert found.heart_rate == pytest.approx(
+    assert found.heart_rate_bpm == pytest.approx(
         truth().mean_heart_rate(0.0, 20.0), abs=MEAN_TOLERANCE_BPM
     )
     assert found.coverage == 1.0
@@ -94,13 +94,13 @@ def test_a_hand_before_the_face_for_a_second_costs_no_reading(method: str) -> No
     readings = watch(clip, monitor)
     assert rf.Status.NO_FACE in {r.status for r in readings}  # shows that the face was missed
     assert monitor.face == 1
-    back = next(r for r in readings if r.time > 10.5)
-    assert back.start < 1.0
+    back = next(r for r in readings if r.time_s > 10.5)
+    assert back.start_s < 1.0
     for reading in readings:
         assert reading.status is not rf.Status.GAP
-        if reading.time > 11.0:
-            exact = truth().mean_heart_rate(reading.start, reading.end)
-            assert reading.heart_rate == pytest.approx(exact, abs=SHORT_TOLERANCE_BPM)
+        if reading.time_s > 11.0:
+            exact = truth().mean_heart_rate(reading.start_s, reading.end_s)
+            assert reading.heart_rate_bpm == pytest.approx(exact, abs=SHORT_TOLERANCE_BPM)
 
 
 def times(seconds: float) -> list[float]:
@@ -115,18 +115,18 @@ def away(begin: float, end: float) -> Callable[[float], tuple[float, float] | No
 def test_a_face_that_is_back_within_two_seconds_has_its_window() -> None:
     monitor = rf.HeartRateMonitor()
     readings = watch(filmed([Person(84.0, away(8.0, 9.6))], times(21)), monitor)
-    gone = [r.time for r in readings if r.status is rf.Status.NO_FACE]
+    gone = [r.time_s for r in readings if r.status is rf.Status.NO_FACE]
     assert gone[0] > 8.0
     assert gone[-1] < 10.2
-    back = [r for r in readings if r.time > gone[-1]]
+    back = [r for r in readings if r.time_s > gone[-1]]
     assert monitor.face == 1
-    assert back[0].start == pytest.approx(max(0.0, back[0].end - 10.0))  # the window continues
+    assert back[0].start_s == pytest.approx(max(0.0, back[0].end_s - 10.0))  # the window continues
     assert 0.8 < back[0].coverage < 0.97
     assert all(r.status in (rf.Status.OK, rf.Status.LOW_SIGNAL) for r in back)
-    rates = [r.heart_rate for r in back if r.heart_rate is not None]
+    rates = [r.heart_rate_bpm for r in back if r.heart_rate_bpm is not None]
     assert all(rate == pytest.approx(84.0, abs=SHORT_TOLERANCE_BPM) for rate in rates)
     assert readings[-1].coverage == pytest.approx(1.0)
-    assert readings[-1].candidate == pytest.approx(84.0, abs=RATE_TOLERANCE_BPM)
+    assert readings[-1].candidate_bpm == pytest.approx(84.0, abs=RATE_TOLERANCE_BPM)
 
 
 def test_each_of_all_faces_has_its_window_back() -> None:
@@ -137,19 +137,19 @@ def test_each_of_all_faces_has_its_window_back() -> None:
     gone = [t for t, one in seen if 2 not in one]
     assert 5.5 < gone[0] < 7.2 < gone[-1] + 0.1
     back = next(one[2] for t, one in seen if t > gone[-1])
-    assert back.start == pytest.approx(back.end - 6.0)
+    assert back.start_s == pytest.approx(back.end_s - 6.0)
     assert 0.7 < back.coverage < 0.95
-    assert seen[-1][1][2].candidate == pytest.approx(84.0, abs=SHORT_TOLERANCE_BPM)
+    assert seen[-1][1][2].candidate_bpm == pytest.approx(84.0, abs=SHORT_TOLERANCE_BPM)
     assert all(one[1].coverage == pytest.approx(1.0) for t, one in seen if t > 6.1)
 
 
 def test_a_face_that_is_back_later_begins_anew() -> None:
     monitor = rf.HeartRateMonitor(window=6.0)
     readings = watch(filmed([Person(84.0, away(5.5, 8.6))], times(10.5)), monitor)
-    gone = [r.time for r in readings if r.status is rf.Status.NO_FACE]
-    after = [r for r in readings if r.time > gone[-1]]
+    gone = [r.time_s for r in readings if r.status is rf.Status.NO_FACE]
+    after = [r for r in readings if r.time_s > gone[-1]]
     assert after
-    assert all(r.start > 8.5 and r.heart_rate is None for r in after)
+    assert all(r.start_s > 8.5 and r.heart_rate_bpm is None for r in after)
 
 
 def test_somebody_else_does_not_inherit_a_window() -> None:
@@ -159,16 +159,16 @@ def test_somebody_else_does_not_inherit_a_window() -> None:
         Person(120.0, lambda time: (330.0, 120.0) if time >= 6.2 else None),
     ]
     readings = watch(filmed(people, times(12.5)), monitor)
-    gone = [r.time for r in readings if r.status is rf.Status.NO_FACE]
+    gone = [r.time_s for r in readings if r.status is rf.Status.NO_FACE]
     assert gone
-    after = [r for r in readings if r.time > gone[-1]]
+    after = [r for r in readings if r.time_s > gone[-1]]
     assert gone[-1] - 5.5 < 2.0  # soon enough for the window to continue if it were the same face
     assert monitor.face == 2
-    assert all(r.start > 5.9 for r in after)
-    assert all(r.heart_rate is None for r in after if r.time < gone[-1] + 4.8)
-    rates = [r.heart_rate for r in after if r.heart_rate is not None]
+    assert all(r.start_s > 5.9 for r in after)
+    assert all(r.heart_rate_bpm is None for r in after if r.time_s < gone[-1] + 4.8)
+    rates = [r.heart_rate_bpm for r in after if r.heart_rate_bpm is not None]
     assert all(rate == pytest.approx(120.0, abs=SHORT_TOLERANCE_BPM) for rate in rates)
-    assert after[-1].candidate == pytest.approx(120.0, abs=SHORT_TOLERANCE_BPM)
+    assert after[-1].candidate_bpm == pytest.approx(120.0, abs=SHORT_TOLERANCE_BPM)
 
 
 def test_a_picture_makes_room_for_a_living_face() -> None:
@@ -179,11 +179,11 @@ def test_a_picture_makes_room_for_a_living_face() -> None:
     assert monitor.box is not None
     assert monitor.box.x0 > 200
     assert monitor.face == 2
-    living = [r for r in readings if r.time > 11.5 + 6.0]
-    assert all(r.candidate == pytest.approx(84.0, abs=SHORT_TOLERANCE_BPM) for r in living)
+    living = [r for r in readings if r.time_s > 11.5 + 6.0]
+    assert all(r.candidate_bpm == pytest.approx(84.0, abs=SHORT_TOLERANCE_BPM) for r in living)
     for reading in readings:
-        if reading.heart_rate is not None:
-            assert reading.heart_rate == pytest.approx(84.0, abs=SHORT_TOLERANCE_BPM)
+        if reading.heart_rate_bpm is not None:
+            assert reading.heart_rate_bpm == pytest.approx(84.0, abs=SHORT_TOLERANCE_BPM)
 
 
 def test_a_living_face_makes_no_room() -> None:
@@ -200,5 +200,5 @@ def test_a_picture_alone_keeps_its_window() -> None:
     monitor = rf.HeartRateMonitor(window=6.0)
     readings = watch(filmed([Person(0.0, still(110.0))], times(14)), monitor)
     assert monitor.face == 1
-    assert all(r.status is rf.Status.LOW_SIGNAL for r in readings if r.time > 5.0)
+    assert all(r.status is rf.Status.LOW_SIGNAL for r in readings if r.time_s > 5.0)
     assert readings[-1].coverage == pytest.approx(1.0)

@@ -109,9 +109,9 @@ def pointer(array: NDArray[Any]) -> int:
 
 
 def native(reading: rf.Reading) -> tuple[Any, ...]:
-    status, rate = STATUSES.index(reading.status), reading.heart_rate
-    known = reading.snr_db, reading.confidence, reading.time, reading.start, reading.end
-    return status, rate, *known, reading.coverage, reading.candidate, reading.source
+    status, rate = STATUSES.index(reading.status), reading.heart_rate_bpm
+    known = reading.snr_db, reading.confidence, reading.time_s, reading.start_s, reading.end_s
+    return status, rate, *known, reading.coverage, reading.candidate_bpm, reading.source
 
 
 def clip() -> list[tuple[Frame, float]]:
@@ -236,12 +236,12 @@ def test_a_recording_says_what_measure_says(library: Library, model: c.c_void_p)
     summary = lib.Summary(c.sizeof(lib.Summary))
     assert library.call.rppg_recording_summarise(recording, summary) == lib.OK
     assert STATUSES[summary.status] is expected.status is rf.Status.OK
-    assert (summary.heart_rate_bpm, summary.snr_db) == (expected.heart_rate, expected.snr_db)
+    assert (summary.heart_rate_bpm, summary.snr_db) == (expected.heart_rate_bpm, expected.snr_db)
     assert summary.confidence == expected.confidence
-    assert (summary.coverage, summary.spread_bpm) == (expected.coverage, expected.spread)
+    assert (summary.coverage, summary.spread_bpm) == (expected.coverage, expected.spread_bpm)
     frames_seen = summary.frames, summary.duration_s, summary.fps
-    assert frames_seen == (expected.frames, expected.duration, expected.fps)
-    assert expected.duration < frames[-1][1] - frames[0][1]  # the pause does not count
+    assert frames_seen == (expected.frames, expected.duration_s, expected.fps)
+    assert expected.duration_s < frames[-1][1] - frames[0][1]  # the pause does not count
     surer = (summary.confidence + 1) / 2
     assert library.call.rppg_recording_set_min_confidence(recording, surer) == lib.OK
     library.call.rppg_recording_summarise(recording, summary)
@@ -685,7 +685,7 @@ def test_a_detector_gives_the_packages_bits(library: Library, face_model: c.c_vo
     found, seen = lib.Face(), c.c_int()
     look = library.call.rppg_face_detector_look_again
     assert look(detector, frame, before, found, c.addressof(seen)) == lib.OK
-    again = rf.MTCNN().look_again(pixels, rf.Face(*values_of(before).edges, 1.0))
+    again = rf.MTCNN().redetect(pixels, rf.Face(*values_of(before).edges, 1.0))
     assert seen.value == 1
     assert values_of(found) == again
     look(detector, frame_of(np.zeros_like(pixels)), before, found, c.addressof(seen))
@@ -817,6 +817,114 @@ def test_a_monitor_gives_the_packages_bits(
     expected.reset()
     library.call.rppg_monitor_push(monitor, frame, time, reading, box)
     assert reading.values() == native(expected.push(shown, time))
+
+
+def test_a_monitor_of_several_faces_gives_the_packages_bits(
+    library: Library, model: c.c_void_p, face_model: c.c_void_p
+) -> None:
+    """Of two people, of whom one leaves for a moment, while the clock is set back."""
+    for module in ("scipy", "av", "tqdm", "skimage"):
+        pytest.importorskip(module, reason="the person's portrait needs the extra 'train'")
+    from tests.people import Person, filmed, still
+
+    people = [Person(84.0, walk), Person(120.0, still(350.0), 1.15)]
+    which = lib.MonitorOptions(c.sizeof(lib.MonitorOptions), lib.FOLLOW, 4)
+    options = options_of(library, window_s=3.0, method=b"student")
+    monitor = library.make(
+        "monitor", model, options, face_model, None, which, create="create_with_options"
+    )
+    expected = rf.FacesMonitor(window=3.0, method="student", most=4)
+    times = [i / 30 - 60.0 * (i > 180) for i in range(220)]
+    count, number, turned = c.c_size_t(), c.c_int64(), c.c_int32()
+    reading, box, seen = new_reading(), lib.Box(), set()
+    for pixels, time in filmed(people, times):
+        code = library.call.rppg_monitor_push_all(
+            monitor, frame_of(pixels), time, c.addressof(count)
+        )
+        if code == lib.TIME:
+            with pytest.raises(rf.TimeError):
+                expected.push(pixels, time)
+            continue
+        assert code == lib.OK, library.message("monitor", monitor)
+        wanted = expected.push(pixels, time)
+        assert count.value == len(wanted)
+        for index, (face, said) in enumerate(wanted.items()):
+            code = library.call.rppg_monitor_face(
+                monitor, index, c.addressof(number), reading, box, c.addressof(turned)
+            )
+            assert code == lib.OK, library.message("monitor", monitor)
+            assert (number.value, turned.value) == (face, expected.monitors[face].turned)
+            assert reading.values() == native(said)
+            assert (box.x0, box.y0, box.x1, box.y1) == tuple(expected.monitors[face].box or ())
+        seen.add(tuple(wanted))
+    assert {(1, 2), (1,)} <= seen or {(1, 2), (2,)} <= seen
+    values, found, first = np.empty(1000), c.c_size_t(), c.c_double()
+    pulse = library.call.rppg_monitor_face_pulse
+    for face, one in expected.monitors.items():
+        code = pulse(monitor, face, pointer(values), 1000, c.addressof(found), c.addressof(first))
+        assert code == lib.OK
+        np.testing.assert_array_equal(values[: found.value], one.pulse[1])
+    # What is for one face says so; what is not there, too.
+    push, face_of = library.call.rppg_monitor_push, library.call.rppg_monitor_face
+    assert push(monitor, frame_of(pixels), 9.0, reading, box) == lib.ARGUMENT
+    assert "rppg_monitor_push_all" in library.message("monitor", monitor)
+    assert face_of(monitor, 9, None, None, None, None) == lib.ARGUMENT
+    assert "index must be less than the number of faces" in library.message("monitor", monitor)
+    code = pulse(monitor, 99, None, 0, c.addressof(found), c.addressof(first))
+    assert code == lib.ARGUMENT
+    assert "face 99 is not there" in library.message("monitor", monitor)
+
+
+def test_a_monitor_tracks_as_the_paper_and_by_thresholds_of_ones_own(
+    library: Library, model: c.c_void_p, face_model: c.c_void_p
+) -> None:
+    clip = [pair for pair, _ in zip(rf.VideoFile(mtcnn.WEIGHTS.parent / "demo.mp4"), range(60))]
+    paper = lib.MonitorOptions(c.sizeof(lib.MonitorOptions), lib.PAPER, 0)
+    faces = lib.FaceOptions()
+    library.call.rppg_face_options_init(faces, c.sizeof(faces))
+    assert list(faces.thresholds) == [0.0] * 3
+    faces.thresholds[:] = (0.6, 0.7, 0.7)
+    faces.pyramid_factor = 0.709
+    strict = lib.FaceOptions.from_buffer_copy(faces)
+    strict.thresholds[2] = 0.99999999
+    for given, which, expected in (
+        (None, paper, rf.HeartRateMonitor(tracking="paper")),
+        (faces, paper, rf.HeartRateMonitor(tracking="paper", box_scale=BOX_SCALE)),
+        (faces, None, rf.HeartRateMonitor()),
+        (
+            strict,
+            None,
+            rf.HeartRateMonitor(detector=rf.MTCNN(thresholds=(0.6, 0.7, 0.99999999))),
+        ),
+    ):
+        monitor = library.make(
+            "monitor", model, None, face_model, given, which, create="create_with_options"
+        )
+        reading, box = new_reading(), lib.Box()
+        for pixels, time in clip:
+            code = library.call.rppg_monitor_push(monitor, frame_of(pixels), time, reading, box)
+            assert code == lib.OK, library.message("monitor", monitor)
+            assert reading.values() == native(expected.push(pixels, time))
+            measured = (box.x0, box.y0, box.x1, box.y1)
+            assert measured == tuple(expected.box or (0, 0, 0, 0))
+        assert (expected.box is None) is (given is strict)
+        if which is paper:
+            code = library.call.rppg_monitor_push(
+                monitor, frame_of(pixels[:-2]), time + 1, reading, box
+            )
+            assert code == lib.ARGUMENT
+            assert "the box is not the same place" in library.message("monitor", monitor)
+    for tracking, most, word in ((2, 0, "no tracking 2"), (0, -1, "negative"), (1, 2, "one face")):
+        which = lib.MonitorOptions(c.sizeof(lib.MonitorOptions), tracking, most)
+        handle, code = library.try_make(
+            "monitor", model, None, face_model, None, which, create="create_with_options"
+        )
+        assert code == lib.ARGUMENT
+        assert word in library.message("monitor", handle)
+    faces.thresholds[1] = 1.5
+    handle, code = library.try_make("face_detector", face_model, faces)
+    assert code == lib.ARGUMENT
+    assert "threshold" in library.message("face_detector", handle)
 
 
 def test_errors_of_faces_name_what_is_wrong(

@@ -47,8 +47,8 @@ def test_measure_is_push_frame_by_frame_to_the_last_bit(method: str, clip_72: Pa
     assert whole.windows == again.windows
     np.testing.assert_array_equal(whole.pulse, again.pulse)
     assert set(whole.windows) <= set(readings)
-    assert whole.heart_rate == again.heart_rate
-    assert whole.heart_rate == pytest.approx(72.0, abs=RATE_TOLERANCE_BPM)
+    assert whole.heart_rate_bpm == again.heart_rate_bpm
+    assert whole.heart_rate_bpm == pytest.approx(72.0, abs=RATE_TOLERANCE_BPM)
     assert {w.source for w in whole.windows} <= SOURCES.get(method, {method})
 
 
@@ -70,24 +70,24 @@ def test_a_measurement_says_what_it_measured(clip_72: Path) -> None:
     assert found.video == str(clip_72)
     assert found.method == "fusion"
     assert found.status is rf.Status.OK
-    assert (found.frames, found.skipped) == (421, 0)
-    assert found.duration == pytest.approx(14.0, abs=0.01)
+    assert (found.frames, found.skipped_frames) == (421, 0)
+    assert found.duration_s == pytest.approx(14.0, abs=0.01)
     assert found.fps == pytest.approx(30.0, abs=0.01)
     assert found.box == rf.Box(*BOX)
-    ends = [window.end for window in found.windows]
+    ends = [window.end_s for window in found.windows]
     assert 4.9 <= ends[0] <= 5.0  # a first reading after half a window
     np.testing.assert_allclose(np.diff(ends), 0.5, atol=0.04)
     assert ends[-1] > 13.4
     assert found.coverage == 1.0
-    starts = [window.start for window in found.windows]
+    starts = [window.start_s for window in found.windows]
     assert starts[:10] == [0.0] * 10  # only the last reading of a growing window counts
     counted = found.windows[starts.count(0.0) - 1 :]
-    rates = np.array([window.candidate for window in counted], float)
+    rates = np.array([window.candidate_bpm for window in counted], float)
     weights = [(w.confidence or 0.0) * w.coverage for w in counted]
     mean = np.average(rates, weights=weights)
-    assert found.heart_rate == pytest.approx(mean, abs=WEIGHT_TOLERANCE_BPM)
+    assert found.heart_rate_bpm == pytest.approx(mean, abs=WEIGHT_TOLERANCE_BPM)
     spread = np.sqrt(np.average((rates - mean) ** 2, weights=weights))
-    assert found.spread == pytest.approx(spread, abs=WEIGHT_TOLERANCE_BPM)
+    assert found.spread_bpm == pytest.approx(spread, abs=WEIGHT_TOLERANCE_BPM)
     assert found.snr_db == pytest.approx(np.median([w.snr_db for w in found.windows]))
     assert found.times.shape == found.pulse.shape == (420,)
 
@@ -99,7 +99,7 @@ def test_progress_counts_every_frame(clip_72: Path) -> None:
 
 
 def test_json_is_the_documented_one(clip_72: Path) -> None:
-    found = json.loads(json.dumps(rf.measure(clip_72, box=BOX).to_json(), allow_nan=False))
+    found = json.loads(json.dumps(rf.measure(clip_72, box=BOX).to_dict(), allow_nan=False))
     assert list(found) == [
         "video", "status", "heart_rate_bpm", "snr_db", "confidence", "coverage", "spread_bpm",
         "frames", "skipped_frames", "damaged_frames", "duration_s", "fps", "box", "turned",
@@ -107,7 +107,7 @@ def test_json_is_the_documented_one(clip_72: Path) -> None:
     ]  # fmt: skip
     assert list(found["windows"][0]) == [
         "start_s", "end_s", "heart_rate_bpm", "snr_db", "confidence", "coverage", "candidate_bpm",
-        "source", "status",
+        "source", "status", "time_s",
     ]  # fmt: skip
     assert found["status"] == "ok"
     assert found["windows"][0]["source"] == "student"
@@ -122,8 +122,8 @@ def test_a_damaged_file_says_so_as_the_decoder_sees_it(clip_72: Path, tmp_path: 
     read = sum(1 for _ in rf.VideoFile(cut))
     assert 150 < read < 300
     found = rf.measure(cut, box=BOX)
-    assert found.damaged == found.to_json()["damaged_frames"] == 1
-    assert rf.measure(clip_72, box=BOX).damaged == 0
+    assert found.damaged_frames == found.to_dict()["damaged_frames"] == 1
+    assert rf.measure(clip_72, box=BOX).damaged_frames == 0
 
 
 def test_frames_whose_time_stands_still_are_left_out_and_counted() -> None:
@@ -132,7 +132,7 @@ def test_frames_whose_time_stands_still_are_left_out_and_counted() -> None:
     monitors = [rf.HeartRateMonitor(box=BOX) for _ in range(2)]
     calm, found = measure_frames(clip, monitors[0]), measure_frames(repeated, monitors[1])
     assert found.windows == calm.windows
-    assert (found.frames, found.skipped) == (331, 331)
+    assert (found.frames, found.skipped_frames) == (331, 331)
 
 
 def test_a_pulse_in_a_part_of_a_recording_is_read_there_alone() -> None:
@@ -143,24 +143,24 @@ def test_a_pulse_in_a_part_of_a_recording_is_read_there_alone() -> None:
     found = measure_frames([*alive, *still], rf.HeartRateMonitor(box=BOX))
     read = [w for w in found.windows if w.status is rf.Status.OK]
     assert read
-    assert all(w.start < 14.0 for w in read)
-    assert all(w.heart_rate == pytest.approx(72.0, abs=2 * RATE_TOLERANCE_BPM) for w in read)
+    assert all(w.start_s < 14.0 for w in read)
+    assert all(w.heart_rate_bpm == pytest.approx(72.0, abs=2 * RATE_TOLERANCE_BPM) for w in read)
     assert found.coverage < 0.7
-    if found.heart_rate is not None:
-        assert found.heart_rate == pytest.approx(72.0, abs=RATE_TOLERANCE_BPM)
+    if found.heart_rate_bpm is not None:
+        assert found.heart_rate_bpm == pytest.approx(72.0, abs=RATE_TOLERANCE_BPM)
 
 
 def test_nothing_to_measure() -> None:
     found = measure_frames([], rf.HeartRateMonitor(box=BOX))
     assert found.status is rf.Status.NO_FACE
-    assert (found.heart_rate, found.frames, found.windows) == (None, 0, ())
+    assert (found.heart_rate_bpm, found.frames, found.windows) == (None, 0, ())
 
 
 @pytest.mark.parametrize("fps", [15.0, 29.97, 60.0])
 def test_windows_keep_to_their_step_at_any_frame_rate(fps: float) -> None:
     clip = skin(frame_times(fps, 20.0), 72.0)
     found = measure_frames(clip, rf.HeartRateMonitor(box=BOX), step=0.5)
-    ends = np.array([window.end for window in found.windows])
+    ends = np.array([window.end_s for window in found.windows])
     assert 30 <= ends.size <= 31
     np.testing.assert_allclose(ends, ends[0] + 0.5 * np.arange(ends.size), atol=0.07)
 
@@ -172,9 +172,9 @@ def test_a_rate_for_an_open_video_is_refused(clip_72: Path) -> None:
 
 def test_a_box_of_any_integers_goes_into_json(clip_72: Path) -> None:
     found = rf.measure(clip_72, box=np.array(BOX))
-    assert json.loads(json.dumps(found.to_json()))["box"] == list(BOX)
+    assert json.loads(json.dumps(found.to_dict()))["box"] == list(BOX)
     with pytest.raises(TypeError):
-        rf.measure(clip_72, box=(0.0, 0.0, 40.0, 40.0))
+        rf.measure(clip_72, box=(0.0, 0.0, 40.0, 40.0))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("step", [0.0, -1.0, float("nan")])
@@ -217,3 +217,26 @@ def test_broken_references_are_named(tmp_path: Path, rows: tuple[str, ...], name
     path = write_reference(tmp_path / "truth.txt", *rows)
     with pytest.raises(ValueError, match=r"truth\.txt: .*" + named):
         Reference.read(path)
+
+
+def test_fields_have_one_name_in_python_and_json_and_old_names_still_work(clip_72: Path) -> None:
+    found = rf.measure(clip_72, box=BOX)
+    window = found.windows[-1]
+    about = found.to_dict()
+    for result, known in ((found, about), (window, window.to_dict())):
+        for name, value in known.items():
+            if name not in ("box", "windows"):
+                assert getattr(result, name) == value
+    assert about["windows"] == [one.to_dict() for one in found.windows]
+    of_both = {"heart_rate": "heart_rate_bpm"}
+    of_found = {"spread": "spread_bpm", "duration": "duration_s", "skipped": "skipped_frames"}
+    of_found |= {"damaged": "damaged_frames"}
+    of_window = {"candidate": "candidate_bpm", "time": "time_s", "start": "start_s", "end": "end_s"}
+    for result, names in ((found, of_both | of_found), (window, of_both | of_window)):
+        for name, new in names.items():
+            with pytest.warns(DeprecationWarning, match=f"{name} is now {new}") as warned:
+                assert getattr(result, name) == getattr(result, new)
+            assert warned[0].filename == __file__
+    method = "to_json"
+    with pytest.warns(DeprecationWarning, match="to_json is now to_dict"):
+        assert getattr(found, method)() == about

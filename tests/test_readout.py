@@ -38,7 +38,7 @@ def test_windows_are_those_of_a_live_measurement(
     times = [t + (1.0 if t > 12.5 else 0.0) for t in frame_times(29.97, 24.0, jitter=0.4)]
     video = list(skin(times, 84.0, amplitude))
     found = rf.measure_frames(video, rf.HeartRateMonitor(method=method, box=BOX)).windows
-    live = [window for window in found if window.end - window.start >= 9.9]
+    live = [window for window in found if window.end_s - window.start_s >= 9.9]
     assert len(live) >= 10
     assert min(window.coverage for window in live) < 0.95
     assert {w.status for w in live} == {rf.Status.OK if amplitude else rf.Status.LOW_SIGNAL}
@@ -55,12 +55,12 @@ def test_windows_are_those_of_a_live_measurement(
     assert len(windows) == len(live)
     for ours, theirs in zip(windows, live):
         assert ours.reading.status == theirs.status
-        assert ours.reading.end == pytest.approx(theirs.end, abs=1e-9)
-        assert ours.reading.start == pytest.approx(theirs.start, abs=1e-9)
-        assert ours.times[-1] < theirs.end
+        assert ours.reading.end_s == pytest.approx(theirs.end_s, abs=1e-9)
+        assert ours.reading.start_s == pytest.approx(theirs.start_s, abs=1e-9)
+        assert ours.times[-1] < theirs.end_s
         if amplitude:
-            assert ours.reading.heart_rate == pytest.approx(
-                theirs.heart_rate, abs=LIVE_TOLERANCE_BPM
+            assert ours.reading.heart_rate_bpm == pytest.approx(
+                theirs.heart_rate_bpm, abs=LIVE_TOLERANCE_BPM
             )
             assert ours.reading.snr_db == pytest.approx(theirs.snr_db, abs=LIVE_TOLERANCE_DB)
 
@@ -69,8 +69,8 @@ def test_no_window_spans_a_pause_that_is_too_long() -> None:
     _, frames = seen_pulse("paused", 72.0, 72.0, seconds=28.0, pause=2.1)
     middle = float(frames.times[len(frames.times) // 2])
     windows = true_windows(frames, window_ends(frames.times))
-    before = [w for w in windows if w.reading.end < middle]
-    after = [w for w in windows if w.reading.start >= middle]
+    before = [w for w in windows if w.reading.end_s < middle]
+    after = [w for w in windows if w.reading.start_s >= middle]
     assert len(before) >= 3
     assert len(after) >= 3
     assert len(before) + len(after) == len(windows)
@@ -80,11 +80,11 @@ def test_windows_span_a_shorter_one() -> None:
     _, frames = seen_pulse("paused", 72.0, 72.0, seconds=26.0, pause=1.5)
     middle = float(frames.times[len(frames.times) // 2])
     windows = true_windows(frames, window_ends(frames.times))
-    across = [w for w in windows if w.reading.start < middle - 1.6 and middle < w.reading.end]
+    across = [w for w in windows if w.reading.start_s < middle - 1.6 and middle < w.reading.end_s]
     assert len(across) >= 5
     assert all(w.reading.coverage == pytest.approx(0.85, abs=0.01) for w in across)
     for window in across:
-        assert window.reading.candidate == pytest.approx(72.0, abs=SCIPY_BPM)
+        assert window.reading.candidate_bpm == pytest.approx(72.0, abs=SCIPY_BPM)
 
 
 def test_frames_too_slow_for_the_band_leave_no_window() -> None:
@@ -103,7 +103,7 @@ def test_rates_of_windows_are_those_of_scipy() -> None:
     windows = true_windows(frames, window_ends(times))
     assert len(windows) == 21
     for window in windows:
-        last = int(np.searchsorted(times, window.reading.end))
+        last = int(np.searchsorted(times, window.reading.end_s))
         part = zero_phase(pulse[max(0, last - 300) : last], 0.7, 4.0, 30, 1)
         frequencies, power = signal.periodogram(part, 30, "hann", nfft=1 << 15)
         expected = 60 * frequencies[np.argmax(power * (frequencies > 0.7) * (frequencies < 4))]

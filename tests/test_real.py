@@ -65,7 +65,7 @@ def test_a_recording_in_the_data_sets_layout_is_read(data: Path) -> None:
     """2.5 s are too short for a heart rate, and the result says so."""
     found = rf.measure(data / "ubfc_format" / "subject1" / "vid.avi")
     assert found.status is rf.Status.WARMING_UP
-    assert found.heart_rate is None
+    assert found.heart_rate_bpm is None
     assert found.frames == 74
     assert found.box is not None
 
@@ -81,7 +81,7 @@ def predicted_rate(changes: Floats) -> float:
         samples[:, 0] = pulse[start : start + FPS]
         window.push(samples)
         if window.size == window.capacity:
-            rates.append(window.read(0.0).heart_rate)
+            rates.append(window.read(0.0).heart_rate_bpm)
     return float(np.mean([rate for rate in rates if rate is not None]))
 
 

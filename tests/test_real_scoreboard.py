@@ -162,7 +162,7 @@ def test_a_scoreboard_says_what_measure_says(folder: Path, tmp_path: Path) -> No
     assert len(clips) == 6
     for method in ("student", "green"):
         direct = rf.measure(folder / "face.nut", method=method)
-        assert clips["face.nut", method]["heart_rate_bpm"] == direct.heart_rate
+        assert clips["face.nut", method]["heart_rate_bpm"] == direct.heart_rate_bpm
         assert len(clips["face.nut", method]["windows"]) == len(direct.windows)
         injected = clips["face-1.2-1", method]
         assert injected["true_bpm"] == pytest.approx(RATE, abs=1e-4)

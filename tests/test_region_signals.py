@@ -339,6 +339,6 @@ def test_more_peaks_are_tried_until_one_is_trusted() -> None:
     # A peak that is not the highest needs half the doubt of the lowest accepted confidence.
     for min_confidence, trusted in ((2 * sure - 1, True), (sure, False)):
         reading = window_of(samples, min_confidence=min_confidence).read(10.0)
-        assert reading.candidate == pytest.approx(72, abs=1)
-        assert reading.heart_rate == (reading.candidate if trusted else None)
-    assert window_of(samples, peaks=1).read(10.0).heart_rate is None
+        assert reading.candidate_bpm == pytest.approx(72, abs=1)
+        assert reading.heart_rate_bpm == (reading.candidate_bpm if trusted else None)
+    assert window_of(samples, peaks=1).read(10.0).heart_rate_bpm is None

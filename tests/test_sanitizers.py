@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from bench.engine import ROOT, link, run
@@ -16,6 +17,7 @@ from tests.clips import SIZE, frame_times, skin
 from tests.golden import golden
 from tests.raw_frames import EVEN_WIDTH, FORMATS, pack
 from tests.test_native import HERE
+from tests.weights import TEACHER_METADATA, random_teacher, safetensors_bytes
 
 pytestmark = pytest.mark.slow
 
@@ -59,6 +61,12 @@ def test_no_address_is_wrong_and_no_behaviour_undefined(
     built = (fuzzed or engine(tmp_path, compiler, fuzz.SANITIZERS), compiler, fuzz.SANITIZERS)
     golden(MOTIONS)[0].tofile(tmp_path / "motions")
     run_under(*built, "run_backends", tmp_path / "motions")
+    (tmp_path / "weights").write_bytes(safetensors_bytes(random_teacher(), TEACHER_METADATA))
+    steps = np.concatenate([golden(2)[0]] * 2)  # as motion and as appearance
+    steps.tofile(tmp_path / "steps")
+    source = ROOT / "tests" / "native" / "run_teacher.cpp"
+    program = link(*built[:2], source, fuzz.SANITIZERS.split(), static=False)
+    assert "portable" in run(program, tmp_path / "weights", tmp_path / "steps")
     assert "portable 1" in run_under(*built, "run_stream", 80, SECONDS)
     frame, _ = next(iter(VideoFile(BUNDLED_WEIGHTS.parent / "demo.mp4")))
     frame.tofile(tmp_path / "frame")

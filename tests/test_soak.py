@@ -24,7 +24,7 @@ def test_an_hour_of_faults_ends_as_computed_at_once() -> None:
     assert len(checks) > 30
     assert max(check.difference for check in checks) < DRIFT_TOLERANCE
     clear = [c.reading for c in checks if c.reading.snr_db is not None and c.reading.snr_db > 1.0]
-    rates = [reading.heart_rate for reading in clear]
+    rates = [reading.heart_rate_bpm for reading in clear]
     assert len(rates) > 0.9 * len(checks)
     np.testing.assert_allclose(np.array(rates, float), 60 * HEART, atol=RATE_TOLERANCE_BPM)
     assert {check.reading.status for check in checks} <= {rf.Status.OK, rf.Status.LOW_SIGNAL}

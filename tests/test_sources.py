@@ -59,8 +59,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def check(found: rf.Measurement) -> None:
     assert found.status is rf.Status.OK
-    assert found.heart_rate == pytest.approx(BPM, abs=TOLERANCE_BPM)
-    assert (found.frames, found.skipped, found.damaged) == (len(clip()), 0, 0)
+    assert found.heart_rate_bpm == pytest.approx(BPM, abs=TOLERANCE_BPM)
+    assert (found.frames, found.skipped_frames, found.damaged_frames) == (len(clip()), 0, 0)
 
 
 # Tests for all sources
@@ -76,7 +76,7 @@ def test_measure_is_push_of_the_sources_frames_to_the_last_bit(name: str, folder
     assert first.windows == again.windows
     np.testing.assert_array_equal(first.pulse, again.pulse)
     assert set(first.windows) <= set(readings)
-    assert first.windows[-1].end == pytest.approx(readings[-1].time, abs=1.0)
+    assert first.windows[-1].end_s == pytest.approx(readings[-1].time_s, abs=1.0)
 
 
 def test_a_sources_frames_can_be_kept(folder: Path) -> None:

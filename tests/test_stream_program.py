@@ -105,7 +105,7 @@ def raw(frames: Sequence[Frame]) -> bytes:
 
 def measured(frames: Sequence[Frame], times: Sequence[float], **options: Any) -> dict[str, Any]:
     monitor = rf.HeartRateMonitor(box=BOX, **options)
-    return measure_frames(zip(frames, times), monitor).to_json()
+    return measure_frames(zip(frames, times), monitor).to_dict()
 
 
 def check_same(lines: list[dict[str, Any]], expected: dict[str, Any]) -> None:
@@ -183,7 +183,7 @@ def test_the_program_finds_the_face_and_reads_what_measure_reads(
     program: Path, tmp_path: Path
 ) -> None:
     """Equal to the last bit: frames, detector and tracker are the same."""
-    expected = rf.measure(demo()).to_json()
+    expected = rf.measure(demo()).to_dict()
     check_same(demo_lines(program, tmp_path, demo()), expected)
 
 
@@ -194,7 +194,7 @@ def test_so_it_does_where_the_camera_lies(program: Path, tmp_path: Path, turned:
         for frame, time in demo()
         if time < 7
     ]
-    expected = measure_frames(clip, rf.HeartRateMonitor()).to_json()
+    expected = measure_frames(clip, rf.HeartRateMonitor()).to_dict()
     assert expected["turned"] == turned
     assert expected["heart_rate_bpm"] is not None
     check_same(demo_lines(program, tmp_path, clip), expected)
@@ -203,7 +203,7 @@ def test_so_it_does_where_the_camera_lies(program: Path, tmp_path: Path, turned:
 @pytest.mark.slow
 def test_so_it_does_on_a_cortex_a57(arm_program: list[str], tmp_path: Path) -> None:
     clip = [(frame, time) for frame, time in demo() if time < 4.5]
-    expected = measure_frames(clip, rf.HeartRateMonitor(window=4.0)).to_json()
+    expected = measure_frames(clip, rf.HeartRateMonitor(window=4.0)).to_dict()
     found = demo_lines(arm_program, tmp_path, clip, "--window", 4)[-1]
     assert found["box"] == expected["box"]
     assert found["heart_rate_bpm"] == pytest.approx(expected["heart_rate_bpm"], abs=EMULATED_RATE)

@@ -43,8 +43,8 @@ class Seen:
 
     def assert_right(self, bpm: float, ok_at_the_end: bool = True) -> None:
         for reading in self.good:
-            if reading.heart_rate is not None:
-                assert reading.heart_rate == pytest.approx(bpm, abs=RATE_TOLERANCE_BPM)
+            if reading.heart_rate_bpm is not None:
+                assert reading.heart_rate_bpm == pytest.approx(bpm, abs=RATE_TOLERANCE_BPM)
         if ok_at_the_end:
             assert self.good[-1].status is rf.Status.OK
 
@@ -248,18 +248,18 @@ def test_a_recording_goes_on_after_its_clock_was_set_back() -> None:
     stamps[0] = math.nan
     found = rf.measure_frames(stamped(72.0, times, stamps), rf.HeartRateMonitor(box=BOX))
     assert found.status is rf.Status.OK
-    assert found.heart_rate == pytest.approx(72.0, abs=RATE_TOLERANCE_BPM)
-    assert (found.frames, found.skipped) == (len(times) - 2, 2)
-    assert found.duration == pytest.approx(26.0, abs=0.2)
+    assert found.heart_rate_bpm == pytest.approx(72.0, abs=RATE_TOLERANCE_BPM)
+    assert (found.frames, found.skipped_frames) == (len(times) - 2, 2)
+    assert found.duration_s == pytest.approx(26.0, abs=0.2)
     assert found.fps == pytest.approx(30.0, abs=0.01)
-    ends = [window.end for window in found.windows]
+    ends = [window.end_s for window in found.windows]
     assert sum(b < a for a, b in zip(ends, ends[1:])) == 1  # windows before and after the change
 
 
 def test_a_pause_does_not_count_as_time_that_was_seen() -> None:
     times = [t if t < 6.0 else t + 1000.0 for t in frame_times(20.0, 10.0)]
     found = rf.measure_frames(skin(times, 72.0), rf.HeartRateMonitor(box=BOX))
-    assert found.duration == pytest.approx(9.95, abs=0.01)
+    assert found.duration_s == pytest.approx(9.95, abs=0.01)
     assert found.fps == pytest.approx(20.0, abs=0.01)
 
 

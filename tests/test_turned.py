@@ -56,7 +56,7 @@ def demo() -> Clip:
 
 
 def truth(reading: rf.Reading) -> float:
-    return Reference.read(ASSETS / "demo_truth.txt").mean_heart_rate(reading.start, reading.end)
+    return Reference.read(ASSETS / "demo_truth.txt").mean_heart_rate(reading.start_s, reading.end_s)
 
 
 def times(seconds: float) -> list[float]:
@@ -119,7 +119,7 @@ def test_no_other_turn_is_taken() -> None:
         with pytest.raises(ValueError, match="turned must be 0, 90, 180 or 270 degrees"):
             rf.MTCNN().locate(frame, turned=turned)
         with pytest.raises(ValueError, match="turned must be"):
-            rf.MTCNN().look_again(frame, rf.Face(0, 0, 50, 50, 1.0, (), turned))
+            rf.MTCNN().redetect(frame, rf.Face(0, 0, 50, 50, 1.0, (), turned))
         monitor = rf.HeartRateMonitor(box=(0, 0, 50, 50))
         monitor.push(frame, 0.0)
         with pytest.raises(ValueError, match="turned must be"):
@@ -163,17 +163,17 @@ class Tasks:
 
     def run(self, seconds: float, start: float, fps: float = FPS) -> None:
         for time in (start + i / fps for i in range(round(seconds * fps))):
-            task = self.tracker.begin(400, 100, time)
+            task = self.tracker.next_task(400, 100, time)
             if task == SEARCH:
                 turned = self.tracker.search_turned
-                self.tracker.searched(self.seen(turned))
+                self.tracker.update_detections(self.seen(turned))
             elif task:
-                turned = self.tracker.sought[6]
+                turned = self.tracker.target[6]
                 face = next(iter(self.seen(turned)), None)
                 if task == COMPARE:
-                    self.tracker.compared(face)
+                    self.tracker.update_comparison(face)
                 else:
-                    self.tracker.looked(face, task == CHECK)
+                    self.tracker.update_target(face, task == CHECK)
             if task:
                 self.log.append((task, time, turned))
 
@@ -193,9 +193,9 @@ def test_without_a_face_upright_ones_are_searched_as_ever_and_others_in_between(
     alone = _core.FaceTracker(1.6, 1, True, False)
     expected = []
     for time in (i / fps for i in range(round(30 * fps))):
-        if alone.begin(400, 100, time) == SEARCH:
+        if alone.next_task(400, 100, time) == SEARCH:
             expected.append(time)
-            alone.searched([])
+            alone.update_detections([])
     np.testing.assert_array_equal(upright, expected)
     others = [(time, way) for task, time, way in tasks.log if way != 0]
     assert len(others) <= len(upright)
@@ -347,7 +347,7 @@ def assert_same_boxes(clip: Iterator[tuple[Frame, float]] | Clip) -> None:
     for frame, time in clip:
         tracker.update(frame, time)
         expected.update(frame, time)
-        boxes = [[(track.name, track.box) for track in each.tracks] for each in (tracker, expected)]
+        boxes = [[(track.id, track.box) for track in each.tracks] for each in (tracker, expected)]
         assert boxes[0] == boxes[1], time
 
 
@@ -384,7 +384,7 @@ def test_a_face_that_lies_has_the_heart_rate_of_the_upright_one(turned: int, met
     monitor, upright = (rf.HeartRateMonitor(method=method) for _ in range(2))
     readings = watch(demo()[:400], turned, monitor)
     first = next(i for i, r in enumerate(readings) if r.status is not rf.Status.NO_FACE)
-    assert readings[first].time <= FOUND_WITHIN
+    assert readings[first].time_s <= FOUND_WITHIN
     expected = watch(demo()[first:400], 0, upright)
     assert (monitor.turned, upright.turned) == (turned, 0)
     assert monitor.box is not None
@@ -395,13 +395,15 @@ def test_a_face_that_lies_has_the_heart_rate_of_the_upright_one(turned: int, met
     assert apart.max() < 0.1 * (upright.box.x1 - upright.box.x0)
     read = 0
     for reading, wanted in zip(readings[first:], expected):
-        assert (reading.start, reading.end) == (wanted.start, wanted.end)
-        if reading.heart_rate is not None:
-            assert reading.heart_rate == pytest.approx(truth(reading), abs=4.0)
-            if wanted.heart_rate is not None:
+        assert (reading.start_s, reading.end_s) == (wanted.start_s, wanted.end_s)
+        if reading.heart_rate_bpm is not None:
+            assert reading.heart_rate_bpm == pytest.approx(truth(reading), abs=4.0)
+            if wanted.heart_rate_bpm is not None:
                 read += 1
-                assert reading.heart_rate == pytest.approx(wanted.heart_rate, abs=SAME_RATE_BPM)
-    ok = sum(r.heart_rate is not None for r in expected)
+                assert reading.heart_rate_bpm == pytest.approx(
+                    wanted.heart_rate_bpm, abs=SAME_RATE_BPM
+                )
+    ok = sum(r.heart_rate_bpm is not None for r in expected)
     assert read > 0.9 * ok > 0
 
 
@@ -429,8 +431,8 @@ def test_a_real_face_that_lies_is_read(turned: int, data: Path) -> None:
     monitor = rf.HeartRateMonitor()
     found = measure_frames([(lying(frame, turned), time) for frame, time in clip], monitor)
     assert found.turned == turned
-    assert found.heart_rate is not None
-    assert REAL_RATES[0] < found.heart_rate < REAL_RATES[1]
+    assert found.heart_rate_bpm is not None
+    assert REAL_RATES[0] < found.heart_rate_bpm < REAL_RATES[1]
 
 
 @pytest.mark.parametrize("turned", TURNS)
@@ -472,10 +474,13 @@ def test_a_camera_that_is_turned_while_it_records_finds_the_face_again(turned: i
         reading = monitor.push(shown, time)
         if time >= 8.0 and monitor.turned != turned:
             wrong.append(time)
-        if reading.heart_rate is not None and not 8.0 < reading.time < 8.0 + FOUND_AGAIN_WITHIN:
-            assert reading.heart_rate == pytest.approx(truth(reading), abs=4.0)
+        if (
+            reading.heart_rate_bpm is not None
+            and not 8.0 < reading.time_s < 8.0 + FOUND_AGAIN_WITHIN
+        ):
+            assert reading.heart_rate_bpm == pytest.approx(truth(reading), abs=4.0)
     assert wrong[-1] < 8.0 + FOUND_AGAIN_WITHIN
-    assert reading.heart_rate == pytest.approx(truth(reading), abs=RATE_TOLERANCE_BPM)
+    assert reading.heart_rate_bpm == pytest.approx(truth(reading), abs=RATE_TOLERANCE_BPM)
     assert monitor.turned == turned
 
 
@@ -526,14 +531,14 @@ def test_two_faces_of_which_one_lies_have_two_heart_rates(turned: int) -> None:
             found.setdefault(name, time)
     assert [monitor.monitors[name].turned for name in (1, 2)] == [0, turned]
     assert found[2] < 6.1
-    assert readings[1].heart_rate == pytest.approx(84.0, abs=RATE_TOLERANCE_BPM)
-    assert readings[2].heart_rate == pytest.approx(120.0, abs=RATE_TOLERANCE_BPM)
+    assert readings[1].heart_rate_bpm == pytest.approx(84.0, abs=RATE_TOLERANCE_BPM)
+    assert readings[2].heart_rate_bpm == pytest.approx(120.0, abs=RATE_TOLERANCE_BPM)
 
 
 def test_a_measurement_says_how_the_face_was_turned() -> None:
     clip = [(lying(frame, 270), time) for frame, time in demo()[:60]]
     found = measure_frames(clip, rf.HeartRateMonitor())
     assert found.turned == 270
-    assert json.loads(json.dumps(found.to_json()))["turned"] == 270
+    assert json.loads(json.dumps(found.to_dict()))["turned"] == 270
     assert found.box is not None
     assert measure_frames(clip, rf.HeartRateMonitor(box=found.box)).turned == 0  # used as given

@@ -95,7 +95,7 @@ def test_tensors_may_come_in_any_order() -> None:
         (edited('"__metadata__"', '"__metadata__": {}, "__metadata__"'), "'__metadata__' twice"),
         (edited('"1"', '"1", "version": "1"'), "metadata has 'version' twice"),
         (edited('"1"', "1"), "no valid JSON"),
-        (with_header("{}", b""), "'conv1.weight' is missing"),
+        (with_header("{}", b""), "metadata lacks 'format'"),
         (with_header("", b""), "no valid JSON"),
         (with_header("{} x", b""), "goes on after its end"),
         (with_header('{"a', b""), "ends too early"),

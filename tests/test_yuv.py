@@ -229,7 +229,7 @@ def test_a_monitor_reads_planes_as_it_reads_their_bgr(wide: bool) -> None:
         last = [monitors[0].push(planes, time), monitors[1].push(planes.to_bgr(), time)]
         assert monitors[0].box == monitors[1].box
     assert [reading.status for reading in last] == [rf.Status.OK, rf.Status.OK]
-    assert last[0].heart_rate == pytest.approx(last[1].heart_rate, abs=0.5)  # bpm
+    assert last[0].heart_rate_bpm == pytest.approx(last[1].heart_rate_bpm, abs=0.5)  # bpm
 
 
 def test_all_faces_are_measured_on_planes() -> None:

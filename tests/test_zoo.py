@@ -144,9 +144,9 @@ def check(path: Path, frames: int) -> rf.Measurement:
     """Measure a file; check that its pulse is read and that no frame is missing."""
     found = rf.measure(path, box=BOX)
     assert found.status is rf.Status.OK
-    assert found.heart_rate == pytest.approx(BPM, abs=TOLERANCE_BPM)
-    assert (found.frames + found.skipped, found.damaged) == (frames, 0)
-    assert found.skipped <= (path.suffix == ".mpg")
+    assert found.heart_rate_bpm == pytest.approx(BPM, abs=TOLERANCE_BPM)
+    assert (found.frames + found.skipped_frames, found.damaged_frames) == (frames, 0)
+    assert found.skipped_frames <= (path.suffix == ".mpg")
     return found
 
 
@@ -177,7 +177,7 @@ def test_a_stream_without_a_container_needs_a_rate(ending: str, tmp_path: Path) 
         rf.measure(path, box=BOX)
     found = rf.measure(path, box=BOX, fps=30.0)
     assert found.frames == len(frames)
-    assert found.heart_rate == pytest.approx(BPM, abs=TOLERANCE_BPM)
+    assert found.heart_rate_bpm == pytest.approx(BPM, abs=TOLERANCE_BPM)
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
@@ -287,8 +287,8 @@ def test_an_edit_list_is_followed(tmp_path: Path) -> None:
     struct.pack_into(">Ii", content, at, 8000, 90000)  # 8 s from 1 s on, where there is no keyframe
     path.write_bytes(content)
     found = check(path, 240)
-    assert found.windows[0].start == pytest.approx(0.0, abs=0.01)
-    assert found.duration == pytest.approx(8.0, abs=0.05)
+    assert found.windows[0].start_s == pytest.approx(0.0, abs=0.01)
+    assert found.duration_s == pytest.approx(8.0, abs=0.05)
 
 
 def test_an_avi_without_its_index_is_read(tmp_path: Path) -> None:
@@ -450,8 +450,8 @@ def test_a_file_without_a_tenth_is_read_right_or_not_at_all(
         frames.append(found.frames)
         if found.status is rf.Status.OK:
             rates += 1
-            assert found.heart_rate == pytest.approx(BPM, abs=CUT_TOLERANCE_BPM)
-        assert found.duration <= SECONDS
+            assert found.heart_rate_bpm == pytest.approx(BPM, abs=CUT_TOLERANCE_BPM)
+        assert found.duration_s <= SECONDS
     if harm is cut:
         assert frames == sorted(frames)
         assert 150 < frames[5] < 250

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "monitor/stream.hpp"
+#include "network/student.hpp"
 
 namespace {
 

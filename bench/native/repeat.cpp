@@ -1,5 +1,5 @@
 // Repeats one operation, so that an emulator can count its instructions.
-// Usage: repeat WEIGHTS forward|frame|reading|doubt TIMES
+// Usage: repeat WEIGHTS forward|teacher|frame|reading|doubt TIMES
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "monitor/stream.hpp"
+#include "network/student.hpp"
+#include "network/teacher.hpp"
 
 namespace {
 
@@ -32,6 +34,14 @@ int main(int, char** arguments) {
     std::vector<float> motion(rppg::kPixels, 0.5f);
     for (int i = 0; i < times; ++i)
       sum += static_cast<double>(student->change(motion.data(), *scratch));
+  } else if (std::strcmp(arguments[2], "teacher") == 0) {
+    // The number of instructions does not depend on the weights; they are all 0.
+    const rppg::Teacher teacher(std::make_unique<const rppg::TeacherWeights>(),
+                                rppg::select_kernels("auto"));
+    const auto forward = teacher.make_forward();
+    const std::vector<float> motion(rppg::kPixels, 0.5f);
+    for (int i = 0; i < times; ++i)
+      sum += static_cast<double>(forward->change(motion.data(), motion.data()));
   } else if (std::strcmp(arguments[2], "frame") != 0) {
     const bool pulses = std::strcmp(arguments[2], "reading") == 0;
     rppg::PulseWindow window{rppg::PulseOptions{}, rppg::select_kernels("auto")};

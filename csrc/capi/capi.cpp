@@ -1,4 +1,5 @@
-// The C interface: arguments checked, errors as codes, no arithmetic; rppg_fast.h documents it.
+// The C interface but for faces: checks arguments and turns errors into codes. It does no
+// arithmetic. rppg_fast.h documents it.
 #include "capi/capi.hpp"
 
 #include <cmath>
@@ -91,7 +92,7 @@ int rppg_model_create_from_memory(const void* data, size_t size, const char* nam
 
 const char* rppg_model_metadata(const rppg_model* model, const char* key) {
   if (!model || !model->weights || !key) return nullptr;
-  // Compared without a key of its own, which could not be allocated without an exception.
+  // Compares without making a std::string, because that could throw.
   for (const auto& entry : model->weights->metadata)
     if (entry.first == key) return entry.second.c_str();
   return nullptr;
@@ -169,8 +170,8 @@ int rppg_recording_take(rppg_recording* recording, const rppg_reading* reading, 
     read.start = given.start_s;
     read.end = given.end_s;
     read.coverage = given.coverage;
-    // A caller that was built for an older library knows no candidate: its windows that are ok have
-    // one all the same.
+    // A caller that was built for an older library has no candidate. Its ok windows use their heart
+    // rate.
     read.candidate = given.candidate_bpm > 0 ? given.candidate_bpm : given.heart_rate_bpm;
     const bool took = filled(recording->recording, "recording").push(given.time_s, read);
     if (counts) *counts = took;

@@ -1,4 +1,4 @@
-// What the files of the C interface share: handles, arguments, errors.
+// Handles, arguments and errors, which all files of the C interface use.
 #pragma once
 
 #include <algorithm>
@@ -16,11 +16,12 @@
 #include "frame/formats.hpp"
 #include "frame/resize.hpp"
 #include "monitor/stream.hpp"
+#include "network/student.hpp"
 #include "rppg_fast.h"
 
 namespace rppg::capi {
 
-// Fixed, so that saying what is wrong cannot fail in turn.
+// The message has a fixed size, so that writing it needs no memory and cannot fail.
 struct Handle {
   char message[512] = "";
 };
@@ -38,7 +39,7 @@ inline int complain(Handle& handle, int code, const char* message) {
   return code;
 }
 
-// Runs `use`, and turns what it throws into a code and the handle's message.
+// Runs `use`, and turns an exception into a code and the message of the handle.
 template <typename Use>
 int guarded(Handle& handle, Use&& use) noexcept {
   try {
@@ -67,7 +68,7 @@ int guarded(Handle* handle, Use&& use) noexcept {
   return handle ? guarded(*handle, use) : RPPG_ERROR_ARGUMENT;
 }
 
-// Makes a handle and fills it; one that could not be filled stays, for its message.
+// Makes a handle and fills it. If filling fails, the handle stays and holds the message.
 template <typename Kind, typename Fill>
 int create(Kind** out, Fill&& fill) noexcept {
   if (!out) return RPPG_ERROR_ARGUMENT;
@@ -81,14 +82,14 @@ inline void require(const void* pointer, const char* name) {
   if (!pointer) throw std::invalid_argument(std::string(name) + " is NULL");
 }
 
-// What a handle holds, unless making it failed.
+// The content of a handle. Throws std::invalid_argument if its creation failed.
 template <typename Pointer>
 auto& filled(const Pointer& pointer, const char* name) {
   if (!pointer) throw std::invalid_argument(std::string(name) + " could not be made");
   return *pointer;
 }
 
-// A struct ends, as a caller of the first release knows it, with its member `Last`.
+// Checks the size of a struct. In the first release its last member was `last`.
 template <typename Struct, typename Last>
 void check_size(const Struct* given, Last Struct::* last, const char* name) {
   require(given, name);
@@ -99,7 +100,7 @@ void check_size(const Struct* given, Last Struct::* last, const char* name) {
                                 std::to_string(given->struct_size));
 }
 
-// Reads what the caller knows of a struct; the rest is 0.
+// Copies the members of a struct that the caller knows; the others are 0.
 template <typename Struct, typename Last>
 Struct take(const Struct* given, Last Struct::* last, const char* name) {
   check_size(given, last, name);
@@ -112,7 +113,8 @@ Struct take(const Struct* given, Last Struct::* last, const char* name) {
   return own;
 }
 
-// Fills in what the caller knows of a struct; of what only the caller knows, zeros.
+// Fills in the members of a struct that the caller knows. Members that only the caller knows become
+// 0.
 template <typename Struct>
 void give(const Struct& own, Struct* out, std::size_t size) {
   std::memset(static_cast<void*>(out), 0, size);
@@ -138,7 +140,7 @@ inline const rppg::Format& format_of(int number) {
   return rppg::kFormats[number];
 }
 
-// What a row of chroma takes where a row of luma takes so many bytes.
+// The stride of the chroma, bytes, that belongs to a stride of the luma.
 inline std::ptrdiff_t chroma_part(std::ptrdiff_t stride, const rppg::Format& format) {
   const std::ptrdiff_t shared = format.blocks == 2 ? 1 : std::ptrdiff_t{1} << format.shift_x;
   return stride < 0 ? -((shared - 1 - stride) / shared) : (stride + shared - 1) / shared;
@@ -163,7 +165,7 @@ inline rppg::FrameView view(const rppg_frame* given) {
   const std::uint8_t* blocks[3] = {frame.data};
   std::ptrdiff_t strides[3] = {stride};
   if (format.blocks > 1) {
-    // Of an odd width the last sample of chroma is whole, too.
+    // If the width is odd, the last sample of chroma is still whole.
     const std::ptrdiff_t chroma_bytes = format.row_bytes(1, frame.width);
     const std::ptrdiff_t chroma_stride = frame.chroma_stride ? frame.chroma_stride
                                          : frame.stride      ? chroma_part(stride, format)
@@ -233,7 +235,7 @@ inline std::vector<char> read_file(const char* path) {
   return bytes;
 }
 
-// What `read` reads from bytes; what is wrong with them is wrong with the weights.
+// The weights that `read` reads from bytes. Its std::invalid_argument becomes a WeightsError.
 template <typename Read>
 auto read_weights(Read&& read, const void* data, std::size_t size, const std::string& source) {
   try {

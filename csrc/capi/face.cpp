@@ -1,51 +1,16 @@
-// The C interface's faces and monitor; rppg_fast.h documents it.
-#include <cmath>
+// The C interface of face detection; rppg_fast.h documents it.
+#include "capi/face.hpp"
+
 #include <optional>
 
-#include "capi/capi.hpp"
-#include "monitor/monitor.hpp"
-
 using namespace rppg::capi;
-
-struct rppg_face_model : Handle {
-  std::shared_ptr<const rppg::FaceNetworks> networks;
-};
 
 struct rppg_face_detector : Handle {
   std::unique_ptr<rppg::FaceDetector> detector;
   double box_scale;
 };
 
-struct rppg_monitor : Handle {
-  std::unique_ptr<rppg::Monitor> monitor;
-};
-
 namespace {
-
-// By measurement on real video, see training/RESULTS.md; the paper has 1.6.
-constexpr double kBoxScale = 1.4;
-
-rppg_face_options default_face_options() {
-  rppg_face_options out{};
-  out.min_face_px = rppg::DetectorOptions{}.min_face_size;
-  out.box_scale = kBoxScale;
-  return out;
-}
-
-rppg_face_options take_face_options(const rppg_face_options* given) {
-  const rppg_face_options options =
-      given ? take(given, &rppg_face_options::backend, "options") : default_face_options();
-  if (!(std::isfinite(options.box_scale) && options.box_scale > 0))
-    throw std::invalid_argument("box_scale must be a positive number, is " +
-                                std::to_string(options.box_scale));
-  return options;
-}
-
-rppg::DetectorOptions detector_options(const rppg_face_options& options) {
-  rppg::DetectorOptions out;
-  out.min_face_size = options.min_face_px;
-  return out;
-}
 
 rppg::Face face_of(const rppg_face* given, const char* name) {
   require(given, name);
@@ -120,7 +85,7 @@ int rppg_face_detector_look_again(rppg_face_detector* detector, const rppg_frame
     require(face, "face");
     require(seen, "seen");
     const std::optional<rppg::Sight> found =
-        filled(detector->detector, "detector").look_again(view(frame), face_of(before, "before"));
+        filled(detector->detector, "detector").redetect(view(frame), face_of(before, "before"));
     *seen = found.has_value();
     if (found) give_face(found->face, *face);
   });
@@ -142,52 +107,3 @@ const char* rppg_face_detector_message(const rppg_face_detector* detector) {
 }
 
 void rppg_face_detector_free(rppg_face_detector* detector) { delete detector; }
-
-int rppg_monitor_create(const rppg_model* model, const rppg_stream_options* options,
-                        const rppg_face_model* face_model, const rppg_face_options* face_options,
-                        rppg_monitor** monitor) {
-  return create(monitor, [&](rppg_monitor& made) {
-    require(model, "model");
-    require(face_model, "face_model");
-    filled(model->weights, "model");
-    filled(face_model->networks, "face_model");
-    const rppg_stream_options chosen =
-        options ? take(options, &rppg_stream_options::backend, "options") : default_options();
-    const rppg_face_options faces = take_face_options(face_options);
-    const auto student =
-        std::make_shared<const rppg::Student>(model->weights, kernels(chosen.backend));
-    made.monitor =
-        std::make_unique<rppg::Monitor>(student, pulse_options(chosen), face_model->networks,
-                                        detector_options(faces), faces.box_scale);
-  });
-}
-
-int rppg_monitor_push(rppg_monitor* monitor, const rppg_frame* frame, double time_s,
-                      rppg_reading* reading, rppg_box* box) {
-  return guarded(monitor, [&] {
-    check_size(reading, &rppg_reading::end_s, "reading");
-    rppg::Monitor& own = filled(monitor->monitor, "monitor");
-    give_reading(own.push(view(frame), time_s), time_s, reading);
-    const rppg::Box measured = own.box().value_or(rppg::Box{});
-    if (box) *box = {measured.x0, measured.y0, measured.x1, measured.y1};
-  });
-}
-
-int rppg_monitor_turned(const rppg_monitor* monitor) {
-  return monitor && monitor->monitor ? monitor->monitor->turned() : 0;
-}
-
-void rppg_monitor_reset(rppg_monitor* monitor) {
-  if (monitor && monitor->monitor) monitor->monitor->reset();
-}
-
-int rppg_monitor_pulse(rppg_monitor* monitor, double* values, size_t capacity, size_t* count,
-                       double* first_s) {
-  return guarded(monitor, [&] {
-    give_pulse(filled(monitor->monitor, "monitor").pulse(), values, capacity, count, first_s);
-  });
-}
-
-const char* rppg_monitor_message(const rppg_monitor* monitor) { return message_of(monitor); }
-
-void rppg_monitor_free(rppg_monitor* monitor) { delete monitor; }

@@ -41,6 +41,9 @@ struct Sight {
   bool by_cascade;
 };
 
+// Smallest probability of a face that counts as found.
+inline constexpr double kSure = 0.9;
+
 // Distance of the centres of two faces, in units of the larger face's side.
 double face_distance(const Face& face, const Face& other);
 

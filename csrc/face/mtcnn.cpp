@@ -204,14 +204,14 @@ std::vector<Face> FaceDetector::find_from(const FrameView& frame, int step, doub
   image_.fill(frame, part);
   const double least = options_.min_face_size;
   std::vector<Face> faces =
-      search(larger * (least != 0 ? std::max<double>(kWindow, least / step)
-                                  : std::max(kSmallestFace, side / kFacesPerSide)));
+      run_cascade(larger * (least != 0 ? std::max<double>(kWindow, least / step)
+                                       : std::max(kSmallestFace, side / kFacesPerSide)));
   if (step > 1)
     for (Face& face : faces) face = outward(face, part);
   return faces;
 }
 
-std::vector<Face> FaceDetector::locate(const FrameView& frame, int step, int turned) {
+std::vector<Face> FaceDetector::search(const FrameView& frame, int step, int turned) {
   const Upright upright(frame, turned);
   std::vector<Face> faces = find_from(upright.view, step, turned == 0 ? 1.0 : kLyingLarger);
   for (Face& face : faces) {
@@ -221,7 +221,7 @@ std::vector<Face> FaceDetector::locate(const FrameView& frame, int step, int tur
         seen[3] <= static_cast<float>(frame.height))
       continue;
     const double probability = face.probability;
-    if (const std::optional<Sight> whole = look_again(frame, face)) {
+    if (const std::optional<Sight> whole = redetect(frame, face)) {
       face = whole->face;
       face.probability = std::max(probability, face.probability);
     }
@@ -229,7 +229,7 @@ std::vector<Face> FaceDetector::locate(const FrameView& frame, int step, int tur
   return faces;
 }
 
-std::vector<Face> FaceDetector::search(double smallest) {
+std::vector<Face> FaceDetector::run_cascade(double smallest) {
   Candidates refined, found;
   refined.add_all(look(rnet_, run_pnet(smallest), options_.thresholds[1]), 0.7f);
   refined.correct(1);
@@ -306,7 +306,7 @@ FaceDetector::Candidates FaceDetector::look(FaceForward& network, const Candidat
   return passed;
 }
 
-std::optional<Sight> FaceDetector::look_again(const FrameView& frame, const Face& face) {
+std::optional<Sight> FaceDetector::redetect(const FrameView& frame, const Face& face) {
   const Upright upright(frame, face.turned);
   std::optional<Sight> sight = look_upright(upright.view, upright.in(face));
   if (sight) sight->face = upright.out(sight->face);
@@ -379,7 +379,8 @@ std::optional<Face> FaceDetector::search_near(const FrameView& frame, const Face
       face.side() / kCoarse);
   if (!shows(part, frame) || std::min(part.width(), part.height()) < kWindow) return {};
   image_.fill(frame, part);
-  std::vector<Face> faces = search(std::max<double>(kWindow, kShrunken * face.side() / part.step));
+  std::vector<Face> faces =
+      run_cascade(std::max<double>(kWindow, kShrunken * face.side() / part.step));
   for (Face& each : faces) each = outward(each, part);
   const int nearest = nearest_face(faces, face);
   if (nearest < 0) return {};

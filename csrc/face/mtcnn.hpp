@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "face/boxes.hpp"
+#include "face/detector.hpp"
 #include "face/forward.hpp"
 #include "face/integral_image.hpp"
 #include "face/weights.hpp"
@@ -28,7 +29,7 @@ struct DetectorOptions {
 
 // Not for use by two threads at the same time, because it keeps working memory. Equal frames give
 // equal bits.
-class FaceDetector {
+class FaceDetector final : public Detector {
  public:
   // Throws std::invalid_argument that names an option that is out of range.
   FaceDetector(std::shared_ptr<const FaceNetworks> networks, const DetectorOptions& options,
@@ -43,30 +44,31 @@ class FaceDetector {
   // the visible part of such a face and so places it too far out. The function searches faces that
   // are `turned` clockwise, in degrees. For faces that are not upright, the smallest size is 1.25
   // times as large; this saves as much time as turning the frame costs.
-  std::vector<Face> locate(const FrameView& frame, int step = 1, int turned = 0);
+  std::vector<Face> search(const FrameView& frame, int step, int turned) override;
+  bool searches_by_rotation() const override { return true; }
 
   // Looks for a face near its last position, at a fraction of a search's cost. O-Net sees the old
   // box and, if it reports another place, the box at that place; this follows a movement of up to
   // about 0.4 face widths. Only if O-Net fails does the cascade search the surroundings. Pixels
   // outside the frame are grey. Returns nothing if there is no face nearby that is turned in the
   // same way.
-  std::optional<Sight> look_again(const FrameView& frame, const Face& face);
+  std::optional<Sight> redetect(const FrameView& frame, const Face& face) override;
 
   // The same with more certainty and at several times the cost: the cascade searches the
   // surroundings first, and O-Net alone decides only if the cascade finds nothing.
-  std::optional<Sight> check(const FrameView& frame, const Face& face);
+  std::optional<Sight> check(const FrameView& frame, const Face& face) override;
 
   // The face that the cascade finds near `face`, turned in the same way. Its probability shows
   // which way a face is turned: the cascade also finds faces that are not upright, but with a lower
   // probability.
-  std::optional<Face> compare(const FrameView& frame, const Face& face);
+  std::optional<Face> compare(const FrameView& frame, const Face& face) override;
 
   const DetectorOptions& options() const { return options_; }
 
  private:
   struct Candidates;
 
-  std::vector<Face> search(double smallest);
+  std::vector<Face> run_cascade(double smallest);
   Candidates run_pnet(double smallest);
   Candidates look(FaceForward& network, const Candidates& candidates, double threshold);
   std::vector<Face> find_from(const FrameView& frame, int step, double larger);

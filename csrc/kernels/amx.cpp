@@ -43,7 +43,7 @@ struct Amx : StudentKernels<V> {
     constexpr int kWeights = kBlock * 2 * sizeof *weights.conv2_bf16[0][0][0];
     // All pairs of rows but the first and the last have the same outputs for zero motion.
     const auto& rest = weights.rest2[pair == 0 ? 0 : pair < kSide2 - 1 ? 1 : 2];
-    float* const out = s.products2 + pair % 2 * kPairPixels * kMaps2;
+    float* const out = s.tiles2.products + pair % 2 * kPairPixels * kMaps2;
     // gcc does not know that loading a tile reads memory; the fence keeps the stores before the
     // loads.
     std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -87,13 +87,14 @@ struct Amx : StudentKernels<V> {
   static void pool_rows(const PackedWeights& weights, int pair, const StudentScratch& s,
                         float* sums) {
     constexpr int kBelow = kPadded1 * kMaps2;
-    const float* const rows = s.products2 + pair % 2 * kPairPixels * kMaps2;
+    const float* const rows = s.tiles2.products + pair % 2 * kPairPixels * kMaps2;
     for (int map = 0; map < kMaps2; map += kWidth) {
       V sum = V::load(sums + map);
       for (int x = 0; x < kSide2; ++x) {
         const float* const upper = rows + 2 * x * kMaps2 + map;
-        const V pooled = tanh_mean(V::load(upper), V::load(upper + kMaps2), V::load(upper + kBelow),
-                                   V::load(upper + kBelow + kMaps2));
+        const V pooled =
+            Tanh<V>::tanh_mean(V::load(upper), V::load(upper + kMaps2), V::load(upper + kBelow),
+                               V::load(upper + kBelow + kMaps2));
         const int cell = pair * kSide2 + x;
         sum = fma(pooled, V::load(weights.fully_connected + cell * kMaps2 + map), sum);
       }

@@ -9,11 +9,12 @@
 //   motion              1e-6 of the largest magnitude
 //   power               1e-12 of the largest magnitude
 //   correlate           1e-6 of the sum of magnitudes, times the square root of the number of rows
-//   student network     1e-5 of the standard deviation of its output for real motion
+//   student, teacher    1e-5 of the standard deviation of their output for real motion
 //   convolve, pool      1e-5 of the largest output of the networks that are made of them
-// The backend `amx` rounds the inputs and weights of the second convolution to bf16. Its tolerance
-// is 2e-3 at the output, for the weights that ship, in standard deviations of the label. It has
-// never run on a processor with AMX; the tests emulate its instructions in software.
+// The backend `amx` rounds the inputs and weights of the student's second convolution to bf16. Its
+// tolerance is 2e-3 at the output, for the weights that ship, in standard deviations of the label.
+// It has never run on a processor with AMX; the tests emulate its instructions in software. Its
+// teacher is the one of `avx512`, in float32.
 #pragma once
 
 #include <cstddef>
@@ -24,22 +25,21 @@
 
 namespace rppg {
 
-// The maps of the first layer have a border of one zero pixel, so that the second convolution needs
-// no special case at the edges.
-inline constexpr int kPadded1 = kSide1 + 2;
+inline constexpr int kAlignment = 64;
 
-// Both convolutions are computed by Winograd's minimal filtering, which replaces multiplications by
+// Maps that a convolution reads have a border of one zero pixel, so that the convolution needs no
+// special case at the edges.
+inline constexpr int kPadded = kSide + 2, kPadded1 = kSide1 + 2;
+
+// The convolutions are computed by Winograd's minimal filtering, which replaces multiplications by
 // additions (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). A tile
-// makes six outputs from eight inputs with 8 products instead of 18. The first convolution uses
-// tiles along its columns only, the second one in both directions. 36 and 18 rows are multiples of
-// six.
+// makes six outputs from eight inputs with 8 products instead of 18. The convolution of the three
+// colours uses tiles along its columns only, the others in both directions. 36 and 18 rows are
+// multiples of six.
 inline constexpr int kTileSide = 6;
 inline constexpr int kTilePoints = kTileSide + 2;
-inline constexpr int kTilesAcross = kSide1 / kTileSide;
+inline constexpr int kSquarePoints = kTilePoints * kTilePoints;
 static_assert(kSide % kTileSide == 0 && kSide1 % kTileSide == 0, "no rest");
-inline constexpr int kTiles = kTilesAcross * kTilesAcross;
-
-inline constexpr int kAlignment = 64;
 
 // Upper bound of PixelSpan::parts: two rows of bytes, weighted by this many parts, fit 16 bits.
 inline constexpr int kMostParts = 128;
@@ -49,9 +49,8 @@ static_assert(2 * kSide <= kMostParts, "two pixels that share their chroma");
 // vectors.
 inline constexpr int kRegionValues = 36, kRegionRow = 48;
 
-// Maps are stored in blocks of 16 floats: a cache line, and the widest vector. The products of the
-// second convolution are made for 32 maps at a time, so that they and their inputs stay in the
-// cache.
+// Maps are stored in blocks of 16 floats: a cache line, and the widest vector. The products of
+// tiles are made for 32 maps at a time, so that they and their inputs stay in the cache.
 inline constexpr int kBlock = 16;
 inline constexpr int kHalf = kMaps2 / 2;
 
@@ -60,13 +59,31 @@ inline constexpr int kTileRows = 13;
 inline constexpr int kPairPixels = 3 * kTileRows;
 static_assert(kPairPixels >= kPadded1 + kSide1, "three tiles hold two rows");
 
-// Weights as the kernels read them: transformed for Winograd's filtering, with the output map as
-// the fastest index, and multiplied by 2 log2(e), so that tanh is computed from a power of two.
+// The sizes of a convolution that uses tiles in both directions. It computes kDown rows of tiles at
+// a time.
+template <int kOfSide, int kFrom, int kTo>
+struct TileLayer {
+  static constexpr int kSide = kOfSide, kIn = kFrom, kOut = kTo;  // pixels, maps
+  static constexpr int kRow = kSide + 2;                          // pixels of the padded input
+  static constexpr int kAcross = kSide / kTileSide, kDown = 3;
+  static constexpr int kTiles = kDown * kAcross;
+  static_assert(kSide % kTileSide == 0 && kAcross % kDown == 0 && kOut % kHalf == 0, "no rest");
+};
+using Student2 = TileLayer<kSide1, kMaps1, kMaps2>;
+using Teacher2 = TileLayer<kSide, kMaps1, kMaps1>;
+using Teacher3 = Student2;
+using Teacher4 = TileLayer<kSide1, kMaps2, kMaps2>;
+template <class Layer>
+using TileWeights =
+    float[Layer::kOut / kHalf][kSquarePoints][Layer::kIn * kHalf];  // [half][point][in][map]
+
+// The student's weights as the kernels read them: transformed for Winograd's filtering, with the
+// output map as the fastest index, and multiplied by 2 log2(e), so that tanh is computed from a
+// power of two.
 struct alignas(kAlignment) PackedWeights {
   float conv1[kTilePoints * kColours * 3 * kMaps1];  // [point][colour][kx][map]
   float conv1_bias[kMaps1];                          // [map]
-  float conv2[kMaps2 / kHalf][kTilePoints * kTilePoints]
-             [kMaps1 * kHalf];                      // [half][point][map1][map2]
+  TileWeights<Student2> conv2;
   float conv2_bias[kMaps2];                         // [map2]
   float fully_connected[kSide2 * kSide2 * kMaps2];  // [y][x][map2]
   float fully_connected_bias;
@@ -80,28 +97,76 @@ struct alignas(kAlignment) PackedWeights {
   alignas(kAlignment) float rest2[3][kPairPixels][kMaps2];  // [rows][pixel][map2]
 };
 
-// Length of a row of the first convolution's input, with a zero pixel on either side.
+// Number of units of the teacher's hidden layer that are computed at a time.
+inline constexpr int kUnitsAtOnce = 64;
+
+// The weights of the convolutions of one of the teacher's two branches, in the same form.
+struct alignas(kAlignment) PackedBranch {
+  float conv1[kTilePoints * kColours * 3 * kMaps1];
+  float conv1_bias[kMaps1];
+  TileWeights<Teacher2> conv2;
+  float conv2_bias[kMaps1];
+  TileWeights<Teacher3> conv3;
+  float conv3_bias[kMaps2];
+  TileWeights<Teacher4> conv4;
+  float conv4_bias[kMaps2];
+};
+
+// The teacher's weights. Those of the attention layers are multiplied by -log2(e), because the
+// sigmoid is computed from a power of two, and those of the hidden layer by 2 log2(e).
+struct alignas(kAlignment) PackedTeacher {
+  PackedBranch motion, appearance;
+  float attention1[kMaps1], attention2[kMaps2];  // [map]
+  float hidden[kTeacherHidden / kUnitsAtOnce]
+              [kFeatures * kUnitsAtOnce];                     // [units][y][x][map2][unit]
+  float hidden_bias[kTeacherHidden], output[kTeacherHidden];  // [unit]
+  float attention1_bias, attention2_bias, output_bias;
+};
+
+// Length of a row of the colours' convolution's input, with a zero pixel on either side.
 inline constexpr int kRowStride = kSide + 4;
-// Columns and maps of the first convolution that are computed at a time.
+// Columns and maps of that convolution that are computed at a time.
 inline constexpr int kAcross1 = 6;
 inline constexpr int kMapsAtOnce = 2 * kBlock;
 // Floats from one tile's products to the next tile's. The stride is an odd number of cache lines,
 // so that the tiles do not compete for the same cache sets.
-inline constexpr int kTileStride = kTilePoints * kTilePoints * kHalf + kBlock;
+inline constexpr int kTileStride = kSquarePoints * kHalf + kBlock;
 
 // Working memory of one forward pass. The zero borders are written once, by `clear_borders`.
+struct alignas(kAlignment) ColourScratch {
+  float rows[kTilePoints * kColours * kRowStride];       // [point][colour][x], padded
+  float products[kTilePoints * kAcross1 * kMapsAtOnce];  // [point][x][map of the block]
+};
+template <class Layer>
+struct alignas(kAlignment) TileScratch {
+  float band[kTilePoints * Layer::kRow * kBlock];         // [point][x][map of the vector]
+  float tiles[kSquarePoints][Layer::kTiles][Layer::kIn];  // [point][tile][map]
+  float products[Layer::kTiles * kTileStride];            // [tile][point][map of the half]
+};
 struct alignas(kAlignment) StudentScratch {
-  float rows[kTilePoints * kColours * kRowStride];            // [point][colour][x], padded
-  float products1[kTilePoints * kAcross1 * kMapsAtOnce];      // [point][x][map of the block]
+  ColourScratch colours;
   float maps1[kMaps1 / kBlock][kPadded1 * kPadded1][kBlock];  // [block][y][x][map], padded
-  float band[kTilePoints * kPadded1 * kBlock];                // [point][x][map of the vector]
-  float tiles[kTilePoints * kTilePoints][kTiles][kMaps1];     // [point][tile][map1]
-  float products2[kTiles * kTileStride];                      // [tile][point][map2 of the half]
+  TileScratch<Student2> tiles2;
   // For `amx`: the first maps as bf16, padded. The last pixel is read for a sum that is not used.
-  // `amx` uses `products2` as [pair of rows][pixel][map2].
+  // `amx` uses the products as [pair of rows][pixel][map2].
   alignas(kAlignment) std::uint16_t rounded1[kPadded1 * kPadded1 + 1][kMaps1];  // [y][x][map]
 };
-static_assert(2 * kPairPixels * kMaps2 <= kTiles * kTileStride, "two pairs of rows fit");
+static_assert(2 * kPairPixels * kMaps2 <= Student2::kTiles * kTileStride, "two pairs of rows fit");
+
+struct alignas(kAlignment) TeacherScratch {
+  ColourScratch colours;
+  float maps1[kMaps1 / kBlock][kPadded * kPadded][kBlock];    // [block][y][x][map], padded
+  float maps2[kMaps1 / kBlock][kPadded1 * kPadded1][kBlock];  // likewise, pooled
+  float maps3[kMaps2 / kBlock][kPadded1 * kPadded1][kBlock];
+  float features[kSide2 * kSide2][kMaps2];  // [y][x][map], pooled
+  float mask1[kSide * kSide];               // [y][x]
+  float mask2[(kSide1 * kSide1 + kBlock - 1) / kBlock * kBlock];
+  union {  // one layer uses them at a time; they have no borders
+    TileScratch<Teacher2> tiles2;
+    TileScratch<Teacher3> tiles3;
+    TileScratch<Teacher4> tiles4;
+  };
+};
 
 // Tables for a Fourier transform of real samples, two of which form one complex value; see fft.hpp.
 // The number of lanes is the number of doubles in the widest vector.
@@ -159,6 +224,11 @@ struct Kernels {
   // The student network: the change of the pulse for a motion, [colour][y][x]. `motion` need not be
   // aligned.
   float (*change)(const PackedWeights& weights, const float* motion, StudentScratch& scratch);
+
+  // The teacher network: the change of the pulse for a motion and the appearance of its earlier
+  // frame, both [colour][y][x]. Neither need be aligned.
+  float (*teacher_change)(const PackedTeacher& weights, const float* motion,
+                          const float* appearance, TeacherScratch& scratch);
 
   // Adds row[k] * real[row] to sums[0][k] and row[k] * imaginary[row] to sums[1][k], for `count`
   // rows and k < kRegionValues. Rows and sums are kRegionRow floats apart; no buffer need be

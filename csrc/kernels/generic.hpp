@@ -26,6 +26,7 @@
 #include "fft.hpp"
 #include "frame.hpp"
 #include "student.hpp"
+#include "teacher.hpp"
 
 namespace rppg {
 
@@ -60,8 +61,16 @@ struct Generic {
   static constexpr Kernels kernels(const char* name,
                                    decltype(Kernels::change) change = StudentKernels<V>::change) {
     using Frame = FrameKernels<V>;
-    return {name,      Frame::sum_rows, Frame::average,   Frame::motion,    change,
-            correlate, Fft<V>::power,   Convolve<V>::row, Convolve<V>::pool};
+    return {name,
+            Frame::sum_rows,
+            Frame::average,
+            Frame::motion,
+            change,
+            TeacherKernels<V>::change,
+            correlate,
+            Fft<V>::power,
+            Convolve<V>::row,
+            Convolve<V>::pool};
   }
 };
 

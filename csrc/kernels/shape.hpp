@@ -13,6 +13,8 @@ constexpr int kSide1 = kSide / 2;
 constexpr int kMaps2 = 64;
 constexpr int kSide2 = kSide1 / 2;
 constexpr int kFeatures = kMaps2 * kSide2 * kSide2;
+// Of its teacher, whose four convolutions make maps of the same sizes, the hidden layer's units.
+constexpr int kTeacherHidden = 128;
 
 // The normalised motion of two appearances a and b with values in [0, 1]:
 // clamp((b - a) / (a + b + offset), +-limit) * gain.

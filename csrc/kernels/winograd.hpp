@@ -1,6 +1,5 @@
-// Building blocks of the student network's convolutions: Winograd's transforms, a matrix product
-// whose sums stay in registers, and tanh with pooling. Written once for all instruction sets; V is
-// described in generic.hpp.
+// The networks' 3x3 convolutions by Winograd's F(6, 3), and a matrix product whose sums stay in
+// registers. Written once for all instruction sets; V is described in generic.hpp.
 #pragma once
 
 #include "contract.hpp"
@@ -10,39 +9,6 @@ namespace rppg {
 template <class V>
 struct Winograd {
   static constexpr int kWidth = V::kWidth;
-
-  // --- tanh and pooling
-
-  // 2^z + 1, with z clamped to [-26, 26]. Beyond that range tanh is +-1 in float32, and within it
-  // the product of four results does not overflow a float.
-  static V power_plus_one(V z) {
-    constexpr float kSaturation = 26.0f;
-    constexpr float kRound =
-        12582912.0f + 127.0f;  // the sum drops the fraction and leaves an exponent
-    z = clamp(z, V::all(-kSaturation), V::all(kSaturation));
-    const V rounded = z + V::all(kRound);
-    const V f = z - (rounded - V::all(kRound));
-    // Minimax polynomial for 2^f on [-1/2, 1/2]; its largest relative error is 8e-8.
-    V power = V::all(1.3276473e-3f);
-    power = fma(power, f, V::all(9.6755410e-3f));
-    power = fma(power, f, V::all(5.5507131e-2f));
-    power = fma(power, f, V::all(2.4022120e-1f));
-    power = fma(power, f, V::all(6.9314694e-1f));
-    power = fma(power, f, V::all(1.0000001f));
-    return fma(power, power_of_two(rounded), V::all(1.0f));
-  }
-
-  // The mean of tanh over a pooling cell. The arguments are already multiplied by 2 log2(e), so
-  // that tanh(x) = 1 - 2 / (2^z + 1). The four quotients share one division.
-  static V tanh_mean(V z0, V z1, V z2, V z3) {
-    const V a = power_plus_one(z0), b = power_plus_one(z1);
-    const V c = power_plus_one(z2), d = power_plus_one(z3);
-    const V ab = a * b, cd = c * d;
-    const V numerator = fma(a + b, cd, (c + d) * ab);
-    return fma(numerator / (ab * cd), V::all(-0.5f), V::all(1.0f));
-  }
-
-  // --- The matrix product
 
   // out[r][m] = sum over o and i of a[r * a_row + o * outer_step + i] * b[o * kInner + i][m], for
   // kR rows and kC vectors of maps. Rows of b are b_row floats apart, rows of out out_row floats.
@@ -81,8 +47,6 @@ struct Winograd {
       for (int c = 0; c < kC; ++c) sum[r][c].store(out + r * out_row + c * kWidth);
   }
 
-  // --- Winograd's F(6, 3)
-
   // Transforms eight inputs to eight points.
   static void transform_input(const V (&d)[kTilePoints], V (&v)[kTilePoints]) {
     const V q = V::all(5.25f), r = V::all(-4.25f);
@@ -113,6 +77,153 @@ struct Winograd {
     y[3] = fma(d2, V::all(8), fma(d3, V::all(0.125f), d1));
     y[4] = fma(s2, V::all(16), fma(s3, V::all(0.0625f), s1));
     y[5] = fma(d2, V::all(32), fma(d3, V::all(0.03125f), d1 + m[7]));
+  }
+
+  // --- The convolution of the three colours, with tiles along the columns only
+
+  // Transforms the input of output rows 6 * group to 6 * group + 5.
+  static void transform_rows(const float* planes, int group, float* rows) {
+    for (int colour = 0; colour < kColours; ++colour) {
+      const float* plane = planes + colour * kSide * kSide;
+      for (int next = 0; next < kSide; next += kWidth) {
+        const int x = next < kSide - kWidth ? next : kSide - kWidth;  // the last vector overlaps
+        V in[kTilePoints], points[kTilePoints];
+        for (int i = 0; i < kTilePoints; ++i) {
+          const int y = kTileSide * group + i - 1;
+          in[i] = y < 0 || y >= kSide ? V::zero() : V::load(plane + y * kSide + x);
+        }
+        transform_input(in, points);
+        for (int t = 0; t < kTilePoints; ++t)
+          points[t].store(rows + (t * kColours + colour) * kRowStride + 1 + x);
+      }
+    }
+  }
+
+  // Convolves planes, [colour][y][x], to kMaps1 maps. finish(map, bias, products, stride, y, x)
+  // gets the products of two columns and six rows of a vector of maps, whose first output is (y,
+  // x), and turns them into outputs with `transform_columns`.
+  template <class Finish>
+  static void convolve_colours(const float* weights, const float* bias, const float* planes,
+                               ColourScratch& s, Finish&& finish) {
+    constexpr int kC = V::kColumns1, kAtOnce = kC * kWidth;
+    static_assert(kMaps1 % kAtOnce == 0 && kAtOnce <= kMapsAtOnce, "blocks fill the product");
+    for (int group = 0; group < kSide / kTileSide; ++group) {
+      transform_rows(planes, group, s.rows);
+      for (int map = 0; map < kMaps1; map += kAtOnce) {
+        for (int x = 0; x < kSide; x += kAcross1) {
+          for (int t = 0; t < kTilePoints; ++t)
+            multiply<kAcross1, kC, kColours, 3>(s.rows + t * kColours * kRowStride + x, 1,
+                                                kRowStride,
+                                                weights + t * kColours * 3 * kMaps1 + map, kMaps1,
+                                                s.products + t * kAcross1 * kAtOnce, kAtOnce);
+          for (int c = 0; c < kC; ++c)
+            for (int column = 0; column < kAcross1; column += 2)
+              finish(map + c * kWidth, V::load(bias + map + c * kWidth),
+                     s.products + column * kAtOnce + c * kWidth, kAtOnce, kTileSide * group,
+                     x + column);
+        }
+      }
+    }
+  }
+
+  // Transforms two columns of products to outputs before tanh.
+  static void transform_columns(const float* products, int stride, V bias, V (&out)[2][kTileSide]) {
+    for (int column = 0; column < 2; ++column) {
+      V m[kTilePoints];
+      for (int t = 0; t < kTilePoints; ++t)
+        m[t] = V::load(products + (t * kAcross1 + column) * stride);
+      m[1] = m[1] + bias;
+      transform_output(m, out[column]);
+    }
+  }
+
+  // --- Convolutions of maps, with tiles in both directions
+
+  template <class Layer>
+  static void transform_tiles(const float* maps, int first, TileScratch<Layer>& s) {
+    V in[kTilePoints], points[kTilePoints];
+    for (int map = 0; map < Layer::kIn; map += kWidth) {
+      for (int down = 0; down < Layer::kDown; ++down) {
+        const float* const rows = at<Layer::kRow>(maps, map, kTileSide * (first + down), 0);
+        for (int x = 0; x < Layer::kRow; ++x) {
+          for (int i = 0; i < kTilePoints; ++i)
+            in[i] = V::load(rows + (i * Layer::kRow + x) * kBlock);
+          transform_input(in, points);
+          for (int i = 0; i < kTilePoints; ++i)
+            points[i].store(s.band + (i * Layer::kRow + x) * kWidth);
+        }
+        for (int across = 0; across < Layer::kAcross; ++across) {
+          for (int row = 0; row < kTilePoints; ++row) {
+            const float* from = s.band + (row * Layer::kRow + kTileSide * across) * kWidth;
+            for (int i = 0; i < kTilePoints; ++i) in[i] = V::load(from + i * kWidth);
+            transform_input(in, points);
+            for (int i = 0; i < kTilePoints; ++i)
+              points[i].store(s.tiles[row * kTilePoints + i][down * Layer::kAcross + across] + map);
+          }
+        }
+      }
+    }
+  }
+
+  template <class Layer>
+  static void multiply_tiles(const float (&weights)[kSquarePoints][Layer::kIn * kHalf],
+                             TileScratch<Layer>& s) {
+    constexpr int kR = V::kRows, kC = V::kColumns;
+    static_assert(Layer::kTiles % kR == 0 && kHalf % (kC * kWidth) == 0, "blocks fill the product");
+    for (int point = 0; point < kSquarePoints; ++point)
+      for (int map = 0; map < kHalf; map += kC * kWidth)
+        for (int tile = 0; tile < Layer::kTiles; tile += kR)
+          multiply<kR, kC, 1, Layer::kIn>(
+              s.tiles[point][tile], Layer::kIn, 0, weights[point] + map, kHalf,
+              s.products + tile * kTileStride + point * kHalf + map, kTileStride);
+  }
+
+  // Convolves padded maps, [block][y][x][map]. finish(products, map, y, x) gets the products of
+  // kHalf maps of a tile, whose first output is (y, x), and turns them into outputs with
+  // `transform_tile`.
+  template <class Layer, class Finish>
+  static void convolve_maps(const TileWeights<Layer>& weights, const float* maps,
+                            TileScratch<Layer>& s, Finish&& finish) {
+    for (int first = 0; first < Layer::kAcross; first += Layer::kDown) {
+      transform_tiles(maps, first, s);
+      for (int map = 0; map < Layer::kOut; map += kHalf) {
+        multiply_tiles(weights[map / kHalf], s);
+        for (int tile = 0; tile < Layer::kTiles; ++tile)
+          finish(s.products + tile * kTileStride, map, kTileSide * (first + tile / Layer::kAcross),
+                 kTileSide * (tile % Layer::kAcross));
+      }
+    }
+  }
+
+  // Transforms a tile's products of one vector of maps to outputs before tanh. use(y, x, cell) gets
+  // the four outputs of a pooling cell, the first of which is (y, x) in the tile.
+  template <class Use>
+  __attribute__((always_inline)) static void transform_tile(const float* products, V bias,
+                                                            Use&& use) {
+    V rows[kTileSide][kTilePoints];
+    for (int x = 0; x < kTilePoints; ++x) {
+      V m[kTilePoints], y[kTileSide];
+      for (int i = 0; i < kTilePoints; ++i)
+        m[i] = V::load(products + (i * kTilePoints + x) * kHalf);
+      if (x == 1) m[1] = m[1] + bias;
+      transform_output(m, y);
+      for (int i = 0; i < kTileSide; ++i) rows[i][x] = y[i];
+    }
+    for (int y = 0; y < kTileSide; y += 2) {
+      V upper[kTileSide], lower[kTileSide];
+      transform_output(rows[y], upper);
+      transform_output(rows[y + 1], lower);
+      for (int x = 0; x < kTileSide; x += 2) {
+        V cell[4] = {upper[x], upper[x + 1], lower[x], lower[x + 1]};
+        use(y, x, cell);
+      }
+    }
+  }
+
+  // The address of pixel (y, x) of `map` in maps of kRow x kRow pixels, [block][y][x][map].
+  template <int kRow, class Float>
+  static Float* at(Float* maps, int map, int y, int x) {
+    return maps + (map / kBlock * kRow * kRow + y * kRow + x) * kBlock + map % kBlock;
   }
 };
 

@@ -1,6 +1,9 @@
 #include "monitor/stream.hpp"
 
 #include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <utility>
 
 namespace rppg {
 namespace {
@@ -11,33 +14,46 @@ constexpr double kBlack = 0.1 / 255.0;
 // through many kinds of light, the accumulated factor can become extremely small or large.
 constexpr double kLeastColour = 1e-6, kMostColour = 1e6;
 
+std::shared_ptr<const Network> checked(std::shared_ptr<const Network> network, Method method) {
+  const std::string wanted = method == Method::teacher ? "teacher" : "student";
+  if (uses_network(method) && network->name() != wanted)
+    throw std::invalid_argument("method '" + std::string(name_of(method)) + "' needs a " + wanted +
+                                ", got a " + network->name());
+  return network;
+}
+
 }  // namespace
 
-Stream::Stream(std::shared_ptr<const Student> student, const PulseOptions& options)
-    : student_(std::move(student)),
-      resize_(student_->kernels()),
+Stream::Stream(std::shared_ptr<const Network> network, const PulseOptions& options)
+    : network_(checked(std::move(network), options.method)),
+      forward_(network_->make_forward()),
+      resize_(network_->kernels()),
       resampler_(options.rate, kSignals, options.max_gap),
-      pulse_(options, student_->kernels()) {
-  clear_borders(scratch_);
-  std::fill_n(motion_, kPixels, 0.0f);
-  rest_ = student_->change(motion_, scratch_);
-}
+      pulse_(options, network_->kernels()) {}
 
 void Stream::reset() {
   resampler_.reset();
-  pulse_.restart(0, false);
+  restart(0, false);
+}
+
+void Stream::restart(double start, bool after_gap) {
+  earlier_samples_ += pulse_.total();
+  pulse_.restart(start, after_gap);
 }
 
 void Stream::begin(const double* observed) {
   std::fill_n(levels_, kSignals, 0.0);
   std::copy_n(observed, kColours, levels_ + 1);
+  if (!uses_network(pulse_.options().method)) return;
+  std::fill_n(motion_, kPixels, 0.0f);
+  rest_ = forward_->change(motion_, appearance_[current_]);
 }
 
 void Stream::advance(const float* previous, const double* observed) {
   if (uses_network(pulse_.options().method)) {
-    compute_motion(student_->kernels(), student_->weights().input, previous, appearance_[current_],
-                   kPixels, motion_);
-    levels_[0] += student_->change(motion_, scratch_) - rest_;
+    compute_motion(network_->kernels(), network_->input(), previous, appearance_[current_], kPixels,
+                   motion_);
+    levels_[0] += forward_->change(motion_, previous) - rest_;
   }
   for (int c = 0; c < kColours; ++c) {
     double& colour = levels_[1 + c];
@@ -63,7 +79,7 @@ Reading Stream::push(const FrameView& frame, const Box& box, double time, int tu
   observe(appearance_[current_], observed);
   if (step == Resampler::Step::first || step == Resampler::Step::gap) {
     begin(observed);
-    pulse_.restart(time, step == Resampler::Step::gap);
+    restart(time, step == Resampler::Step::gap);
   } else if (step == Resampler::Step::next && box == box_ && turned == turned_) {
     // Across a hole, or between two boxes, no change can be trusted: the levels stay.
     advance(previous, observed);

@@ -1,11 +1,26 @@
 #include "network/student.hpp"
 
-#include <algorithm>
 #include <cstring>
-#include <future>
-#include <vector>
+
+#include "network/threads.hpp"
 
 namespace rppg {
+namespace {
+
+class StudentForward : public Forward {
+ public:
+  explicit StudentForward(const Student& student) : student_(student) { clear_borders(scratch_); }
+
+  float change(const float* motion, const float*) override {
+    return student_.change(motion, scratch_);
+  }
+
+ private:
+  const Student& student_;
+  StudentScratch scratch_;
+};
+
+}  // namespace
 
 void clear_borders(StudentScratch& scratch) { std::memset(&scratch, 0, sizeof scratch); }
 
@@ -18,7 +33,7 @@ float Student::change(const float* motion, StudentScratch& scratch) const {
 
 void Student::changes(const float* motions, std::ptrdiff_t count, int threads, float* out) const {
   if (accelerator_) return accelerator_->changes(motions, count, out);
-  const auto run = [=](std::ptrdiff_t from, std::ptrdiff_t to) {
+  spread(count, threads, [=](std::ptrdiff_t from, std::ptrdiff_t to) {
     // One scratch for each thread, kept between calls, so that calls with a single frame do not
     // allocate.
     static thread_local std::unique_ptr<StudentScratch> scratch;
@@ -27,15 +42,11 @@ void Student::changes(const float* motions, std::ptrdiff_t count, int threads, f
       clear_borders(*scratch);
     }
     for (std::ptrdiff_t i = from; i < to; ++i) out[i] = change(motions + i * kPixels, *scratch);
-  };
-  const std::ptrdiff_t workers =
-      std::max<std::ptrdiff_t>(1, std::min<std::ptrdiff_t>(threads, count));
-  std::vector<std::future<void>> others;
-  for (std::ptrdiff_t k = 1; k < workers; ++k)
-    others.push_back(
-        std::async(std::launch::async, run, count * k / workers, count * (k + 1) / workers));
-  run(0, count / workers);
-  for (auto& other : others) other.get();
+  });
+}
+
+std::unique_ptr<Forward> Student::make_forward() const {
+  return std::make_unique<StudentForward>(*this);
 }
 
 }  // namespace rppg

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
-#include "kernels/contract.hpp"
+#include "network/network.hpp"
 #include "network/weights.hpp"
 
 namespace rppg {
@@ -19,10 +20,9 @@ class Accelerator {
   virtual void changes(const float* motions, std::ptrdiff_t count, float* out) const = 0;
 };
 
-// Immutable after construction, so that any number of threads may share one object. An accelerator,
-// if there is one, runs the network; otherwise the kernels do. The kernels compute the network's
-// input in both cases.
-class Student {
+// An accelerator, if there is one, runs the network; otherwise the kernels do. The kernels compute
+// the network's input in both cases.
+class Student : public Network {
  public:
   Student(std::shared_ptr<const StudentWeights> weights, const Kernels& kernels,
           std::shared_ptr<const Accelerator> accelerator = nullptr)
@@ -36,8 +36,12 @@ class Student {
   // accelerator, everything runs in the caller's thread.
   void changes(const float* motions, std::ptrdiff_t count, int threads, float* out) const;
 
+  const char* name() const override { return "student"; }
+  const Kernels& kernels() const override { return kernels_; }
+  MotionKind input() const override { return weights_->input; }
+  std::unique_ptr<Forward> make_forward() const override;
+
   const StudentWeights& weights() const { return *weights_; }
-  const Kernels& kernels() const { return kernels_; }
   const Accelerator* accelerator() const { return accelerator_.get(); }
   const char* backend() const { return accelerator_ ? accelerator_->name() : kernels_.name; }
 

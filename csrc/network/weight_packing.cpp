@@ -23,7 +23,12 @@ constexpr double kFilter[kTilePoints][3] = {
     {0, 0, 1},
 };
 
-void pack_conv1(const float* weight, PackedWeights& packed) {
+void scale(const float* from, int count, double factor, float* to) {
+  for (int i = 0; i < count; ++i) to[i] = static_cast<float>(factor * from[i]);
+}
+
+// Packs the weights of the convolution of the three colours.
+void pack_colours(const float* weight, float* packed) {
   for (int map = 0; map < kMaps1; ++map)
     for (int colour = 0; colour < kColours; ++colour)
       for (int kx = 0; kx < 3; ++kx)
@@ -31,22 +36,24 @@ void pack_conv1(const float* weight, PackedWeights& packed) {
           double sum = 0;
           for (int ky = 0; ky < 3; ++ky)
             sum += kFilter[point][ky] * weight[((map * kColours + colour) * 3 + ky) * 3 + kx];
-          packed.conv1[((point * kColours + colour) * 3 + kx) * kMaps1 + map] =
+          packed[((point * kColours + colour) * 3 + kx) * kMaps1 + map] =
               static_cast<float>(kTwoLog2E * sum);
         }
 }
 
-void pack_conv2(const float* weight, PackedWeights& packed) {
-  for (int map2 = 0; map2 < kMaps2; ++map2)
-    for (int map1 = 0; map1 < kMaps1; ++map1) {
-      const float* filter = weight + (map2 * kMaps1 + map1) * 9;
+// Packs the weights of a convolution with tiles in both directions.
+template <class Layer>
+void pack_tiles(const float* weight, TileWeights<Layer>& packed) {
+  for (int to = 0; to < Layer::kOut; ++to)
+    for (int from = 0; from < Layer::kIn; ++from) {
+      const float* filter = weight + (to * Layer::kIn + from) * 9;
       for (int py = 0; py < kTilePoints; ++py)
         for (int px = 0; px < kTilePoints; ++px) {
           double sum = 0;
           for (int ky = 0; ky < 3; ++ky)
             for (int kx = 0; kx < 3; ++kx)
               sum += kFilter[py][ky] * kFilter[px][kx] * filter[ky * 3 + kx];
-          packed.conv2[map2 / kHalf][py * kTilePoints + px][map1 * kHalf + map2 % kHalf] =
+          packed[to / kHalf][py * kTilePoints + px][from * kHalf + to % kHalf] =
               static_cast<float>(kTwoLog2E * sum);
         }
     }
@@ -116,10 +123,8 @@ void pack_bf16(const StudentTensors& tensors, PackedWeights& packed) {
 // Packs the biases and the last layer, which are the same for every backend.
 template <class Packed>
 void pack_rest(const StudentTensors& tensors, Packed& packed) {
-  for (int map = 0; map < kMaps1; ++map)
-    packed.conv1_bias[map] = static_cast<float>(kTwoLog2E * tensors.conv1_bias[map]);
-  for (int map = 0; map < kMaps2; ++map)
-    packed.conv2_bias[map] = static_cast<float>(kTwoLog2E * tensors.conv2_bias[map]);
+  scale(tensors.conv1_bias, kMaps1, kTwoLog2E, packed.conv1_bias);
+  scale(tensors.conv2_bias, kMaps2, kTwoLog2E, packed.conv2_bias);
   constexpr int kCells = kSide2 * kSide2;
   for (int map = 0; map < kMaps2; ++map)
     for (int cell = 0; cell < kCells; ++cell)
@@ -134,11 +139,23 @@ void transpose(const float* weight, int maps, int taps, float* out) {
       out[tap * maps + map] = static_cast<float>(kTwoLog2E * weight[map * taps + tap]);
 }
 
+void pack_branch(const BranchTensors& tensors, PackedBranch& packed) {
+  const auto& [first, second, third, fourth] = tensors.layers;
+  pack_colours(first.weight, packed.conv1);
+  pack_tiles<Teacher2>(second.weight, packed.conv2);
+  pack_tiles<Teacher3>(third.weight, packed.conv3);
+  pack_tiles<Teacher4>(fourth.weight, packed.conv4);
+  scale(first.bias, kMaps1, kTwoLog2E, packed.conv1_bias);
+  scale(second.bias, kMaps1, kTwoLog2E, packed.conv2_bias);
+  scale(third.bias, kMaps2, kTwoLog2E, packed.conv3_bias);
+  scale(fourth.bias, kMaps2, kTwoLog2E, packed.conv4_bias);
+}
+
 }  // namespace
 
 void pack(const StudentTensors& tensors, PackedWeights& packed) {
-  pack_conv1(tensors.conv1, packed);
-  pack_conv2(tensors.conv2, packed);
+  pack_colours(tensors.conv1, packed.conv1);
+  pack_tiles<Student2>(tensors.conv2, packed.conv2);
   pack_bf16(tensors, packed);
   pack_rest(tensors, packed);
 }
@@ -147,6 +164,26 @@ void pack(const StudentTensors& tensors, cuda::DeviceWeights& packed) {
   transpose(tensors.conv1, kMaps1, kColours * 9, packed.conv1);
   transpose(tensors.conv2, kMaps2, kMaps1 * 9, packed.conv2);
   pack_rest(tensors, packed);
+}
+
+void pack(const TeacherTensors& tensors, PackedTeacher& packed) {
+  pack_branch(tensors.motion, packed.motion);
+  pack_branch(tensors.appearance, packed.appearance);
+  scale(tensors.attention1.weight, kMaps1, -kTwoLog2E / 2, packed.attention1);
+  scale(tensors.attention2.weight, kMaps2, -kTwoLog2E / 2, packed.attention2);
+  scale(tensors.attention1.bias, 1, -kTwoLog2E / 2, &packed.attention1_bias);
+  scale(tensors.attention2.bias, 1, -kTwoLog2E / 2, &packed.attention2_bias);
+  constexpr int kCells = kSide2 * kSide2;
+  for (int unit = 0; unit < kTeacherHidden; ++unit)
+    for (int map = 0; map < kMaps2; ++map)
+      for (int cell = 0; cell < kCells; ++cell)
+        packed.hidden[unit / kUnitsAtOnce]
+                     [(cell * kMaps2 + map) * kUnitsAtOnce + unit % kUnitsAtOnce] =
+            static_cast<float>(kTwoLog2E *
+                               tensors.hidden.weight[(unit * kMaps2 + map) * kCells + cell]);
+  scale(tensors.hidden.bias, kTeacherHidden, kTwoLog2E, packed.hidden_bias);
+  std::copy_n(tensors.output.weight, kTeacherHidden, packed.output);
+  packed.output_bias = *tensors.output.bias;
 }
 
 }  // namespace rppg

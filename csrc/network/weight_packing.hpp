@@ -1,4 +1,4 @@
-// Conversion of the student's tensors from PyTorch's order to the order that the kernels read.
+// Conversion of the networks' tensors from PyTorch's order to the order that the kernels read.
 #pragma once
 
 #include "kernels/contract.hpp"
@@ -17,5 +17,22 @@ struct StudentTensors {
 
 void pack(const StudentTensors& tensors, PackedWeights& packed);
 void pack(const StudentTensors& tensors, cuda::DeviceWeights& packed);
+
+struct LayerTensors {
+  const float *weight, *bias;
+};
+
+struct BranchTensors {
+  LayerTensors layers[4];  // [to][from][ky][kx] and [to]
+};
+
+struct TeacherTensors {
+  BranchTensors motion, appearance;
+  LayerTensors attention1, attention2;  // [map] and one value
+  LayerTensors hidden;                  // [unit][map2][y][x] and [unit]
+  LayerTensors output;                  // [unit] and one value
+};
+
+void pack(const TeacherTensors& tensors, PackedTeacher& packed);
 
 }  // namespace rppg

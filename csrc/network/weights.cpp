@@ -1,12 +1,16 @@
 #include "network/weights.hpp"
 
 #include <stdexcept>
+#include <utility>
 
 namespace rppg {
 namespace {
 
-const std::vector<ExpectedTensor>& expected_tensors() {
-  static const std::vector<ExpectedTensor> tensors = {
+using Expected = std::vector<ExpectedTensor>;
+
+// The student's tensors, in the order of StudentTensors.
+const Expected& student_tensors() {
+  static const Expected tensors = {
       {"conv1.weight", {kMaps1, kColours, 3, 3}},
       {"conv1.bias", {kMaps1}},
       {"conv2.weight", {kMaps2, kMaps1, 3, 3}},
@@ -17,7 +21,31 @@ const std::vector<ExpectedTensor>& expected_tensors() {
   return tensors;
 }
 
-MotionKind check_metadata(const Metadata& metadata) {
+// The teacher's tensors, in the order of TeacherTensors.
+const Expected& teacher_tensors() {
+  static const Expected tensors = [] {
+    Expected all;
+    for (const std::string branch : {"motion.", "appearance."}) {
+      constexpr std::uint64_t kMaps[] = {kColours, kMaps1, kMaps1, kMaps2, kMaps2};
+      for (std::size_t i = 0; i < 4; ++i) {
+        const std::string name = branch + "conv" + std::to_string(i + 1);
+        all.push_back({name + ".weight", {kMaps[i + 1], kMaps[i], 3, 3}});
+        all.push_back({name + ".bias", {kMaps[i + 1]}});
+      }
+    }
+    const Expected rest = {
+        {"attention1.weight", {1, kMaps1, 1, 1}},    {"attention1.bias", {1}},
+        {"attention2.weight", {1, kMaps2, 1, 1}},    {"attention2.bias", {1}},
+        {"fc1.weight", {kTeacherHidden, kFeatures}}, {"fc1.bias", {kTeacherHidden}},
+        {"fc2.weight", {1, kTeacherHidden}},         {"fc2.bias", {1}},
+    };
+    all.insert(all.end(), rest.begin(), rest.end());
+    return all;
+  }();
+  return tensors;
+}
+
+MotionKind input_of(const Metadata& metadata) {
   const std::string& input = require_metadata(metadata, "input");
   if (input == "normalized") return MotionKind::normalized;
   if (input == "difference") return MotionKind::difference;
@@ -25,12 +53,29 @@ MotionKind check_metadata(const Metadata& metadata) {
                               "', neither 'normalized' nor 'difference'");
 }
 
-StudentFile check(const Safetensors& file) {
-  check_tensors(file, expected_tensors());
-  std::vector<std::vector<float>> values;
-  for (const auto& expected : expected_tensors()) values.push_back(read_floats(file, expected));
-  check_format(file.metadata, "rppg_fast.student");
-  return {std::move(values), check_metadata(file.metadata), file.metadata};
+WeightsFile read_file(const void* data, std::size_t size, const std::string& source,
+                      const char* format, const Expected& expected) {
+  try {
+    const Safetensors file = parse_safetensors(data, size);
+    check_format(file.metadata, format);
+    check_tensors(file, expected);
+    WeightsFile read{{}, input_of(file.metadata), file.metadata};
+    for (const ExpectedTensor& tensor : expected) read.values.push_back(read_floats(file, tensor));
+    return read;
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(source + ": " + error.what());
+  }
+}
+
+TeacherTensors tensors_of(const WeightsFile& file) {
+  auto next = file.values.begin();
+  TeacherTensors tensors;
+  for (BranchTensors* branch : {&tensors.motion, &tensors.appearance})
+    for (LayerTensors& layer : branch->layers) layer = {(next++)->data(), (next++)->data()};
+  for (LayerTensors* layer :
+       {&tensors.attention1, &tensors.attention2, &tensors.hidden, &tensors.output})
+    *layer = {(next++)->data(), (next++)->data()};
+  return tensors;
 }
 
 }  // namespace
@@ -41,11 +86,7 @@ StudentTensors StudentFile::tensors() const {
 }
 
 StudentFile read_student_file(const void* data, std::size_t size, const std::string& source) {
-  try {
-    return check(parse_safetensors(data, size));
-  } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(source + ": " + error.what());
-  }
+  return {read_file(data, size, source, "rppg_fast.student", student_tensors())};
 }
 
 std::unique_ptr<const StudentWeights> pack_weights(const StudentFile& file) {
@@ -59,6 +100,16 @@ std::unique_ptr<const StudentWeights> pack_weights(const StudentFile& file) {
 std::unique_ptr<const StudentWeights> read_weights(const void* data, std::size_t size,
                                                    const std::string& source) {
   return pack_weights(read_student_file(data, size, source));
+}
+
+std::unique_ptr<const TeacherWeights> read_teacher_weights(const void* data, std::size_t size,
+                                                           const std::string& source) {
+  const WeightsFile file = read_file(data, size, source, "rppg_fast.teacher", teacher_tensors());
+  auto weights = std::make_unique<TeacherWeights>();
+  weights->input = file.input;
+  weights->metadata = file.metadata;
+  pack(tensors_of(file), weights->packed);
+  return weights;
 }
 
 }  // namespace rppg

@@ -8,15 +8,18 @@
 #include <stdexcept>
 #include <string>
 
+#include "face/detector.hpp"
 #include "frame/resize.hpp"
 #include "network/student.hpp"
 #include "network/weights.hpp"
+#include "reading/reading.hpp"
 
 namespace rppg {
 
 ColourOrder parse_order(const std::string& color);
 MotionKind parse_kind(const std::string& kind);
 Box parse_box(const pybind11::object& object);
+void check_threads(int threads);
 void check_frame_size(std::int64_t height, std::int64_t width);
 // A NumPy array of shape (height, width, 3) and dtype uint8.
 FrameView view_array(const pybind11::object& object, ColourOrder order);
@@ -40,7 +43,12 @@ class BusyMark {
   std::atomic_flag& flag_;
 };
 
+// bind_teacher.cpp
+void bind_teacher(pybind11::module_& module);
+
 // bind_pulse.cpp
+// The named tuple of rppg_fast/reading.py, for the frame at `time` (s).
+pybind11::object make_reading(double time, const Reading& reading);
 void bind_pulse(pybind11::module_& module);
 
 // bind_classical.cpp
@@ -50,7 +58,26 @@ void bind_classical(pybind11::module_& module);
 void bind_frame(pybind11::module_& module);
 
 // bind_face.cpp
+// Sets the object that a detector written in Python gets as the next frame; None removes it.
+void show_frame(Detector& detector, const pybind11::object& frame);
+
+// Sets the object for the lifetime of this one.
+class ShownFrame {
+ public:
+  ShownFrame(Detector& detector, const pybind11::object& frame) : detector_(detector) {
+    show_frame(detector, frame);
+  }
+  ~ShownFrame() { show_frame(detector_, pybind11::none()); }
+  ShownFrame(const ShownFrame&) = delete;
+
+ private:
+  Detector& detector_;
+};
+
 void bind_face(pybind11::module_& module);
+
+// bind_monitor.cpp
+void bind_monitor(pybind11::module_& module);
 
 // bind_cuda.cpp
 std::shared_ptr<const Accelerator> open_accelerator(const StudentFile& file);

@@ -1,4 +1,5 @@
-// The face detector for Python: argument checks, release of the GIL, no arithmetic.
+// Face detection and tracking for Python: checks arguments and releases the GIL. It does no
+// arithmetic.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -7,6 +8,7 @@
 #include <string_view>
 #include <tuple>
 
+#include "face/detector.hpp"
 #include "face/mtcnn.hpp"
 #include "face/tracker.hpp"
 #include "python/bind.hpp"
@@ -18,7 +20,7 @@ namespace {
 
 using Float4 = py::array_t<float, py::array::c_style | py::array::forcecast>;
 using Edges64 = std::array<double, 4>;              // x0, y0, x1, y1
-using Probable = std::tuple<Edges64, double, int>;  // and the probability, and how it is turned
+using Probable = std::tuple<Edges64, double, int>;  // edges, probability, rotation in degrees
 
 Face face_of(const Edges64& box, int turned = 0) {
   return {box[0], box[1], box[2], box[3], 1.0, {}, turned};
@@ -57,13 +59,20 @@ class DetectorHandle {
       : detector_(std::move(networks), {min_face_size, thresholds, factor},
                   select_kernels(backend.c_str())) {}
 
-  // What `use` finds in a frame, while Python does something else.
+  // The result of `use` for a frame. The GIL is released meanwhile.
   template <typename Use>
   auto ask(const py::object& frame, Use&& use) {
     const FrameView view = view_frame(frame);
     const BusyMark mark(busy_, "detector");
     py::gil_scoped_release release;
     return use(view);
+  }
+
+  // The result of `use` for a caller that does not hold the GIL.
+  template <typename Use>
+  auto use(Use&& use) {
+    const BusyMark mark(busy_, "detector");
+    return use(detector_);
   }
 
   py::list find(const py::object& frame) {
@@ -73,12 +82,12 @@ class DetectorHandle {
   py::list locate(const py::object& frame, int step, int turned) {
     check_turned(turned);
     return list_of(ask(frame, [&](const FrameView& view) {
-      return detector_.locate(view, std::max(step, 1), turned);
+      return detector_.search(view, std::max(step, 1), turned);
     }));
   }
 
-  py::object look_again(const py::object& frame, const Edges64& box, int turned) {
-    return seen(frame, box, turned, &FaceDetector::look_again);
+  py::object redetect(const py::object& frame, const Edges64& box, int turned) {
+    return seen(frame, box, turned, &FaceDetector::redetect);
   }
 
   py::object check(const py::object& frame, const Edges64& box, int turned) {
@@ -114,7 +123,57 @@ class DetectorHandle {
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
 
-// What a network says of an image of its size.
+// The native detector of a Python MTCNN object. It is made at the first use.
+class MtcnnDetector final : public Detector {
+ public:
+  explicit MtcnnDetector(py::function make) : make_(std::move(make)) {}
+
+  bool searches_by_rotation() const override { return true; }
+  std::vector<Face> search(const FrameView& frame, int step, int turned) override {
+    return native().use([&](FaceDetector& mtcnn) { return mtcnn.search(frame, step, turned); });
+  }
+  std::optional<Sight> redetect(const FrameView& frame, const Face& face) override {
+    return native().use([&](FaceDetector& mtcnn) { return mtcnn.redetect(frame, face); });
+  }
+  std::optional<Sight> check(const FrameView& frame, const Face& face) override {
+    return native().use([&](FaceDetector& mtcnn) { return mtcnn.check(frame, face); });
+  }
+  std::optional<Face> compare(const FrameView& frame, const Face& face) override {
+    return native().use([&](FaceDetector& mtcnn) { return mtcnn.compare(frame, face); });
+  }
+
+ private:
+  DetectorHandle& native() {
+    if (!native_) {
+      const py::gil_scoped_acquire acquire;
+      native_ = make_().cast<std::shared_ptr<DetectorHandle>>();
+    }
+    return *native_;
+  }
+
+  py::function make_;
+  std::shared_ptr<DetectorHandle> native_;
+};
+
+// A detector that calls a Python function, which maps a frame to its faces.
+class PythonDetector final : public WholeFrameDetector {
+ public:
+  explicit PythonDetector(py::function find) : find_(std::move(find)) {}
+
+  void show(const py::object& frame) { frame_ = frame; }
+
+ protected:
+  std::vector<Face> find_all(const FrameView&) override {
+    const py::gil_scoped_acquire acquire;
+    return faces_of(find_(frame_).cast<std::vector<Probable>>());
+  }
+
+ private:
+  py::function find_;
+  py::object frame_ = py::none();
+};
+
+// The output of a network for a picture of its size.
 Float4 forward(const FaceNetworks& networks, const std::string& name, const py::object& frame,
                const std::string& backend) {
   const FaceNetwork& network = name == "pnet"   ? networks.pnet
@@ -156,12 +215,72 @@ std::vector<int> suppress_boxes(const Float4& boxes, const Float4& scores, float
 py::list tracks_of(const FaceTracker& tracker) {
   py::list out;
   for (const Track& track : tracker.tracks())
-    out.append(py::make_tuple(track.name, as_tuple(track.box), without_landmarks(track.aim),
-                              without_landmarks(track.face), track.seen, track.glide.has_value()));
+    out.append(py::make_tuple(track.id, as_tuple(track.box), without_landmarks(track.anchor),
+                              without_landmarks(track.face), track.seen,
+                              track.transition.has_value()));
   return out;
 }
 
+void update_tracker(FaceTracker& tracker, Detector& detector, const py::object& frame,
+                    double time) {
+  const FrameView view = view_frame(frame);
+  const ShownFrame shown(detector, frame);
+  const py::gil_scoped_release release;
+  tracker.update(detector, view, time);
+}
+
+void bind_tracker(py::module_& module) {
+  py::class_<Detector, std::shared_ptr<Detector>>(module, "Detector");
+  py::class_<MtcnnDetector, Detector, std::shared_ptr<MtcnnDetector>>(module, "MtcnnDetector")
+      .def(py::init<py::function>(), py::arg("make"));
+  py::class_<PythonDetector, Detector, std::shared_ptr<PythonDetector>>(module, "PythonDetector")
+      .def(py::init<py::function>(), py::arg("find"));
+
+  py::class_<FaceTracker>(module, "FaceTracker")
+      .def(py::init<double, int, bool, bool>(), py::arg("box_scale"), py::arg("most"),
+           py::arg("follow"), py::arg("by_rotation"))
+      .def("reset", &FaceTracker::reset)
+      .def("restart", &FaceTracker::restart, py::arg("time"))
+      .def("update", update_tracker, py::arg("detector"), py::arg("frame"), py::arg("time"))
+      .def(
+          "next_task",
+          [](FaceTracker& self, int width, int height, double time) {
+            return static_cast<int>(self.next_task(width, height, time));
+          },
+          py::arg("width"), py::arg("height"), py::arg("time"))
+      .def(
+          "update_target",
+          [](FaceTracker& self, const std::optional<Probable>& face, bool by_cascade) {
+            self.update_target(face ? std::optional<Sight>({face_of(*face), by_cascade})
+                                    : std::nullopt);
+          },
+          py::arg("face"), py::arg("by_cascade"))
+      .def(
+          "update_comparison",
+          [](FaceTracker& self, const std::optional<Probable>& face) {
+            self.update_comparison(face ? std::optional<Face>(face_of(*face)) : std::nullopt);
+          },
+          py::arg("face"))
+      .def(
+          "update_detections",
+          [](FaceTracker& self, const std::vector<Probable>& faces) {
+            self.update_detections(faces_of(faces));
+          },
+          py::arg("faces"))
+      .def("pass_over", &FaceTracker::pass_over, py::arg("id"))
+      .def_property_readonly(
+          "target", [](const FaceTracker& self) { return without_landmarks(self.target()); })
+      .def_property_readonly("tracks", tracks_of)
+      .def_property_readonly("due", &FaceTracker::due)
+      .def_property_readonly("search_step", &FaceTracker::search_step)
+      .def_property_readonly("search_turned", &FaceTracker::search_turned);
+}
+
 }  // namespace
+
+void show_frame(Detector& detector, const py::object& frame) {
+  if (auto* const python = dynamic_cast<PythonDetector*>(&detector)) python->show(frame);
+}
 
 void bind_face(py::module_& module) {
   py::class_<FaceNetworks, std::shared_ptr<FaceNetworks>>(module, "FaceNetworks")
@@ -174,7 +293,7 @@ void bind_face(py::module_& module) {
       .def("forward", forward, py::arg("name"), py::arg("frame"), py::arg("backend") = "auto");
 
   const DetectorOptions defaults;
-  py::class_<DetectorHandle>(module, "FaceDetector")
+  py::class_<DetectorHandle, std::shared_ptr<DetectorHandle>>(module, "FaceDetector")
       .def(py::init<std::shared_ptr<FaceNetworks>, double, const std::array<double, 3>&, double,
                     const std::string&>(),
            py::arg("networks").none(false), py::arg("min_face_size") = defaults.min_face_size,
@@ -183,7 +302,7 @@ void bind_face(py::module_& module) {
       .def("find", &DetectorHandle::find, py::arg("frame"))
       .def("locate", &DetectorHandle::locate, py::arg("frame"), py::arg("step") = 1,
            py::arg("turned") = 0)
-      .def("look_again", &DetectorHandle::look_again, py::arg("frame"), py::arg("box"),
+      .def("redetect", &DetectorHandle::redetect, py::arg("frame"), py::arg("box"),
            py::arg("turned") = 0)
       .def("check", &DetectorHandle::check, py::arg("frame"), py::arg("box"), py::arg("turned") = 0)
       .def("compare", &DetectorHandle::compare, py::arg("frame"), py::arg("box"),
@@ -206,42 +325,7 @@ void bind_face(py::module_& module) {
       },
       py::arg("faces"), py::arg("face"));
 
-  py::class_<FaceTracker>(module, "FaceTracker")
-      .def(py::init<double, int, bool, bool>(), py::arg("box_scale"), py::arg("most"),
-           py::arg("follow"), py::arg("all_ways"))
-      .def("reset", &FaceTracker::reset)
-      .def("restart", &FaceTracker::restart, py::arg("time"))
-      .def(
-          "begin",
-          [](FaceTracker& self, int width, int height, double time) {
-            return static_cast<int>(self.begin(width, height, time));
-          },
-          py::arg("width"), py::arg("height"), py::arg("time"))
-      .def(
-          "looked",
-          [](FaceTracker& self, const std::optional<Probable>& face, bool by_cascade) {
-            self.looked(face ? std::optional<Sight>({face_of(*face), by_cascade}) : std::nullopt);
-          },
-          py::arg("face"), py::arg("by_cascade"))
-      .def(
-          "compared",
-          [](FaceTracker& self, const std::optional<Probable>& face) {
-            self.compared(face ? std::optional<Face>(face_of(*face)) : std::nullopt);
-          },
-          py::arg("face"))
-      .def(
-          "searched",
-          [](FaceTracker& self, const std::vector<Probable>& faces) {
-            self.searched(faces_of(faces));
-          },
-          py::arg("faces"))
-      .def("pass_over", &FaceTracker::pass_over, py::arg("name"))
-      .def_property_readonly(
-          "sought", [](const FaceTracker& self) { return without_landmarks(self.sought()); })
-      .def_property_readonly("tracks", tracks_of)
-      .def_property_readonly("due", &FaceTracker::due)
-      .def_property_readonly("search_step", &FaceTracker::search_step)
-      .def_property_readonly("search_turned", &FaceTracker::search_turned);
+  bind_tracker(module);
   module.attr("LOOK_INTERVAL") = kLookInterval;
   module.attr("DEAD_ZONE") = kDeadZone;
 }

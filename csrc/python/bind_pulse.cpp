@@ -96,8 +96,8 @@ py::array_t<bool> missing(const PulseWindow& window, std::size_t count) {
 
 class StreamHandle {
  public:
-  StreamHandle(std::shared_ptr<const Student> student, const PulseOptions& options)
-      : stream_(std::move(student), options) {}
+  StreamHandle(std::shared_ptr<const Network> network, const PulseOptions& options)
+      : stream_(std::move(network), options) {}
 
   py::object push(const py::object& frame, const py::object& box, double time,
                   const std::string& color, int turned) {
@@ -108,7 +108,7 @@ class StreamHandle {
       py::gil_scoped_release release;
       return stream_.push(view, crop, time, turned);
     }();
-    return ReadingType::get().make(time, reading);
+    return make_reading(time, reading);
   }
 
   void rebox(const py::object& frame, const py::object& box, const std::string& color, int turned) {
@@ -313,17 +313,16 @@ void bind_signal(py::module_& module) {
       .def_property_readonly("capacity", &PulseWindow::capacity)
       .def("is_too_slow", &PulseWindow::is_too_slow, py::arg("frame_rate"))
       .def(
-          "read",
-          [](PulseWindow& self, double time) { return ReadingType::get().make(time, self.read()); },
+          "read", [](PulseWindow& self, double time) { return make_reading(time, self.read()); },
           py::arg("time"));
   add_pulse_window(window);
 
   py::class_<StreamHandle> stream(module, "Stream");
   stream
-      .def(py::init([](std::shared_ptr<Student> student, const PulseOptions& options) {
-             return std::make_unique<StreamHandle>(std::move(student), options);
+      .def(py::init([](std::shared_ptr<Network> network, const PulseOptions& options) {
+             return std::make_unique<StreamHandle>(std::move(network), options);
            }),
-           py::arg("student").none(false), py::arg("options"))
+           py::arg("network").none(false), py::arg("options"))
       .def("push", &StreamHandle::push, py::arg("frame"), py::arg("box"), py::arg("time"),
            py::arg("color") = "bgr", py::arg("turned") = 0)
       .def("rebox", &StreamHandle::rebox, py::arg("frame"), py::arg("box"),
@@ -398,6 +397,10 @@ void bind_recording(py::module_& module) {
 }
 
 }  // namespace
+
+py::object make_reading(double time, const Reading& reading) {
+  return ReadingType::get().make(time, reading);
+}
 
 void bind_pulse(py::module_& module) {
   bind_signal(module);

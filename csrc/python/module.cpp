@@ -39,16 +39,12 @@ Box parse_box(const py::object& object) {
                        py::repr(object).cast<std::string>());
 }
 
-namespace {
-
-Float4 as_floats(const py::object& object, const char* name) {
-  const py::array array = require_array(object, name, "a float32 array");
-  if (!py::isinstance<py::array_t<float>>(array))
-    throw py::value_error(std::string(name) + " must be a float32 array, got " + describe(array));
-  // Checked first, because NumPy is slow to find out that no copy is needed.
-  if (Float4::check_(array)) return py::reinterpret_borrow<Float4>(array);
-  return Float4::ensure(array);
+void check_threads(int threads) {
+  if (threads < 1)
+    throw py::value_error("threads must be at least 1, got " + std::to_string(threads));
 }
+
+namespace {
 
 py::array_t<float> appearance(const py::object& frame, const py::object& box,
                               const std::string& color, const std::string& backend) {
@@ -92,12 +88,8 @@ std::shared_ptr<const Student> make_student(const py::bytes& data, const std::st
 }
 
 py::array_t<float> predict(const Student& student, const py::object& object, int threads) {
-  if (threads < 1)
-    throw py::value_error("threads must be at least 1, got " + std::to_string(threads));
-  const Float4 input = as_floats(object, "motion");
-  if (input.ndim() != 4 || input.shape(1) != kColours || input.shape(2) != kSide ||
-      input.shape(3) != kSide)
-    throw py::value_error("motion must have shape (N, 3, 36, 36), got " + describe(input));
+  check_threads(threads);
+  const Float4 input = as_pictures(object, "motion");
   const py::ssize_t count = input.shape(0);
   py::array_t<float> out(count);
   const float* const frames = input.data();
@@ -146,7 +138,8 @@ void bind_kernels(py::module_& module) {
 }
 
 void bind_student(py::module_& module) {
-  py::class_<Student, std::shared_ptr<Student>>(module, "Student")
+  py::class_<Network, std::shared_ptr<Network>>(module, "Network");
+  py::class_<Student, Network, std::shared_ptr<Student>>(module, "Student")
       .def(py::init(
                [](const py::bytes& data, const std::string& source, const std::string& backend) {
                  return std::const_pointer_cast<Student>(make_student(data, source, backend));
@@ -168,8 +161,10 @@ PYBIND11_MODULE(_core, module) {
   rppg::bind_frame(module);
   rppg::bind_kernels(module);
   rppg::bind_student(module);
+  rppg::bind_teacher(module);
   rppg::bind_pulse(module);
   rppg::bind_classical(module);
   rppg::bind_cuda(module);
   rppg::bind_face(module);
+  rppg::bind_monitor(module);
 }

@@ -6,12 +6,12 @@
 
 namespace rppg {
 
-// The source of a pulse. `fusion` is the network with the colour methods CHROM and POS as second
+// The source of a pulse. `fusion` is the student with the colour methods CHROM and POS as second
 // opinions: in each window, the peak with the highest confidence gives the heart rate.
-enum class Method { student, green, ica, chrom, pos, fusion };
-inline constexpr int kMethods = 6;
-inline constexpr const char* kMethodNames[kMethods] = {"student", "green", "ica",
-                                                       "chrom",   "pos",   "fusion"};
+enum class Method { student, green, ica, chrom, pos, fusion, teacher };
+inline constexpr int kMethods = 7;
+inline constexpr const char* kMethodNames[kMethods] = {"student", "green",  "ica",    "chrom",
+                                                       "pos",     "fusion", "teacher"};
 
 constexpr const char* name_of(Method method) { return kMethodNames[static_cast<int>(method)]; }
 
@@ -20,12 +20,13 @@ inline Method method_named(const std::string& name) {
   for (int i = 0; i < kMethods; ++i)
     if (name == kMethodNames[i]) return static_cast<Method>(i);
   throw std::invalid_argument(
-      "method must be 'student', 'green', 'ica', 'chrom', 'pos' or 'fusion', is '" + name + "'");
+      "method must be 'student', 'green', 'ica', 'chrom', 'pos', 'fusion' or 'teacher', is '" +
+      name + "'");
 }
 
 // Whether a method runs the network.
 constexpr bool uses_network(Method method) {
-  return method == Method::student || method == Method::fusion;
+  return method == Method::student || method == Method::fusion || method == Method::teacher;
 }
 
 enum class Status { warming_up, ok, no_face, low_signal, gap };

@@ -29,10 +29,12 @@ def run(options: argparse.Namespace) -> int:
     print("A synthetic clip: a still portrait, gently moved, with a known pulse put into the skin.")
     with ProgressBar(video) as bar:
         result = measure(video, progress=bar)
-    if result.heart_rate is None:
+    if result.heart_rate_bpm is None:
         print(describe(result, PulseSettings()))
         return NO_HEART_RATE
-    truth = Reference.read(_TRUTH).mean_heart_rate(result.windows[0].start, result.windows[-1].end)
-    print(f"measured heart rate: {result.heart_rate:.1f} bpm (SNR {result.snr_db:.1f} dB)")
+    truth = Reference.read(_TRUTH).mean_heart_rate(
+        result.windows[0].start_s, result.windows[-1].end_s
+    )
+    print(f"measured heart rate: {result.heart_rate_bpm:.1f} bpm (SNR {result.snr_db:.1f} dB)")
     print(f"true heart rate:     {truth:.1f} bpm")
     return OK

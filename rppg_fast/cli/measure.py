@@ -98,6 +98,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
             f"--{name}", type=float, default=default, metavar=unit, help=f"{text} ({default})"
         )
     command.add_argument(
+        "--peaks",
+        type=int,
+        default=defaults.peaks,
+        metavar="N",
+        help="peaks of the spectrum, 1 to 8, that are tried until one reaches the confidence"
+        f" ({defaults.peaks}); with 1 only the highest, as in the paper",
+    )
+    command.add_argument(
         "--step", type=float, default=1.0, metavar="S", help="seconds between windows (1.0)"
     )
     command.set_defaults(run=run)
@@ -143,6 +151,7 @@ def run(options: argparse.Namespace) -> int:
         low=options.low,
         high=options.high,
         min_confidence=options.min_confidence,
+        peaks=options.peaks,
     )
     student = None
     if options.method in NETWORK_METHODS:

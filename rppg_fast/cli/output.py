@@ -35,11 +35,11 @@ def say(text: str) -> None:
 def describe(result: Measurement, settings: PulseSettings) -> str:
     """Return a result as one line of text."""
     name = result.video if result.face is None else f"{result.video}, face {result.face}"
-    if result.heart_rate is not None and result.snr_db is not None:
-        skipped = f", {result.skipped} frames skipped" if result.skipped else ""
+    if result.heart_rate_bpm is not None and result.snr_db is not None:
+        skipped = f", {result.skipped_frames} frames skipped" if result.skipped_frames else ""
         agree = round(result.coverage * len(result.windows))
         return (
-            f"{name}: {result.heart_rate:.1f} bpm (confidence {result.confidence:.2f}, "
+            f"{name}: {result.heart_rate_bpm:.1f} bpm (confidence {result.confidence:.2f}, "
             f"SNR {result.snr_db:.1f} dB, {agree} of {len(result.windows)} windows, "
             f"{result.frames} frames at {result.fps:.2f} fps{skipped})"
         )
@@ -53,7 +53,7 @@ def _reason(result: Measurement, settings: PulseSettings) -> str:
         return "no face was found: give --box where there is one all the same"
     if result.status is Status.WARMING_UP:
         return (
-            f"a face must be seen for {least:g} s, of {result.duration:.1f} s of video; "
+            f"a face must be seen for {least:g} s, of {result.duration_s:.1f} s of video; "
             "--min-window takes less"
         )
     if result.status is Status.GAP and 0 < result.fps < 2 * settings.high:

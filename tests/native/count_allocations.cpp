@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "frame/formats.hpp"
+#include "made_up_teacher.hpp"
 #include "monitor/stream.hpp"
+#include "network/student.hpp"
 #include "reading/ica.hpp"
 
 namespace {
@@ -40,16 +42,18 @@ void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std
 int main(int, char** arguments) {
   std::ifstream file(arguments[1], std::ios::binary);
   const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
-  auto student = std::make_shared<const rppg::Student>(
+  const std::shared_ptr<const rppg::Network> student = std::make_shared<const rppg::Student>(
       rppg::read_weights(bytes.data(), bytes.size(), arguments[1]), rppg::select_kernels("auto"));
 
   constexpr int kHeight = 120, kWidth = 160;
   std::vector<std::uint8_t> pixels(kHeight * kWidth * 3);
   std::vector<std::unique_ptr<rppg::Stream>> streams;
+  const std::shared_ptr<const rppg::Network> teacher = made_up_teacher();
   for (int method = 0; method < rppg::kMethods; ++method) {
     rppg::PulseOptions options;
     options.method = static_cast<rppg::Method>(method);
-    streams.push_back(std::make_unique<rppg::Stream>(student, options));
+    const bool teaches = options.method == rppg::Method::teacher;
+    streams.push_back(std::make_unique<rppg::Stream>(teaches ? teacher : student, options));
   }
   constexpr std::size_t kSamples = 300;
   rppg::Classical classical(30.0, kSamples);

@@ -15,11 +15,12 @@ namespace {
 
 constexpr std::size_t kTensorBytes = 4 * (32 * 27 + 32 + 64 * 32 * 9 + 64 + rppg::kFeatures + 1);
 
-// Tensors of 2 MB are too large for a fuzzer to produce, so that the face detector's reader must
-// always refuse.
-void read_face(const void* data, std::size_t size) {
+// Tensors of 2 MB are too large for a fuzzer to produce, so that the readers of the face detector's
+// and of the teacher's weights must always refuse.
+template <class Read>
+void refuse(Read&& read, const void* data, std::size_t size) {
   try {
-    rppg::read_face_networks(data, size, "fuzz");
+    read(data, size, "fuzz");
   } catch (const std::invalid_argument& error) {
     if (std::string(error.what()).rfind("fuzz: ", 0) == 0) return;
   }
@@ -27,7 +28,8 @@ void read_face(const void* data, std::size_t size) {
 }
 
 void read(const void* data, std::size_t size) {
-  read_face(data, size);
+  refuse(rppg::read_face_networks, data, size);
+  refuse(rppg::read_teacher_weights, data, size);
   std::unique_ptr<const rppg::StudentWeights> weights;
   try {
     weights = rppg::read_weights(data, size, "fuzz");

@@ -37,12 +37,12 @@ int main(int, char** arguments) {
     const std::vector<rppg::Face> faces = detector.find(frame);
     for (const rppg::Face& face : faces) print(face);
     if (!faces.empty())
-      if (const auto again = detector.look_again(
+      if (const auto again = detector.redetect(
               frame, faces[0].scaled(1, 0.3 * faces[0].side(), 0.5 * faces[0].side())))
         print(again->face);
     for (const int turned : {90, 180, 270}) {
       const rppg::FrameView lying = frame.turned(-turned / 90);
-      for (const rppg::Face& face : detector.locate(lying, 1, turned))
+      for (const rppg::Face& face : detector.search(lying, 1, turned))
         if (const auto compared = detector.compare(lying, face))
           print(compared->rotated(360 - turned, lying.width, lying.height));
     }

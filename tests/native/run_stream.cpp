@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "monitor/stream.hpp"
+#include "network/student.hpp"
 
 namespace {
 

@@ -1,7 +1,6 @@
 // Runs many streams in as many threads. They share one student, which processes a batch in several
-// threads at the same time. Prints how many results differ from those of a single thread:
-// "different 0".
-// Usage: run_threads WEIGHTS THREADS SECONDS
+// threads at the same time, as a teacher does. Prints how many results differ from those of a
+// single thread: "different 0". Usage: run_threads WEIGHTS THREADS SECONDS
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -13,7 +12,9 @@
 #include <thread>
 #include <vector>
 
+#include "made_up_teacher.hpp"
 #include "monitor/stream.hpp"
+#include "network/student.hpp"
 
 namespace {
 
@@ -75,10 +76,15 @@ int main(int, char** arguments) {
   const std::vector<float> motions(kBatch * rppg::kPixels, 0.25f);
   std::vector<float> changes(kBatch), alone(kBatch);
   student->changes(motions.data(), kBatch, 3, changes.data());
+  const auto teacher = made_up_teacher();
+  std::vector<float> taught(kBatch), taught_alone(kBatch);
+  teacher->changes(motions.data(), motions.data(), kBatch, 3, taught.data());
   for (std::thread& thread : threads) thread.join();
 
   student->changes(motions.data(), kBatch, 1, alone.data());
   int different = std::memcmp(changes.data(), alone.data(), kBatch * sizeof(float)) != 0;
+  teacher->changes(motions.data(), motions.data(), kBatch, 1, taught_alone.data());
+  different += std::memcmp(taught.data(), taught_alone.data(), kBatch * sizeof(float)) != 0;
   for (std::size_t i = 0; i < count; ++i) {
     const rppg::Reading reading = watch(student, static_cast<std::uint32_t>(i), frames);
     different += reading.status != together[i].status ||

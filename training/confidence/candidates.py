@@ -132,11 +132,11 @@ class _Gatherer:
         for i, (frequency, _, _, top, confidence, items) in enumerate(found[:MOST]):
             features[i], rate[i], sure[i], highest[i] = items, 60.0 * frequency, confidence, top
         ok = reading.status is rf.Status.OK
-        chosen = math.nan if reading.candidate is None else reading.candidate
+        chosen = math.nan if reading.candidate_bpm is None else reading.candidate_bpm
         owned = np.isclose(rate[:, None], np.array(own).reshape(1, -1), rtol=0, atol=OWN).any(
             axis=1
         )
-        where = reading.start, reading.end, clip, _number(person)
+        where = reading.start_s, reading.end_s, clip, _number(person)
         self._rows.append((features, rate, highest, sure, ok, chosen, true, owned, *where))
 
     def gathered(self) -> Candidates:
@@ -166,7 +166,7 @@ def candidates_in_clips(
         one_face = np.ones(len(frames.times), np.int64)
         taken = Signals(frames.times, source.signal(frames), one_face)
         for reading, found in _windows(taken, source.method, step):
-            inside = (frames.times > reading.start) & (frames.times <= reading.time)
+            inside = (frames.times > reading.start_s) & (frames.times <= reading.time_s)
             silent = clip.heart_rate is None
             true = math.inf if silent else float(frames.heart_rate[inside].mean())
             rows.add(found, reading, true, i, clip.subject)
@@ -259,8 +259,8 @@ def candidates_in_videos(
         for reading, found in _windows(taken, method, step):
             true = math.inf
             if truth is not None:
-                true = truth.mean_heart_rate(reading.start, reading.end)
-            now = [rate for end, rate in own if abs(end - reading.end) <= OWN_SECONDS]
+                true = truth.mean_heart_rate(reading.start_s, reading.end_s)
+            now = [rate for end, rate in own if abs(end - reading.end_s) <= OWN_SECONDS]
             rows.add(found, reading, true, i, video.person, now)
     return rows.gathered()
 
@@ -301,5 +301,5 @@ def own_rates(carrier: Path, scale: float, cache: Path) -> list[tuple[float, flo
             network = features[_core.PEAK_HEIGHT] > _TOP
             colour = max(features[_core.PEAK_CHROM_HEIGHT], features[_core.PEAK_POS_HEIGHT])
             if network and colour > _TOP:
-                found.append((reading.end, 60.0 * frequency))
+                found.append((reading.end_s, 60.0 * frequency))
     return found

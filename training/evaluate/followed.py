@@ -121,7 +121,7 @@ def follow(path: Path, searched: Sequence[Sequence[Edges]]) -> Followed:
         if time >= tracker.due or index == 0:
             tracker.update(frame, time)
         tracks = tracker.tracks
-        names.update(track.name for track in tracks)
+        names.update(track.id for track in tracks)
         if index % EVERY:
             continue
         faces = [rf.Face(*edges, 1.0) for edges in searched[index // EVERY]]

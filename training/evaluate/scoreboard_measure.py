@@ -119,16 +119,16 @@ def measure_clip(item: Item, settings: Settings) -> Record:
     windows = [_window(reading, truth) for reading in found.windows]
     true = None
     if truth is not None and found.windows:
-        true = truth.mean_heart_rate(found.windows[0].start, found.windows[-1].end)
+        true = truth.mean_heart_rate(found.windows[0].start_s, found.windows[-1].end_s)
     return {
         "status": found.status.value,
-        "heart_rate_bpm": found.heart_rate,
+        "heart_rate_bpm": found.heart_rate_bpm,
         "snr_db": found.snr_db,
         "confidence": found.confidence,
         "coverage": found.coverage,
-        "spread_bpm": found.spread,
+        "spread_bpm": found.spread_bpm,
         "frames": found.frames,
-        "skipped_frames": found.skipped,
+        "skipped_frames": found.skipped_frames,
         "seconds": watch.seconds,
         "share_with_face": watch.with_face / watch.seconds if watch.seconds else 0.0,
         "took_s": took,
@@ -157,16 +157,16 @@ class _Watch:
 
 def _window(reading: rf.Reading, truth: Reference | None) -> Record:
     return {
-        "start_s": reading.start,
-        "end_s": reading.end,
+        "start_s": reading.start_s,
+        "end_s": reading.end_s,
         "status": reading.status.value,
-        "heart_rate_bpm": reading.heart_rate,
+        "heart_rate_bpm": reading.heart_rate_bpm,
         "snr_db": reading.snr_db,
         "confidence": reading.confidence,
         "coverage": reading.coverage,
-        "candidate_bpm": reading.candidate,
+        "candidate_bpm": reading.candidate_bpm,
         "source": reading.source,
-        "true_bpm": _true_rate(truth, reading.start, reading.end),
+        "true_bpm": _true_rate(truth, reading.start_s, reading.end_s),
     }
 
 

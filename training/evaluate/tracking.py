@@ -73,7 +73,7 @@ def errors_of_clip(
         for name, reading in readings.items():
             pulse = monitors[name].pulse[1]
             peak = rf.spectrum(pulse, 30.0).heart_rate if pulse.size >= 290 else np.nan
-            read = np.nan if reading.heart_rate is None else reading.heart_rate
+            read = np.nan if reading.heart_rate_bpm is None else reading.heart_rate_bpm
             snr_db = np.nan if reading.snr_db is None else reading.snr_db
             found[name].append((abs(peak - truth), abs(read - truth), snr_db))
     return found

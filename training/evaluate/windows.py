@@ -92,7 +92,7 @@ class Window:
     @property
     def times(self) -> Floats:
         """Times of the samples, s."""
-        return np.asarray(self.reading.start + (np.arange(self.pulse.size) + 0.5) / PULSE.rate)
+        return np.asarray(self.reading.start_s + (np.arange(self.pulse.size) + 0.5) / PULSE.rate)
 
     @cached_property
     def spectrum(self) -> rf.Spectrum:
@@ -149,10 +149,10 @@ def window_ends(times: Floats) -> list[int]:
         stream.take(np.zeros(SignalStream.CHANNELS), time)
         reading = stream.read(time)
         read = reading.status in (rf.Status.OK, rf.Status.LOW_SIGNAL)
-        full = reading.end - reading.start >= PULSE.window - _SLACK
-        if read and full and reading.end >= due - _TIME_TOLERANCE:
+        full = reading.end_s - reading.start_s >= PULSE.window - _SLACK
+        if read and full and reading.end_s >= due - _TIME_TOLERANCE:
             ends.append(i)
-            due = due + STEP if due + STEP > reading.end else reading.end + STEP
+            due = due + STEP if due + STEP > reading.end_s else reading.end_s + STEP
     return ends
 
 

@@ -3,8 +3,9 @@ r"""Export a checkpoint to a weights file with a model card, and if wanted to a 
     python -m training.models.export --checkpoint OUT/checkpoint.pt \
         --out rppg_fast/assets/student.safetensors --golden tests/fixtures/student_golden.npz
 
-The card is written beside the weights, under the same name with `.md`. Tests compare other
-implementations of the network with the golden file; only the shipped weights need one.
+The checkpoint's network may be a student or a teacher. The card is written beside the weights,
+under the same name with `.md`. Tests compare other implementations of the network with the golden
+file; only the shipped weights need one.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import copy
 import hashlib
 import io
 import json
+import re
 import struct
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,69 +28,96 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.models.checkpoint import Checkpoint
-from training.models.networks import Student, load_model
+from training.models.networks import Student, Teacher, load_model
 from training.support.command import command
 from training.support.files import replace_file
 
-FORMAT = "rppg_fast.student"
+FORMAT = "rppg_fast."
 VERSION = "1"
 GOLDEN_SEED = 20230
 GOLDEN_EACH = 6  # number of golden inputs of each random kind
 
 
-def fold(student: Student) -> Student:
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def fold(network: Network) -> Network:
     """Fold batch normalisation into the convolutions.
 
     Parameters
     ----------
-    student : Student
-        A student in any precision; it is not changed.
+    network : Student or Teacher
+        A network in any precision; it is not changed.
 
     Returns
     -------
-    Student
+    Student or Teacher
         The same function in evaluation mode, without batch normalisation. It is computed in float64
-        and rounded to float32 once. Its `state_dict` holds the six tensors of the weights file.
+        and rounded to float32 once.
     """
-    folded = copy.deepcopy(student).double().eval()
-    for convolution, norm in ((folded.conv1, folded.norm1), (folded.conv2, folded.norm2)):
-        assert isinstance(norm, nn.BatchNorm2d)
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        assert convolution.bias is not None
-        with torch.no_grad():
-            gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            convolution.weight *= gain.view(-1, 1, 1, 1)
-            convolution.bias.copy_((convolution.bias - norm.running_mean) * gain + norm.bias)
-    folded.norm1 = folded.norm2 = nn.Identity()
+    folded = copy.deepcopy(network).double().eval()
+    _fold_all(folded)
     return folded.float()
 
 
-def load_student(checkpoint: Checkpoint) -> Student:
-    """Rebuild the trained student of a checkpoint, in evaluation mode.
+def _fold_all(network: nn.Module) -> None:
+    if isinstance(network, Student):
+        _fold(network.conv1, network.norm1)
+        _fold(network.conv2, network.norm2)
+        network.norm1 = network.norm2 = nn.Identity()
+        return
+    assert isinstance(network, Teacher)
+    for branch in (network.motion, network.appearance):
+        for convolution, norm in zip(branch.convs, branch.norms):
+            _fold(convolution, norm)
+        branch.norms = nn.ModuleList(nn.Identity() for _ in branch.norms)
+
+
+def _fold(convolution: nn.Module, norm: nn.Module) -> None:
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert convolution.bias is not None
+    with torch.no_grad():
+        gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        convolution.weight *= gain.view(-1, 1, 1, 1)
+        convolution.bias.copy_((convolution.bias - norm.running_mean) * gain + norm.bias)
+
+
+def file_tensors(folded: Student | Teacher) -> dict[str, Tensor]:
+    """Return a folded network's tensors under their names in the weights file.
+
+    The names of a teacher's convolutions are ``motion.conv1.weight``, ``appearance.conv1.weight``
+    and so on.
+    """
+    return {
+        re.sub(r"convs\.(\d)", lambda found: f"conv{int(found[1]) + 1}", name): tensor
+        for name, tensor in folded.state_dict().items()
+    }
+
+
+def load_network(checkpoint: Checkpoint) -> Student | Teacher:
+    """Rebuild the trained network of a checkpoint, in evaluation mode.
 
     Raises
     ------
     ValueError
-        If the checkpoint holds another network, a student that the engine cannot run, or values
-        that are not finite.
+        If the checkpoint holds a network that the engine cannot run, or values that are not finite.
     """
     config = checkpoint.config
     if (config.activation, config.pooling) != ("tanh", "average"):
         raise ValueError(
-            "the engine runs students with tanh and average pooling, not"
+            "the engine runs networks with tanh and average pooling, not"
             f" {config.activation} and {config.pooling} pooling"
         )
-    student = load_model(checkpoint)
-    if not isinstance(student, Student):
-        raise ValueError("the checkpoint holds a teacher; only students are exported")
-    return student
+    return load_model(checkpoint)
 
 
 def metadata(checkpoint: Checkpoint) -> dict[str, str]:
     """Return the metadata of the weights file."""
     return {
-        "format": FORMAT,
+        "format": FORMAT + checkpoint.config.network,
         "version": VERSION,
         "input": checkpoint.config.input,
         "training_data": checkpoint.data,
@@ -136,51 +166,84 @@ def golden_motion() -> NDArray[np.float32]:
     return np.concatenate([constant, extreme, noise, smooth, faint]).astype(np.float32)
 
 
-def golden(student: Student, weights: bytes) -> bytes:
-    """Run a student on the golden inputs, for parity tests of other implementations.
+def golden_appearance() -> NDArray[np.float32]:
+    """Return appearances for ``golden_motion``: black, white, noise, and smooth ones.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        Shape (N, 3, 36, 36), values from 0 to 1, seeded.
+    """
+    count = len(golden_motion())
+    random = np.random.default_rng(GOLDEN_SEED + 1)
+    coarse = torch.from_numpy(random.uniform(size=(count, 3, 6, 6)))
+    seen = nn.functional.interpolate(coarse, size=(36, 36), mode="bilinear").numpy()
+    seen[0], seen[1] = 0.0, 1.0
+    seen[2:6] = random.uniform(size=seen[2:6].shape)
+    return seen.astype(np.float32)
+
+
+def golden(network: Student | Teacher, weights: bytes) -> bytes:
+    """Run a network on the golden inputs, for parity tests of other implementations.
 
     Parameters
     ----------
-    student : Student
-        The trained student, with batch normalisation.
+    network : Student or Teacher
+        The trained network, with batch normalisation.
     weights : bytes
         The weights file of this student; its hash links the two files.
 
     Returns
     -------
     bytes
-        An .npz file of `motion` (N, 3, 36, 36) float32; `change` (N,) float64, the shipped
-        float32 weights in float64 arithmetic; `change_unfolded` (N,) float64, before folding;
-        `change_float32` (N,) float32, the shipped weights in float32 arithmetic; and
-        `weights_sha256`.
+        An .npz file of `motion` (N, 3, 36, 36) float32, and for a teacher `appearance`, likewise;
+        `change` (N,) float64, the shipped float32 weights in float64 arithmetic;
+        `change_unfolded` (N,) float64, before folding; `change_float32` (N,) float32, the shipped
+        weights in float32 arithmetic; and `weights_sha256`.
     """
-    motion = torch.from_numpy(golden_motion())
-    folded = fold(student)
-    exact, unfolded = copy.deepcopy(folded).double(), copy.deepcopy(student).double().eval()
+    inputs: dict[str, Any] = {"motion": golden_motion()}
+    if isinstance(network, Teacher):
+        inputs["appearance"] = golden_appearance()
+    folded: nn.Module = fold(network)
+    exact, unfolded = copy.deepcopy(folded).double(), copy.deepcopy(network).double().eval()
+    single = [torch.from_numpy(values) for values in inputs.values()]
+    double = [tensor.double() for tensor in single]
     file = io.BytesIO()
     with torch.inference_mode():
         np.savez_compressed(
             file,
-            motion=motion.numpy(),
-            change=exact(motion.double()).numpy(),
-            change_unfolded=unfolded(motion.double()).numpy(),
-            change_float32=folded(motion).numpy(),
+            **inputs,
+            change=exact(*double).numpy(),
+            change_unfolded=unfolded(*double).numpy(),
+            change_float32=folded(*single).numpy(),
             weights_sha256=np.array(hashlib.sha256(weights).hexdigest()),
         )
     return file.getvalue()
 
 
-def card(checkpoint: Checkpoint, weights: bytes) -> str:
+#: The number of parameters and the input of each network, for its card.
+_ABOUT = {
+    "student": ("24,769", "36x36 motion, `{input}` (`rppg_fast.motion`)"),
+    "teacher": (
+        "795,811",
+        "36x36 motion, `{input}` (`rppg_fast.motion`), and the earlier frame's appearance, values"
+        " from 0 to 1 (`rppg_fast.appearance`)",
+    ),
+}
+
+
+def card(checkpoint: Checkpoint, file: str, weights: bytes) -> str:
     """Return the model card: description of the weights, scores and limits."""
     config = checkpoint.config
-    return f"""# Student weights
+    parameters, takes = _ABOUT[config.network]
+    return f"""# {config.network.capitalize()} weights
 
 | | |
 |---|---|
-| File | `student.safetensors`, SHA-256 `{hashlib.sha256(weights).hexdigest()}` |
-| Network | The student of Hwang, Park and Lee (2023): 24,769 parameters, batch normalisation \
-folded in |
-| Input | 36x36 motion, `{config.input}` (`rppg_fast.motion`) |
+| File | `{file}`, SHA-256 `{hashlib.sha256(weights).hexdigest()}` |
+| Network | The {config.network} of Hwang, Park and Lee (2023): {parameters} parameters, batch \
+normalisation folded in |
+| Input | {takes.format(input=config.input)} |
 | Output | Change of the pulse over one frame step, in units of the training labels' standard \
 deviation ({checkpoint.label_std:.6g}) |
 | Training data | {checkpoint.data} |
@@ -234,19 +297,19 @@ def export(checkpoint: Checkpoint, out: Path, golden_file: Path | None) -> None:
     OSError
         If a file cannot be written.
     ValueError
-        If the checkpoint holds no student, or if its training is not finished.
+        If the engine cannot run the checkpoint's network, or if its training is not finished.
     """
     if checkpoint.step != checkpoint.config.steps:
         raise ValueError(
             f"the checkpoint stands at step {checkpoint.step} of {checkpoint.config.steps}:"
             " finish the training first"
         )
-    student = load_student(checkpoint)
-    weights = safetensors(fold(student).state_dict(), metadata(checkpoint))
+    network = load_network(checkpoint)
+    weights = safetensors(file_tensors(fold(network)), metadata(checkpoint))
     replace_file(out, weights)
-    replace_file(out.with_suffix(".md"), card(checkpoint, weights).encode())
+    replace_file(out.with_suffix(".md"), card(checkpoint, out.name, weights).encode())
     if golden_file is not None:
-        replace_file(golden_file, golden(student, weights))
+        replace_file(golden_file, golden(network, weights))
 
 
 @command

@@ -1,0 +1,50 @@
+#include "network/teacher.hpp"
+
+#include <cstring>
+
+#include "network/threads.hpp"
+
+namespace rppg {
+namespace {
+
+// Zeroes the borders of the maps, which the forward pass reads and never writes.
+std::unique_ptr<TeacherScratch> make_scratch() {
+  auto scratch = std::make_unique<TeacherScratch>();
+  std::memset(scratch.get(), 0, sizeof *scratch);
+  return scratch;
+}
+
+class TeacherForward : public Forward {
+ public:
+  TeacherForward(const TeacherWeights& weights, const Kernels& kernels)
+      : weights_(weights), kernels_(kernels), scratch_(make_scratch()) {}
+
+  float change(const float* motion, const float* appearance) override {
+    return kernels_.teacher_change(weights_.packed, motion, appearance, *scratch_);
+  }
+
+ private:
+  const TeacherWeights& weights_;
+  const Kernels& kernels_;
+  std::unique_ptr<TeacherScratch> scratch_;
+};
+
+}  // namespace
+
+std::unique_ptr<Forward> Teacher::make_forward() const {
+  return std::make_unique<TeacherForward>(*weights_, kernels_);
+}
+
+void Teacher::changes(const float* motions, const float* appearances, std::ptrdiff_t count,
+                      int threads, float* out) const {
+  spread(count, threads, [=](std::ptrdiff_t from, std::ptrdiff_t to) {
+    // One scratch for each thread, kept between calls, so that calls with a single step do not
+    // allocate.
+    static thread_local const std::unique_ptr<TeacherScratch> scratch = make_scratch();
+    for (std::ptrdiff_t i = from; i < to; ++i)
+      out[i] = kernels_.teacher_change(weights_->packed, motions + i * kPixels,
+                                       appearances + i * kPixels, *scratch);
+  });
+}
+
+}  // namespace rppg
