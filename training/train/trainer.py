@@ -114,7 +114,7 @@ class Trainer:
         self.validation = validation
         self.device = device
         self.processes = processes
-        self.teacher = "" if teacher is None else fingerprint(teacher.model)
+        self.teacher = "" if teacher is None else fingerprint(teacher.network)
         self.start = start
         label, self.label_std = labels(training, config.label_power)
         carried = None if carriers is None else CarriedRuns(carriers, config, self.label_std)
