@@ -7,6 +7,7 @@ r"""How well a known pulse is read in the faces of real people that nothing was 
 puts pieces of real fingers' records, stretched to heart rates of 45 to 150 bpm, into carriers
 (``training.data.preprocess --layout videos``), at 36 x 36, in several amplitudes, and reads each
 recording once, as a whole: band-passed forwards and backwards, the highest peak of its spectrum.
+The truth is the PPG that was put in, read in the same way.
 OUT receives ``injected.json`` and ``injected.md``. All sources read the same clips.
 
 Carriers that seem to hold a readable pulse of their own, that show more than one face or one for
@@ -70,7 +71,7 @@ class InjectedClip:
     times : float64 (frames,)
         In seconds; a frame that repeats a time is the same frame in another box.
     heart_rate : float
-        Mean true rate, bpm.
+        The true one, bpm: read from the PPG that was put in, as a prediction is read.
     """
 
     name: str
@@ -124,6 +125,7 @@ def injected_clips(
         for repeat in range(repeats):
             key = [seed, _number(clip), repeat]
             pulse = _pulse(records, times, np.random.default_rng(key))
+            heart_rate = peak_rate(_spectrum(_uniform(pulse.ppg[:, None], times)[:, 0]))
             for amplitude in amplitudes:
                 look = np.random.default_rng([*key, 1])
                 yield InjectedClip(
@@ -133,7 +135,7 @@ def injected_clips(
                     amplitude=amplitude,
                     seen=put_into_clip(seen, mask, pulse, Look(), amplitude / 100, look),
                     times=times,
-                    heart_rate=float(pulse.heart_rate.mean()),
+                    heart_rate=heart_rate,
                 )
 
 
@@ -153,14 +155,18 @@ def _pulse(records: Sequence[Finger], times: Times, random: np.random.Generator)
     )
 
 
-def pulse_of(source: Source, clip: InjectedClip) -> Floats:
-    """Return the pulse of a whole clip, ``PULSE.rate`` samples a second, band-passed."""
+def wave_of(source: Source, clip: InjectedClip) -> Floats:
+    """Return what a source makes of a whole clip, ``PULSE.rate`` samples a second."""
     if isinstance(source, NetworkSource):
-        wave = _uniform(_level(source, clip), clip.times)[:, 0]
-    else:
-        wave = METHODS[source.method](_uniform(_colours(clip), clip.times), PULSE.rate)
+        return _uniform(_level(source, clip), clip.times)[:, 0]
+    return METHODS[source.method](_uniform(_colours(clip), clip.times), PULSE.rate)
+
+
+def _spectrum(wave: Floats) -> rf.Spectrum:
+    """Return the spectrum of a wave, band-passed forwards and backwards."""
     band_pass = _core.BandPass(PULSE.low, PULSE.high, PULSE.rate, PULSE.order)
-    return np.asarray(band_pass.zero_phase(wave - wave.mean()))
+    pulse = band_pass.zero_phase(wave - wave.mean())
+    return rf.spectrum(pulse, PULSE.rate, PULSE.low, PULSE.high)
 
 
 def _level(source: NetworkSource, clip: InjectedClip) -> Floats:
@@ -199,7 +205,7 @@ def _uniform(values: Floats, times: Times) -> Floats:
 
 def read(source: Source, clip: InjectedClip) -> Reading:
     """Read a clip as a whole."""
-    spectrum = rf.spectrum(pulse_of(source, clip), PULSE.rate, PULSE.low, PULSE.high)
+    spectrum = _spectrum(wave_of(source, clip))
     error = peak_rate(spectrum) - clip.heart_rate
     return Reading(error, snr_db(spectrum, clip.heart_rate))
 
