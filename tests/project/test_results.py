@@ -11,6 +11,7 @@ pytest.importorskip("torch", reason="training needs PyTorch")
 
 import rppg_fast as rf
 from training.confidence.evaluate import as_markdown as trust_as_markdown
+from training.evaluate.injected import markdown as injected_as_markdown
 from training.evaluate.tables import FORMAT, as_markdown
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,15 @@ def test_each_table_stands_in_the_text_as_its_file_has_it(path: Path) -> None:
     text = (TRAINING / "RESULTS.md").read_text(encoding="utf-8")
     assert f"results/{path.name}" in text
     assert as_markdown(table) in text
+
+
+@pytest.mark.parametrize("name", ["test", "choosing"])
+def test_known_pulses_in_carriers_stand_in_the_text(name: str) -> None:
+    path = TRAINING / "results" / "injected" / f"{name}.json"
+    report = json.loads(path.read_text(encoding="utf-8"))
+    text = (TRAINING / "RESULTS.md").read_text(encoding="utf-8")
+    assert f"results/injected/{name}.json" in text
+    assert injected_as_markdown(report["rows"]) in text
 
 
 def test_what_readings_are_worth_stands_in_the_text() -> None:

@@ -24,11 +24,15 @@ CONFIG = Config(
     seed=3,
     steps=40,
     batch=32,
+    run=1,
+    band=0.0,
+    normalisation="batch",
     peak_learning_rate=3e-3,
     weight_decay=1e-3,
     label_power=0.0,
     flip=0.5,
     reverse=0.5,
+    average=0.0,
     precision="float32",
     log_every=10,
     validate_every=20,
@@ -98,10 +102,14 @@ def toml(config: Config) -> str:
         return [f"{name} = {json.dumps(value)}" for name, value in values.items()]
 
     values = dict(vars(config))
-    table = values.pop("distillation")
+    distillation, carriers = values.pop("distillation"), values.pop("carriers")
     text = lines(values)
-    if table is not None:
-        text += ["[distillation]", *lines(vars(table))]
+    if distillation is not None:
+        text += ["[distillation]", *lines(vars(distillation))]
+    if carriers is not None:
+        plain = dict(vars(carriers))
+        pulse = plain.pop("pulse")
+        text += ["[carriers]", *lines(plain), "[carriers.pulse]", *lines(pulse)]
     return "\n".join(text) + "\n"
 
 

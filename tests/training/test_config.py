@@ -13,7 +13,7 @@ pytest.importorskip("tqdm", reason="training needs tqdm")
 
 from tests.support.small_runs import CONFIG, PAPER, toml
 from training.models import config as config_module
-from training.models.config import CHOICES, Config, Distillation, from_mapping
+from training.models.config import CHOICES, Carried, Config, Distillation, from_mapping
 
 CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 SHIPPED_CONFIG = CONFIGS / "student.toml"
@@ -126,7 +126,9 @@ def test_a_whole_number_may_stand_for_a_float(tmp_path: Path) -> None:
 
 
 def test_every_name_that_a_field_may_hold_is_listed() -> None:
-    names = {f.name for kind in (Config, Distillation) for f in fields(kind) if f.type == "str"}
+    names = {
+        f.name for kind in (Config, Distillation, Carried) for f in fields(kind) if f.type == "str"
+    }
     assert names == set(CHOICES)
 
 

@@ -22,8 +22,6 @@ from training.data import preprocess as preprocess_module  # noqa: E402
 from training.data.clips import LEVELS, Clips, ClipWriter  # noqa: E402
 from training.data.preprocess import (  # noqa: E402
     ENDS_APART,
-    FAILED,
-    PARTS,
     Part,
     Work,
     main,
@@ -31,6 +29,7 @@ from training.data.preprocess import (  # noqa: E402
     preprocess,
 )
 from training.data.recordings import Recording, Trace, find  # noqa: E402
+from training.data.reduction import FAILED, PARTS  # noqa: E402
 from training.data.ubfc_format import write_ground_truth  # noqa: E402
 from training.synthetic.codec import write_video  # noqa: E402
 from training.synthetic.parameters import OFF, Law, OneOf  # noqa: E402

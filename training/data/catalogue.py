@@ -23,6 +23,9 @@ PARTS = ("dev", "test")
 # Positions in a period of five that belong to "dev", which gives 60 % of the groups.
 _PERIOD, _DEV = 5, (0, 2, 3)
 
+# Positions in a period of three, in "dev", of the groups that settings are chosen by.
+_CHOSEN_EVERY, _CHOSEN_BY = 3, 1
+
 # Shorter clips have no window of 10 s, s.
 _SHORT = 10.0
 
@@ -124,7 +127,7 @@ def real_clips(catalogue: Path, part: str, split: Path = SPLIT) -> list[RealClip
     beside = sorted(
         path for path in map(catalogue.parent.joinpath, names - listed) if path.is_file()
     )
-    clips += [_unlisted(path) for path in beside]
+    clips += [unlisted(path) for path in beside]
     return [clip for clip in clips if part == "all" or clip.name in names]
 
 
@@ -145,7 +148,20 @@ def person_of(name: str, split: Path = SPLIT) -> str:
     return next((min(group["files"]) for group in groups if name in group["files"]), name)
 
 
-def _unlisted(path: Path) -> RealClip:
+def chosen_by_people(split: Path = SPLIT) -> frozenset[str]:
+    """Return the persons of "dev" by whom settings are chosen while others are learned from.
+
+    Every third group of "dev" that shows a face, in the order of ``draw_split``.
+    """
+    lists = json.loads(split.read_text(encoding="utf-8"))
+    dev = frozenset(lists["dev"])
+    groups = [g for g in lists["groups"] if g["kind"] != "none" and dev.issuperset(g["files"])]
+    ordered = sorted(groups, key=_order)
+    return frozenset(min(group["files"]) for group in ordered[_CHOSEN_BY::_CHOSEN_EVERY])
+
+
+def unlisted(path: Path) -> RealClip:
+    """Return what is known of a video that no catalogue lists."""
     unknown = "not in the catalogue"
     return RealClip(path, int(not path.name.startswith("none")), "", None, None, unknown, unknown)
 
@@ -164,13 +180,13 @@ def draw_split(groups: list[dict[str, Any]]) -> dict[str, list[str]]:
     dict of str to list of str
         Files of "dev" and of "test", sorted.
     """
-
-    def order(group: dict[str, Any]) -> tuple[str, bool, str]:
-        name = min(group["files"])
-        digest = hashlib.sha256(name.encode()).hexdigest()
-        return group["kind"], group["seconds"] < _SHORT, digest
-
     parts: dict[str, list[str]] = {part: [] for part in PARTS}
-    for place, group in enumerate(sorted(groups, key=order)):
+    for place, group in enumerate(sorted(groups, key=_order)):
         parts["dev" if place % _PERIOD in _DEV else "test"] += group["files"]
     return {part: sorted(files) for part, files in parts.items()}
+
+
+def _order(group: dict[str, Any]) -> tuple[str, bool, str]:
+    name = min(group["files"])
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return group["kind"], group["seconds"] < _SHORT, digest

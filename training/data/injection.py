@@ -7,15 +7,20 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from rppg_fast.video import Frame
 from training.data.finger import InjectedPulse
 from training.data.follow import FacePath
-from training.data.skin import GRID, grid_box
+from training.data.skin import EXTENT, GRID, grid_box
 
-_SKIN = 0.5  # a cell with a larger value in the mask is skin
-_FIELD_BLUR = 8.0  # cells; regions of stronger and weaker pulse are an eighth of the face wide
+SKIN = 0.5
+"""A cell with a larger value in the mask is skin."""
+
+PATCH = 8 * EXTENT / GRID
+"""Standard deviation, in faces, of the blur that makes regions of stronger and weaker pulse."""
+
+_FIELD_BLUR = PATCH / EXTENT * GRID  # cells
 _GREEN = 1
 
 
@@ -68,20 +73,16 @@ class SkinPulse:
         random: np.random.Generator,
     ) -> None:
         self.path, self.masks, self.pulse = path, masks, pulse
-        red, green, blue = look.colour
-        self._colour = np.array([blue, green, red], np.float32) / np.float32(green)
+        self._colour = over_green(look.colour)[::-1]  # frames are BGR
         rough = cv2.GaussianBlur(random.standard_normal((GRID, GRID)), (0, 0), _FIELD_BLUR)
-        field = 1 + look.variation * (rough - rough.mean()) / rough.std()
-        skin = masks > _SKIN
+        field = uneven(np.asarray(rough, np.float64), look.variation)
+        skin = masks > SKIN
         if not skin.any():
             raise ValueError("no skin is found in the face")
         # The mean weight over the skin is 1, so that the amplitude is that of the mean over the
         # skin.
         self._field = field / float((masks * field)[skin].mean())
-        angle = random.uniform(0, 2 * np.pi)
-        side = np.linspace(-0.5, 0.5, GRID)
-        along = np.cos(angle) * side[None, :] + np.sin(angle) * side[:, None]
-        self._delay = look.delay * along
+        self._delay = look.delay * along(random.uniform(0, 2 * np.pi), GRID)
 
     def weight(self, i: int) -> NDArray[np.float32]:
         """Return the PPG of each cell in frame ``i``, 0 outside the skin, (GRID, GRID)."""
@@ -109,9 +110,9 @@ class SkinPulse:
         inside, weight = on_pixels(self.weight(i), grid_box(self.path, i), frame.shape)
         if weight.size == 0:
             return out
-        change = np.float32(-amplitude) * weight[..., None] * self._colour
+        factor = skin_factor(weight, amplitude, self._colour)
         seen = frame[inside]
-        out[inside] = np.where(change == 0, seen, dithered(seen * (1 + change), random))
+        out[inside] = np.where(factor == 1, seen, dithered(seen * factor, random))
         return out
 
     def skin_green(self, frame: Frame, i: int) -> float:
@@ -119,8 +120,68 @@ class SkinPulse:
         if self.path.presence[i] == 0:
             return np.nan
         inside, mask = on_pixels(self.masks[i], grid_box(self.path, i), frame.shape)
-        skin = mask > _SKIN
+        skin = mask > SKIN
         return float(frame[inside][..., _GREEN][skin].mean()) if skin.any() else np.nan
+
+
+def over_green(colour: tuple[float, float, float]) -> NDArray[np.float32]:
+    """Return the changes of red, green and blue over that of green, float32 (3,)."""
+    return np.asarray(np.array(colour, np.float32) / np.float32(colour[1]))
+
+
+def uneven(rough: NDArray[np.float64], variation: ArrayLike) -> NDArray[np.float64]:
+    """Make fields of mean 1 of rough ones.
+
+    Parameters
+    ----------
+    rough : (..., rows, columns)
+        Smooth random fields.
+    variation
+        Standard deviation of the result; broadcast against ``rough``.
+    """
+    centred = rough - rough.mean((-2, -1), keepdims=True)
+    return np.asarray(1 + variation * centred / centred.std((-2, -1), keepdims=True))
+
+
+def along(angle: ArrayLike, cells: int) -> NDArray[np.float64]:
+    """Return how far each cell lies in a direction, from -0.5 to 0.5 for a side's.
+
+    Parameters
+    ----------
+    angle
+        Of the direction, shape (...).
+    cells
+        Of the grid's side.
+
+    Returns
+    -------
+    float64 (..., cells, cells)
+    """
+    side = np.linspace(-0.5, 0.5, cells)
+    turn = np.asarray(angle)[..., None, None]
+    return np.asarray(np.cos(turn) * side[None, :] + np.sin(turn) * side[:, None])
+
+
+def skin_factor(
+    weight: NDArray[np.float32], amplitude: ArrayLike, colour: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return what skin is multiplied by: more blood, less light, most of all less green.
+
+    Parameters
+    ----------
+    weight : (...)
+        The PPG of each place, 0 where there is no skin.
+    amplitude
+        Standard deviation of the skin's mean green over its mean; broadcast against ``weight``.
+    colour : (3,)
+        Changes of the channels over that of green, in the channels' order; or (..., 3).
+
+    Returns
+    -------
+    float32 (..., 3)
+    """
+    change = -np.asarray(amplitude, np.float32) * weight
+    return np.asarray(1 + change[..., None] * colour, np.float32)
 
 
 def dithered(levels: NDArray[np.float32], random: np.random.Generator) -> Frame:

@@ -1,10 +1,14 @@
-"""Make a training cache of recordings of people.
+"""Make a training cache of recordings of people, or of videos that carry a pulse put into them.
 
     python -m training.data.preprocess --layout ubfc-rppg-2 --data DIR --out CACHE --workers 2
 
 The face is searched for once in a recording, as in the paper: in the first frame, or every 0.5 s
 until it is found; the recording begins there. Its enlarged box is used for all later frames. Frames
 outside the PPG's time are left out, and so is a frame that repeats a time.
+
+    python -m training.data.preprocess --layout videos --data DIR --split dev --out CARRIERS
+
+makes carriers of any videos, which need no truth: see ``training.data.videos``.
 
 A recording that cannot be used, because a file is missing or broken or there is no face, does not
 stop the others: it is listed with the reason in ``failed.csv`` in the cache's folder. A run that
@@ -15,33 +19,28 @@ are in the cache; 3: some are not; 2: none could be used, or an option or a fold
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
 import io
-import json
 import math
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import scipy
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 import rppg_fast as rf
-from training.data.clips import Clip, Clips, ClipWriter, Frames, as_stored
+from training.data.catalogue import PARTS, SPLIT
+from training.data.clips import Clip, ClipWriter, Frames, as_stored
 from training.data.ground_truth import truth
 from training.data.recordings import LAYOUTS, Recording, TimedFrame, Trace, find
+from training.data.reduction import made_with, part_of, reduce
 from training.data.trajectories import Times
+from training.data.videos import LIMIT, VideosWork, find_videos
 from training.support.command import command
 from training.support.files import replace_file
 
@@ -54,10 +53,6 @@ _LOOK_EVERY = 0.5  # s
 
 ENDS_APART = 2.0
 """Longest part of a video before the PPG's start or after its end that is left out, s."""
-
-SETTINGS = "settings.json"
-FAILED = "failed.csv"
-PARTS = "parts"
 
 
 @dataclass(frozen=True)
@@ -200,17 +195,8 @@ class Work:
             "layout": self.layout,
             "box_scale": self.box_scale,
             "recordings": [recording.name for recording in self.recordings],
-            "made_with": {
-                "rppg_fast": rf.__version__,
-                "numpy": np.__version__,
-                "scipy": scipy.__version__,
-                "opencv": cv2.__version__,
-            },
+            "made_with": made_with(),
         }
-
-    def part(self, recording: Recording) -> Path:
-        """Name the file that a finished recording lies in until all are finished."""
-        return self.out / PARTS / f"{recording.name}.npz"
 
     def run(self, recording: Recording) -> str:
         """Make the part of one recording; return the reason if that fails, else ""."""
@@ -219,152 +205,51 @@ class Work:
         except (OSError, ValueError) as error:
             # Remove the data set's folder from the message, because its path must not be stored.
             return str(error).replace(f"{self.data}{os.sep}", "")
-        part.save(self.part(recording))
+        part.save(part_of(self, recording))
         return ""
+
+    def assemble(self, usable: Sequence[Recording]) -> None:
+        """Copy the parts into the cache."""
+        clips: list[Clip] = []
+        boxes = {}
+        digest = hashlib.sha256()
+        for recording in usable:
+            part = Part.load(part_of(self, recording))
+            times, start = part.frames.times, clips[-1].stop if clips else 0
+            clips.append(
+                Clip(
+                    name=recording.name,
+                    subject=recording.subject,
+                    start=start,
+                    stop=start + times.size,
+                    fps=round((times.size - 1) / (times[-1] - times[0]), 3),
+                    heart_rate=float(part.frames.heart_rate.mean(dtype=np.float64)),
+                    stratum="",
+                    scene={},
+                )
+            )
+            boxes[recording.name] = part.box.tolist()
+            for array in vars(part.frames).values():
+                digest.update(array)
+        about = {
+            "description": (
+                f"people in the layout {self.layout}, {len(clips)} recordings of"
+                f" {len({clip.subject for clip in clips})} subjects, box scale {self.box_scale:g}"
+            ),
+            "settings": self.settings(),
+            "boxes": boxes,
+            # Names and lengths alone would not tell two versions of the recordings apart.
+            "content_sha256": digest.hexdigest(),
+        }
+        writer = ClipWriter(self.out, about, clips)
+        for i in writer.missing():
+            writer.write(i, Part.load(part_of(self, usable[i])).frames)
+        writer.finish()
 
 
 def preprocess(work: Work, workers: int = 1) -> dict[str, str]:
-    """Make a cache of recordings, or finish one.
-
-    Parameters
-    ----------
-    work
-        What to do.
-    workers
-        Number of processes.
-
-    Returns
-    -------
-    dict of str to str
-        Names of the recordings that are not in the cache, with the reasons.
-
-    Raises
-    ------
-    FileExistsError
-        If the cache's folder holds something else.
-    ValueError
-        If no recording can be used.
-    OSError
-        If the disk is full.
-    """
-    _claim(work)
-    if _finished(work.out):
-        shutil.rmtree(work.out / PARTS, ignore_errors=True)  # left if the last run was cut off here
-        return _read_failed(work.out)
-    (work.out / PARTS).mkdir(exist_ok=True)
-    missing = [r for r in work.recordings if not work.part(r).is_file()]
-    failed = {}
-    with tqdm(
-        total=len(work.recordings),
-        initial=len(work.recordings) - len(missing),
-        desc=work.out.name,
-        unit="recording",
-    ) as bar:
-        for recording, reason in zip(missing, _reasons(work, missing, workers)):
-            if reason:
-                failed[recording.name] = reason
-            bar.update()
-    _write_failed(work.out, failed)
-    usable = [r for r in work.recordings if r.name not in failed]
-    if not usable:
-        raise ValueError(
-            f"{work.data}: none of the {len(failed)} recordings can be used, see"
-            f" {work.out / FAILED}"
-        )
-    _assemble(work, usable)
-    shutil.rmtree(work.out / PARTS)
-    return failed
-
-
-def _claim(work: Work) -> None:
-    """Make the cache's folder, or see that it was made for the same."""
-    path = work.out / SETTINGS
-    text = json.dumps(work.settings(), indent=1)
-    if path.is_file():
-        if path.read_text(encoding="utf-8") != text:
-            raise FileExistsError(f"{work.out} holds recordings reduced with other settings")
-        return
-    # A run that was killed right here has left the settings half written.
-    if work.out.exists() and any(place.name != f"{SETTINGS}.part" for place in work.out.iterdir()):
-        raise FileExistsError(f"{work.out} holds something else")
-    work.out.mkdir(parents=True, exist_ok=True)
-    replace_file(path, text.encode())
-
-
-def _finished(folder: Path) -> bool:
-    try:
-        Clips.open(folder)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _reasons(work: Work, recordings: Sequence[Recording], workers: int) -> Iterator[str]:
-    _one_thread()
-    if workers == 1:
-        yield from map(work.run, recordings)
-        return
-    # Fresh processes: a fork would copy OpenCV's threads in an unknown state.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
-        yield from pool.map(work.run, recordings)
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
-
-
-def _assemble(work: Work, usable: Sequence[Recording]) -> None:
-    """Copy the parts into the cache."""
-    clips: list[Clip] = []
-    boxes = {}
-    digest = hashlib.sha256()
-    for recording in usable:
-        part = Part.load(work.part(recording))
-        times, start = part.frames.times, clips[-1].stop if clips else 0
-        clips.append(
-            Clip(
-                name=recording.name,
-                subject=recording.subject,
-                start=start,
-                stop=start + times.size,
-                fps=round((times.size - 1) / (times[-1] - times[0]), 3),
-                heart_rate=float(part.frames.heart_rate.mean(dtype=np.float64)),
-                stratum="",
-                scene={},
-            )
-        )
-        boxes[recording.name] = part.box.tolist()
-        for array in vars(part.frames).values():
-            digest.update(array)
-    about = {
-        "description": (
-            f"people in the layout {work.layout}, {len(clips)} recordings of"
-            f" {len({clip.subject for clip in clips})} subjects, box scale {work.box_scale:g}"
-        ),
-        "settings": work.settings(),
-        "boxes": boxes,
-        # Names and lengths alone would not tell two versions of the recordings apart.
-        "content_sha256": digest.hexdigest(),
-    }
-    writer = ClipWriter(work.out, about, clips)
-    for i in writer.missing():
-        writer.write(i, Part.load(work.part(usable[i])).frames)
-    writer.finish()
-
-
-def _write_failed(folder: Path, failed: dict[str, str]) -> None:
-    (folder / FAILED).unlink(missing_ok=True)
-    if failed:
-        text = io.StringIO(newline="")
-        csv.writer(text).writerows([("name", "reason"), *failed.items()])
-        replace_file(folder / FAILED, text.getvalue().encode())
-
-
-def _read_failed(folder: Path) -> dict[str, str]:
-    if not (folder / FAILED).is_file():
-        return {}
-    with (folder / FAILED).open(encoding="utf-8", newline="") as file:
-        return {row["name"]: row["reason"] for row in csv.DictReader(file)}
+    """Make a cache of recordings, or finish one; returns and raises as ``reduction.reduce``."""
+    return reduce(work, work.recordings, workers)
 
 
 @command
@@ -373,23 +258,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.data.preprocess", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
-        "--layout", required=True, choices=LAYOUTS, help="see training.data.recordings"
+        "--layout",
+        required=True,
+        choices=[*LAYOUTS, "videos"],
+        help="see training.data.recordings; videos: without truth, see training.data.videos",
     )
     parser.add_argument(
         "--data", type=Path, required=True, help="folder of the recordings' folders"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the cache")
-    parser.add_argument("--box-scale", type=float, default=BOX_SCALE)
+    parser.add_argument("--box-scale", type=float, default=BOX_SCALE, help="of recordings")
+    parser.add_argument(
+        "--split", choices=(*PARTS, "all"), default="all", help="of videos: whom to take"
+    )
+    parser.add_argument(
+        "--people", type=Path, default=SPLIT, help="of videos: a split file, who is in which part"
+    )
+    parser.add_argument("--limit-seconds", type=float, default=LIMIT, help="of each video")
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args(arguments)
     if not (args.box_scale > 0 and math.isfinite(args.box_scale)):
         raise ValueError(f"--box-scale must be a positive number, got {args.box_scale}")
+    if not args.limit_seconds > 0:
+        raise ValueError(f"--limit-seconds must be above 0, got {args.limit_seconds}")
     if args.workers < 1:
         raise ValueError(f"--workers must be at least 1, got {args.workers}")
-    found = find(args.layout, args.data)
-    failed = preprocess(Work(args.layout, args.data, args.out, args.box_scale, found), args.workers)
+    if args.layout == "videos":
+        videos = find_videos(args.data, args.split, args.people)
+        total = len(videos)
+        carriers = VideosWork(args.data, args.out, videos, args.limit_seconds)
+        failed = reduce(carriers, videos, args.workers)
+    else:
+        found = find(args.layout, args.data)
+        total = len(found)
+        work = Work(args.layout, args.data, args.out, args.box_scale, found)
+        failed = preprocess(work, args.workers)
     if failed:
-        print(f"{len(failed)} of {len(found)} recordings are not in the cache:", file=sys.stderr)
+        print(f"{len(failed)} of {total} recordings are not in the cache:", file=sys.stderr)
         for name, reason in failed.items():
             print(f"  {name}: {reason}", file=sys.stderr)
     return 3 if failed else 0

@@ -175,7 +175,7 @@ def _checkpoint(name: str, path: Path, device: str) -> NetworkSource:
     where = choose_device(device)
     about = {
         "kind": f"checkpoint of a {config.network}",
-        "sha256": fingerprint(checkpoint.model),
+        "sha256": fingerprint(checkpoint.network),
         "input": config.input,
         "training_data": checkpoint.data,
         "training_data_sha256": checkpoint.data_sha256,

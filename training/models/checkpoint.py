@@ -19,7 +19,7 @@ from training.models.config import Config, from_mapping
 from training.support.files import replace_file
 
 FORMAT = "rppg_fast.checkpoint"
-VERSION = 2
+VERSION = 3
 
 #: Name of the file beside a checkpoint to which a run writes its losses and scores.
 LOG = "log.csv"
@@ -52,8 +52,9 @@ class Checkpoint:
         empty for random weights, and if there is no teacher.
     label_std : float
         Standard deviation of the labels: the unit of the model's output.
-    model, helper, optimizer, schedule : dict
-        The `state_dict` of each. The helper is trained together with the model and then dropped.
+    model, average, helper, optimizer, schedule : dict
+        The `state_dict` of each. `average` is the running average of the model's weights, empty if
+        there is none. The helper is trained together with the model and then dropped.
     log : list of dict
         Rows of the log so far.
     """
@@ -69,10 +70,16 @@ class Checkpoint:
     teacher: str
     label_std: float
     model: dict[str, Tensor]
+    average: dict[str, Tensor]
     helper: dict[str, Tensor]
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
     log: list[Row]
+
+    @property
+    def network(self) -> dict[str, Tensor]:
+        """The weights that the training is for: their average, or else the last ones."""
+        return self.average or self.model
 
     def save(self, path: Path) -> None:
         """Write the checkpoint; if the run is killed meanwhile, the previous checkpoint remains."""

@@ -199,13 +199,13 @@ def load_model(checkpoint: Checkpoint) -> Student | Teacher:
     """
     model = new_model(checkpoint.config)
     try:
-        model.load_state_dict(checkpoint.model)
+        model.load_state_dict(checkpoint.network)
     except RuntimeError as error:
         problem = " ".join(str(error).split())
         raise ValueError(
             f"the checkpoint does not hold a {checkpoint.config.network}: {problem}"
         ) from None
-    for name, tensor in checkpoint.model.items():
+    for name, tensor in checkpoint.network.items():
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError(f"the checkpoint's {name} has values that are not finite")
     return model.eval()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar, Union
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ class Between:
         if self.log:
             return float(self.low * (self.high / self.low) ** where)
         return float(self.low + (self.high - self.low) * where)
+
+    def draw_many(self, random: np.random.Generator, count: int) -> NDArray[np.float64]:
+        """Draw several values at once, (count,)."""
+        on, where = random.random((2, count))
+        if self.log:
+            values = self.low * (self.high / self.low) ** where
+        else:
+            values = self.low + (self.high - self.low) * where
+        return np.where(on < self.share, values, 0.0)
 
     def __str__(self) -> str:
         """Return a short description."""
@@ -74,6 +84,10 @@ class Choice:
         # The first edge above the point, so that a name with weight 0 is never drawn.
         return names[int(np.searchsorted(edges, random.random() * edges[-1], side="right"))]
 
+    def draw_many(self, random: np.random.Generator, count: int) -> NDArray[np.str_]:
+        """Draw several values at once, (count,)."""
+        return np.array([self.draw(random) for _ in range(count)])
+
     def __str__(self) -> str:
         """Return a short description."""
         return ", ".join(f"{name}={weight:g}" for name, weight in self.weights.items())
@@ -92,6 +106,10 @@ class OneOf:
     def draw(self, random: np.random.Generator) -> float:
         """Draw a value."""
         return self.values[int(random.integers(len(self.values)))]
+
+    def draw_many(self, random: np.random.Generator, count: int) -> NDArray[np.float64]:
+        """Draw several values at once, (count,)."""
+        return np.array(self.values, np.float64)[random.integers(len(self.values), size=count)]
 
     def __str__(self) -> str:
         """Return a short description."""
@@ -142,6 +160,16 @@ def sample(
         for name, law in laws(group, prefix).items()
     }
     return group(**drawn)
+
+
+def sample_many(
+    group: type[Any], prefix: str, ranges: Mapping[str, Law], seed: int, index: int, count: int
+) -> dict[str, NDArray[Any]]:
+    """Draw all parameters of a group ``count`` times: an array (count,) for each field."""
+    return {
+        name.rpartition(".")[2]: ranges.get(name, law).draw_many(stream(seed, index, name), count)
+        for name, law in laws(group, prefix).items()
+    }
 
 
 def parse_law(default: Law, text: str) -> Law:

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from training.data.carriers import Carriers
 from training.data.clips import Clips
 from training.models import losses
 from training.models.checkpoint import Checkpoint
@@ -25,7 +26,7 @@ from training.models.networks import Maps, Student, Teacher, load_model
 from training.support.command import command
 from training.train.batches import Batch
 from training.train.objective import Objective
-from training.train.trainer import add_arguments, execute, read_arguments
+from training.train.trainer import add_arguments, execute, open_carriers, read_arguments
 
 TEACHER_CHANNELS = {"middle": 32, "last": 64}
 
@@ -44,14 +45,22 @@ class Distillation(Objective):
     unit : float
         Unit of the teacher's output divided by the student's: the ratio of the standard deviations
         of their labels.
+    band : float
+        As in `Objective`, for the comparison with the labels and with the teacher's output.
     """
 
-    terms = ("loss", "task", "middle", "last", "output", "middle_spread", "last_spread")
+    TERMS = ("loss", "task", "middle", "last", "output", "middle_spread", "last_spread")
 
     def __init__(
-        self, student: Student, teacher: Teacher, settings: Settings, unit: float = 1.0
+        self,
+        student: Student,
+        teacher: Teacher,
+        settings: Settings,
+        unit: float = 1.0,
+        band: float = 0.0,
     ) -> None:
-        super().__init__(student)
+        super().__init__(student, band)
+        self.terms = self.TERMS
         self.settings = settings
         self.unit = unit
         self.teacher = teacher.requires_grad_(False)
@@ -75,8 +84,8 @@ class Distillation(Objective):
         predicted, ours = self.model.run(batch.motion)
         predicted, target = predicted.float(), self.unit * target.float()
         values = {
-            "task": nn.functional.mse_loss(predicted, batch.label),
-            "output": nn.functional.mse_loss(predicted, target),
+            "task": self.task(predicted, batch)[0],
+            "output": self.task(predicted, batch._replace(label=target))[0],
         }
         for name in TEACHER_CHANNELS:
             if getattr(settings, name):
@@ -108,6 +117,7 @@ def distill(
     *,
     resume: bool = False,
     device: str = "auto",
+    carriers: Carriers | None = None,
 ) -> None:
     """Train a student by distillation; see `training.train.trainer.execute`.
 
@@ -133,7 +143,7 @@ def distill(
 
     def make_objective(model: Student | Teacher, label_std: float) -> Objective:
         assert isinstance(model, Student)  # a config with a [distillation] always has a student
-        return Distillation(model, network, settings, teacher.label_std / label_std)
+        return Distillation(model, network, settings, teacher.label_std / label_std, config.band)
 
     execute(
         config,
@@ -144,6 +154,7 @@ def distill(
         device=device,
         make_objective=make_objective,
         teacher=teacher,
+        carriers=carriers,
     )
 
 
@@ -166,6 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.out,
         resume=given.resume,
         device=given.device,
+        carriers=open_carriers(given.carriers, config),
     )
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,8 @@ def import_weights(weights: Path, clips: Clips, config: Config) -> Student:
     student.load_state_dict(safetensors.torch.load_file(weights))
     student.double()  # in float64 the order of additions (number of threads) has no effect
     no_label = np.zeros(len(clips.pulse), np.float32)
-    batches = Batches(clips, config, no_label, torch.device("cpu"), Processes())
+    single = replace(config, run=1, band=0.0)
+    batches = Batches(clips, single, no_label, torch.device("cpu"), Processes())
     with torch.no_grad():
         for step in range(math.ceil(SAMPLES / config.batch)):
             student(batches(step).motion.double())

@@ -20,7 +20,7 @@ from pathlib import Path
 from training.support.command import command
 from training.support.files import file_sha256
 from training.train.import_weights import import_weights
-from training.train.trainer import add_arguments, execute, read_arguments
+from training.train.trainer import add_arguments, execute, open_carriers, read_arguments
 
 
 @command
@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         device=given.device,
         model=None if given.start is None else import_weights(given.start, data, config),
         start="" if given.start is None else file_sha256(given.start),
+        carriers=open_carriers(given.carriers, config),
     )
     return 0
 

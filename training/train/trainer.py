@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
+from training.data.carriers import Carriers
+from training.data.catalogue import chosen_by_people
 from training.data.clips import Clips
 from training.evaluate.validation import Score, predict, score
 from training.models.checkpoint import LOG, Checkpoint, Row, fingerprint
@@ -24,7 +27,9 @@ from training.support import parallel
 from training.support.files import replace_file
 from training.support.parallel import Processes
 from training.synthetic.scene import BENCHMARK_SEED
+from training.train.average import Average
 from training.train.batches import Batches
+from training.train.carried import CarriedRuns
 from training.train.labels import labels
 from training.train.objective import Objective
 
@@ -57,12 +62,15 @@ class Trainer:
         SHA-256 of the file that `model` comes from.
     teacher : Checkpoint, optional
         Who teaches, if anyone.
+    carriers : Carriers, optional
+        Carriers to learn from, too, if the config has them.
 
     Raises
     ------
     ValueError
         If validation shares a subject with what the run or its teacher learns from, a subject is
-        one of the benchmark's, or the processes cannot share a batch.
+        one of the benchmark's or a person of the test part, the processes cannot share a batch, or
+        carriers are given without the config's having them, or the other way round.
     """
 
     def __init__(
@@ -76,14 +84,26 @@ class Trainer:
         processes: Processes = Processes(),  # noqa: B008 (frozen)
         start: str = "",
         teacher: Checkpoint | None = None,
+        carriers: Carriers | None = None,
     ) -> None:
+        if (carriers is None) != (config.carriers is None):
+            raise ValueError(
+                "the config has [carriers], but no carriers are given"
+                if carriers is None
+                else "carriers are given, but the config has no [carriers]"
+            )
         for clip in training.clips:
             if clip.scene.get("seed") == BENCHMARK_SEED:
                 raise ValueError(
                     f"{training.folder}: clip {clip.name} is one of the benchmark's, which nobody"
                     " trains on"
                 )
-        self.subjects = sorted({*training.subjects, *(teacher.subjects if teacher else ())})
+        learned_from = [training.subjects]
+        if carriers is not None:
+            learned_from.append(carriers.clips.subjects)
+        if teacher is not None:
+            learned_from.append(teacher.subjects)
+        self.subjects = sorted({name for names in learned_from for name in names})
         both = set(self.subjects) & set(validation.subjects if validation else ())
         if validation is not None and both:
             raise ValueError(
@@ -94,19 +114,25 @@ class Trainer:
         self.validation = validation
         self.device = device
         self.processes = processes
-        self.teacher = "" if teacher is None else fingerprint(teacher.model)
+        self.teacher = "" if teacher is None else fingerprint(teacher.network)
         self.start = start
         label, self.label_std = labels(training, config.label_power)
-        self.batches = Batches(training, config, label, device, processes)
+        carried = None if carriers is None else CarriedRuns(carriers, config, self.label_std)
+        self.batches = Batches(training, config, label, device, processes, carried)
+        self.data, self.data_sha256 = described(training, carriers)
         self.model = new_model(config) if model is None else model
         # The memory layout that is fastest for convolutions on a CPU: the forward pass is a third
         # faster.
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if make_objective is None:
-            self.objective = Objective(self.model)
+            self.objective = Objective(self.model, config.band)
         else:
             self.objective = make_objective(self.model, self.label_std)
         self.objective.to(device).train()
+        if config.normalisation == "fixed":
+            for module in self.model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         parallel.synchronise(self.model, processes)
         self._shared = parallel.share(self.objective, processes)
         self.optimizer = torch.optim.AdamW(
@@ -118,6 +144,7 @@ class Trainer:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, max_lr=config.peak_learning_rate, total_steps=config.steps
         )
+        self.average = Average(self.model, config.average) if config.average else None
         self.step = 0
         self.log: list[Row] = []
 
@@ -126,8 +153,8 @@ class Trainer:
         return Checkpoint(
             step=self.step,
             config=self.config,
-            data=self.training.description,
-            data_sha256=self.training.sha256,
+            data=self.data,
+            data_sha256=self.data_sha256,
             validation="" if self.validation is None else self.validation.description,
             validation_sha256="" if self.validation is None else self.validation.sha256,
             subjects=self.subjects,
@@ -135,6 +162,7 @@ class Trainer:
             teacher=self.teacher,
             label_std=self.label_std,
             model=self.model.state_dict(),
+            average={} if self.average is None else self.average.model.state_dict(),
             helper=self.objective.helper.state_dict(),
             optimizer=self.optimizer.state_dict(),
             schedule=self.schedule.state_dict(),
@@ -153,7 +181,7 @@ class Trainer:
         different = [name for name in ours if ours[name] != theirs[name]]
         if different:
             raise ValueError(f"the checkpoint was made with another {', '.join(different)}")
-        if checkpoint.data_sha256 != self.training.sha256:
+        if checkpoint.data_sha256 != self.data_sha256:
             raise ValueError(f"the checkpoint was made with other data: {checkpoint.data}")
         if checkpoint.validation_sha256 != (self.validation.sha256 if self.validation else ""):
             theirs_text = checkpoint.validation or "none"
@@ -161,6 +189,8 @@ class Trainer:
         if (checkpoint.start, checkpoint.teacher) != (self.start, self.teacher):
             raise ValueError("the checkpoint was made with other first weights or another teacher")
         self.model.load_state_dict(checkpoint.model)
+        if self.average is not None:
+            self.average.model.load_state_dict(checkpoint.average)
         self.objective.helper.load_state_dict(checkpoint.helper)
         self.optimizer.load_state_dict(checkpoint.optimizer)
         self.schedule.load_state_dict(checkpoint.schedule)
@@ -179,13 +209,16 @@ class Trainer:
         self.optimizer.step()
         self.schedule.step()
         self.step += 1
+        if self.average is not None:
+            self.average.take(self.model, self.step)
         return terms.detach()
 
     def validate(self) -> Row:
-        """Score the model on the validation clips; nothing where there are none."""
+        """Score the model, or its average, on the validation clips; nothing without them."""
         if self.validation is None:
             return {}
-        changes = predict(self.model, self.validation, self.config.input, self.device)
+        model = self.model if self.average is None else self.average.model
+        changes = predict(model, self.validation, self.config.input, self.device)
         return asdict(score(self.validation, changes))
 
     def train(self, out: Path) -> None:
@@ -243,6 +276,7 @@ def execute(
     model: Student | Teacher | None = None,
     start: str = "",
     teacher: Checkpoint | None = None,
+    carriers: Carriers | None = None,
 ) -> None:
     """Train on `data` with scores on `validation`, and write the run to the folder `out`.
 
@@ -266,7 +300,16 @@ def execute(
     processes = parallel.start(where)
     try:
         run = Trainer(
-            config, data, validation, where, make_objective, model, processes, start, teacher
+            config,
+            data,
+            validation,
+            where,
+            make_objective,
+            model,
+            processes,
+            start,
+            teacher,
+            carriers,
         )
         if resume:
             try:
@@ -286,9 +329,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder of training clips")
     parser.add_argument("--validation", type=Path, help="folder of clips of other subjects")
+    parser.add_argument("--carriers", type=Path, help="folder of carriers, see [carriers]")
     parser.add_argument("--out", type=Path, required=True, help="folder for this run")
     parser.add_argument("--resume", action="store_true", help="continue the run in OUT")
     parser.add_argument("--device", default="auto", help='"auto", "cpu", "cuda", "cuda:1", ...')
+
+
+def described(clips: Clips, carriers: Carriers | None) -> tuple[str, str]:
+    """Name what a run learns from, and its version."""
+    if carriers is None:
+        return clips.description, clips.sha256
+    both = f"{clips.description}; {carriers.clips.description}"
+    versions = f"{clips.sha256}\n{carriers.clips.sha256}"
+    return both, hashlib.sha256(versions.encode()).hexdigest()
+
+
+def open_carriers(folder: Path | None, config: Config) -> Carriers | None:
+    """Open the carriers of a run, of the people that its config says; raises as `Carriers.open`."""
+    if folder is None:
+        return None
+    carriers = Carriers.open(folder)
+    if config.carriers is None or config.carriers.people == "all":
+        return carriers
+    chosen_by = chosen_by_people()
+    return carriers.select([name for name in carriers.clips.subjects if name not in chosen_by])
 
 
 def read_arguments(given: argparse.Namespace) -> tuple[Config, Clips, Clips | None]:

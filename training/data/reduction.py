@@ -1,0 +1,190 @@
+"""Reduce many videos to one cache of 36 x 36 faces, one by one, so that a cut-off run goes on.
+
+What is done lies in ``parts`` in the cache's folder until everything is; ``settings.json`` says
+what the folder is for, ``failed.csv`` names what could not be used, with the reasons.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import cv2
+import numpy as np
+import scipy
+from tqdm import tqdm
+
+import rppg_fast as rf
+from training.data.clips import Clips
+from training.support.files import replace_file
+
+SETTINGS = "settings.json"
+FAILED = "failed.csv"
+PARTS = "parts"
+
+
+class Named(Protocol):
+    """What is reduced: a recording, or a video."""
+
+    @property
+    def name(self) -> str:
+        """Its own among those of a cache."""
+        ...
+
+
+Item = TypeVar("Item", bound=Named, contravariant=True)
+One = TypeVar("One", bound=Named)
+
+
+class Work(Protocol[Item]):
+    """What a run does, apart from the number of processes; for several it must pickle."""
+
+    @property
+    def data(self) -> Path:
+        """Where the videos lie."""
+        ...
+
+    @property
+    def out(self) -> Path:
+        """The cache's folder."""
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """Return all that decides the bits, but the videos' content."""
+        ...
+
+    def run(self, item: Item) -> str:
+        """Make the part of one item; gives the reason if that cannot be done, else ""."""
+        ...
+
+    def assemble(self, usable: Sequence[Item]) -> None:
+        """Make the cache of the parts of some items."""
+        ...
+
+
+def made_with() -> dict[str, str]:
+    """Return the versions of what decides the bits."""
+    return {
+        "rppg_fast": rf.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "opencv": cv2.__version__,
+    }
+
+
+def part_of(work: Work[One], item: One) -> Path:
+    """Name the file that a finished item lies in until all are finished."""
+    return work.out / PARTS / f"{item.name}.npz"
+
+
+def reduce(work: Work[One], items: Sequence[One], workers: int = 1) -> dict[str, str]:
+    """Make a cache, or finish one.
+
+    Parameters
+    ----------
+    work
+        What to do.
+    items
+        With what.
+    workers
+        Number of processes.
+
+    Returns
+    -------
+    dict of str to str
+        Names of the items that are not in the cache, with the reasons.
+
+    Raises
+    ------
+    FileExistsError
+        If the cache's folder holds something else.
+    ValueError
+        If no item can be used.
+    OSError
+        If the disk is full.
+    """
+    _claim(work)
+    if _finished(work.out):
+        shutil.rmtree(work.out / PARTS, ignore_errors=True)  # left if the last run was cut off here
+        return _read_failed(work.out)
+    (work.out / PARTS).mkdir(exist_ok=True)
+    missing = [item for item in items if not part_of(work, item).is_file()]
+    failed = {}
+    with tqdm(
+        total=len(items),
+        initial=len(items) - len(missing),
+        desc=work.out.name,
+        unit="video",
+    ) as bar:
+        for item, reason in zip(missing, _reasons(work, missing, workers)):
+            if reason:
+                failed[item.name] = reason
+            bar.update()
+    _write_failed(work.out, failed)
+    usable = [item for item in items if item.name not in failed]
+    if not usable:
+        raise ValueError(
+            f"{work.data}: none of the {len(failed)} videos can be used, see {work.out / FAILED}"
+        )
+    work.assemble(usable)
+    shutil.rmtree(work.out / PARTS)
+    return failed
+
+
+def _claim(work: Work[One]) -> None:
+    """Make the cache's folder, or see that it was made for the same."""
+    path = work.out / SETTINGS
+    text = json.dumps(work.settings(), indent=1)
+    if path.is_file():
+        if path.read_text(encoding="utf-8") != text:
+            raise FileExistsError(f"{work.out} holds videos reduced with other settings")
+        return
+    # A run that was killed right here has left the settings half written.
+    if work.out.exists() and any(place.name != f"{SETTINGS}.part" for place in work.out.iterdir()):
+        raise FileExistsError(f"{work.out} holds something else")
+    work.out.mkdir(parents=True, exist_ok=True)
+    replace_file(path, text.encode())
+
+
+def _finished(folder: Path) -> bool:
+    try:
+        Clips.open(folder)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _reasons(work: Work[One], items: Sequence[One], workers: int) -> Iterator[str]:
+    _one_thread()
+    if workers == 1:
+        yield from map(work.run, items)
+        return
+    # Fresh processes: a fork would copy OpenCV's threads in an unknown state.
+    with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
+        yield from pool.map(work.run, items)
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)
+
+
+def _write_failed(folder: Path, failed: dict[str, str]) -> None:
+    (folder / FAILED).unlink(missing_ok=True)
+    if failed:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([("name", "reason"), *failed.items()])
+        replace_file(folder / FAILED, text.getvalue().encode())
+
+
+def _read_failed(folder: Path) -> dict[str, str]:
+    if not (folder / FAILED).is_file():
+        return {}
+    with (folder / FAILED).open(encoding="utf-8", newline="") as file:
+        return {row["name"]: row["reason"] for row in csv.DictReader(file)}

@@ -1,0 +1,350 @@
+r"""How well a known pulse is read in the faces of real people that nothing was learned from.
+
+    python -m training.evaluate.injected --carriers data/carriers/test \
+        --fingers $RPPG_DATA/pulse/welltory --views "fixed 1.6" "followed 1.4" --out runs/injected \
+        student=rppg_fast/assets/student.safetensors pos chrom green
+
+puts pieces of real fingers' records, stretched to heart rates of 45 to 150 bpm, into carriers
+(``training.data.preprocess --layout videos``), at 36 x 36, in several amplitudes, and reads each
+recording once, as a whole: band-passed forwards and backwards, the highest peak of its spectrum.
+The truth is the PPG that was put in, read in the same way.
+OUT receives ``injected.json`` and ``injected.md``. All sources read the same clips.
+
+Carriers that seem to hold a readable pulse of their own, that show more than one face or one for
+less than 5 s, and those that no catalogue lists, are left out. To choose between networks look at
+the people of the part ``dev`` that a fit leaves out (``--choosing``); the part ``test`` is for what
+was chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+import rppg_fast as rf
+from rppg_fast import _core
+from rppg_fast.methods import METHODS
+from training.data.carriers import Carriers, steps
+from training.data.catalogue import chosen_by_people
+from training.data.clips import Clip, as_float
+from training.data.finger import Finger, InjectedPulse, draw_pulse, fingers
+from training.data.inject import RATES, SHORTEST
+from training.data.injection import Look
+from training.data.trajectories import Times
+from training.evaluate.estimators import NetworkSource, Source, open_source
+from training.evaluate.metrics import PULSE, bootstrap, mae, mean, peak_rate, snr_db, within
+from training.evaluate.validation import CLOSE
+from training.support.command import command
+from training.support.files import as_json, replace_file
+from training.synthetic.skin_pulses import put_into_clip
+
+AMPLITUDES = (0.3, 0.6, 1.2)
+"""Standard deviations of the skin's green over its mean, in percent."""
+
+LIMIT = 20.0
+"""Longer carriers are cut, in seconds, as those of ``training.data.inject``."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class InjectedClip:
+    """A carrier with a pulse in it.
+
+    Attributes
+    ----------
+    name, person, view : str
+        Of the carrier, see ``training.data.carriers.Carriers``.
+    amplitude : float
+        See ``AMPLITUDES``.
+    seen : float32 (frames, 3, 36, 36)
+        What is seen, from 0 to 1.
+    times : float64 (frames,)
+        In seconds; a frame that repeats a time is the same frame in another box.
+    heart_rate : float
+        The true one, bpm: read from the PPG that was put in, as a prediction is read.
+    """
+
+    name: str
+    person: str
+    view: str
+    amplitude: float
+    seen: NDArray[np.float32]
+    times: Times
+    heart_rate: float
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one source reads of one clip: error of the heart rate in bpm, SNR at the true rate."""
+
+    error: float
+    snr_db: float
+
+
+def injected_clips(
+    carriers: Carriers,
+    records: Sequence[Finger],
+    amplitudes: Sequence[float] = AMPLITUDES,
+    repeats: int = 1,
+    seed: int = 1,
+) -> Iterator[InjectedClip]:
+    """Put pulses into carriers; all amplitudes and all views of a video get the same pulses.
+
+    Parameters
+    ----------
+    carriers
+        Those that are too short, or not ``for_tests``, are passed over.
+    records
+        Fingers to take pulses from.
+    amplitudes
+        In percent.
+    repeats
+        Pulses for each carrier.
+    seed
+        Of all that is drawn, together with the carrier's name.
+    """
+    for i, clip in enumerate(carriers.clips.clips):
+        frames = carriers[i]
+        times = frames.times - frames.times[0]
+        inside = times < LIMIT
+        times = times[inside]
+        if not clip.scene["for_tests"] or times[-1] < SHORTEST:
+            continue
+        seen = as_float(frames.appearance[inside])
+        mask = frames.mask[inside].astype(np.float32) / 255
+        for repeat in range(repeats):
+            key = [seed, _number(clip), repeat]
+            pulse = _pulse(records, times, np.random.default_rng(key))
+            heart_rate = peak_rate(_spectrum(_uniform(pulse.ppg[:, None], times)[:, 0]))
+            for amplitude in amplitudes:
+                look = np.random.default_rng([*key, 1])
+                yield InjectedClip(
+                    name=f"{clip.name}, pulse {repeat + 1}",
+                    person=clip.subject,
+                    view=clip.stratum,
+                    amplitude=amplitude,
+                    seen=put_into_clip(seen, mask, pulse, Look(), amplitude / 100, look),
+                    times=times,
+                    heart_rate=heart_rate,
+                )
+
+
+def _number(clip: Clip) -> int:
+    """Make a number of the video's name, for seeds."""
+    digest = hashlib.sha256(str(clip.scene["video"]).encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def _pulse(records: Sequence[Finger], times: Times, random: np.random.Generator) -> InjectedPulse:
+    """Draw a pulse at times that may repeat."""
+    rate = float(random.uniform(*RATES))
+    own, back = np.unique(times, return_inverse=True)
+    pulse = draw_pulse(records, own, rate, random)
+    return InjectedPulse(
+        pulse.ppg[back], pulse.slope[back], pulse.heart_rate[back], pulse.finger, pulse.stretch
+    )
+
+
+def wave_of(source: Source, clip: InjectedClip) -> Floats:
+    """Return what a source makes of a whole clip, ``PULSE.rate`` samples a second."""
+    if isinstance(source, NetworkSource):
+        return _uniform(_level(source, clip), clip.times)[:, 0]
+    return METHODS[source.method](_uniform(_colours(clip), clip.times), PULSE.rate)
+
+
+def _spectrum(wave: Floats) -> rf.Spectrum:
+    """Return the spectrum of a wave, band-passed forwards and backwards."""
+    band_pass = _core.BandPass(PULSE.low, PULSE.high, PULSE.rate, PULSE.order)
+    pulse = band_pass.zero_phase(wave - wave.mean())
+    return rf.spectrum(pulse, PULSE.rate, PULSE.low, PULSE.high)
+
+
+def _level(source: NetworkSource, clip: InjectedClip) -> Floats:
+    """Sum up what a network says of the steps, (frames, 1); over a change of box it stays."""
+    begins = steps(clip.times)
+    motion = rf.motion(clip.seen[begins], clip.seen[begins + 1], kind=source.kind)
+    still = np.zeros((1, *clip.seen.shape[1:]), np.float32)
+    rest = source.network(still, clip.seen[:1])
+    change = np.zeros(len(clip.times))
+    for part in np.array_split(np.arange(len(begins)), 1 + len(begins) // _AT_ONCE):
+        change[begins[part] + 1] = source.network(motion[part], clip.seen[begins[part]]) - rest
+    return np.cumsum(change)[:, None]
+
+
+_AT_ONCE = 128  # steps; more leave a processor's cache
+
+
+def _colours(clip: InjectedClip) -> Floats:
+    """Return the mean colour of every frame, (frames, 3), without the jumps of a box that moves."""
+    mean_colour = np.stack([_core.observe(frame)[:3] for frame in clip.seen])
+    begins = steps(clip.times)
+    factor = np.ones_like(mean_colour)
+    factor[0] = mean_colour[0]
+    factor[begins + 1] = mean_colour[begins + 1] / mean_colour[begins]
+    return np.asarray(np.cumprod(factor, axis=0))
+
+
+def _uniform(values: Floats, times: Times) -> Floats:
+    """Resample values at frames' times, the last entry of each time, to ``PULSE.rate``."""
+    last = np.append(np.diff(times) > 0, True)
+    moments = times[last]
+    resampler = _core.Resampler(PULSE.rate, values.shape[1], float(np.ptp(moments)))
+    parts = [resampler.push(time, value)[1] for time, value in zip(moments, values[last])]
+    return np.concatenate(parts)
+
+
+def read(source: Source, clip: InjectedClip) -> Reading:
+    """Read a clip as a whole."""
+    spectrum = _spectrum(wave_of(source, clip))
+    error = peak_rate(spectrum) - clip.heart_rate
+    return Reading(error, snr_db(spectrum, clip.heart_rate))
+
+
+MEASURES = ("mae_bpm", "within_3_bpm", "snr_db")
+"""Mean absolute error, share of clips with one of at most 3 bpm, and SNR at the true rate."""
+
+
+def measures(readings: Sequence[Reading]) -> tuple[float, ...]:
+    """Return the values of ``MEASURES``."""
+    errors = [reading.error for reading in readings]
+    ratios = [reading.snr_db for reading in readings if np.isfinite(reading.snr_db)]
+    return mae(errors), within(errors, CLOSE), mean(ratios)
+
+
+def summary(
+    clips: Sequence[tuple[str, str, float]], readings: dict[str, list[Reading]], seed: int
+) -> list[dict[str, Any]]:
+    """Sum readings up by view, amplitude and source, with confidence intervals over persons.
+
+    Parameters
+    ----------
+    clips
+        Person, view and amplitude of each clip.
+    readings
+        By source, one for each clip.
+    seed
+        Of the bootstrap.
+    """
+    rows = []
+    for view, amplitude in dict.fromkeys((view, amplitude) for _, view, amplitude in clips):
+        for source, said in readings.items():
+            people: dict[str, list[Reading]] = {}
+            for (person, *which), reading in zip(clips, said):
+                if which == [view, amplitude]:
+                    people.setdefault(person, []).append(reading)
+            clusters = list(people.values())
+            values = measures([reading for cluster in clusters for reading in cluster])
+            ends = bootstrap(measures, clusters, seed)
+            rows.append(
+                {
+                    "view": view,
+                    "amplitude_percent": amplitude,
+                    "source": source,
+                    "clips": sum(map(len, clusters)),
+                    "persons": len(clusters),
+                    **dict(zip(MEASURES, values)),
+                    **{f"{name}_interval": list(pair) for name, pair in zip(MEASURES, ends)},
+                }
+            )
+    return rows
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """Write a table: a line for each view and source, three columns for each amplitude."""
+    amplitudes = list(dict.fromkeys(row["amplitude_percent"] for row in rows))
+    heads = [f"{a:g} %: {what}" for a in amplitudes for what in ("MAE, bpm", "within 3", "SNR, dB")]
+    lines = [
+        "| Box | Source | " + " | ".join(heads) + " |",
+        "| --- | --- |" + " ---: |" * len(heads),
+    ]
+    for view, source in dict.fromkeys((row["view"], row["source"]) for row in rows):
+        cells = []
+        for row in rows:
+            if (row["view"], row["source"]) == (view, source):
+                cells += [
+                    f"{row['mae_bpm']:.2f}",
+                    f"{100 * row['within_3_bpm']:.0f} %",
+                    f"{row['snr_db']:.2f}",
+                ]
+        lines.append(f"| {view} | {source} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.evaluate.injected", description=__doc__
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("sources", nargs="+", help="see training.evaluate.estimators")
+    parser.add_argument("--carriers", type=Path, required=True, help="folder of carriers")
+    parser.add_argument("--fingers", type=Path, required=True, help="folder of subject_*/PPG.csv")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--views", nargs="+", default=["fixed 1.6", "followed 1.4"])
+    parser.add_argument("--amplitudes", nargs="+", type=float, default=list(AMPLITUDES))
+    parser.add_argument("--repeats", type=int, default=3, help="pulses for each carrier")
+    parser.add_argument(
+        "--choosing", action="store_true", help="only the people that settings are chosen by"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args(arguments)
+    chosen_by = chosen_by_people()
+    carriers = Carriers.open(given.carriers).keep(
+        lambda clip: (
+            clip.stratum in given.views and (not given.choosing or clip.subject in chosen_by)
+        )
+    )
+    sources = [open_source(text) for text in given.sources]
+    records = fingers(given.fingers)
+    made = injected_clips(carriers, records, given.amplitudes, given.repeats, given.seed)
+    clips: list[tuple[str, str, float]] = []
+    each: list[dict[str, Any]] = []
+    readings: dict[str, list[Reading]] = {source.name: [] for source in sources}
+    for clip in tqdm(made, "inject", unit="clip"):
+        clips.append((clip.person, clip.view, clip.amplitude))
+        said = {source.name: read(source, clip) for source in sources}
+        for name, reading in said.items():
+            readings[name].append(reading)
+        each.append(
+            {
+                "clip": clip.name,
+                "person": clip.person,
+                "amplitude_percent": clip.amplitude,
+                "true_bpm": round(clip.heart_rate, 3),
+                **{f"error_bpm {name}": round(r.error, 3) for name, r in said.items()},
+            }
+        )
+    if not clips:
+        raise ValueError(f"{given.carriers}: no carrier is for tests, see training.data.carriers")
+    rows = summary(clips, readings, given.seed)
+    report = {
+        "carriers": {
+            "description": carriers.clips.description,
+            "sha256": carriers.clips.sha256,
+        },
+        "seed": given.seed,
+        "repeats": given.repeats,
+        "sources": {source.name: source.about for source in sources},
+        "rows": rows,
+        "clips": each,
+    }
+    given.out.mkdir(parents=True, exist_ok=True)
+    replace_file(given.out / "injected.json", as_json(report))
+    replace_file(given.out / "injected.md", markdown(rows).encode())
+    print(markdown(rows), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

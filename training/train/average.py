@@ -1,0 +1,41 @@
+"""The running average of a network's weights while it is trained."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+
+from training.models.networks import Student, Teacher
+
+_FIRST = 10  # steps after which the average begins to reach further back
+
+
+class Average:
+    """An exponential average over steps of all weights and of batch normalisation's statistics.
+
+    At first it reaches back over a tenth of the steps made, so that it forgets where training
+    began.
+
+    Parameters
+    ----------
+    model : Student or Teacher
+        What is trained; its average begins with it.
+    decay : float
+        Share of the old average in the new one, below 1.
+    """
+
+    def __init__(self, model: Student | Teacher, decay: float) -> None:
+        self.decay = decay
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+
+    def take(self, model: Student | Teacher, step: int) -> None:
+        """Count the weights after ``step`` steps in."""
+        decay = min(self.decay, step / (_FIRST + step))
+        with torch.no_grad():
+            new = model.state_dict()
+            for name, value in self.model.state_dict().items():
+                if value.is_floating_point():
+                    value.lerp_(new[name], 1 - decay)
+                else:
+                    value.copy_(new[name])

@@ -1,0 +1,149 @@
+"""Runs of carriers' frame steps with a pulse in them, made anew for each batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import rppg_fast as rf
+from training.data.carriers import Carriers, steps
+from training.data.catalogue import names_of_part
+from training.data.clips import as_float
+from training.models.config import Config
+from training.synthetic.parameters import Law
+from training.synthetic.skin_pulses import draw_pulses, put_into_runs
+
+LEAST_SKIN = 0.05
+"""A run that shows less skin, as a share of the box where it begins or ends, is left out."""
+
+SLOWEST = 10.0
+"""Frames are left out of a video only as far as so many a second are left, Hz."""
+
+_FULL = 255  # of a mask
+_OF_CARRIERS = 1  # keeps their random streams apart from those of clips
+
+
+@dataclass(frozen=True)
+class Begins:
+    """Where the runs of one view begin in the cache.
+
+    Attributes
+    ----------
+    by_length : dict of int to int64 array
+        By the number of frames that each of their steps is long.
+    """
+
+    by_length: Mapping[int, NDArray[np.int64]]
+
+    def choose(self, length: int, where: float) -> tuple[int, int]:
+        """Choose a run whose steps are some frames long, or one frame where there is none.
+
+        Gives the entry that it begins with, and how many frames its steps are long.
+        """
+        length = length if length in self.by_length else 1
+        begins = self.by_length[length]
+        return int(begins[int(where * len(begins))]), length
+
+
+class CarriedRuns:
+    """Batches of carriers' runs of frame steps.
+
+    A person is drawn uniformly, then a view of this person, then a run of it. All random numbers
+    follow from the seed and the step.
+
+    Parameters
+    ----------
+    carriers
+        Of people that may be trained on.
+    config
+        Its ``carriers`` says what is drawn.
+    unit
+        What labels are divided by, as for clips: see ``training.train.labels``.
+
+    Raises
+    ------
+    ValueError
+        If a carrier shows a person of the test part, the config has no carriers, or no view has a
+        run that shows skin.
+    """
+
+    def __init__(self, carriers: Carriers, config: Config, unit: float) -> None:
+        if config.carriers is None:
+            raise ValueError("the config has no [carriers], which says how they are used")
+        tested = names_of_part("test")
+        for clip in carriers.clips.clips:
+            if clip.scene["video"] in tested:
+                raise ValueError(
+                    f"{carriers.clips.folder}: {clip.scene['video']} shows a person of the test"
+                    " part, whom nobody trains on"
+                )
+        self.config, self.carriers, self.unit = config, carriers, unit
+        self.ranges: Mapping[str, Law] = config.carriers.laws()
+        people: dict[str, list[Begins]] = {}
+        for i, clip in enumerate(carriers.clips.clips):
+            begins = _begins(carriers, i, config.run)
+            if begins.by_length:
+                people.setdefault(clip.subject, []).append(begins)
+        self.people = list(people.values())
+        if not self.people:
+            raise ValueError(f"{carriers.clips.folder}: no carrier has a run that shows skin")
+
+    def __call__(self, step: int, runs: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Make some runs.
+
+        Returns
+        -------
+        motion, appearance : Tensor
+            float32, shape (runs, steps, 3, 36, 36), as in ``batches.Batch``.
+        label, times : Tensor
+            float32, shape (runs, steps), likewise.
+        """
+        config = self.config
+        random = np.random.default_rng((config.seed, step, _OF_CARRIERS))
+        pulses = draw_pulses(self.ranges, config.seed, step, runs)
+        begin, length = np.array(
+            [
+                self._choose(int(wanted), *where)
+                for wanted, where in zip(pulses["frames"], random.random((runs, 3)))
+            ]
+        ).T
+        frames = begin + length * np.arange(config.run + 1)[:, None]
+        times = self.carriers.clips.times[frames]
+        seen = as_float(self.carriers.clips.appearance[frames])
+        mask = self.carriers.mask[frames] / np.float32(_FULL)
+        seen, change = put_into_runs(seen, mask, times - times[0], pulses, random)
+        mirror = random.random(runs) < config.flip
+        seen[:, mirror] = seen[:, mirror][..., ::-1]
+        seen = np.ascontiguousarray(seen.swapaxes(0, 1))  # runs first, their steps together
+        earlier, later = (np.ascontiguousarray(part) for part in (seen[:, :-1], seen[:, 1:]))
+        motion = rf.motion(earlier, later, kind=config.input)
+        label = change.T * pulses["amplitude"][:, None] ** config.label_power / self.unit
+        middle = (times[1:] + times[:-1]).T / 2
+        return (
+            torch.from_numpy(motion),
+            torch.from_numpy(earlier),
+            torch.from_numpy(label.astype(np.float32)),
+            torch.from_numpy((middle - middle[:, :1]).astype(np.float32)),
+        )
+
+    def _choose(self, length: int, person: float, view: float, where: float) -> tuple[int, int]:
+        views = self.people[int(person * len(self.people))]
+        return views[int(view * len(views))].choose(length, where)
+
+
+def _begins(carriers: Carriers, i: int, run: int) -> Begins:
+    """List the runs of a view that show skin where they begin and end."""
+    clip, frames = carriers.clips.clips[i], carriers[i]
+    skin = frames.mask.mean((1, 2)) >= LEAST_SKIN * _FULL
+    found = {}
+    for length in range(1, max(1, int(clip.fps / SLOWEST)) + 1):
+        begins = steps(frames.times, length * run)
+        begins = begins[skin[begins] & skin[begins + length * run]]
+        if begins.size:
+            found[length] = clip.start + begins
+    return Begins(found if 1 in found else {})
