@@ -12,7 +12,7 @@ for module in ("torch", "scipy", "av", "tqdm", "cv2"):
     pytest.importorskip(module, reason="evaluation needs the extra 'train'")
 
 from rppg_fast.student import BUNDLED_WEIGHTS  # noqa: E402
-from tests.made_up_carriers import JUMP, VIEWS, make_carriers  # noqa: E402
+from tests.support.made_up_carriers import JUMP, VIEWS, make_carriers  # noqa: E402
 from training.data.carriers import Carriers  # noqa: E402
 from training.data.finger import Finger  # noqa: E402
 from training.evaluate.estimators import open_source  # noqa: E402

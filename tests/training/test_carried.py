@@ -13,9 +13,9 @@ for module in ("torch", "scipy", "av", "tqdm", "cv2"):
 
 import torch  # noqa: E402
 
-from tests.made_up_carriers import JUMP, RATES, make_carriers  # noqa: E402
 from tests.made_up_clips import make_clips  # noqa: E402
 from tests.small_runs import CONFIG, SHORT, bits, flat, killed_at, toml  # noqa: E402
+from tests.support.made_up_carriers import JUMP, RATES, make_carriers  # noqa: E402
 from training.data.carriers import Carriers  # noqa: E402
 from training.data.clips import Clips  # noqa: E402
 from training.models.checkpoint import Checkpoint  # noqa: E402

@@ -12,7 +12,7 @@ for module in ("scipy", "av", "tqdm", "cv2"):
     pytest.importorskip(module, reason="putting pulses into skin needs the extra 'train'")
 
 from rppg_fast.methods import pos  # noqa: E402
-from tests.made_up_carriers import ROOM, SKIN, skin_mask  # noqa: E402
+from tests.support.made_up_carriers import ROOM, SKIN, skin_mask  # noqa: E402
 from training.data.finger import InjectedPulse  # noqa: E402
 from training.data.injection import Look  # noqa: E402
 from training.data.standard_pulse import LABEL_FS, band_pass  # noqa: E402

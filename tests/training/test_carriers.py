@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 for module in ("scipy", "av", "tqdm", "cv2", "torch"):
     pytest.importorskip(module, reason="making carriers needs the extra 'train'")
 
-from tests.made_up_carriers import JUMP, make_carriers  # noqa: E402
+from tests.support.made_up_carriers import JUMP, make_carriers  # noqa: E402
 from training.data.carriers import MASK, SIDE, VIEWS, Carriers, View, steps, views_of  # noqa: E402
 from training.data.catalogue import (  # noqa: E402
     SPLIT,
