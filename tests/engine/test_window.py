@@ -219,7 +219,7 @@ def test_samples_of_another_shape_are_named(shape: tuple[int, ...]) -> None:
 
 
 def test_an_unknown_method_is_named() -> None:
-    with pytest.raises(ValueError, match="'student', 'green', 'ica', 'chrom', 'pos' or 'fusion'"):
+    with pytest.raises(ValueError, match="'chrom', 'pos', 'fusion' or 'teacher'"):
         rf.PulseSettings().to_native("magic")
 
 

@@ -13,9 +13,9 @@ for module in ("torch", "scipy", "av", "tqdm", "cv2"):
 
 import torch  # noqa: E402
 
-from tests.made_up_clips import make_clips  # noqa: E402
-from tests.small_runs import CONFIG, SHORT, bits, flat, killed_at, toml  # noqa: E402
 from tests.support.made_up_carriers import JUMP, RATES, make_carriers  # noqa: E402
+from tests.support.made_up_clips import make_clips  # noqa: E402
+from tests.support.small_runs import CONFIG, SHORT, bits, flat, killed_at, toml  # noqa: E402
 from training.data.carriers import Carriers  # noqa: E402
 from training.data.clips import Clips  # noqa: E402
 from training.models.checkpoint import Checkpoint  # noqa: E402
@@ -270,6 +270,6 @@ def test_the_correlation_in_the_band_is_that_of_the_pulses() -> None:
 def test_the_correlation_in_the_band_has_a_gradient_everywhere() -> None:
     seconds = times_of(3, 64, 25.0)
     predicted = torch.zeros(3, 64, requires_grad=True)
-    band_correlation(predicted, changes(70, seconds), seconds).sum().backward()
+    band_correlation(predicted, changes(70, seconds), seconds).sum().backward()  # type: ignore[no-untyped-call]
     assert predicted.grad is not None
     assert bool(torch.isfinite(predicted.grad).all())

@@ -75,7 +75,8 @@ def test_a_box_that_follows_comes_twice_where_it_moves_and_one_that_stays_does_n
     for view in (fixed, followed):
         assert view.appearance.shape == (len(view.times), 3, SIDE, SIDE)
         assert view.appearance.dtype == np.uint16
-        assert (view.mask.shape, view.mask.dtype) == ((len(view.times), SIDE, SIDE), np.uint8)
+        assert view.mask.shape == (len(view.times), SIDE, SIDE)
+        assert view.mask.dtype == np.uint8
 
 
 def test_the_mask_follows_the_skin(film: list[Frame]) -> None:

@@ -365,4 +365,4 @@ def test_the_command_line_distils(clips: Clips, teacher_file: Path, tmp_path: Pa
     assert checkpoint.step == 1
     assert checkpoint.validation == ""
     header = (out / LOG).read_text(encoding="utf-8").splitlines()[0].split(",")
-    assert set(Objective.terms) < set(header)
+    assert set(Objective.TERMS) < set(header)

@@ -67,6 +67,7 @@ def checkpoint() -> Checkpoint:
         teacher="",
         label_std=0.25,
         model=student.state_dict(),
+        average={},
         helper={},
         optimizer={},
         schedule={},
