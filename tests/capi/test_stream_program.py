@@ -433,7 +433,7 @@ def test_a_camera_is_read_by_its_own_times(
         pytest.skip("there is no cc")
     if layout == "mjpg":
         request.getfixturevalue("jpeg_program")
-    source = Path(__file__).parents[2] / "native" / "fake_camera.c"
+    source = Path(__file__).parents[1] / "native" / "fake_camera.c"
     run("cc", "-Wall", "-Werror", "-shared", "-fPIC", source, "-o", tmp_path / "fake.so", "-ldl")
     pictures = jpegs(frames) if layout == "mjpg" else [pack(frame, layout) for frame in frames]
     room = max(map(len, pictures))  # pictures are shorter than the buffer

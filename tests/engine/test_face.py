@@ -30,7 +30,7 @@ from rppg_fast.face import (
 from tests.fixtures import make_mtcnn_boxes
 from tests.support import mtcnn
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 EXPECTED: dict[str, Any] = json.loads((FIXTURES / "mtcnn_boxes.json").read_text(encoding="utf-8"))
 FROM_VIDEO = [name for name in EXPECTED if "frame" in name]
 FROM_PHOTOGRAPH = [name for name in EXPECTED if "frame" not in name]

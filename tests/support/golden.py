@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-GOLDEN = Path(__file__).parents[2] / "fixtures" / "student_golden.npz"
+GOLDEN = Path(__file__).parents[1] / "fixtures" / "student_golden.npz"
 
 
 def golden(count: int | None = None) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
