@@ -50,6 +50,11 @@ class MeasuredFace:
         self._number = number
         self._fetched = 0
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} is a running stream: it can be neither copied nor pickled"
+        )
+
     @property
     def box(self) -> Box | None:
         """The pixels that are measured, in the frame as it was pushed; None if there is no face."""
@@ -269,11 +274,6 @@ class HeartRateMonitor(MeasuredFace):
         else:
             native = _core.Monitor.of_box(options.network, options.pulse, Box.of(box), color)
         super().__init__(native, None)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            "a HeartRateMonitor is a running stream: it can be neither copied nor pickled"
-        )
 
     def reset(self) -> None:
         """Forget the face, the pulse and the time."""

@@ -246,11 +246,19 @@ def made_up_teacher() -> rf.Teacher:
     return rf.Teacher(safetensors_bytes(random_teacher(), TEACHER_METADATA), "made up")
 
 
+def measured_face() -> rf.MeasuredFace:
+    monitor = rf.FacesMonitor(detector=lambda frame: [rf.Face(20.0, 20.0, 60.0, 60.0, 0.99)])
+    monitor.push(GOOD, 0.0)
+    (face,) = monitor.monitors.values()
+    return face
+
+
 def public_objects() -> dict[str, object]:
     return {
         "Box": rf.Box(0, 0, 5, 5),
         "Face": rf.Face(0.0, 0.0, 5.0, 5.0, 0.9),
         "MTCNN": rf.MTCNN(),
+        "MeasuredFace": measured_face(),
         "Measurement": rf.measure_frames([], rf.HeartRateMonitor(box=BOX)),
         "MeasurementInterrupted": rf.MeasurementInterrupted(
             "x", rf.measure_frames([], rf.HeartRateMonitor(box=BOX))
@@ -276,6 +284,7 @@ RUNNING = (
     "BandPass",
     "FacesMonitor",
     "HeartRateMonitor",
+    "MeasuredFace",
     "Resampler",
 )  # their state cannot be pickled
 ABSTRACT = ("FaceDetector", "Source")

@@ -35,9 +35,9 @@ def test_a_real_face_is_found_and_read(method: str, data: Path) -> None:
     sure: dict[str, Any] = {} if method in ("student", "pos", "green") else {"min_confidence": 0.3}
     found = rf.measure(data / "real" / "evm_face.mp4", method=method, **sure)
     assert found.status is rf.Status.OK
-    assert found.heart_rate is not None
-    assert 50.0 <= found.heart_rate <= 60.0
-    assert (found.frames, found.skipped) == (301, 0)
+    assert found.heart_rate_bpm is not None
+    assert 50.0 <= found.heart_rate_bpm <= 60.0
+    assert (found.frames, found.skipped_frames) == (301, 0)
 
 
 def test_the_student_is_clear_on_a_real_face(data: Path) -> None:

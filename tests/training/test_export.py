@@ -244,8 +244,8 @@ def test_golden_appearances_are_colours_from_0_to_1() -> None:
         (b"steps = 8000\n", "not a checkpoint"),
         ({"weights": torch.zeros(3)}, "not a checkpoint of rppg_fast"),
         (torch.zeros(3), "not a checkpoint of rppg_fast"),
-        ({"format": "rppg_fast.checkpoint", "version": 1, "step": 3}, "version 1, expected 2"),
-        ({"format": "rppg_fast.checkpoint", "version": 2, "step": 3}, "lacks config, data"),
+        ({"format": "rppg_fast.checkpoint", "version": 1, "step": 3}, "version 1, expected 3"),
+        ({"format": "rppg_fast.checkpoint", "version": 3, "step": 3}, "lacks config, data"),
         ({"format": Path}, "not a checkpoint"),  # an arbitrary object, which must not be executed
     ],
 )
