@@ -159,7 +159,7 @@ def test_a_chain_that_was_killed_ends_with_the_same_bits(
     )
     assert Checkpoint.load(tmp_path / "teacher" / CHECKPOINT).step == CONFIG.validate_every
     # Skip the evaluation after the training: it takes seconds and is not tested here.
-    for name in ("chain.evaluate", "chain.write_results", "figures.draw_all"):
+    for name in ("smoke.evaluate", "smoke.write_results", "evaluate.figures.draw_all"):
         monkeypatch.setattr(f"training.{name}", lambda *_: None)
     chain(tmp_path, done.configs, CLIPS, SECONDS)
     for name in NETWORKS:
