@@ -20,8 +20,7 @@ inline Method method_named(const std::string& name) {
   for (int i = 0; i < kMethods; ++i)
     if (name == kMethodNames[i]) return static_cast<Method>(i);
   throw std::invalid_argument(
-      "method must be 'student', 'green', 'ica', 'chrom', 'pos' or 'fusion', is '" +
-      name + "'");
+      "method must be 'student', 'green', 'ica', 'chrom', 'pos' or 'fusion', is '" + name + "'");
 }
 
 // Whether a method runs the network.
