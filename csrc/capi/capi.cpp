@@ -219,7 +219,6 @@ int rppg_student_create(const rppg_model* model, const char* backend, rppg_stude
     const rppg::Kernels& chosen = kernels(backend);
     made.resize = std::make_unique<rppg::AreaResize>(chosen);
     made.scratch = std::make_unique<rppg::StudentScratch>();
-    rppg::clear_borders(*made.scratch);
     made.student = std::make_unique<rppg::Student>(model->weights, chosen);
   });
 }

@@ -132,7 +132,8 @@ inline constexpr int kMapsAtOnce = 2 * kBlock;
 // so that the tiles do not compete for the same cache sets.
 inline constexpr int kTileStride = kSquarePoints * kHalf + kBlock;
 
-// Working memory of one forward pass. The zero borders are written once, by `clear_borders`.
+// Working memory of a forward pass. A new one must be zero, as std::make_unique makes it: the pass
+// reads the borders of the padded maps and never writes them.
 struct alignas(kAlignment) ColourScratch {
   float rows[kTilePoints * kColours * kRowStride];       // [point][colour][x], padded
   float products[kTilePoints * kAcross1 * kMapsAtOnce];  // [point][x][map of the block]
@@ -156,10 +157,10 @@ static_assert(2 * kPairPixels * kMaps2 <= Student2::kTiles * kTileStride, "two p
 struct alignas(kAlignment) TeacherScratch {
   ColourScratch colours;
   float maps1[kMaps1 / kBlock][kPadded * kPadded][kBlock];    // [block][y][x][map], padded
-  float maps2[kMaps1 / kBlock][kPadded1 * kPadded1][kBlock];  // likewise, pooled
-  float maps3[kMaps2 / kBlock][kPadded1 * kPadded1][kBlock];
-  float features[kSide2 * kSide2][kMaps2];  // [y][x][map], pooled
-  float mask1[kSide * kSide];               // [y][x]
+  float maps2[kMaps1 / kBlock][kPadded1 * kPadded1][kBlock];  // pooled, padded
+  float maps3[kMaps2 / kBlock][kPadded1 * kPadded1][kBlock];  // padded
+  float features[kSide2 * kSide2][kMaps2];                    // [y][x][map], pooled
+  float mask1[kSide * kSide];                                 // [y][x]
   float mask2[(kSide1 * kSide1 + kBlock - 1) / kBlock * kBlock];
   union {  // one layer uses them at a time; they have no borders
     TileScratch<Teacher2> tiles2;

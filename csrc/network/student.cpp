@@ -1,7 +1,5 @@
 #include "network/student.hpp"
 
-#include <cstring>
-
 #include "network/threads.hpp"
 
 namespace rppg {
@@ -9,7 +7,7 @@ namespace {
 
 class StudentForward : public Forward {
  public:
-  explicit StudentForward(const Student& student) : student_(student) { clear_borders(scratch_); }
+  explicit StudentForward(const Student& student) : student_(student) {}
 
   float change(const float* motion, const float*) override {
     return student_.change(motion, scratch_);
@@ -17,12 +15,10 @@ class StudentForward : public Forward {
 
  private:
   const Student& student_;
-  StudentScratch scratch_;
+  StudentScratch scratch_{};
 };
 
 }  // namespace
-
-void clear_borders(StudentScratch& scratch) { std::memset(&scratch, 0, sizeof scratch); }
 
 float Student::change(const float* motion, StudentScratch& scratch) const {
   if (!accelerator_) return kernels_.change(weights_->packed, motion, scratch);
@@ -36,11 +32,7 @@ void Student::changes(const float* motions, std::ptrdiff_t count, int threads, f
   spread(count, threads, [=](std::ptrdiff_t from, std::ptrdiff_t to) {
     // One scratch for each thread, kept between calls, so that calls with a single frame do not
     // allocate.
-    static thread_local std::unique_ptr<StudentScratch> scratch;
-    if (!scratch) {
-      scratch = std::make_unique<StudentScratch>();
-      clear_borders(*scratch);
-    }
+    static thread_local const auto scratch = std::make_unique<StudentScratch>();
     for (std::ptrdiff_t i = from; i < to; ++i) out[i] = change(motions + i * kPixels, *scratch);
   });
 }

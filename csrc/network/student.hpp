@@ -51,7 +51,4 @@ class Student : public Network {
   std::shared_ptr<const Accelerator> accelerator_;
 };
 
-// Zeroes the borders that the forward pass reads and never writes. Call it once for each scratch.
-void clear_borders(StudentScratch& scratch);
-
 }  // namespace rppg

@@ -1,23 +1,14 @@
 #include "network/teacher.hpp"
 
-#include <cstring>
-
 #include "network/threads.hpp"
 
 namespace rppg {
 namespace {
 
-// Zeroes the borders of the maps, which the forward pass reads and never writes.
-std::unique_ptr<TeacherScratch> make_scratch() {
-  auto scratch = std::make_unique<TeacherScratch>();
-  std::memset(scratch.get(), 0, sizeof *scratch);
-  return scratch;
-}
-
 class TeacherForward : public Forward {
  public:
   TeacherForward(const TeacherWeights& weights, const Kernels& kernels)
-      : weights_(weights), kernels_(kernels), scratch_(make_scratch()) {}
+      : weights_(weights), kernels_(kernels), scratch_(std::make_unique<TeacherScratch>()) {}
 
   float change(const float* motion, const float* appearance) override {
     return kernels_.teacher_change(weights_.packed, motion, appearance, *scratch_);
@@ -40,7 +31,7 @@ void Teacher::changes(const float* motions, const float* appearances, std::ptrdi
   spread(count, threads, [=](std::ptrdiff_t from, std::ptrdiff_t to) {
     // One scratch for each thread, kept between calls, so that calls with a single step do not
     // allocate.
-    static thread_local const std::unique_ptr<TeacherScratch> scratch = make_scratch();
+    static thread_local const auto scratch = std::make_unique<TeacherScratch>();
     for (std::ptrdiff_t i = from; i < to; ++i)
       out[i] = kernels_.teacher_change(weights_->packed, motions + i * kPixels,
                                        appearances + i * kPixels, *scratch);

@@ -14,7 +14,7 @@ namespace rppg {
 constexpr int kContiguous =
     pybind11::array::c_style | pybind11::detail::npy_api::NPY_ARRAY_ALIGNED_;
 
-using Float4 = pybind11::array_t<float, kContiguous>;
+using Floats = pybind11::array_t<float, kContiguous>;
 using Doubles = pybind11::array_t<double, kContiguous | pybind11::array::forcecast>;
 
 // Dtype and shape of an array; the type's name of any other object.
@@ -33,19 +33,19 @@ inline pybind11::array require_array(const pybind11::object& value, const char* 
   return py::reinterpret_borrow<py::array>(value);
 }
 
-inline Float4 as_floats(const pybind11::object& object, const char* name) {
+inline Floats as_floats(const pybind11::object& object, const char* name) {
   namespace py = pybind11;
   const py::array array = require_array(object, name, "a float32 array");
   if (!py::isinstance<py::array_t<float>>(array))
     throw py::value_error(std::string(name) + " must be a float32 array, got " + describe(array));
   // Checked first, because NumPy is slow to find out that no copy is needed.
-  if (Float4::check_(array)) return py::reinterpret_borrow<Float4>(array);
-  return Float4::ensure(array);
+  if (Floats::check_(array)) return py::reinterpret_borrow<Floats>(array);
+  return Floats::ensure(array);
 }
 
 // Converts an input of the networks, float32 (N, 3, 36, 36).
-inline Float4 as_pictures(const pybind11::object& object, const char* name) {
-  const Float4 array = as_floats(object, name);
+inline Floats as_pictures(const pybind11::object& object, const char* name) {
+  const Floats array = as_floats(object, name);
   if (array.ndim() != 4 || array.shape(1) != kColours || array.shape(2) != kSide ||
       array.shape(3) != kSide)
     throw pybind11::value_error(std::string(name) + " must have shape (N, 3, 36, 36), got " +

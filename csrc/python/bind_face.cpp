@@ -18,7 +18,7 @@ namespace py = pybind11;
 namespace rppg {
 namespace {
 
-using Float4 = py::array_t<float, py::array::c_style | py::array::forcecast>;
+using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
 using Edges64 = std::array<double, 4>;              // x0, y0, x1, y1
 using Probable = std::tuple<Edges64, double, int>;  // edges, probability, rotation in degrees
 
@@ -174,7 +174,7 @@ class PythonDetector final : public WholeFrameDetector {
 };
 
 // The output of a network for a picture of its size.
-Float4 forward(const FaceNetworks& networks, const std::string& name, const py::object& frame,
+Floats forward(const FaceNetworks& networks, const std::string& name, const py::object& frame,
                const std::string& backend) {
   const FaceNetwork& network = name == "pnet"   ? networks.pnet
                                : name == "rnet" ? networks.rnet
@@ -186,10 +186,10 @@ Float4 forward(const FaceNetworks& networks, const std::string& name, const py::
   FaceForward pass(network, select_kernels(backend.c_str()));
   if (network.side != 0) {
     const float* const outputs = pass.look(image, {whole});
-    return Float4({1, 1, network.outputs}, outputs);
+    return Floats({1, 1, network.outputs}, outputs);
   }
   pass.begin(image, whole, view.height, view.width);
-  Float4 out({pass.height(), pass.width(), network.outputs});
+  Floats out({pass.height(), pass.width(), network.outputs});
   for (int y = 0; y < pass.height(); ++y) {
     const float* pixel = pass.row(y);
     for (int x = 0; x < pass.width(); ++x, pixel += pass.stride())
@@ -198,7 +198,7 @@ Float4 forward(const FaceNetworks& networks, const std::string& name, const py::
   return out;
 }
 
-std::vector<int> suppress_boxes(const Float4& boxes, const Float4& scores, float threshold,
+std::vector<int> suppress_boxes(const Floats& boxes, const Floats& scores, float threshold,
                                 const std::string& relative_to) {
   if (boxes.ndim() != 2 || boxes.shape(1) != 4 || scores.ndim() != 1 ||
       scores.shape(0) != boxes.shape(0))

@@ -29,8 +29,8 @@ std::shared_ptr<Teacher> make_teacher(const py::bytes& data, const std::string& 
 py::array_t<float> call(const Teacher& teacher, const py::object& motion,
                         const py::object& appearance, int threads) {
   check_threads(threads);
-  const Float4 motions = as_pictures(motion, "motion");
-  const Float4 appearances = as_pictures(appearance, "appearance");
+  const Floats motions = as_pictures(motion, "motion");
+  const Floats appearances = as_pictures(appearance, "appearance");
   const py::ssize_t count = motions.shape(0);
   if (appearances.shape(0) != count)
     throw py::value_error("there must be as many motions as appearances, got " +

@@ -63,7 +63,7 @@ py::array_t<float> motion(const py::object& a, const py::object& b, const std::s
                           const std::string& backend) {
   const Kernels& kernels = select_kernels(backend.c_str());
   const MotionKind parsed = parse_kind(kind);
-  const Float4 first = as_floats(a, "a"), second = as_floats(b, "b");
+  const Floats first = as_floats(a, "a"), second = as_floats(b, "b");
   const std::vector<py::ssize_t> shape(first.shape(), first.shape() + first.ndim());
   if (shape != std::vector<py::ssize_t>(second.shape(), second.shape() + second.ndim()))
     throw py::value_error("a and b must have the same shape, got " + describe(first) + " and " +
@@ -89,7 +89,7 @@ std::shared_ptr<const Student> make_student(const py::bytes& data, const std::st
 
 py::array_t<float> predict(const Student& student, const py::object& object, int threads) {
   check_threads(threads);
-  const Float4 input = as_pictures(object, "motion");
+  const Floats input = as_pictures(object, "motion");
   const py::ssize_t count = input.shape(0);
   py::array_t<float> out(count);
   const float* const frames = input.data();
@@ -112,7 +112,7 @@ py::object call_student(const Student& student, const py::object& motion, int th
 }
 
 Doubles observe_appearance(const py::object& object) {
-  const Float4 seen = as_floats(object, "appearance");
+  const Floats seen = as_floats(object, "appearance");
   if (seen.ndim() != 3 || seen.shape(0) != kColours || seen.shape(1) != kSide ||
       seen.shape(2) != kSide)
     throw py::value_error("appearance must have shape (3, 36, 36), got " + describe(seen));

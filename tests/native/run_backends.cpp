@@ -26,7 +26,6 @@ int main(int given, char** arguments) {
   std::memcpy(motions.data(), bytes.data(), bytes.size());
   const std::size_t count = motions.size() / rppg::kPixels;
   const auto scratch = std::make_unique<rppg::StudentScratch>();
-  rppg::clear_borders(*scratch);
   for (const char* const* name = rppg::available_backends(); *name; ++name) {
     if (given > 3 && std::strcmp(*name, arguments[3]) != 0) continue;
     const rppg::Student student(rppg::read_weights(weights.data(), weights.size(), arguments[1]),
