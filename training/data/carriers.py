@@ -2,9 +2,9 @@
 
 A folder of carriers is a cache of clips (``training.data.clips``) without a pulse, and ``mask.npy``
 beside it, which says how much of each cell is skin. One video gives several clips, its views: boxes
-that follow the face, boxes of the first frame, several scales and places. Where a box moves the
-last frame comes once more, in the new box and with the same time: steps lead only from one entry to
-a later one in the same box, as in a live measurement.
+that follow the face, boxes of the first frame, several scales and places. When a box moves, the
+last frame is stored again, in the new box and with the same time. A step connects only entries in
+the same box, as in a live measurement.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ MASK = "mask.npy"
 """uint8 (frames, SIDE, SIDE): 0 no skin, 255 skin alone."""
 
 LONGEST_STEP = 0.25
-"""No step leads over a longer time, in seconds: frames are missing there."""
+"""Longest time of a step, s; in a longer one frames are missing."""
 
 SHORTEST = 4.0
-"""A face that is seen for less, in seconds, carries nothing."""
+"""Shortest time for which a face must be seen, s."""
 
-_THERE = 0.5  # presence of a face that is seen
+_THERE = 0.5  # smallest presence of a face that counts as seen
 _FINE = 4  # samples of a mask along a cell's side
 
 TimedFrames = Callable[[], Iterator[tuple[Frame, float]]]
@@ -47,16 +47,16 @@ TimedFrames = Callable[[], Iterator[tuple[Frame, float]]]
 
 @dataclass(frozen=True)
 class View:
-    """Which box a face is cut out by.
+    """The box in which a face is cut out.
 
     Attributes
     ----------
     followed : bool
-        Whether the box moves as in a live measurement; else it is the first frame's.
+        Whether the box moves as in a live measurement. If not, it is the box of the first frame.
     scale : float
         Side of the box over the side of the face.
     right, down : float
-        By how much of the face's side the box stands beside the face; only of a box that stays.
+        Distance of the box from the face, in sides of the face; only for a fixed box.
     """
 
     followed: bool
@@ -105,14 +105,14 @@ class CarrierFrames:
 
 
 def steps(times: Times, frames: int = 1) -> NDArray[np.int64]:
-    """List the entries from which a step over some frames leads, all in one box.
+    """List the entries at which a step begins whose frames are all in one box.
 
     Parameters
     ----------
     times : (entries,)
         Of one clip, see ``CarrierFrames``.
     frames
-        How many frames the step is long.
+        Length of the step in frames.
     """
     apart = np.diff(times)
     whole = (apart > 0) & (apart <= LONGEST_STEP)
@@ -185,16 +185,16 @@ class Carriers:
 
 
 def views_of(frames: TimedFrames, views: Sequence[View] = VIEWS) -> list[CarrierFrames]:
-    """Cut the face of a video out, by every view.
+    """Cut out the face of a video in every view.
 
-    The longest time for which a face is seen is taken.
+    The longest interval in which a face is seen is used.
 
     Parameters
     ----------
     frames
         The video; it is read three times.
     views
-        Which boxes.
+        The boxes.
 
     Raises
     ------
@@ -215,7 +215,7 @@ def views_of(frames: TimedFrames, views: Sequence[View] = VIEWS) -> list[Carrier
 
 
 def _longest(seen: NDArray[np.bool_], times: Times) -> tuple[int, int]:
-    """Return the first frame of the longest time with a face, and the one after its last."""
+    """Return the first frame of the longest interval with a face, and the one after its last."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]).astype(int)))
     spans = [(times[b - 1] - times[a], a, b) for a, b in zip(edges[::2], edges[1::2])]
     seconds, first, last = max(spans, default=(0.0, 0, 0))
@@ -225,7 +225,7 @@ def _longest(seen: NDArray[np.bool_], times: Times) -> tuple[int, int]:
 
 
 class _Cutter:
-    """Cuts one view out, frame by frame."""
+    """Cuts out one view, frame by frame."""
 
     def __init__(self, view: View, path: FacePath, masks: NDArray[np.float32]) -> None:
         self._view, self._path, self._masks = view, path, masks
@@ -237,7 +237,7 @@ class _Cutter:
         self._times: list[float] = []
 
     def take(self, frame: Frame, time: float, i: int) -> None:
-        """Look at a frame and store it in its box."""
+        """Store a frame in its box."""
         box = self._place(frame, time)
         if box is None:
             self._box = self._last = None

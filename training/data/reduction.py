@@ -1,7 +1,8 @@
-"""Reduce many videos to one cache of 36 x 36 faces, one by one, so that a cut-off run goes on.
+"""Reduce many videos to one cache of 36 x 36 faces; a run that was interrupted can be continued.
 
-What is done lies in ``parts`` in the cache's folder until everything is; ``settings.json`` says
-what the folder is for, ``failed.csv`` names what could not be used, with the reasons.
+Until all videos are finished, the finished ones are in ``parts`` in the cache's folder.
+``settings.json`` holds the settings of the cache, and ``failed.csv`` the videos that could not be
+used, with the reasons.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ PARTS = "parts"
 
 
 class Named(Protocol):
-    """What is reduced: a recording, or a video."""
+    """An item that is reduced: a recording or a video."""
 
     @property
     def name(self) -> str:
-        """Its own among those of a cache."""
+        """Name of the item, unique in a cache."""
         ...
 
 
@@ -44,11 +45,11 @@ One = TypeVar("One", bound=Named)
 
 
 class Work(Protocol[Item]):
-    """What a run does, apart from the number of processes; for several it must pickle."""
+    """The input of a run, except for the number of processes; for several it must pickle."""
 
     @property
     def data(self) -> Path:
-        """Where the videos lie."""
+        """Folder of the videos."""
         ...
 
     @property
@@ -57,20 +58,20 @@ class Work(Protocol[Item]):
         ...
 
     def settings(self) -> dict[str, Any]:
-        """Return all that decides the bits, but the videos' content."""
+        """Return all values that affect the result, except the content of the videos."""
         ...
 
     def run(self, item: Item) -> str:
-        """Make the part of one item; gives the reason if that cannot be done, else ""."""
+        """Make the part of one item; return the reason if that fails, else ""."""
         ...
 
     def assemble(self, usable: Sequence[Item]) -> None:
-        """Make the cache of the parts of some items."""
+        """Make the cache from the parts of some items."""
         ...
 
 
 def made_with() -> dict[str, str]:
-    """Return the versions of what decides the bits."""
+    """Return the versions of the packages that affect the result."""
     return {
         "rppg_fast": rf.__version__,
         "numpy": np.__version__,
@@ -80,19 +81,19 @@ def made_with() -> dict[str, str]:
 
 
 def part_of(work: Work[One], item: One) -> Path:
-    """Name the file that a finished item lies in until all are finished."""
+    """Return the file that holds a finished item until all are finished."""
     return work.out / PARTS / f"{item.name}.npz"
 
 
 def reduce(work: Work[One], items: Sequence[One], workers: int = 1) -> dict[str, str]:
-    """Make a cache, or finish one.
+    """Make a cache, or continue one that was interrupted.
 
     Parameters
     ----------
     work
-        What to do.
+        The work.
     items
-        With what.
+        The videos or recordings.
     workers
         Number of processes.
 
@@ -112,7 +113,9 @@ def reduce(work: Work[One], items: Sequence[One], workers: int = 1) -> dict[str,
     """
     _claim(work)
     if _finished(work.out):
-        shutil.rmtree(work.out / PARTS, ignore_errors=True)  # left if the last run was cut off here
+        shutil.rmtree(
+            work.out / PARTS, ignore_errors=True
+        )  # still there if the last run was interrupted here
         return _read_failed(work.out)
     (work.out / PARTS).mkdir(exist_ok=True)
     missing = [item for item in items if not part_of(work, item).is_file()]
@@ -139,14 +142,14 @@ def reduce(work: Work[One], items: Sequence[One], workers: int = 1) -> dict[str,
 
 
 def _claim(work: Work[One]) -> None:
-    """Make the cache's folder, or see that it was made for the same."""
+    """Make the cache's folder, or check that it was made with the same settings."""
     path = work.out / SETTINGS
     text = json.dumps(work.settings(), indent=1)
     if path.is_file():
         if path.read_text(encoding="utf-8") != text:
             raise FileExistsError(f"{work.out} holds videos reduced with other settings")
         return
-    # A run that was killed right here has left the settings half written.
+    # A run that was killed here has left an incomplete settings file.
     if work.out.exists() and any(place.name != f"{SETTINGS}.part" for place in work.out.iterdir()):
         raise FileExistsError(f"{work.out} holds something else")
     work.out.mkdir(parents=True, exist_ok=True)
@@ -166,7 +169,7 @@ def _reasons(work: Work[One], items: Sequence[One], workers: int) -> Iterator[st
     if workers == 1:
         yield from map(work.run, items)
         return
-    # Fresh processes: a fork would copy OpenCV's threads in an unknown state.
+    # New processes are spawned, because a fork would copy OpenCV's threads in an unknown state.
     with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
         yield from pool.map(work.run, items)
 

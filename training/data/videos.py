@@ -32,7 +32,7 @@ SUFFIXES = (".avi", ".gif", ".mkv", ".mov", ".mp4", ".webm")
 CATALOGUE = "catalogue.json"
 
 LIMIT = 40.0
-"""Longer videos are cut, in seconds: more of one face teaches little."""
+"""Longest part of a video that is used, s; more of one face adds little."""
 
 _FIELDS = ("appearance", "mask", "times")
 
@@ -101,7 +101,7 @@ class VideosWork:
     limit : float
         Seconds of each.
     views : sequence of View
-        Boxes to cut the face out by.
+        The boxes in which the face is cut out.
     """
 
     data: Path
@@ -111,7 +111,7 @@ class VideosWork:
     views: Sequence[View] = VIEWS
 
     def settings(self) -> dict[str, Any]:
-        """Return all that decides the bits, but the videos' content."""
+        """Return all values that affect the result, except the content of the videos."""
         return {
             "layout": "videos",
             "limit_s": self.limit,
@@ -121,7 +121,7 @@ class VideosWork:
         }
 
     def run(self, item: Video) -> str:
-        """Make the part of one video; gives the reason if that cannot be done, else ""."""
+        """Make the part of one video; return the reason if that fails, else ""."""
         try:
             views = views_of(Carrier(item.clip, self.limit).frames, self.views)
         except (OSError, ValueError) as error:
@@ -144,7 +144,7 @@ class VideosWork:
             ]
 
     def assemble(self, usable: Sequence[Video]) -> None:
-        """Make the cache of the parts of some videos."""
+        """Make the cache from the parts of some videos."""
         clips: list[Clip] = []
         masks = []
         digest = hashlib.sha256()

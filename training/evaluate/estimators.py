@@ -61,16 +61,19 @@ class NetworkSource:
     learned_from: frozenset[str] = frozenset()
     method: str = "student"
 
+    def rest(self, appearance: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the output for zero motion and an appearance, (3, 36, 36); shape (1,)."""
+        return self.network(np.zeros((1, *appearance.shape), np.float32), appearance[None])
+
     def signal(self, frames: Frames) -> Floats:
         """Return the signals of every frame of a clip, as ``SignalStream.take`` needs them.
 
         The level of the pulse is the cumulative sum of the network's output minus its output for
         zero motion.
         """
-        change = predict_clip(self.network, frames, self.kind)
-        still = np.zeros((1, *frames.appearance.shape[1:]), np.float32)
-        rest = self.network(still, as_float(frames.appearance[:1]))
-        level = np.cumsum(np.concatenate([[0.0], change - rest]), dtype=np.float64)
+        rest = self.rest(as_float(frames.appearance[0]))
+        change = predict_clip(self.network, frames, self.kind) - rest
+        level = np.cumsum(np.concatenate([[0.0], change]), dtype=np.float64)
         return from_zero(level, frames.times, observed_in(frames))
 
     def windows(self, frames: Frames, ends: Collection[int]) -> list[Window]:

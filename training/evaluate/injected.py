@@ -1,4 +1,4 @@
-r"""How well a known pulse is read in the faces of real people that nothing was learned from.
+r"""Measure how well a known pulse is read in the faces of people that were not trained on.
 
     python -m training.evaluate.injected --carriers data/carriers/test \
         --fingers $RPPG_DATA/pulse/welltory --views "fixed 1.6" "followed 1.4" --out runs/injected \
@@ -51,7 +51,7 @@ AMPLITUDES = (0.3, 0.6, 1.2)
 """Standard deviations of the skin's green over its mean, in percent."""
 
 LIMIT = 20.0
-"""Longer carriers are cut, in seconds, as those of ``training.data.inject``."""
+"""Longest part of a carrier that is used, s, as in ``training.data.inject``."""
 
 Floats = NDArray[np.float64]
 
@@ -63,15 +63,15 @@ class InjectedClip:
     Attributes
     ----------
     name, person, view : str
-        Of the carrier, see ``training.data.carriers.Carriers``.
+        Those of the carrier, see ``training.data.carriers.Carriers``.
     amplitude : float
         See ``AMPLITUDES``.
     seen : float32 (frames, 3, 36, 36)
-        What is seen, from 0 to 1.
+        The frames, from 0 to 1.
     times : float64 (frames,)
         In seconds; a frame that repeats a time is the same frame in another box.
     heart_rate : float
-        The true one, bpm: read from the PPG that was put in, as a prediction is read.
+        True heart rate, bpm: read from the injected PPG in the same way as a prediction.
     """
 
     name: str
@@ -85,7 +85,7 @@ class InjectedClip:
 
 @dataclass(frozen=True)
 class Reading:
-    """What one source reads of one clip: error of the heart rate in bpm, SNR at the true rate."""
+    """Result of one source for one clip: error of the heart rate in bpm, SNR at the true rate."""
 
     error: float
     snr_db: float
@@ -103,15 +103,15 @@ def injected_clips(
     Parameters
     ----------
     carriers
-        Those that are too short, or not ``for_tests``, are passed over.
+        The carriers; those that are too short, or not ``for_tests``, are left out.
     records
-        Fingers to take pulses from.
+        The records from which pulses are taken.
     amplitudes
-        In percent.
+        Amplitudes in percent.
     repeats
         Pulses for each carrier.
     seed
-        Of all that is drawn, together with the carrier's name.
+        Seed of the random numbers, together with the carrier's name.
     """
     for i, clip in enumerate(carriers.clips.clips):
         frames = carriers[i]
@@ -140,7 +140,7 @@ def injected_clips(
 
 
 def _number(clip: Clip) -> int:
-    """Make a number of the video's name, for seeds."""
+    """Return a number that depends on the video's name, for seeds."""
     digest = hashlib.sha256(str(clip.scene["video"]).encode()).digest()
     return int.from_bytes(digest[:8], "big")
 
@@ -156,7 +156,7 @@ def _pulse(records: Sequence[Finger], times: Times, random: np.random.Generator)
 
 
 def wave_of(source: Source, clip: InjectedClip) -> Floats:
-    """Return what a source makes of a whole clip, ``PULSE.rate`` samples a second."""
+    """Return the pulse that a source gives for a whole clip, at ``PULSE.rate``."""
     if isinstance(source, NetworkSource):
         return _uniform(_level(source, clip), clip.times)[:, 0]
     return METHODS[source.method](_uniform(_colours(clip), clip.times), PULSE.rate)
@@ -170,22 +170,21 @@ def _spectrum(wave: Floats) -> rf.Spectrum:
 
 
 def _level(source: NetworkSource, clip: InjectedClip) -> Floats:
-    """Sum up what a network says of the steps, (frames, 1); over a change of box it stays."""
+    """Sum the network's changes, (frames, 1); the sum does not change where the box changes."""
     begins = steps(clip.times)
     motion = rf.motion(clip.seen[begins], clip.seen[begins + 1], kind=source.kind)
-    still = np.zeros((1, *clip.seen.shape[1:]), np.float32)
-    rest = source.network(still, clip.seen[:1])
+    rest = source.rest(clip.seen[0])
     change = np.zeros(len(clip.times))
     for part in np.array_split(np.arange(len(begins)), 1 + len(begins) // _AT_ONCE):
         change[begins[part] + 1] = source.network(motion[part], clip.seen[begins[part]]) - rest
     return np.cumsum(change)[:, None]
 
 
-_AT_ONCE = 128  # steps; more leave a processor's cache
+_AT_ONCE = 128  # steps; more do not fit a processor's cache
 
 
 def _colours(clip: InjectedClip) -> Floats:
-    """Return the mean colour of every frame, (frames, 3), without the jumps of a box that moves."""
+    """Return the mean colour of every frame, (frames, 3), without jumps where the box moves."""
     mean_colour = np.stack([_core.observe(frame)[:3] for frame in clip.seen])
     begins = steps(clip.times)
     factor = np.ones_like(mean_colour)
@@ -233,13 +232,13 @@ def summary(
     readings
         By source, one for each clip.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
     """
     rows = []
     for view, amplitude in dict.fromkeys((view, amplitude) for _, view, amplitude in clips):
-        for source, said in readings.items():
+        for source, results in readings.items():
             people: dict[str, list[Reading]] = {}
-            for (person, *which), reading in zip(clips, said):
+            for (person, *which), reading in zip(clips, results):
                 if which == [view, amplitude]:
                     people.setdefault(person, []).append(reading)
             clusters = list(people.values())
@@ -313,8 +312,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     readings: dict[str, list[Reading]] = {source.name: [] for source in sources}
     for clip in tqdm(made, "inject", unit="clip"):
         clips.append((clip.person, clip.view, clip.amplitude))
-        said = {source.name: read(source, clip) for source in sources}
-        for name, reading in said.items():
+        results = {source.name: read(source, clip) for source in sources}
+        for name, reading in results.items():
             readings[name].append(reading)
         each.append(
             {
@@ -322,7 +321,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "person": clip.person,
                 "amplitude_percent": clip.amplitude,
                 "true_bpm": round(clip.heart_rate, 3),
-                **{f"error_bpm {name}": round(r.error, 3) for name, r in said.items()},
+                **{f"error_bpm {name}": round(r.error, 3) for name, r in results.items()},
             }
         )
     if not clips:

@@ -196,7 +196,7 @@ def golden(network: Student | Teacher, weights: bytes) -> bytes:
     Returns
     -------
     bytes
-        An .npz file of `motion` (N, 3, 36, 36) float32, and for a teacher `appearance`, likewise;
+        An .npz file of `motion` and, for a teacher, `appearance`, each (N, 3, 36, 36) float32;
         `change` (N,) float64, the shipped float32 weights in float64 arithmetic;
         `change_unfolded` (N,) float64, before folding; `change_float32` (N,) float32, the shipped
         weights in float32 arithmetic; and `weights_sha256`.

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ _MIN_BEATS = 30
 _MIN_SWING = 0.5  # standard deviation in 8-bit levels; a saturated channel has less
 
 
+@cache
 def load_shapes(path: Path = TABLE) -> NDArray[np.complex128]:
     """Read the table of beat shapes.
 
@@ -37,11 +39,14 @@ def load_shapes(path: Path = TABLE) -> NDArray[np.complex128]:
     -------
     complex128 (subjects, HARMONICS)
         Row ``c`` describes the beat ``Re(sum_k c[k - 1] * exp(i * k * phase))`` for ``k`` from 1,
-        where ``phase`` grows by 2 pi per beat. The first harmonic is 1 in every row.
+        where ``phase`` grows by 2 pi per beat. The first harmonic is 1 in every row. The array is
+        read once and cannot be written to.
     """
     table = json.loads(path.read_text(encoding="utf-8"))
     rows = [np.array(row["re"]) + 1j * np.array(row["im"]) for row in table["subjects"]]
-    return np.stack(rows)
+    shapes = np.stack(rows)
+    shapes.flags.writeable = False
+    return shapes
 
 
 def mean_beat(

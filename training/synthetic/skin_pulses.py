@@ -1,7 +1,7 @@
-"""Pulses put into single frame steps of carriers, many at once, each with a look of its own.
+"""Put pulses into runs of frames of carriers, many at once, each with its own appearance.
 
-The physics is that of ``training.data.injection``, at 36 x 36: skin is multiplied by what
-``skin_factor`` says, in the earlier and in the later frame.
+The physics is that of ``training.data.injection``, at 36 x 36: in each frame, skin is multiplied by
+``skin_factor``.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
 PREFIX = "pulse"
-"""Of the names of what is drawn, as in "pulse.rate"."""
+"""Prefix of the names of ingredients, as in "pulse.rate"."""
 
-_TYPICAL_SCALE = 1.5  # of a box over its face: how large a patch of PATCH is there, in cells
+_TYPICAL_SCALE = 1.5  # box side over face side, which converts PATCH to cells
 _CEILING = 1.0  # white
-_LEAST_MEAN = 0.1  # of a field over the skin
+_LEAST_MEAN = 0.1  # smallest mean of a field over the skin that is scaled to 1
 
 
 @dataclass(frozen=True)
 class StepPulse:
-    """What is put into a frame step of a carrier.
+    """The ingredients of a pulse in a run of frames of a carrier.
 
-    A step of a network that sees no other is as fast as the heart is: another speed of the video
-    would be another ``rate``.
+    There is no ingredient for the speed of the video: a network that sees single frame steps cannot
+    tell it from another ``rate``.
     """
 
     rate: float = between("Heart rate, bpm.", 40.0, 200.0, log=True)
@@ -77,21 +77,21 @@ class StepPulse:
 
 
 StepPulses = Mapping[str, NDArray[Any]]
-"""Several of them: an array (N,) for each field."""
+"""N pulses: an array (N,) for each field of ``StepPulse``."""
 
 
 @dataclass(frozen=True)
 class Beats:
-    """Periodic beats: Fourier coefficients, and what is left of them in the labels' band.
+    """Periodic beats: Fourier coefficients, before and after the band-pass of the labels.
 
     Attributes
     ----------
     rate : float64 (N,)
-        Of each, Hz.
+        Heart rate of each, Hz.
     wave : complex128 (N, harmonics)
         The PPG is ``Re(sum_k wave_k exp(2 pi i k phase))``, of unit standard deviation.
     band : complex128 (N, harmonics)
-        The same of the band-passed PPG, of unit standard deviation, too.
+        The same for the band-passed PPG, with unit standard deviation.
     """
 
     rate: Floats
@@ -119,12 +119,12 @@ class Beats:
         return _at(self.wave * turning, phase)
 
     def label(self, phase: Floats) -> Floats:
-        """Return the band-passed PPG at phases in beats, (N,), as ``pulse.label`` does."""
+        """Return the band-passed PPG at phases in beats, (N,), as in ``standard_pulse``."""
         return _at(self.band, phase)
 
 
 def band_gain(frequency: Floats) -> Floats:
-    """Return what ``pulse.band_pass`` multiplies an oscillation of a frequency in Hz by."""
+    """Return the gain of ``standard_pulse.band_pass`` at frequencies in Hz."""
     sos = butter(2, BAND, "bandpass", fs=LABEL_FS, output="sos")
     _, response = sosfreqz(sos, frequency.ravel(), fs=LABEL_FS)
     return np.asarray(np.abs(response.reshape(frequency.shape)) ** 2)
@@ -165,12 +165,13 @@ def put_into_runs(
     pulse
         N of them.
     random
-        For the places where pulses are stronger, the step at which the light changes, and noise.
+        Generator of the regions of stronger pulse, the step at which the light changes, and noise.
 
     Returns
     -------
     float32 (frames, N, 3, SIDE, SIDE), float64 (frames - 1, N)
-        What is seen then, and the changes of the band-passed PPG of unit standard deviation.
+        The frames with the pulse, and the changes of the band-passed PPG of unit standard
+        deviation.
     """
     seen, mask = _moved(seen, mask, seconds, pulse)
     beats = Beats.of(pulse)
@@ -199,9 +200,10 @@ def put_into_runs(
 
 
 def _moved(seen: Pixels, mask: Pixels, seconds: Floats, pulse: StepPulses) -> tuple[Pixels, Pixels]:
-    """Move pictures and their skin; what comes in is like the edge.
+    """Move the frames and their skin masks; cells that enter repeat the edge.
 
-    To whole cells where nothing sways; else between them, as a face moves in a box that stays.
+    Without sway, the shift is a whole number of cells. With sway, frames are interpolated, as
+    if a face moved in a fixed box.
     """
     turn = 2 * np.pi * (pulse["sway_phase"] + pulse["sway_rate"] * seconds)
     path = np.sqrt(2) * pulse["sway"] * np.sin(turn)
@@ -223,7 +225,7 @@ def _factor(values: Floats) -> Pixels:
 
 
 def _light(pulse: StepPulses) -> Pixels:
-    """Return what the light of the later frames is multiplied by, (N, SIDE, SIDE, 3)."""
+    """Return the factors on the light of the later frames, (N, SIDE, SIDE, 3)."""
     uphill = 2 * along(2 * np.pi * pulse["light_direction"], SIDE)
     change = pulse["light"][:, None, None] * (1 + pulse["light_slope"][:, None, None] * uphill)
     colour = np.stack([pulse["light_red"], np.ones_like(pulse["light"]), pulse["light_blue"]], -1)
@@ -243,7 +245,7 @@ def _spread(mask: Pixels, rough: Floats, variation: Floats) -> Floats:
     field = mask * uneven(rough, variation[:, None, None])
     skin = mask > SKIN
     mean = (field * skin).sum((0, 2, 3)) / np.maximum(skin.sum((0, 2, 3)), 1)
-    # Where there is next to no skin, there is nothing to scale.
+    # With almost no skin, the field is zero.
     scale = np.where(mean > _LEAST_MEAN, 1 / np.maximum(mean, _LEAST_MEAN), 0.0)
     return np.asarray(field * scale[:, None, None])
 
@@ -267,11 +269,11 @@ def put_into_clip(
     pulse
         At the same frames.
     look
-        How it lies in the skin.
+        Distribution of the pulse over the skin.
     amplitude
         Standard deviation of the skin's mean green over its mean.
     random
-        For the places where it is stronger, and the side that is earlier.
+        Generator of the regions of stronger pulse and of the direction of the delay.
 
     Returns
     -------

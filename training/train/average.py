@@ -14,13 +14,12 @@ _FIRST = 10  # steps after which the average begins to reach further back
 class Average:
     """An exponential average over steps of all weights and of batch normalisation's statistics.
 
-    At first it reaches back over a tenth of the steps made, so that it forgets where training
-    began.
+    At first it averages over a tenth of the steps so far, so that it forgets the initial weights.
 
     Parameters
     ----------
     model : Student or Teacher
-        What is trained; its average begins with it.
+        The model that is trained; its weights are the first average.
     decay : float
         Share of the old average in the new one, below 1.
     """
@@ -30,7 +29,7 @@ class Average:
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
 
     def take(self, model: Student | Teacher, step: int) -> None:
-        """Count the weights after ``step`` steps in."""
+        """Add the weights after ``step`` steps to the average."""
         decay = min(self.decay, step / (_FIRST + step))
         with torch.no_grad():
             new = model.state_dict()

@@ -1,4 +1,4 @@
-"""How much of a pulse a run of predicted changes holds, in the heart's band."""
+"""Compare runs of predicted and true changes of the pulse in the heart's band."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor
 from training.data.standard_pulse import BAND
 
 STEP = 0.15
-"""Hz between the frequencies that are looked at: finer than runs of some seconds resolve."""
+"""Distance between frequencies, Hz: finer than the resolution of a run of a few seconds."""
 
-_LEAST = 1e-12  # of a power, so that a run without any has a gradient
+_LEAST = 1e-12  # added to a power, so that a run without power has a gradient
 
 
 def band_correlation(predicted: Tensor, true: Tensor, seconds: Tensor) -> Tensor:
     """Correlate two pulses, given by their changes, in the heart's band.
 
-    A reading looks at the sum of the changes, from 0.7 to 4 Hz; most of what a single frame step
-    shows of noise lies elsewhere. Changes are weighed by a Hann window, transformed at some
-    frequencies, and divided by the frequency, which sums them up.
+    A reading uses the sum of the changes from 0.7 to 4 Hz; most of the noise of single frame steps
+    is outside this band. The changes are multiplied by a Hann window, transformed at a grid of
+    frequencies, and divided by the frequency, which gives the transform of their sum.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def band_correlation(predicted: Tensor, true: Tensor, seconds: Tensor) -> Tensor
     Returns
     -------
     Tensor
-        From -1 to 1, shape (runs,).
+        Correlations from -1 to 1, shape (runs,).
     """
     low, high = BAND
     count = round((high - low) / STEP) + 1

@@ -1,4 +1,4 @@
-"""Runs of carriers' frame steps with a pulse in them, made anew for each batch."""
+"""Make runs of frame steps of carriers with a pulse, new ones for each batch."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from training.synthetic.parameters import Law
 from training.synthetic.skin_pulses import draw_pulses, put_into_runs
 
 LEAST_SKIN = 0.05
-"""A run that shows less skin, as a share of the box where it begins or ends, is left out."""
+"""A run is left out if its first or last frame shows less skin, as a share of the box."""
 
 SLOWEST = 10.0
-"""Frames are left out of a video only as far as so many a second are left, Hz."""
+"""Lowest frame rate that remains when frames of a video are left out, Hz."""
 
 _FULL = 255  # of a mask
-_OF_CARRIERS = 1  # keeps their random streams apart from those of clips
+_OF_CARRIERS = 1  # separates the random numbers of carriers from those of clips
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Begins:
     Attributes
     ----------
     by_length : dict of int to int64 array
-        By the number of frames that each of their steps is long.
+        First entries of the runs, by the length of their steps in frames.
     """
 
     by_length: Mapping[int, NDArray[np.int64]]
 
     def choose(self, length: int, where: float) -> tuple[int, int]:
-        """Choose a run whose steps are some frames long, or one frame where there is none.
+        """Choose a run with steps of ``length`` frames, or of one frame if there is none.
 
-        Gives the entry that it begins with, and how many frames its steps are long.
+        Returns its first entry, and the length of its steps in frames.
         """
         length = length if length in self.by_length else 1
         begins = self.by_length[length]
@@ -51,7 +51,7 @@ class Begins:
 
 
 class CarriedRuns:
-    """Batches of carriers' runs of frame steps.
+    """Makes batches of runs of frame steps of carriers.
 
     A person is drawn uniformly, then a view of this person, then a run of it. All random numbers
     follow from the seed and the step.
@@ -59,11 +59,11 @@ class CarriedRuns:
     Parameters
     ----------
     carriers
-        Of people that may be trained on.
+        Carriers of persons that may be used for training.
     config
-        Its ``carriers`` says what is drawn.
+        Its ``carriers`` describes what is drawn at random.
     unit
-        What labels are divided by, as for clips: see ``training.train.labels``.
+        Divisor of the labels, as for clips: see ``training.train.labels``.
 
     Raises
     ------
@@ -94,14 +94,15 @@ class CarriedRuns:
             raise ValueError(f"{carriers.clips.folder}: no carrier has a run that shows skin")
 
     def __call__(self, step: int, runs: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Make some runs.
+        """Make a batch of runs.
 
         Returns
         -------
         motion, appearance : Tensor
             float32, shape (runs, steps, 3, 36, 36), as in ``batches.Batch``.
         label, times : Tensor
-            float32, shape (runs, steps), likewise.
+            float32, shape (runs, steps): the change of the pulse, in the unit of labels, and the
+            time since the run's first step, s.
         """
         config = self.config
         random = np.random.default_rng((config.seed, step, _OF_CARRIERS))
@@ -137,7 +138,7 @@ class CarriedRuns:
 
 
 def _begins(carriers: Carriers, i: int, run: int) -> Begins:
-    """List the runs of a view that show skin where they begin and end."""
+    """List the runs of a view that show skin in their first and last frame."""
     clip, frames = carriers.clips.clips[i], carriers[i]
     skin = frames.mask.mean((1, 2)) >= LEAST_SKIN * _FULL
     found = {}
