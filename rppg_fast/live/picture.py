@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Callable
 import numpy as np
 
 from rppg_fast.live.session import LiveSession
-from rppg_fast.yuv import AnyFrame, YuvFrame, to_bgr
+from rppg_fast.yuv import AnyFrame, PlaneArray, YuvFrame, to_bgr
 
 if TYPE_CHECKING:
     import av
@@ -63,25 +63,22 @@ def _as_video(frame: AnyFrame) -> av.VideoFrame:
     """Return FFmpeg's form of a frame, converted to blue-green-red only if it must be."""
     import av
 
-    if isinstance(frame, YuvFrame) and frame.u is not None and frame.v is not None:
-        if _is_plain_420(frame):
-            packed = np.concatenate([frame.y.ravel(), frame.u.ravel(), frame.v.ravel()])
-            format = "yuvj420p" if frame.full_range else "yuv420p"
-            return av.VideoFrame.from_ndarray(packed.reshape(-1, frame.width), format=format)
+    if isinstance(frame, YuvFrame) and (planes := _plain_420(frame)) is not None:
+        packed = np.concatenate([plane.ravel() for plane in planes]).reshape(-1, frame.width)
+        format = "yuvj420p" if frame.full_range else "yuv420p"
+        return av.VideoFrame.from_ndarray(packed, format=format)
     return av.VideoFrame.from_ndarray(to_bgr(frame), format="bgr24")
 
 
-def _is_plain_420(frame: YuvFrame) -> bool:
+def _plain_420(frame: YuvFrame) -> list[PlaneArray] | None:
+    """Return the planes of a frame that has FFmpeg's layout yuv420p; None if it has another."""
     half = (frame.height // 2, frame.width // 2)
-    return (
-        frame.y.dtype == np.uint8
-        and frame.height % 2 == 0
-        and frame.width % 2 == 0
-        and frame.u is not None
-        and frame.u.shape == half
-        and frame.phase == (0, 0)
-        and frame.matrix == "bt601"  # that of JPEG
-    )
+    if frame.u is None or frame.v is None or frame.u.shape != half:
+        return None
+    even = frame.height % 2 == 0 and frame.width % 2 == 0
+    # The matrix of JPEG is that of BT.601.
+    plain = frame.y.dtype == np.uint8 and frame.phase == (0, 0) and frame.matrix == "bt601"
+    return [frame.y, frame.u, frame.v] if even and plain else None
 
 
 def _reduced(width: int, height: int) -> tuple[int, int]:

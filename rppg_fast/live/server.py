@@ -141,7 +141,7 @@ class LiveServer:
         self._hub = Hub(session)
         config = uvicorn.Config(
             application(self._hub, self.access),
-            ws="auto",
+            ws="websockets-sansio",
             http="h11",
             loop="asyncio",
             lifespan="off",

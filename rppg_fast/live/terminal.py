@@ -69,11 +69,11 @@ class TerminalView:
                 parts.append(Text(self._pulse(face, snapshot, width), style="red"))
                 if face.spectrum is not None:
                     bars = braille_bars(face.spectrum.power, width, 3)
-                    parts.append(Text(f"\n{say['spectrum']} 42–240 {say['bpm']}", style="dim"))
+                    parts.append(Text(f"\n{say['spectrum']} 42-240 {say['bpm']}", style="dim"))
                     parts.append(Text(bars, style="magenta"))
         return Panel(
             Group(*parts),
-            title=f"rppg_fast – {say['title']}",
+            title=f"rppg_fast: {say['title']}",
             subtitle=(
                 f"{snapshot.source}  {snapshot.method}  {snapshot.fps:.1f} Hz  "
                 f"{snapshot.frame_ms:.1f} ms  {say['not_medical']}"
@@ -92,9 +92,9 @@ class TerminalView:
             rate = Text(f"{reading.heart_rate_bpm:.0f} {say['bpm']}", style="bold green")
             sure = f"{say['confidence']} {reading.confidence or 0.0:.0%}"
         elif face.progress < 1:
-            rate, sure = Text(f"– {say['bpm']}"), f"{say['first_window']} {face.progress:.0%}"
+            rate, sure = Text(f"-- {say['bpm']}"), f"{say['first_window']} {face.progress:.0%}"
         else:
-            rate, sure = Text(f"– {say['bpm']}"), say["no_heart_rate"]
+            rate, sure = Text(f"-- {say['bpm']}"), say["no_heart_rate"]
         table.add_row(name, rate, sure)
         return table
 

@@ -19,6 +19,7 @@ let run = null;
 let spoken = 0;
 let shownFaces = "";
 let problem = null;
+let browserCamera = false;
 
 history.replaceState(null, "", location.pathname); // a token in the address is a cookie by now
 
@@ -29,6 +30,7 @@ the("advice").textContent = text("connecting");
 
 const connection = new Connection({
   hello(message) {
+    browserCamera = message.browserCamera;
     fillMethods(message.methods);
     if (localStorage.getItem("mirror") === null) setMirror(message.live);
     the("offer").hidden = !message.browserCamera || camera.stream != null;
@@ -63,7 +65,8 @@ function show() {
   spectrum.select(selected, face?.candidate ?? null, face?.status === "ok");
   setText("rate", rate === null ? "–" : String(Math.round(rate)));
   const advice = running && face !== null ? face.advice : state.advice;
-  setAdvice(problem ? text(problem) : text(`advice.${advice}`), advice === "good" && !problem);
+  const wanted = browserCamera && ["starting", "waiting"].includes(state.state) && !camera.stream;
+  setAdvice(text(problem ?? (wanted ? "offer_camera" : `advice.${advice}`)), advice === "good" && !problem);
   the("reason").hidden = state.reason === null;
   setText("reason", state.reason ?? "");
   const progress = measured ? face.progress : 0;

@@ -1,5 +1,7 @@
 // The pulse of the last seconds, drawn at the screen's rate, and the spectrum.
 
+import { text } from "./strings.js";
+
 const SECONDS = 10;
 /** How far the pulse is drawn behind the newest sample, s: longer than samples come unevenly. */
 const DELAY = 0.12;
@@ -34,7 +36,7 @@ export class PulsePlot {
     this.selected = null;
     this.offset = null;
     this.running = false;
-    this.height = 1e-9;
+    this.low = this.high = 0;
     this.slow = matchMedia("(prefers-reduced-motion: reduce)");
     this.last = 0;
     requestAnimationFrame((now) => this.#frame(now));
@@ -82,20 +84,25 @@ export class PulsePlot {
       context.lineTo(x, height - 16);
       context.stroke();
       context.textAlign = second === 0 ? "right" : second === SECONDS ? "left" : "center";
-      context.fillText(second === 0 ? "0" : `−${second} s`, x, height - 3);
+      context.fillText(second === 0 ? "0" : text("seconds_ago", { seconds: `−${second}` }), x, height - 3);
     }
     const samples = this.faces.get(this.selected);
     if (!samples || this.offset === null) return;
     const end = this.running ? Math.min(now - this.offset - DELAY, this.newest) : this.newest;
     const begin = end - SECONDS;
-    let largest = 1e-9;
+    let [low, high] = [Infinity, -Infinity];
     for (let i = 0; i < samples.times.length; i++) {
-      if (samples.times[i] >= begin) largest = Math.max(largest, Math.abs(samples.values[i]));
+      if (samples.times[i] < begin) continue;
+      low = Math.min(low, samples.values[i]);
+      high = Math.max(high, samples.values[i]);
     }
-    this.height += 0.08 * (largest - this.height);
-    if (this.height > 3 * largest || this.height < largest / 3) this.height = largest;
-    const middle = (height - 16) / 2;
-    const scale = (0.92 * middle) / this.height;
+    if (!(high > low)) return;
+    const jumped = this.high - this.low > 3 * (high - low) || this.high - this.low < (high - low) / 3;
+    const share = jumped ? 1 : 0.08;
+    this.low += share * (low - this.low);
+    this.high += share * (high - this.high);
+    const scale = (0.92 * (height - 16)) / (this.high - this.low);
+    const zero = 0.04 * (height - 16) + scale * this.high;
     context.strokeStyle = style.accent;
     context.lineWidth = 2;
     context.lineJoin = "round";
@@ -113,7 +120,7 @@ export class PulsePlot {
         last = true;
       }
       const x = (width * (time - begin)) / SECONDS;
-      const y = middle - scale * value;
+      const y = zero - scale * value;
       if (before === null || time - before.time > 0.25) context.moveTo(x, y);
       else context.lineTo(x, y);
       if (last) break;
