@@ -32,6 +32,9 @@ from rppg_fast.live.session import LiveSession
 PORT = 8765
 #: Longest wait for the server to begin and to end, s.
 _BEGIN, _END = 10.0, 3.0
+#: What the system may keep for a client that is slow to take it, bytes: about a second of pictures.
+#: Without a limit it keeps megabytes, and the client sees the past.
+_KEPT_FOR_CLIENT = 1 << 17
 #: Open connections, with those that have not asked for anything yet.
 _MOST_CONNECTIONS = 256
 
@@ -210,6 +213,7 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KEPT_FOR_CLIENT)
     try:
         listening.bind((host, port))
         listening.listen(128)
