@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import ssl
 from collections.abc import Iterable
 from threading import Event, Thread
 
@@ -116,6 +117,8 @@ class LiveServer:
     ------
     OSError
         If nothing can listen there, or if a file cannot be read.
+    ValueError
+        If certificate and key are not in PEM format, or do not belong together.
     """
 
     def __init__(
@@ -162,7 +165,7 @@ class LiveServer:
             ssl_keyfile=key,
         )
         try:
-            config.load()
+            _load(config, certificate, key)
         except BaseException:
             self._socket.close()
             raise
@@ -200,6 +203,26 @@ class LiveServer:
             await self._server.serve(sockets=[self._socket])
         finally:
             self._hub.close()
+
+
+def _load(config: uvicorn.Config, certificate: str | None, key: str | None) -> None:
+    """Read the certificate, if there is one.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    ValueError
+        If they are not in PEM format, or do not belong together.
+    """
+    for file in filter(None, (certificate, key)):
+        with open(file, "rb"):  # an error of this names the file
+            pass
+    try:
+        config.load()
+    except ssl.SSLError as error:
+        text = f"{certificate}, {key}: not a certificate in PEM format and its key"
+        raise ValueError(text) from error
 
 
 def _listen(host: str, port: int) -> socket.socket:
