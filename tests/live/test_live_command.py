@@ -191,7 +191,7 @@ def test_the_terminal_shows_rate_pulse_and_advice(language: str) -> None:
         console.print(view.render(seen[-1]))
     text = console.export_text()
     assert say["advice.good"] in text
-    (rate,) = re.findall(rf"(\d+) {say['bpm']} ", text)
+    (rate,) = re.findall(rf"{say['heart_rate']} +(\d+) ", text)
     assert int(rate) == pytest.approx(DEMO_BPM, abs=TOLERANCE_BPM)
     assert len(re.findall("[\u2801-\u28ff]", text)) > 100
     assert all(len(line) <= 100 for line in text.splitlines())
