@@ -477,7 +477,7 @@ def test_a_camera_is_read_by_its_own_times(
         ("--size 72x72 --box 0,0,9,9 --fps 30 --format nv12 --range tv", "limited or full"),
         ("--size 72x72 --fps 30 --format nv12 --matrix bt470", "bt601, bt709 or bt2020"),
         ("--size 71x72 --box 0,0,9,9 --fps 30 --format uyvy", "the width of uyvy must be even"),
-        ("--format auto", "say what its frames are by --format and --size"),
+        ("--format auto", "give the format and size of its frames with --format and --size"),
         ("--format y4m", "does not begin with a YUV4MPEG2 header"),
         ("--size 72x72 --format y4m --camera /dev/null", "not of a camera"),
         ("--size 72x72 --box 0,0,9,9 --fps 30 --format h264", "--format must be"),
