@@ -495,7 +495,7 @@ def test_a_camera_is_read_by_its_own_times(
         ("--size 72x72 --box 0,0,9,9 --times /nowhere", "/nowhere: No such file"),
         ("--size 72x72 --box 0,0,9,9 --times TIMES", "has only 1 times"),
         ("--size 72x73 --box 0,0,9,9 --fps 30", "ends inside frame 2, after 15336 of its 15768"),
-        ("--size 72x72 --box 0,0,9,9 --camera /dev/null", "no Video4Linux device"),
+        ("--size 72x72 --box 0,0,9,9 --camera /dev/null", "not a Video4Linux device"),
         ("--size 72x72 --box 0,0,9,9 --camera /nowhere", "/nowhere: No such file"),
         ("--size 72x72 --box 0,0,9,9 --camera /dev/null --arrival", "a camera has its own times"),
     ],
