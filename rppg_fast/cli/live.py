@@ -6,7 +6,6 @@ import argparse
 import importlib.util
 import signal
 import sys
-import webbrowser
 from contextlib import ExitStack
 from threading import Thread
 from time import monotonic, sleep
@@ -181,6 +180,8 @@ def _serve(session: LiveSession, options: argparse.Namespace, stack: ExitStack) 
     )
     print(f"rppg-fast: {server.url} shows the pulse; Ctrl-C ends", file=sys.stderr, flush=True)
     if not options.no_browser:
+        import webbrowser
+
         Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
 
 
