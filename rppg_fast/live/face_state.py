@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from rppg_fast.faces import FacesMonitor
-from rppg_fast.live.advice import Advice, advise
+from rppg_fast.live.advice import Advice, advise, advise_without_face
 from rppg_fast.live.appearance import AppearanceMeter
 from rppg_fast.live.history import History
 from rppg_fast.live.snapshot import FaceSnapshot, FaceSpectrum
 from rppg_fast.monitor import MeasuredFace
 from rppg_fast.pulse import PulseSettings, spectrum
-from rppg_fast.reading import Reading
+from rppg_fast.reading import Box, Reading
 from rppg_fast.yuv import AnyFrame
 
 #: Time between two spectra, s.
@@ -27,12 +27,17 @@ class FaceStates:
     ----------
     faces
         The faces of the newest frame, lowest number first.
+    advice_without_face
+        What to do if there is none.
     """
 
     def __init__(self, monitor: FacesMonitor, history: History) -> None:
         self._monitor, self._history = monitor, history
         self._states: dict[int, _FaceState] = {}
+        self._whole = AppearanceMeter()
+        self._had_faces = False
         self.faces: tuple[FaceSnapshot, ...] = ()
+        self.advice_without_face = Advice.NO_FACE
 
     def update(self, frame: AnyFrame, time_s: float, readings: dict[int, Reading]) -> None:
         """Take the readings of a frame."""
@@ -40,7 +45,14 @@ class FaceStates:
         for number in self._states.keys() - readings.keys():
             del self._states[number]
         for number in readings.keys() - self._states.keys():
-            self._states[number] = _FaceState(number, self._monitor.settings, time_s)
+            newcomer = self._had_faces and len(readings) == 1
+            since = time_s if newcomer else -np.inf
+            self._states[number] = _FaceState(number, self._monitor.settings, since)
+        self._had_faces = self._had_faces or bool(readings)
+        if not readings:
+            height, width = frame.shape[:2]
+            whole = self._whole.update(frame, Box(0, 0, width, height), time_s)
+            self.advice_without_face = advise_without_face(whole)
         self.faces = tuple(
             self._states[number].update(
                 frame, time_s, readings[number], measured.get(number), self._history
@@ -76,7 +88,7 @@ class _FaceState:
                 self._spectrum = self._read_spectrum(face) if reading.candidate_bpm else None
         if box is not None:
             self._meter.update(frame, box, time_s)
-        newcomer = self._number > 1 and time_s - self._since < _NEWCOMER
+        newcomer = time_s - self._since < _NEWCOMER
         advice = advise(reading, box, self._meter.appearance, newcomer)
         return FaceSnapshot(
             number=self._number,
