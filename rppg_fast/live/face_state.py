@@ -11,11 +11,13 @@ from rppg_fast.live.history import History
 from rppg_fast.live.snapshot import FaceSnapshot, FaceSpectrum
 from rppg_fast.monitor import MeasuredFace
 from rppg_fast.pulse import PulseSettings, spectrum
-from rppg_fast.reading import Box, Reading
+from rppg_fast.reading import Box, Reading, Status
 from rppg_fast.yuv import AnyFrame
 
 #: Time between two spectra, s.
 _SPECTRUM_EVERY = 0.5
+#: How long another piece of advice must hold before it is shown, s.
+_STEADY = 0.7
 #: How long a new face after another one is said to be somebody else, s.
 _NEWCOMER = 3.0
 
@@ -61,11 +63,29 @@ class FaceStates:
         )
 
 
+class _SteadyAdvice:
+    """Keeps a piece of advice until another one has held for a moment, so that it can be read."""
+
+    def __init__(self) -> None:
+        self._status: Status | None = None
+        self._shown = self._next = Advice.MEASURING
+        self._since = -np.inf
+
+    def update(self, advice: Advice, status: Status, time_s: float) -> Advice:
+        """Return the advice to show; a new status brings its own at once."""
+        if advice is not self._next:
+            self._next, self._since = advice, time_s
+        if status is not self._status or time_s - self._since >= _STEADY:
+            self._status, self._shown = status, advice
+        return self._shown
+
+
 class _FaceState:
     def __init__(self, number: int, settings: PulseSettings, since_s: float) -> None:
         self._number, self._settings, self._since = number, settings, since_s
         self._end = 0
         self._meter = AppearanceMeter()
+        self._advice = _SteadyAdvice()
         self._spectrum: FaceSpectrum | None = None
         self._spectrum_due = -np.inf
 
@@ -94,7 +114,7 @@ class _FaceState:
             number=self._number,
             reading=reading,
             box=box,
-            advice=advice if box is not None else Advice.NO_FACE,
+            advice=self._advice.update(advice, reading.status, time_s),
             progress=self._progress(reading),
             samples=samples or 0,
             spectrum=self._spectrum,

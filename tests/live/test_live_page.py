@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from rppg_fast.live import LiveSession, State
 from rppg_fast.live.browser_camera import BrowserCamera
 from rppg_fast.live.server import LiveServer
 from rppg_fast.live.strings import words
+from rppg_fast.sources import Source, VideoError
+from rppg_fast.sources.source import Pictures
 from tests.support.live import (
     DEMO_BPM,
     PATIENCE,
@@ -248,6 +251,35 @@ def test_a_browsers_own_camera_is_measured(driver: Playwright, tmp_path: Path) -
         page.close()
         gone = until(lambda: (now := session.snapshot).state is State.WAITING and now)
         assert gone.reason == "the browser sends no picture"
+
+
+class GoneCamera(Source):
+    """A camera that films for a moment, and then cannot be read any more."""
+
+    def _pictures(self) -> Pictures:
+        for index, (frame, _) in enumerate(demo_frames()[:40]):
+            time.sleep(0.03)
+            yield frame, index / FILM_RATE
+        raise VideoError(f"{self.name}: was unplugged")
+
+
+def test_a_camera_that_is_unplugged_is_named_on_the_page(browser: Browser) -> None:
+    from playwright.sync_api import expect
+
+    with (
+        LiveSession(GoneCamera("a camera", live=True)) as session,
+        LiveServer(session, port=0) as server,
+    ):
+        page, wrong = open_page(browser, server)
+        expect(page.locator("#advice")).to_have_text(words("en")["advice.measuring"])
+        gone = words("en")["advice.no_camera"]
+        expect(page.locator("#advice")).to_have_text(gone, timeout=WAIT_MS)
+        expect(page.locator("#reason")).to_have_text("a camera: was unplugged")
+        expect(page.locator("#rate")).to_have_text("\u2013")
+        until(lambda: session.snapshot.state is State.RUNNING)
+        expect(page.locator("#reason")).to_be_hidden()
+        assert not wrong
+        page.context.close()
 
 
 def test_a_browser_without_a_camera_says_so(browser: Browser) -> None:
