@@ -17,6 +17,8 @@ _LEAST_TRIPS = 3
 _LEAST_ERROR = 2e-4
 #: How wrong a board's clock may be: ceramic resonators are within 0.5 %.
 _DRIFT = 5e-3
+#: Weights depend on the distance from the line, which depends on the weights.
+_FITS = 4
 #: Frames of so many seconds tell how much later a frame arrives than it was taken.
 _ARRIVALS_OVER = 30.0
 
@@ -67,7 +69,7 @@ class ClockStatistics:
     drift_ppm
         By how much the board's clock is slow, parts per million.
     residual_ms
-        Weighted root mean square of what the line leaves over, ms.
+        Median distance of the faster half of the round trips from the line, ms.
     least_delay_ms
         Time on the way of the fastest round trip, ms.
     """
@@ -83,8 +85,8 @@ class BoardClock:
     """A line that maps the board's clock to the host's, by regression over recent round trips.
 
     The offset of a round trip is wrong by at most half its delay. So each is weighted by the
-    inverse square of half of what it was slower than the fastest one: those that waited in a buffer
-    hardly count, and no threshold tells them from others.
+    inverse square of half of what it was slower than the fastest one, and of how far it is from the
+    line: those that waited in a buffer hardly count, and no threshold tells them from others.
     """
 
     def __init__(self) -> None:
@@ -103,13 +105,19 @@ class BoardClock:
         offsets = np.array([one.offset for one in self._trips])
         delays = np.array([one.delay for one in self._trips])
         self._least = float(delays.min())
-        weights = (_LEAST_ERROR + 0.5 * (delays - self._least)) ** -2
-        share = weights / weights.sum()
-        self._middle, self._offset = float(share @ times), float(share @ offsets)
-        away, over = times - self._middle, offsets - self._offset
-        # Without a prior on the drift, the slope through the first trips could be anything.
-        self._drift = float((weights * away) @ over / ((weights * away) @ away + _DRIFT**-2))
-        self._residual = math.sqrt(float(share @ (over - self._drift * away) ** 2))
+        errors = _LEAST_ERROR + 0.5 * (delays - self._least)
+        residuals = np.zeros(times.shape)
+        for _ in range(_FITS):
+            weights = 1.0 / (errors**2 + residuals**2)
+            share = weights / weights.sum()
+            self._middle, self._offset = float(share @ times), float(share @ offsets)
+            away, over = times - self._middle, offsets - self._offset
+            # Without a prior on the drift, the slope through the first trips could be anything.
+            steep = float((weights * away) @ away) + _DRIFT**-2
+            self._drift = float((weights * away) @ over) / steep
+            residuals = over - self._drift * away
+        fast = errors <= np.median(errors)
+        self._residual = float(np.median(np.abs(residuals[fast])))
 
     @property
     def ready(self) -> bool:

@@ -21,6 +21,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -159,15 +160,25 @@ class Recording:
         self._note_times()
         self._frames.close()
         self._ppg.close()
-        video = {"pixel_format": self._video.pixel_format, "frames": self._noted}
-        self._metadata["ended"] = {**ended, **video}
+        self._metadata["ended"] = {**ended, **self._of_video()}
         write_json(self.folder / METADATA, self._metadata)
 
-    def abandon(self) -> None:
-        """Close the files as they are, after an error of the disk."""
-        self._video.abandon()
+    def abandon(self, ended: dict[str, Any]) -> None:
+        """Close the files as they are, after an error of the disk.
+
+        If the disk takes no metadata either, they stay as after a kill.
+        """
+        with suppress(OSError):
+            self._video.abandon()
         for file in (self._frames, self._ppg):
-            file.close()
+            with suppress(OSError):
+                file.close()
+        self._metadata["ended"] = {**ended, **self._of_video()}
+        with suppress(OSError):
+            write_json(self.folder / METADATA, self._metadata)
+
+    def _of_video(self) -> dict[str, Any]:
+        return {"pixel_format": self._video.pixel_format, "frames": self._noted}
 
     def _note_times(self) -> None:
         """Note the times of frames that are whole in the video: a kill leaves none without it."""
@@ -221,17 +232,43 @@ def stored(root: Path) -> list[Stored]:
     OSError, ValueError
         If a file cannot be read.
     """
-    found = []
-    for folder in root.iterdir() if root.is_dir() else ():
-        name = _NAME.fullmatch(folder.name)
-        if name is None or not (folder / METADATA).is_file():
-            continue
-        try:
-            metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{folder / METADATA}: not a JSON file: {error}") from None
-        found.append(Stored(folder, int(name[1]), int(name[2]), metadata))
+    found = [
+        read_stored(folder)
+        for folder in (root.iterdir() if root.is_dir() else ())
+        if _NAME.fullmatch(folder.name) and (folder / METADATA).is_file()
+    ]
     return sorted(found, key=lambda one: (one.subject, one.number))
+
+
+def read_stored(folder: Path) -> Stored:
+    """Return the recording in a folder with the name of one.
+
+    Raises
+    ------
+    OSError, ValueError
+        If its metadata cannot be read.
+    """
+    name = _NAME.fullmatch(folder.name)
+    if name is None:
+        raise ValueError(f"{folder}: its name is not that of a recording, as s001-r001")
+    path = folder / METADATA
+    try:
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not a JSON file: {error}") from None
+    return Stored(folder, int(name[1]), int(name[2]), metadata)
+
+
+def mark_interrupted(recording: Stored) -> None:
+    """Say in the metadata of a recording that it did not come to its end.
+
+    Raises
+    ------
+    OSError
+        If the metadata cannot be written.
+    """
+    ended = {"why": "interrupted", "reason": "the program was ended", "whole": False}
+    write_json(recording.folder / METADATA, {**recording.metadata, "ended": ended})
 
 
 def next_subject(root: Path) -> int:

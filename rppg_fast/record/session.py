@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 import math
 from collections import deque
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from queue import Empty, Full, Queue
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
@@ -22,8 +23,9 @@ LONGEST_SILENCE = 2.0
 """A recording ends when camera or sensor have given nothing for so long, s: training refuses a
 trace with a longer gap, and what was recorded before can be used."""
 
-#: The PPG begins before the first frame and ends after the last one, s.
-_MARGIN = 0.5
+MARGIN = 0.5
+"""The PPG begins before the first frame and ends after the last one by so much, s."""
+
 #: Frames that may wait to be written: 2 s at 30 frames per second, while the disk is busy.
 _WAITING_FRAMES = 64
 _JUDGE_EVERY = 0.5  # s, the finger
@@ -132,7 +134,8 @@ class RecordingSession:
         self._frames: Queue[tuple[AnyFrame, float]] = Queue(_WAITING_FRAMES)
         self._recent: deque[Sample] = deque()
         self._last_frame = self._last_sample = -math.inf
-        self._lock = Lock()
+        self._judged = -math.inf
+        self._failure = ""
         self._part: _Part | None = None
         self._ended = Event()
         self._ending: Ending | None = None
@@ -157,9 +160,12 @@ class RecordingSession:
         if part is None:
             return Progress(self._finger, 0.0, 0, 0, 0)
         recording = part.recording
-        return Progress(
-            self._finger, part.seconds, recording.frames, part.dropped, recording.size
-        )
+        return Progress(self._finger, part.seconds, recording.frames, part.dropped, recording.size)
+
+    @property
+    def failure(self) -> str:
+        """The error of a sensor that has ended the session; "" as long as it goes on."""
+        return self._failure
 
     @property
     def camera_runs(self) -> bool:
@@ -170,8 +176,7 @@ class RecordingSession:
         """Record from the time ``first``, by ``time.monotonic()``, for ``duration`` seconds."""
         self._ended.clear()
         self._ending = None
-        with self._lock:
-            self._part = _Part(recording, first, duration, self.sensor.statistics().lost_samples)
+        self._part = _Part(recording, first, duration, self.sensor.statistics().lost_samples)
 
     def stop(self) -> None:
         """End the recording now, if there is one."""
@@ -201,27 +206,35 @@ class RecordingSession:
     # --- The thread that writes ---------------------------------------------------------------
 
     def _run(self) -> None:
-        judged = -math.inf
         while not self._stop.is_set():
-            waiting: tuple[AnyFrame, float] | None = None
             try:
-                waiting = self._frames.get(timeout=_TURN)
-            except Empty:
-                pass
-            samples = self.sensor.read()
-            now = monotonic()
-            if samples:
-                self._last_sample = now
-                self._recent.extend(samples)
-                self._check.push(samples)
-                while self._recent[-1].time_s - self._recent[0].time_s > 2 * _MARGIN:
-                    self._recent.popleft()
-            if now - judged >= _JUDGE_EVERY:
-                self._finger, judged = self._check.read(now), now
-            with self._lock:
-                part = self._part
-            if part is not None:
-                self._write(part, waiting, samples, now)
+                self._turn()
+            except Exception as error:  # of a sensor of the user's own: what was recorded is kept
+                part, reason = self._part, f"{type(error).__name__}: {error}"
+                if part is None:
+                    self._failure = reason
+                    return
+                part.end, part.reason = part.end or End.SENSOR, reason
+                self._finish(part)
+
+    def _turn(self) -> None:
+        """Take the next frame and the newest samples."""
+        waiting: tuple[AnyFrame, float] | None = None
+        with suppress(Empty):
+            waiting = self._frames.get(timeout=_TURN)
+        samples = self.sensor.read()
+        now = monotonic()
+        if samples:
+            self._last_sample = now
+            self._recent.extend(samples)
+            self._check.push(samples)
+            while self._recent[-1].time_s - self._recent[0].time_s > 2 * MARGIN:
+                self._recent.popleft()
+        if now - self._judged >= _JUDGE_EVERY:
+            self._finger, self._judged = self._check.read(now), now
+        part = self._part
+        if part is not None:
+            self._write(part, waiting, samples, now)
 
     def _write(
         self,
@@ -230,24 +243,26 @@ class RecordingSession:
         samples: list[Sample],
         now: float,
     ) -> None:
+        if not part.begun:
+            part.begun = True
+            samples = [one for one in self._recent if one.time_s >= part.first - MARGIN]
         try:
-            if not part.begun:
-                part.begun = True
-                samples = [one for one in self._recent if one.time_s >= part.first - _MARGIN]
             if samples:
                 part.recording.add_samples(samples)
             if waiting is not None:
                 part.recording.add_frame(*waiting)
                 part.note(waiting[1])
-        except (OSError, ValueError) as error:
-            part.end, part.reason = End.DISK, str(error)
+        except OSError as error:
+            part.end, part.reason = End.DISK, _described(error)
             self._finish(part)
             return
+        except ValueError as error:  # the frame does not fit those before
+            part.end, part.reason = part.end or End.CAMERA, str(error)
         if part.end is None:
             part.end, part.reason = self._why_over(part, now)
         if part.end is not None and self._frames.empty():
-            covered = self._recent and self._recent[-1].time_s > part.newest + _MARGIN
-            if covered or now - part.newest > LONGEST_SILENCE + _MARGIN:
+            covered = self._recent and self._recent[-1].time_s > part.newest + MARGIN
+            if covered or now - part.newest > LONGEST_SILENCE + MARGIN:
                 self._finish(part)
 
     def _why_over(self, part: _Part, now: float) -> tuple[End | None, str]:
@@ -277,13 +292,15 @@ class RecordingSession:
         )
         while not self._frames.empty():
             self._frames.get()
-        try:
-            if part.end is End.DISK:
-                recording.abandon()
-            else:
-                recording.finish(_metadata(ending, statistics.clock and asdict(statistics.clock)))
-        except OSError as error:
-            ending = Ending(**{**asdict(ending), "end": End.DISK, "reason": str(error)})
+        clock = statistics.clock and asdict(statistics.clock)
+        if part.end is End.DISK:
+            recording.abandon(_metadata(ending, clock))
+        else:
+            try:
+                recording.finish(_metadata(ending, clock))
+            except OSError as error:
+                ending = replace(ending, end=End.DISK, reason=_described(error))
+                recording.abandon(_metadata(ending, clock))
         self._ending, self._part = ending, None
         self._ended.set()
 
@@ -312,6 +329,10 @@ class _Part:
     def seconds(self) -> float:
         """Time from the first to the newest frame, s."""
         return self.newest - self.oldest
+
+
+def _described(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
 def _metadata(ending: Ending, clock: dict[str, Any] | None) -> dict[str, Any]:

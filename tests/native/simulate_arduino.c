@@ -31,6 +31,8 @@
 #include <sim_elf.h>
 
 static const double kFrequency = 16e6;
+/* A shorter sleep is made up for by the next one: calls of the system take most of the time, s. */
+static const double kShortestPause = 3e-4;
 static const uint8_t kMax30102 = 0x57 << 1;
 
 static double heart_rate, epoch, clock_rate;
@@ -135,13 +137,24 @@ static void on_bus(avr_irq_t* irq, uint32_t value, void* param) {
     avr_raise_irq(answer, avr_twi_irq_msg(TWI_COND_READ, address, read_register(true_time(avr))));
 }
 
+/* Characters on their way to the host; they leave when the processor sleeps. */
+static char outgoing[256];
+static size_t outgoing_count;
+
+static void send_outgoing(void) {
+  if (outgoing_count == 0) return;
+  if (terminal >= 0 && write(terminal, outgoing, outgoing_count) < 0 && errno != EAGAIN)
+    perror("write");
+  outgoing_count = 0;
+}
+
 static void on_character(avr_irq_t* irq, uint32_t value, void* param) {
-  const char character = (char)value;
   (void)irq;
   (void)param;
   ++sent_characters;
   if (lose_every > 0 && sent_characters % lose_every == 0) return;
-  if (terminal >= 0 && write(terminal, &character, 1) != 1 && errno != EAGAIN) perror("write");
+  if (outgoing_count == sizeof outgoing) send_outgoing();
+  outgoing[outgoing_count++] = (char)value;
 }
 
 static void plug_in(avr_t* avr) {
@@ -185,10 +198,10 @@ static void listen_to_host(avr_t* avr) {
 /* The processor sleeps until its next timer: wait until that is true of the time, too. */
 static void on_sleep(avr_t* avr, avr_cycle_count_t cycles) {
   const double wait = true_time(avr) + (double)cycles / clock_rate - monotonic();
-  if (wait > 0) {
-    const struct timespec pause = {(time_t)wait, (long)(1e9 * (wait - floor(wait)))};
-    nanosleep(&pause, NULL);
-  }
+  if (wait < kShortestPause) return;
+  const struct timespec pause = {(time_t)wait, (long)(1e9 * (wait - floor(wait)))};
+  send_outgoing();
+  nanosleep(&pause, NULL);
   listen_to_host(avr);
 }
 
