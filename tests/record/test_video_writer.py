@@ -118,7 +118,9 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     (frame,) = noise("yuv420p", 1)
     writer.write(frame, 0.0)
     (other,) = noise("yuv420p", 1, odd=True)
-    with pytest.raises(ValueError, match="a frame of 61x45 pixels, yuv420p, follows those of 62x46"):
+    with pytest.raises(
+        ValueError, match="a frame of 61x45 pixels, yuv420p, follows those of 62x46"
+    ):
         writer.write(other, 0.1)
     writer.write(frame, 0.2)
     writer.close()
