@@ -11,7 +11,7 @@ from typing import Callable
 from rppg_fast._core import TimeError
 from rppg_fast.faces import FacesMonitor
 from rppg_fast.live.advice import Advice
-from rppg_fast.live.capture import Capture, CapturedFrame, FrameQueue
+from rppg_fast.live.capture import Capture, CapturedFrame, CaptureListener, FrameQueue
 from rppg_fast.live.face_state import FaceStates
 from rppg_fast.live.history import History, PulsePiece, Row
 from rppg_fast.live.snapshot import LiveFrame, Snapshot, State
@@ -187,6 +187,24 @@ class LiveSession:
         """
         self._frame_listeners += (listener,)
         return lambda: self._remove_frame_listener(listener)
+
+    def add_capture_listener(self, listener: CaptureListener) -> Callable[[], None]:
+        """Call a function with every frame that the source gives, measured or not.
+
+        It is called in the thread that reads the source, and must return at once and never raise.
+
+        Returns
+        -------
+        callable
+            Ends it.
+        """
+        queue = self._queue
+        queue.listeners += (listener,)
+
+        def remove() -> None:
+            queue.listeners = tuple(one for one in queue.listeners if one is not listener)
+
+        return remove
 
     def _remove_listener(self, listener: SnapshotListener) -> None:
         self._listeners = tuple(one for one in self._listeners if one is not listener)

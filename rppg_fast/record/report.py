@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rppg_fast.measure import Progress, measure_frames
 from rppg_fast.monitor import HeartRateMonitor
+from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import Measurement, Status, none_if_nan
 from rppg_fast.record.files import write_json
 from rppg_fast.record.finger import as_reference, heart_rates
@@ -26,9 +27,12 @@ REPORT, PLOT = "report.json", "report.png"
 CLOSE_BPM = 5.0
 """A reading that is further from the finger's is counted as wrong, bpm."""
 
-#: Delays that are tried, s: less than half a beat at 75 bpm, so that no other beat is taken.
-_LONGEST_DELAY = 0.4
-_DELAY_STEP = 0.002
+#: Delays that are tried, s: half a beat at 60 bpm, so that no other beat is taken at rest.
+_LONGEST_DELAY = 0.5
+#: Steps of the delay between two samples.
+_FINER = 32
+#: Left out at both ends, where the band-pass has a transient, s.
+_TRANSIENT = 1.0
 
 
 @dataclass(frozen=True)
@@ -178,21 +182,27 @@ def pulse_delay(
     """
     if times.size == 0 or other_times.size == 0:
         return math.nan, math.nan
-    inside = (times >= other_times[0] + _LONGEST_DELAY) & (
-        times <= other_times[-1] - _LONGEST_DELAY
+    first = max(times[0], other_times[0] + _LONGEST_DELAY) + _TRANSIENT
+    last = min(times[-1], other_times[-1] - _LONGEST_DELAY) - _TRANSIENT
+    inside = (times >= first) & (times <= last)
+    if not inside.any() or np.ptp(times[inside]) < 2.0:
+        return math.nan, math.nan
+    rate = PulseSettings().rate
+    grid = np.arange(first, last, 1.0 / rate)
+    window = np.hanning(grid.size)
+    here, there = (
+        window * (values - values.mean())
+        for values in (np.interp(grid, times, pulse), np.interp(grid, other_times, other))
     )
-    if not inside.any() or np.ptp(times[inside]) < 2.0 or np.ptp(pulse[inside]) == 0:
+    power = math.sqrt(float(here @ here) * float(there @ there))
+    if power == 0:
         return math.nan, math.nan
-    at, values = times[inside], pulse[inside]
-    delays = np.arange(-_LONGEST_DELAY, _LONGEST_DELAY + _DELAY_STEP, _DELAY_STEP)
-    found = np.array([_correlation(values, np.interp(at - d, other_times, other)) for d in delays])
-    if not np.isfinite(found).all():
-        return math.nan, math.nan
-    best = int(found.argmax())
-    return float(delays[best]), float(found[best])
-
-
-def _correlation(a: Floats, b: Floats) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    power = math.sqrt(float(a @ a) * float(b @ b))
-    return float(a @ b) / power if power > 0 else math.nan
+    # Between the samples the cross-correlation is that of the band-limited pulses. Interpolated
+    # pulses would lose noise there, and seem more alike.
+    size = 1 << (2 * grid.size - 1).bit_length()
+    cross = np.fft.rfft(here, size) * np.fft.rfft(there, size).conj()
+    correlation = _FINER * np.fft.irfft(cross, _FINER * size) / power
+    longest = round(_LONGEST_DELAY * rate * _FINER)
+    steps = np.arange(-longest, longest + 1)
+    best = int(correlation[steps].argmax())
+    return float(steps[best] / (rate * _FINER)), float(correlation[steps[best]])

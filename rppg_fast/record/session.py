@@ -12,7 +12,8 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
-from rppg_fast.live import LiveFrame, LiveSession, State
+from rppg_fast.live import LiveSession, State
+from rppg_fast.live.capture import CapturedFrame
 from rppg_fast.record.clock import FrameClock
 from rppg_fast.record.finger import FingerCheck, FingerReading, FingerState
 from rppg_fast.record.recording import Recording
@@ -143,7 +144,7 @@ class RecordingSession:
         self._thread = Thread(target=self._run, name="rppg-record", daemon=True)
 
     def __enter__(self) -> RecordingSession:
-        self._forget = self.live.add_frame_listener(self._on_frame)
+        self._forget = self.live.add_capture_listener(self._on_frame)
         self._thread.start()
         return self
 
@@ -190,16 +191,16 @@ class RecordingSession:
         self._ended.wait(timeout)
         return self._ending
 
-    # --- The measuring thread of the live session ---------------------------------------------
+    # --- The thread that reads the camera ------------------------------------------------------
 
-    def _on_frame(self, live: LiveFrame) -> None:
-        time = self._clock.to_host(live.time_s, live.captured_s) - self._camera_delay
+    def _on_frame(self, captured: CapturedFrame) -> None:
+        time = self._clock.to_host(captured.time_s, captured.captured_s) - self._camera_delay
         self._last_frame = monotonic()
         part = self._part
         if part is None or part.end is not None or not part.first <= time < part.last:
             return
         try:
-            self._frames.put_nowait((live.frame, time))
+            self._frames.put_nowait((captured.frame, time))
         except Full:
             part.dropped += 1
 

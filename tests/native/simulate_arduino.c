@@ -3,7 +3,7 @@
  * Usage: simulate_arduino SKETCH.elf PORT BPM EPOCH PPM LOSE_EVERY [max30102]
  *
  * PORT becomes a link to a pseudo-terminal, the board's serial port. The finger's blood volume is
- * sin(p) + 0.3 sin(2 p + 0.5) with p = 2 pi BPM / 60 (t - EPOCH), t by CLOCK_MONOTONIC in seconds.
+ * sin(p) + 0.3 sin(2 p) with p = 2 pi BPM / 60 (t - EPOCH), t by CLOCK_MONOTONIC in seconds.
  * PulseSensor's voltage on A0 rises with it; with "max30102" that sensor answers on the I2C bus, and
  * its light falls with it. The board's clock is PPM parts per million fast. Of LOSE_EVERY characters
  * one is lost (0: none).
@@ -55,7 +55,7 @@ static double true_time(const avr_t* avr) {
 
 static double blood_volume(double time) {
   const double phase = 2 * M_PI * heart_rate / 60 * (time - epoch);
-  return sin(phase) + 0.3 * sin(2 * phase + 0.5);
+  return sin(phase) + 0.3 * sin(2 * phase);
 }
 
 /* The voltage at the moment at which the conversion starts. */
