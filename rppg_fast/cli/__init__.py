@@ -1,4 +1,4 @@
-"""The command line: ``rppg-fast measure | live | record | demo | info``, a module for each command."""
+"""The command line: ``rppg-fast measure | live | record | demo | info``, a module for each."""
 
 from __future__ import annotations
 

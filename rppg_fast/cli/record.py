@@ -130,7 +130,8 @@ def run(options: argparse.Namespace) -> int:
     _finish_interrupted(options, view)
     if _whole(options.folder, subject) >= options.recordings:
         say(
-            f"subject {subject} has {options.recordings} whole recordings; --recordings asks for more"
+            f"subject {subject} has {options.recordings} whole recordings: --recordings asks for "
+            "more"
         )
         return OK
     with ExitStack() as stack:
@@ -334,7 +335,7 @@ def describe_report(name: str, report: Report) -> str:
 
 
 class _View:
-    """Progress as plain text: one line that changes in a terminal, a line now and then elsewhere."""
+    """Progress as plain text: a line that changes in a terminal, now and then one elsewhere."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()

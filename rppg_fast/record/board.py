@@ -17,7 +17,7 @@ from rppg_fast.record.protocol import (
 
 #: Time of a character on the line, s: eight bits, a start and a stop bit.
 _CHARACTER = 10 / BAUD
-#: A board whose clock goes back, or runs ahead of the host's, by more than so much has restarted, s.
+#: A board whose clock goes back, or runs ahead of the host's, by more has restarted, s.
 _RESTARTED = 1.0
 _FASTEST = 1.01
 #: Samples that wait for their channel or for the clock to be known.

@@ -21,8 +21,8 @@ Floats = NDArray[np.float64]
 _OVER, _LEAST = 6.0, 4.0
 #: A sensor that sends nothing for so long is said to send nothing, s.
 SILENCE = 1.0
-#: This share of samples at an end of the scale is a signal that is cut off. The end is so wide, as a
-#: share of the scale.
+#: With this share of samples at an end of the scale, the signal is cut off. The second number is
+#: the width of an end, as a share of the scale.
 _CUT_OFF, _END = 0.02, 0.004
 #: Least signal-to-noise ratio of a pulse in 6 s, dB. White noise has more in less than 1 % of all
 #: windows, real fingers in more than 75 %.

@@ -87,7 +87,7 @@ Line = Union[SampleLine, AnswerLine, HelloLine]
 
 
 def request(kind: str, number: int) -> bytes:
-    """Return a line for the sketch: ``T``, which asks for the time, or ``R``, which sets the rate."""
+    """Return a line for the sketch: ``T`` asks for the time, ``R`` sets the rate."""
     text = f"{kind},{number}".encode("ascii")
     return text + b"*%04X\n" % crc_hqx(text, 0)
 
@@ -100,10 +100,12 @@ def parse(line: bytes) -> Line | None:
             return None
         kind, *fields = text.decode("ascii").split(",")
         if kind == "S":
-            channel, number, time_us, value = fields
-            return SampleLine(channel, int(number), int(time_us), int(value))
+            channel, *numbers = fields
+            number, time_us, value = map(int, numbers)
+            return SampleLine(channel, number, time_us, value)
         if kind == "T":
-            return AnswerLine(*map(int, fields), length=len(line) + 1)
+            number, asked, answered = map(int, fields)
+            return AnswerLine(number, asked, answered, len(line) + 1)
         if kind == "H":
             version, rate, channels = fields
             return HelloLine(int(version), int(rate), channels)

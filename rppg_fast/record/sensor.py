@@ -8,9 +8,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from rppg_fast.record.clock import ClockStatistics
+
+_Self = TypeVar("_Self", bound="Sensor")
 
 
 class Sample(NamedTuple):
@@ -90,7 +92,7 @@ class Sensor(ABC):
     def statistics(self) -> SensorStatistics:
         """Return what it has delivered so far."""
 
-    def __enter__(self) -> Sensor:
+    def __enter__(self: _Self) -> _Self:
         self.open()
         return self
 
@@ -133,7 +135,8 @@ def _own_sensor(file: Path, class_name: str) -> Sensor:
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file")
     spec = importlib.util.spec_from_file_location(file.stem, file)
-    assert spec is not None and spec.loader is not None  # of any file that ends in .py
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     found = getattr(module, class_name, None)

@@ -161,9 +161,9 @@ class SerialSensor(Sensor):
         due = monotonic()
         while not self._stop.is_set():
             if monotonic() >= due:
-                line = request("T", asked)
-                self._board.asked(asked, monotonic(), len(line))
-                connection.write(line)
+                question = request("T", asked)
+                self._board.asked(asked, monotonic(), len(question))
+                connection.write(question)
                 asked += 1
                 due += _ASK_AT_FIRST if asked < _FIRST_REQUESTS else _ASK
             data = connection.read(max(1, connection.in_waiting))

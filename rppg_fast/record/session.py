@@ -113,8 +113,8 @@ class Progress:
 class RecordingSession:
     """Takes the frames of a live session and the samples of a sensor, and records them on demand.
 
-    One thread does all that has to do with the disk. Frames wait for it in a queue; if that is full,
-    they are dropped and counted.
+    One thread does all that has to do with the disk. Frames wait for it in a queue; if that is
+    full, they are dropped and counted.
 
     Parameters
     ----------
@@ -293,7 +293,7 @@ class RecordingSession:
         )
         while not self._frames.empty():
             self._frames.get()
-        clock = statistics.clock and asdict(statistics.clock)
+        clock = None if statistics.clock is None else asdict(statistics.clock)
         if part.end is End.DISK:
             recording.abandon(_metadata(ending, clock))
         else:

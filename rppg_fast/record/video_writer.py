@@ -20,20 +20,20 @@ from rppg_fast.yuv import AnyFrame, YuvFrame
 CODECS = ("ffv1", "h264")
 
 _MILLISECOND = Fraction(1, 1000)  # Matroska's unit
-#: Options of the encoders. FFV1: every slice has a checksum; Golomb-Rice codes take two thirds of the
-#: time of the range coder and as many bytes. H.264: no frame waits for another one.
-_OPTIONS = {
-    "ffv1": {"level": "3", "slicecrc": "1", "g": "1", "coder": "0", "context": "0"},
-    "h264": {
-        "preset": "ultrafast",
-        "tune": "zerolatency",
-        "crf": "6",
-        "g": "1",
-        "bf": "0",
-        "threads": "1",
-    },
+ENCODERS: dict[str, tuple[str, dict[str, str]]] = {
+    "ffv1": (
+        "ffv1",
+        {"level": "3", "slicecrc": "1", "g": "1", "coder": "0", "context": "0"},
+    ),
+    "h264": (
+        "libx264",
+        {"preset": "ultrafast", "tune": "zerolatency", "crf": "6", "g": "1", "bf": "0"},
+    ),
 }
-_ENCODERS = {"ffv1": "ffv1", "h264": "libx264"}
+"""FFmpeg's encoder of each codec, and its options. FFV1: every slice has a checksum; Golomb-Rice
+codes take two thirds of the time of the range coder and as many bytes. H.264: no frame waits for
+another one."""
+
 #: A cluster for each frame, in the file as soon as the next one begins.
 _CONTAINER = {"cluster_time_limit": "1", "flush_packets": "1"}
 #: FFmpeg's numbers of the matrices (AVCOL_SPC) and of the ranges (AVCOL_RANGE).
@@ -84,7 +84,7 @@ class VideoWriter:
         self._container = av.open(self._file, "w", format="matroska", options=dict(_CONTAINER))
         self._reformatter = VideoReformatter()
         self._stream: av.VideoStream | None = None
-        self._shape: tuple[int, ...] = ()
+        self._shape = (0, 0, "")
         self._last = -1
         self._given = 0
         self.frames = 0
@@ -131,9 +131,8 @@ class VideoWriter:
         self._file.file.close()
 
     def _begin(self, picture: av.VideoFrame) -> av.VideoStream:
-        stream: Any = self._container.add_stream(
-            _ENCODERS[self._codec], options=dict(_OPTIONS[self._codec])
-        )
+        name, options = ENCODERS[self._codec]
+        stream: Any = self._container.add_stream(name, options=dict(options))
         stream.width, stream.height = picture.width, picture.height
         stream.pix_fmt = self.pixel_format = picture.format.name
         context = stream.codec_context

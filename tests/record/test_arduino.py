@@ -1,4 +1,4 @@
-"""The real sketch in simavr, recorded by the real command: times, kills, pulled plugs, the chain."""
+"""The real sketch in simavr, recorded by the real command: times, kills, pulled plugs."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 pytest.importorskip("serial", reason="a sensor at a serial port needs the extra 'record'")
 pytest.importorskip("skimage", reason="the person's portrait needs the extra 'train'")
 
-import rppg_fast as rf  # noqa: E402
-from rppg_fast.record.clock import ClockStatistics  # noqa: E402
-from rppg_fast.record.finger import as_reference  # noqa: E402
-from rppg_fast.record.recording import Stored, stored  # noqa: E402
-from rppg_fast.record.report import pulse_delay  # noqa: E402
-from rppg_fast.record.serial_sensor import SerialSensor  # noqa: E402
-from tests.support.arduino import Arduino, build, skip_without_tools  # noqa: E402
-from tests.support.clips import write_video  # noqa: E402
-from tests.support.people import Person, filmed, still  # noqa: E402
+import rppg_fast as rf
+from rppg_fast.record.clock import ClockStatistics
+from rppg_fast.record.finger import as_reference
+from rppg_fast.record.recording import Stored, stored
+from rppg_fast.record.report import pulse_delay
+from rppg_fast.record.serial_sensor import SerialSensor
+from tests.support.arduino import Arduino, build, skip_without_tools
+from tests.support.clips import write_video
+from tests.support.people import Person, filmed, still
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +80,7 @@ def command(folder: Path, clip: Path, port: Path, *options: object) -> list[str]
 
 
 def delays(times: Floats, values: Floats, epoch: float, piece: float = 3.0) -> Floats:
-    """Return by how much the samples' times are late in each piece, s, by the phase of the pulse."""
+    """Return by how much the times are late in each piece, s, by the phase of the pulse."""
     found = []
     omega = 2 * np.pi * BPM / 60
     for begin in np.arange(times[0], times[-1] - piece, piece):

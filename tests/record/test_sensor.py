@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("serial", reason="a sensor at a serial port needs the extra 'record'")
 
-from rppg_fast.record.sensor import Sample, make_sensor  # noqa: E402
-from rppg_fast.record.serial_sensor import SerialSensor  # noqa: E402
-from tests.support.made_up_board import MadeUpBoard  # noqa: E402
+from rppg_fast.record.sensor import Sample, make_sensor
+from rppg_fast.record.serial_sensor import SerialSensor
+from tests.support.made_up_board import MadeUpBoard
 
 #: Of a sample's time, s: what is asked for. This board answers every 4 ms, in Python.
 JITTER = 10e-3
@@ -38,10 +38,10 @@ def errors(samples: list[Sample], board: MadeUpBoard) -> np.ndarray:
 
 
 def test_samples_have_the_hosts_times(tmp_path: Path) -> None:
-    with MadeUpBoard(tmp_path / "port", ppm=400.0) as board:
-        with SerialSensor(str(tmp_path / "port")) as sensor:
-            samples = collect(sensor, 2.0)
-            statistics = sensor.statistics()
+    board = MadeUpBoard(tmp_path / "port", ppm=400.0)
+    with board, SerialSensor(str(tmp_path / "port")) as sensor:
+        samples = collect(sensor, 2.0)
+        statistics = sensor.statistics()
     times = np.array([one.time_s for one in samples])
     assert (np.diff(times) > 0).all()
     assert len(samples) > 150

@@ -1,4 +1,4 @@
-"""A video that is being written: nothing is lost, and a kill at any byte leaves what can be read."""
+"""A video that is being written: nothing is lost, and after a kill it can be read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import rppg_fast as rf
 from rppg_fast.record.video_writer import CODECS, VideoWriter
@@ -23,6 +24,14 @@ KINDS = {
 }
 
 
+def samples(
+    rng: np.random.Generator, shape: tuple[int, int], deep: bool
+) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    if deep:
+        return np.left_shift(rng.integers(0, 1024, shape, np.uint16), 6, dtype=np.uint16)
+    return rng.integers(0, 256, shape, np.uint8)
+
+
 def noise(kind: str, count: int, odd: bool = False) -> Iterator[AnyFrame]:
     rng = np.random.default_rng(0)
     height, width = HEIGHT - odd, WIDTH - odd
@@ -34,14 +43,9 @@ def noise(kind: str, count: int, odd: bool = False) -> Iterator[AnyFrame]:
         deep = kind == "10 bits in 16"
         down, across = KINDS[kind]
         chroma = (-(-height // down), -(-width // across))
-        planes = [
-            rng.integers(0, 1024, shape, np.uint16) << 6
-            if deep
-            else rng.integers(0, 256, shape, np.uint8)
-            for shape in ((height, width), chroma, chroma)
-        ]
         bits, shift = (10, 6) if deep else (8, 0)
-        yield rf.YuvFrame(*planes, bits=bits, shift=shift, full_range=deep, matrix="bt709")
+        y, u, v = (samples(rng, shape, deep) for shape in ((height, width), chroma, chroma))
+        yield rf.YuvFrame(y, u, v, bits=bits, shift=shift, full_range=deep, matrix="bt709")
 
 
 def assert_same(stored: AnyFrame, given: AnyFrame) -> None:
@@ -111,8 +115,8 @@ def test_h264_is_all_intra(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="codec must be one of"):
         VideoWriter(tmp_path / "a.mkv", "mjpeg")
+    (tmp_path / "b.mkv").write_bytes(b"")
     with pytest.raises(FileExistsError, match=r"b\.mkv"):
-        (tmp_path / "b.mkv").write_bytes(b"")
         VideoWriter(tmp_path / "b.mkv")
     writer = VideoWriter(tmp_path / "c.mkv")
     (frame,) = noise("yuv420p", 1)

@@ -302,8 +302,8 @@ def _check_consent(path: Path) -> None:
         raise ValueError(f"{path}: does not say whether the subject has consented") from None
     if consent is not True:
         raise ValueError(
-            f"{path}: the subject has not consented to the use of this recording; if that is wrong, "
-            "set consent to true"
+            f"{path}: the subject has not consented to the use of this recording; if that is"
+            " wrong, set consent to true"
         )
 
 
