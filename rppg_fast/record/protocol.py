@@ -96,7 +96,7 @@ def parse(line: bytes) -> Line | None:
     """Return what a line without its end says; None if it is damaged or unknown."""
     text, star, checksum = line.rpartition(b"*")
     try:
-        if not star or len(checksum) != 4 or int(checksum, 16) != crc_hqx(text, 0):
+        if not star or checksum.upper() != b"%04X" % crc_hqx(text, 0):
             return None
         kind, *fields = text.decode("ascii").split(",")
         if kind == "S":

@@ -28,7 +28,7 @@ def samples(
     rng: np.random.Generator, shape: tuple[int, int], deep: bool
 ) -> NDArray[np.uint8] | NDArray[np.uint16]:
     if deep:
-        return np.left_shift(rng.integers(0, 1024, shape, np.uint16), 6, dtype=np.uint16)
+        return np.asarray(rng.integers(0, 1024, shape) << 6, np.uint16)
     return rng.integers(0, 256, shape, np.uint8)
 
 
