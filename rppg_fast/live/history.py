@@ -46,9 +46,10 @@ class PulseRing:
     def extend(self, times: NDArray[np.float64], values: NDArray[np.float64]) -> None:
         """Add samples."""
         size = len(self._times)
-        places = (self.count + np.arange(len(times))) % size
-        self._times[places], self._values[places] = times, values
-        self.count += len(times)
+        for time, value in zip(times.tolist(), values.tolist()):  # one or two, most times
+            place = self.count % size
+            self._times[place], self._values[place] = time, value
+            self.count += 1
 
     def since(self, index: int, most: int) -> PulsePiece:
         """Return the samples from an index on, but not more than the newest ``most``."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import anyio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -133,7 +134,10 @@ class Routes:
         try:
             await socket.accept()
             await socket.send_text(messages.hello(self._session, self._camera is not None))
-            await _until_first(self._tell(socket), self._obey(socket))
+            refused: list[int] = []
+            await _until_first(lambda: self._tell(socket), lambda: self._obey(socket, refused))
+            for code in refused:
+                await socket.close(code)
         finally:
             self._seats.leave()
 
@@ -163,14 +167,17 @@ class Routes:
                     shown = number
                     await _send(socket, picture)
 
-    async def _obey(self, socket: WebSocket) -> None:
-        """Take the page's commands."""
+    async def _obey(self, socket: WebSocket, refused: list[int]) -> None:
+        """Take the page's commands; what ends the connection is added to ``refused``."""
         limit = RateLimit(*_COMMANDS)
         with self._hub.picture.watching() as watching:
             while True:
-                text = await socket.receive_text()
+                message = await socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return
+                text = message.get("text") or ""  # bytes are no command
                 if len(text) > _LONGEST_COMMAND:
-                    await socket.close(_TOO_LONG)
+                    refused.append(_TOO_LONG)
                     return
                 try:
                     command = json.loads(text)
@@ -179,7 +186,7 @@ class Routes:
                 if not limit.take():
                     continue
                 if not (isinstance(command, dict) and self._carry_out(command)):
-                    await socket.close(_NOT_UNDERSTOOD)
+                    refused.append(_NOT_UNDERSTOOD)
                     return
                 if command["command"] == "pictures":
                     socket.state.pictures = bool(command.get("on"))
@@ -213,13 +220,13 @@ class Routes:
         try:
             await socket.accept()
             while True:
-                data = await socket.receive_bytes()
+                message = await socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return
                 if limit.take():
-                    camera.put(data)
-        except (FrameError, KeyError) as error:  # KeyError: text in place of bytes
+                    camera.put(message.get("bytes") or b"")  # text is no frame
+        except FrameError as error:
             await socket.close(_NOT_UNDERSTOOD, str(error)[:100])
-        except WebSocketDisconnect:
-            pass
         finally:
             camera.disconnect()
 
@@ -240,36 +247,38 @@ class _Events(Response):
         async def tell() -> None:
             async for text in self._events:
                 body = {"type": "http.response.body", "body": text.encode(), "more_body": True}
-                await asyncio.wait_for(send(body), _PATIENCE)
+                with anyio.fail_after(_PATIENCE):
+                    await send(body)
 
         async def gone() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
 
         try:
-            await _until_first(tell(), gone())
+            await _until_first(tell, gone)
         finally:
             self._ended()
 
 
 async def _send(socket: WebSocket, message: str | bytes) -> None:
-    send = socket.send_text(message) if isinstance(message, str) else socket.send_bytes(message)
-    await asyncio.wait_for(send, _PATIENCE)
+    with anyio.fail_after(_PATIENCE):
+        if isinstance(message, str):
+            await socket.send_text(message)
+        else:
+            await socket.send_bytes(message)
 
 
-async def _until_first(*jobs: Any) -> None:
-    """Run jobs until one of them ends; a client that has gone, or hangs, is no error."""
-    tasks = [asyncio.ensure_future(job) for job in jobs]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(
-                asyncio.CancelledError, asyncio.TimeoutError, WebSocketDisconnect, KeyError, OSError
-            ):
-                await task
+async def _until_first(*jobs: Callable[[], Awaitable[None]]) -> None:
+    """Run jobs until one of them ends; a client that has gone, or takes nothing, is no error."""
+    async with anyio.create_task_group() as group:
+
+        async def run(job: Callable[[], Awaitable[None]]) -> None:
+            with suppress(TimeoutError, WebSocketDisconnect, OSError):
+                await job()
+            group.cancel_scope.cancel()
+
+        for job in jobs:
+            group.start_soon(run, job)
 
 
 def _download(text: str, kind: str, name: str) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import ssl
 from collections.abc import Iterable
 from threading import Event, Thread
 
@@ -32,6 +33,9 @@ from rppg_fast.live.session import LiveSession
 PORT = 8765
 #: Longest wait for the server to begin and to end, s.
 _BEGIN, _END = 10.0, 3.0
+#: What the system may keep for a client that is slow to take it, bytes: about a second of pictures.
+#: Without a limit it keeps megabytes, and the client sees the past.
+_KEPT_FOR_CLIENT = 1 << 17
 #: Open connections, with those that have not asked for anything yet.
 _MOST_CONNECTIONS = 256
 
@@ -113,6 +117,8 @@ class LiveServer:
     ------
     OSError
         If nothing can listen there, or if a file cannot be read.
+    ValueError
+        If certificate and key are not in PEM format, or do not belong together.
     """
 
     def __init__(
@@ -159,7 +165,7 @@ class LiveServer:
             ssl_keyfile=key,
         )
         try:
-            config.load()
+            _load(config, certificate, key)
         except BaseException:
             self._socket.close()
             raise
@@ -199,6 +205,26 @@ class LiveServer:
             self._hub.close()
 
 
+def _load(config: uvicorn.Config, certificate: str | None, key: str | None) -> None:
+    """Read the certificate, if there is one.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    ValueError
+        If they are not in PEM format, or do not belong together.
+    """
+    for file in filter(None, (certificate, key)):
+        with open(file, "rb"):  # an error of this names the file
+            pass
+    try:
+        config.load()
+    except ssl.SSLError as error:
+        text = f"{certificate}, {key}: not a certificate in PEM format and its key"
+        raise ValueError(text) from error
+
+
 def _listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens.
 
@@ -210,6 +236,7 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KEPT_FOR_CLIENT)
     try:
         listening.bind((host, port))
         listening.listen(128)

@@ -42,7 +42,7 @@ export class Picture {
   update(state, selected) {
     this.state = state;
     this.selected = selected;
-    if (state.width) this.stage.style.aspectRatio = `${state.width} / ${state.height}`;
+    if (state.width) this.stage.style.setProperty("--ratio", `${state.width} / ${state.height}`);
     this.drawBoxes();
   }
 
