@@ -4,8 +4,8 @@
     rppg-fast record DIR --sensor bluetooth_strap.py:PolarStrap
 
 The strap sends its PPG (130 Hz, three channels and the ambient light) by Polar's service for
-measurement data. Its times are those of its own clock; how much later than taken a sample arrives is
-known only up to the constant part of the way, some 10 ms. That does not change a heart rate; for
+measurement data. Its times are those of its own clock; how much later than taken a sample arrives
+is known only up to the constant part of the way, some 10 ms. That does not change a heart rate; for
 training a wired sensor is better. Straps at the chest send no PPG but an ECG or intervals between
 beats, which is not what this layout holds.
 

@@ -3,8 +3,8 @@
     pip install pylsl
     rppg-fast record DIR --sensor lab_streaming_layer.py:LabStreamingLayer
 
-It takes the first stream of the type ``PPG`` in the network, and its first channel. The layer itself
-maps the clock of the computer that sends to the one of this computer.
+It takes the first stream of the type ``PPG`` in the network, and its first channel. The layer
+itself maps the clock of the computer that sends to the one of this computer.
 """
 
 from __future__ import annotations

@@ -139,6 +139,7 @@ def run(options: argparse.Namespace) -> int:
         sensor = stack.enter_context(make_sensor(options.sensor, options.rate, options.channel))
         source = open_source(options.camera, fps=options.fps, size=options.size)
         live = stack.enter_context(LiveSession(source))
+        view.live = live
         if options.page:
             _serve(live, options, stack)
         session = stack.enter_context(RecordingSession(live, sensor, options.camera_delay))
@@ -341,9 +342,12 @@ class _View:
         self._terminal = sys.stderr.isatty()
         self._shown = -_SHOW_IN_FILE
         self._visible = False
+        self.live: LiveSession | None = None  # the page shows the state, too
 
     def show(self, text: str) -> None:
         """Show a state."""
+        if self.live is not None:
+            self.live.note = text
         now = monotonic()
         if now - self._shown < (_SHOW if self._terminal else _SHOW_IN_FILE):
             return
@@ -357,6 +361,8 @@ class _View:
     def line(self, text: str) -> None:
         """Print a line that stays."""
         self.clear()
+        if self.live is not None:
+            self.live.note = text
         say(text)
 
     def clear(self) -> None:

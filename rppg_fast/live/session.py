@@ -66,6 +66,8 @@ class LiveSession:
         The open ``Source``.
     history
         The pulse of each face (10 min), and a reading a second (4 h).
+    note
+        A line of text that the page shows below its advice, such as the countdown of a recording.
 
     Raises
     ------
@@ -86,6 +88,7 @@ class LiveSession:
         self._monitor = FacesMonitor(method=method, most=most)
         self.source = open_source(source)
         self.history = History()
+        self.note = ""
         self._faces = FaceStates(self._monitor, self.history)
         self._queue = FrameQueue()
         self._capture = Capture(self.source, self._queue, loop, self._queue.wake)
