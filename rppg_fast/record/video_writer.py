@@ -15,8 +15,8 @@ from rppg_fast.record.files import GrowingFile
 from rppg_fast.sources.pixels import ONE_THREAD
 from rppg_fast.yuv import AnyFrame, YuvFrame
 
-#: ``ffv1`` loses nothing; ``h264`` is all-intra and takes a third of the space: docs/recording.md
-#: has the loss of pulse.
+#: ``ffv1`` loses nothing; ``h264`` is all-intra and takes half the space: docs/recording.md has the
+#: loss of pulse.
 CODECS = ("ffv1", "h264")
 
 _MILLISECOND = Fraction(1, 1000)  # Matroska's unit

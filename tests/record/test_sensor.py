@@ -40,11 +40,11 @@ def errors(samples: list[Sample], board: MadeUpBoard) -> np.ndarray:
 def test_samples_have_the_hosts_times(tmp_path: Path) -> None:
     board = MadeUpBoard(tmp_path / "port", ppm=400.0)
     with board, SerialSensor(str(tmp_path / "port")) as sensor:
-        samples = collect(sensor, 2.0)
+        samples = collect(sensor, 1.5)
         statistics = sensor.statistics()
     times = np.array([one.time_s for one in samples])
     assert (np.diff(times) > 0).all()
-    assert len(samples) > 150
+    assert len(samples) > 100
     late = errors(samples, board)
     assert late.size > 20
     assert np.abs(late).max() < JITTER
@@ -62,18 +62,21 @@ def test_lost_and_damaged_lines_are_counted(tmp_path: Path) -> None:
     assert statistics.damaged_lines == 1
 
 
-def test_a_board_that_is_unplugged_comes_back(tmp_path: Path) -> None:
+def test_a_board_that_is_unplugged_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rppg_fast.record.serial_sensor._OPEN_AGAIN", 0.1)
     board = MadeUpBoard(tmp_path / "port")
     with board, SerialSensor(str(tmp_path / "port")) as sensor:
-        before = collect(sensor, 0.8)
+        before = collect(sensor, 0.5)
         board.pull_out()
-        assert not collect(sensor, 0.8)[20:]
+        assert not collect(sensor, 0.4)[20:]
         board.plug_in()
-        after = collect(sensor, 2.0)
+        after = collect(sensor, 1.0)
         statistics = sensor.statistics()
     assert len(before) > 30
-    assert len(after) > 80
-    assert after[0].time_s - before[-1].time_s > 0.7
+    assert len(after) > 50
+    assert after[0].time_s - before[-1].time_s > 0.3
     assert statistics.reconnections == 1
     assert np.abs(errors(after, board)).max() < JITTER  # its clock began again at 0
 
@@ -102,7 +105,7 @@ def test_a_board_that_does_not_answer_is_named(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("rppg_fast.record.serial_sensor._FIRST_SAMPLE", 1.0)
+    monkeypatch.setattr("rppg_fast.record.serial_sensor._FIRST_SAMPLE", 0.7)
     port = tmp_path / "port"
     with MadeUpBoard(port, **board), pytest.raises(OSError, match=said):  # type: ignore[arg-type]
         SerialSensor(str(port), channel=channel).open()

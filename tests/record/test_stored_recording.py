@@ -120,7 +120,7 @@ def test_a_piece_is_added_completely_or_not_at_all(
 _FILL = """
 import resource, sys
 from pathlib import Path
-from tests.record.test_recording import SETUP, START, Recording, Sample, frame
+from tests.record.test_stored_recording import SETUP, START, Recording, Sample, frame
 limit = int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 recording = Recording(Path(sys.argv[1]), SETUP, START)
