@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
+from rppg_fast.cli.arguments import size
 from rppg_fast.cli.output import BAD_INPUT, NO_HEART_RATE, OK, complain, say
 from rppg_fast.cli.progress import ProgressBar
 
@@ -88,7 +89,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     command.add_argument("--fps", type=float, metavar="HZ", help="frame rate to ask a camera for")
     command.add_argument(
-        "--size", type=_size, metavar="WxH", help="size to ask a camera for (default: 640x480)"
+        "--size", type=size, metavar="WxH", help="size to ask a camera for (default: 640x480)"
     )
     command.add_argument(
         "--camera-delay",
@@ -106,14 +107,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     command.add_argument("--no-report", action="store_true", help="make no report at the end")
     command.set_defaults(run=run)
-
-
-def _size(text: str) -> tuple[int, int]:
-    try:
-        width, height = map(int, text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size: give, as 640x480") from None
-    return width, height
 
 
 def run(options: argparse.Namespace) -> int:

@@ -71,6 +71,7 @@ def give_camera(server: LiveServer) -> ClientConnection:
     return connect(server.url.replace("http", "ws") + "camera", proxy=None)
 
 
+@pytest.mark.slow
 def test_the_known_pulse_is_read_from_planes_that_a_browser_sends(
     server: LiveServer, session: LiveSession
 ) -> None:

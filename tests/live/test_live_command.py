@@ -60,6 +60,7 @@ def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.kill()
 
 
+@pytest.mark.slow
 def test_readings_are_written_as_json_lines_and_as_csv(tmp_path: Path) -> None:
     target = tmp_path / "readings.csv"
     command = [*LIVE, "--demo", "--no-page", "--json", "-", "--csv", str(target), "--duration", "7"]
@@ -197,6 +198,7 @@ def test_the_terminal_shows_rate_pulse_and_advice(language: str) -> None:
     assert all(len(line) <= 100 for line in text.splitlines())
 
 
+@pytest.mark.slow
 def test_the_command_draws_in_the_terminal() -> None:
     command = [*LIVE, "--demo", "--terminal", "--language", "en", "--duration", "6"]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -126,7 +126,8 @@ def playwright() -> Iterator[Playwright]:
 @contextmanager
 def chromium(playwright: Playwright, *arguments: str) -> Iterator[Browser]:
     """Start the system's Chromium; the test is skipped where there is none."""
-    program = os.environ.get("RPPG_CHROMIUM") or shutil.which("chromium")
+    names = ("chromium", "google-chrome")
+    program = os.environ.get("RPPG_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if program is None:
         pytest.skip("there is no Chromium here: RPPG_CHROMIUM names one")
     # Chromium refuses its sandbox to root, as whom CI runs.
