@@ -174,7 +174,15 @@ class RecordingSession:
         return monotonic() - self._last_frame < LONGEST_SILENCE
 
     def begin(self, recording: Recording, first: float, duration: float) -> None:
-        """Record from the time ``first``, by ``time.monotonic()``, for ``duration`` seconds."""
+        """Record from the time ``first``, by ``time.monotonic()``, for ``duration`` seconds.
+
+        Raises
+        ------
+        RuntimeError
+            If the sensor has failed; see ``failure``.
+        """
+        if self._failure:
+            raise RuntimeError(self._failure)
         self._ended.clear()
         self._ending = None
         self._part = _Part(recording, first, duration, self.sensor.statistics().lost_samples)

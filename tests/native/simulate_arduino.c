@@ -4,17 +4,23 @@
  *
  * PORT becomes a link to a pseudo-terminal, the board's serial port. The finger's blood volume is
  * sin(p) + 0.3 sin(2 p) with p = 2 pi BPM / 60 (t - EPOCH), t by CLOCK_MONOTONIC in seconds.
- * PulseSensor's voltage on A0 rises with it; with "max30102" that sensor answers on the I2C bus, and
- * its light falls with it. The board's clock is PPM parts per million fast. Of LOSE_EVERY characters
- * one is lost (0: none).
+ * PulseSensor's voltage on A0 rises with it; with "max30102" that sensor answers on the I2C bus,
+ * and its light falls with it. The board's clock is PPM parts per million fast. Of LOSE_EVERY
+ * characters one is lost (0: none).
  *
  * SIGUSR1 pulls the plug, SIGUSR2 plugs the board in again, which then starts anew.
  */
 #define _GNU_SOURCE
+#include <avr_adc.h>
+#include <avr_ioport.h>
+#include <avr_twi.h>
+#include <avr_uart.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
+#include <sim_avr.h>
+#include <sim_elf.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,13 +28,6 @@
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <avr_adc.h>
-#include <avr_ioport.h>
-#include <avr_twi.h>
-#include <avr_uart.h>
-#include <sim_avr.h>
-#include <sim_elf.h>
 
 static const double kFrequency = 16e6;
 /* A shorter sleep is made up for by the next one: calls of the system take most of the time, s. */
@@ -39,7 +38,7 @@ static double heart_rate, epoch, clock_rate;
 static long lose_every, sent_characters;
 static const char* port;
 static int terminal = -1;
-static double start_time;            /* true time at the cycle start_cycle */
+static double start_time; /* true time at the cycle start_cycle */
 static avr_cycle_count_t start_cycle;
 static volatile sig_atomic_t pulled, plugged, ended;
 
@@ -216,7 +215,8 @@ int main(int count, char** arguments) {
   avr_t* avr;
   uint32_t flags = 0;
   if (count < 7) {
-    fprintf(stderr, "usage: %s SKETCH.elf PORT BPM EPOCH PPM LOSE_EVERY [max30102]\n", arguments[0]);
+    fprintf(stderr, "usage: %s SKETCH.elf PORT BPM EPOCH PPM LOSE_EVERY [max30102]\n",
+            arguments[0]);
     return 2;
   }
   port = arguments[2];
@@ -241,7 +241,8 @@ int main(int count, char** arguments) {
   avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_ADC_GETIRQ, ADC_IRQ_OUT_TRIGGER),
                           on_conversion, avr);
   if (max30102.present)
-    avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_TWI_GETIRQ(0), TWI_IRQ_OUTPUT), on_bus, avr);
+    avr_irq_register_notify(avr_io_getirq(avr, AVR_IOCTL_TWI_GETIRQ(0), TWI_IRQ_OUTPUT), on_bus,
+                            avr);
   signal(SIGUSR1, on_signal);
   signal(SIGUSR2, on_signal);
   signal(SIGTERM, on_signal);

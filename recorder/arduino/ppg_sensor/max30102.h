@@ -20,10 +20,10 @@ class Max30102 {
   // Starts the measurement anew: four conversions are averaged into each sample.
   void start(uint16_t rate, uint8_t led_current) {
     const uint8_t code = rate >= 100 ? 3 : rate >= 50 ? 2 : 1;  // 400, 200, 100 conversions/s
-    write(kMode, 0x40);                                        // reset
+    write(kMode, 0x40);                                         // reset
     delay(10);
-    write(kFifoConfiguration, 2 << 5 | 1 << 4);     // average of 4; the oldest sample is replaced
-    write(kMode, 0x03);                             // red and infrared
+    write(kFifoConfiguration, 2 << 5 | 1 << 4);  // average of 4; the oldest sample is replaced
+    write(kMode, 0x03);                          // red and infrared
     write(kSpo2Configuration, static_cast<uint8_t>(1 << 5 | code << 2 | 3));  // 4096 nA, 18 bits
     write(kLedRed, led_current);
     write(kLedInfrared, led_current);
@@ -43,8 +43,8 @@ class Max30102 {
   bool next(uint32_t& infrared) {
     uint8_t bytes[6];
     if (!read(kFifoData, bytes, 6)) return false;
-    infrared = (static_cast<uint32_t>(bytes[3] & 3) << 16) | (static_cast<uint32_t>(bytes[4]) << 8) |
-               bytes[5];
+    infrared = (static_cast<uint32_t>(bytes[3] & 3) << 16) |
+               (static_cast<uint32_t>(bytes[4]) << 8) | bytes[5];
     return true;
   }
 

@@ -26,10 +26,10 @@ static Max30102 max30102;
 static protocol::Reader reader;
 static bool use_analog, use_max30102;
 static uint16_t rate;
-static uint32_t period;       // us between samples
+static uint32_t period;  // us between samples
 static uint32_t next_sample, last_poll, last_hello;
-static int free_when_idle;    // characters that fit into the send buffer while nothing is sent
-static bool asked;            // the host waits for an answer
+static int free_when_idle;  // characters that fit into the send buffer while nothing is sent
+static bool asked;          // the host waits for an answer
 static uint32_t asked_number, asked_at;
 
 static void set_rate(uint32_t wanted) {
@@ -73,7 +73,8 @@ static void answer() {
 static void sample_analog(uint32_t now) {
   if (static_cast<int32_t>(now - next_sample) < 0) return;
   next_sample += period;
-  if (static_cast<int32_t>(now - next_sample) >= 0) next_sample = now + period;  // samples were missed
+  if (static_cast<int32_t>(now - next_sample) >= 0)
+    next_sample = now + period;  // samples were missed
   const uint32_t time = micros();
   send_sample(analog_pin, time, static_cast<uint32_t>(analogRead(settings::kAnalogPin)));
 }

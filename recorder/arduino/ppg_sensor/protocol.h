@@ -14,7 +14,8 @@ inline uint16_t crc16(const char* text, uint8_t length) {
   for (uint8_t i = 0; i < length; ++i) {
     crc ^= static_cast<uint16_t>(static_cast<uint8_t>(text[i])) << 8;
     for (uint8_t bit = 0; bit < 8; ++bit) {
-      crc = crc & 0x8000 ? static_cast<uint16_t>(crc << 1) ^ 0x1021 : static_cast<uint16_t>(crc << 1);
+      crc =
+          crc & 0x8000 ? static_cast<uint16_t>(crc << 1) ^ 0x1021 : static_cast<uint16_t>(crc << 1);
     }
   }
   return crc;
