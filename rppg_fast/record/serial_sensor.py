@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from contextlib import suppress
@@ -158,7 +159,7 @@ class SerialSensor(Sensor):
         """Read lines and ask for the time, until the board goes away or has restarted."""
         self._new_board()
         asked = 0
-        due = monotonic()
+        due = math.inf  # until the sketch runs: requests would hold up a board's boot loader
         while not self._stop.is_set():
             if monotonic() >= due:
                 question = request("T", asked)
@@ -169,6 +170,7 @@ class SerialSensor(Sensor):
             data = connection.read(max(1, connection.in_waiting))
             arrived = monotonic()
             for line in self._reader.push(data):
+                due = arrived if due == math.inf else due
                 if isinstance(line, HelloLine):
                     self._greet(line, connection)
                 elif not self._board.take(line, arrived):

@@ -310,7 +310,8 @@ class RecordingSession:
             except OSError as error:
                 ending = replace(ending, end=End.DISK, reason=_described(error))
                 recording.abandon(_metadata(ending, clock))
-        self._ending, self._part = ending, None
+        self._part = None
+        self._ending = ending  # from here on the next one may begin
         self._ended.set()
 
 

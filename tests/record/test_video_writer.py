@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from rppg_fast.record.video_writer import CODECS, VideoWriter
 from rppg_fast.yuv import AnyFrame
 
 HEIGHT, WIDTH = 46, 62
+CORES = 2
 KINDS = {
     "blue-green-red": (),
     "grey": (),
@@ -129,3 +131,27 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     writer.write(frame, 0.2)
     writer.close()
     assert len(list(rf.open_source(tmp_path / "c.mkv"))) == 2
+
+
+@pytest.mark.parametrize("kind", ["yuv420p", "blue-green-red"])
+def test_ffv1_keeps_up_with_a_camera_on_two_cores(kind: str, tmp_path: Path) -> None:
+    """640x480 at 30 frames per second, with a camera's noise: real time by processor time."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:480, 0:640]
+    scene = 120 + 60 * np.sin(rows / 40) * np.cos(columns / 55)
+    frames: list[AnyFrame] = []
+    for _ in range(15):
+        noisy = [
+            np.clip(scene[::step, ::step] + rng.normal(0, 2, scene[::step, ::step].shape), 0, 255)
+            for step in ((1, 2, 2) if kind == "yuv420p" else (1, 1, 1))
+        ]
+        y, u, v = (np.asarray(plane, np.uint8) for plane in noisy)
+        frames.append(rf.YuvFrame(y, u, v) if kind == "yuv420p" else np.dstack([y, u, v]))
+    writer = VideoWriter(tmp_path / "video.mkv")
+    writer.write(frames[0], 0.0)
+    begun = process_time()
+    for number, frame in enumerate(frames[1:], 1):
+        writer.write(frame, number / 30)
+    spent = (process_time() - begun) / (len(frames) - 1)
+    writer.close()
+    assert spent < CORES / 30
