@@ -38,10 +38,17 @@ class Advice(str, enum.Enum):
 _SMALL_BOX = 72
 #: Mean brightness of a face, 0 to 1, under which and over which the pulse is hard to see.
 _DARK, _BRIGHT = 0.2, 0.9
+#: Mean brightness of a whole picture under which a face may be there and not be seen.
+_NIGHT = 0.08
 #: Share of a face's pixels that are as bright as the camera can show: no pulse is in them.
 _MUCH_CLIPPED = 0.15
 #: Change from one look to the next over the brightness; see ``Appearance``.
 _MUCH_MOVEMENT = 0.06
+
+
+def advise_without_face(appearance: Appearance) -> Advice:
+    """Return what to do where there is no face in a picture that looks like this."""
+    return Advice.MORE_LIGHT if appearance.brightness < _NIGHT else Advice.NO_FACE
 
 
 def advise(reading: Reading, box: Box | None, appearance: Appearance, newcomer: bool) -> Advice:

@@ -47,7 +47,6 @@ class AppearanceMeter:
 
     def __init__(self) -> None:
         self._due = -np.inf
-        self._box: Box | None = None
         self._before: NDArray[np.float64] | None = None
         self.appearance = Appearance(0.5, 0.0, 0.0)
 
@@ -72,7 +71,7 @@ class AppearanceMeter:
                 last.clipped + _NEWEST * (now.clipped - last.clipped),
                 last.movement + _NEWEST * (change - last.movement),
             )
-        self._box, self._before, self.appearance = box, means, now
+        self._before, self.appearance = means, now
         return now
 
 

@@ -19,11 +19,24 @@ _OPEN_AGAIN = 1.0
 
 
 class CapturedFrame(NamedTuple):
-    """A frame with its time on the session's clock, s, and ``monotonic()`` when it arrived, s."""
+    """A frame on its way to the measurement.
+
+    Attributes
+    ----------
+    frame
+        The pixels.
+    time_s
+        Its time on the session's clock, s.
+    captured_s
+        ``monotonic()`` when it arrived, s.
+    reading
+        Which reading of the source it comes from: 1 for the first one.
+    """
 
     frame: AnyFrame
     time_s: float
     captured_s: float
+    reading: int = 1
 
 
 CaptureListener = Callable[[CapturedFrame], None]
@@ -112,6 +125,7 @@ class Capture:
         self._again = Event()
         self._again.set()
         self._begun = monotonic()
+        self._readings = 0
         self.state: State = State.STARTING
         self.reason: str | None = None
         self._thread = Thread(target=self._run, name="rppg-capture", daemon=True)
@@ -151,7 +165,7 @@ class Capture:
             try:
                 self._read()
                 reason = "; ".join(self._source.warnings) or None
-            except (ValueError, OSError, TypeError) as error:
+            except Exception as error:  # a camera's library may raise anything: it is shown
                 reason = _described(error)
             if self._stop.is_set():
                 return
@@ -162,12 +176,14 @@ class Capture:
             elif self._loop and reason is None:
                 self._again.set()
             else:
+                self._again.clear()
                 self._set(State.ENDED, reason)
 
     def _read(self) -> None:
         """Read the source to its end."""
         live = self._source.live
         offset: float | None = None
+        self._readings += 1
         for frame, time in self._source:
             arrived = monotonic()
             if self._paused.is_set():
@@ -183,7 +199,7 @@ class Capture:
             if not live:
                 self._wait_until(self._begun + offset + time)
                 arrived = monotonic()
-            self._queue.put(CapturedFrame(frame, offset + time, arrived))
+            self._queue.put(CapturedFrame(frame, offset + time, arrived, self._readings))
             if self.state is not State.RUNNING:
                 self._set(State.RUNNING, None)
 

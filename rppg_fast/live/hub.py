@@ -14,7 +14,7 @@ from typing import Callable
 from rppg_fast.live import messages
 from rppg_fast.live.picture import Picture
 from rppg_fast.live.session import LiveSession
-from rppg_fast.live.snapshot import Snapshot
+from rppg_fast.live.snapshot import FaceSpectrum, Snapshot
 
 #: A page's place in the pulse of each face: number of the face, index of the next sample.
 Begins = tuple[tuple[int, int], ...]
@@ -39,7 +39,7 @@ class Hub:
         self._woken = False
         self._remove: Callable[[], None] | None = None
         self._states: tuple[int, dict[Begins, str]] = (-1, {})
-        self._spectra: tuple[tuple[int, ...], int, str] = ((), 0, "")
+        self._spectra: tuple[tuple[FaceSpectrum | None, ...], int, str] = ((), 0, "")
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to listen to the session."""
@@ -77,7 +77,7 @@ class Hub:
 
     def spectra(self, snapshot: Snapshot) -> tuple[int, str]:
         """Return the number of the newest spectra, and the message about them."""
-        shown = tuple(id(face.spectrum) for face in snapshot.faces)
+        shown = tuple(face.spectrum for face in snapshot.faces)
         if shown != self._spectra[0]:
             self._spectra = (shown, self._spectra[1] + 1, messages.spectra(snapshot))
         return self._spectra[1:]

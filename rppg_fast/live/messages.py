@@ -26,7 +26,8 @@ def hello(session: LiveSession, browser_camera: bool) -> str:
             "type": "hello",
             "version": __version__,
             "methods": METHODS,
-            "live": session.source.live,
+            # Of a camera in front of a person a mirror is expected, of one at an address it is not.
+            "mirror": session.source.live and "://" not in session.source.name,
             "browserCamera": browser_camera,
         }
     )

@@ -42,6 +42,8 @@ MOST_CLIENTS = 100
 _LONGEST_COMMAND, _COMMANDS = 1000, (5.0, 20)
 #: Frames a second that a browser's camera may send, and at once. Further frames are left out.
 _CAMERA_FRAMES = (65.0, 15)
+#: Shortest time between two states, s. The page draws the pulse in between by itself, with a delay.
+_STATES_EVERY = 0.045
 #: A client that takes nothing for so long is disconnected, s.
 _PATIENCE = 10.0
 #: Time between two readings of ``/readings``, s: as asked for, between these.
@@ -146,12 +148,14 @@ class Routes:
         hub, version, shown, drawn = self._hub, -1, 0, 0
         begins: dict[int, int] = {}
         run = -1
+        clock, due = asyncio.get_running_loop().time, 0.0
         with hub.news() as event:
             while True:
                 await event.wait()
                 event.clear()
                 snapshot = self._session.snapshot
-                if snapshot.version != version:
+                if snapshot.version != version and clock() >= due:
+                    due = clock() + _STATES_EVERY
                     if snapshot.run != run:
                         begins, run = {}, snapshot.run
                     version = snapshot.version

@@ -249,8 +249,19 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+def _own_address() -> str | None:
+    """Return the address by which the network knows this machine; None without a network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(("192.0.2.1", 9))  # chooses the way there, and sends nothing
+            address: str = asking.getsockname()[0]
+        except OSError:
+            return None
+    return address
+
+
 def _shown(host: str) -> str:
     """Return a host as it stands in an address that can be opened."""
     if host in ("0.0.0.0", "::"):
-        return socket.gethostname()
+        return _own_address() or socket.gethostname()
     return f"[{host}]" if ":" in host else host

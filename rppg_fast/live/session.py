@@ -97,6 +97,7 @@ class LiveSession:
         self._listeners: tuple[SnapshotListener, ...] = ()
         self._times: deque[float] = deque()
         self._frames = self._refused = self._version = self._run_number = 0
+        self._reading = 0
         self._frame_ms = 0.0
         self._paused = False
         self._failure: str | None = None
@@ -119,7 +120,7 @@ class LiveSession:
         """End the session; ``snapshot`` and ``history`` stay as they are."""
         self._stop.set()
         self._queue.wake()
-        if self._thread.is_alive():
+        if self._thread.ident is not None:
             self._thread.join()
             self._capture.close()
         with self._published:
@@ -281,6 +282,7 @@ class LiveSession:
         except Exception as error:
             self._failure = f"{type(error).__name__}: {error}"
             self._publish()
+            self._capture.close()
 
     def _obey(self) -> None:
         while True:
@@ -291,7 +293,11 @@ class LiveSession:
             command()
 
     def _measure(self, captured: CapturedFrame) -> None:
-        frame, time_s, captured_s = captured
+        frame, time_s, captured_s, reading = captured
+        if reading != self._reading and not self.source.live:
+            if self._frames:  # the file is played again: its pulse does not go on
+                self._new_run()
+            self._reading = reading
         began = perf_counter()
         try:
             readings = self._monitor.push(frame, time_s)
@@ -319,7 +325,8 @@ class LiveSession:
         for face in self._faces.faces:
             self.history.add_row(Row(*begin, face.number, face.reading, face.box, face.advice))
         if not self._faces.faces:
-            self.history.add_row(Row(*begin, None, None, None, Advice.NO_FACE))
+            advice = self._faces.advice_without_face
+            self.history.add_row(Row(*begin, None, None, None, advice))
 
     def _publish(self) -> None:
         self._version += 1
@@ -347,8 +354,10 @@ class LiveSession:
         times = self._times
         span = times[-1] - times[0] if len(times) > 1 else 0.0
         faces = self._faces.faces if state is not State.WAITING else ()
+        advice = _ADVICE[state]
+        if state is State.RUNNING:
+            advice = faces[0].advice if faces else self._faces.advice_without_face
         time_s = 0.0 if newest is None else newest.time_s
-        running = state is State.RUNNING
         return Snapshot(
             version=self._version,
             state=state,
@@ -361,9 +370,9 @@ class LiveSession:
             method=self._monitor.method,
             frames=self._frames,
             dropped=self._queue.dropped + self._refused,
-            fps=(len(times) - 1) / span if span > 0 and running else 0.0,
+            fps=(len(times) - 1) / span if span > 0 and state is State.RUNNING else 0.0,
             frame_ms=self._frame_ms,
-            advice=faces[0].advice if running and faces else _ADVICE[state],
+            advice=advice,
             faces=faces,
             run=self._run_number,
         )

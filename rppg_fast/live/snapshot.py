@@ -44,7 +44,7 @@ class State(str, enum.Enum):
         return self.value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FaceSpectrum:
     """The power spectrum of the window of a face, in the band of heart rates.
 

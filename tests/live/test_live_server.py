@@ -351,7 +351,7 @@ def test_fifty_clients_do_not_hold_up_the_measurement(
 
 
 def test_there_is_a_last_seat(server: LiveServer) -> None:
-    clients = [live_client(server) for _ in range(MOST_CLIENTS)]
+    clients = [live_client(server, close_timeout=0.01) for _ in range(MOST_CLIENTS)]
     entered = []
     try:
         for client in clients:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from rppg_fast.live import Advice, FaceSnapshot, LiveFrame, LiveSession, State
+from rppg_fast.live import Advice, FaceSnapshot, LiveFrame, LiveSession, Snapshot, State
 from rppg_fast.live.capture import CapturedFrame, FrameQueue
 from rppg_fast.live.history import PulseRing
 from rppg_fast.reading import Status
@@ -118,6 +118,8 @@ class BreakingCamera(Source):
         self.opened += 1
         if self.opened == 1:
             raise VideoError("a breaking camera: cannot be opened")
+        if self.opened == 3:
+            raise RuntimeError("its library has failed")
         yield from self._frames
 
 
@@ -173,12 +175,14 @@ def test_a_pause_measures_nothing_and_ends(looping: LiveSession) -> None:
 
 def test_a_new_start_and_another_method_begin_anew(looping: LiveSession) -> None:
     until(lambda: looping.history.rows)
+    run = looping.snapshot.run
     looping.restart()
-    until(lambda: looping.snapshot.run == 1)
-    assert all(row.run == 1 for row in looping.history.rows)
+    until(lambda: looping.snapshot.run > run)
+    assert all(row.run > run for row in looping.history.rows)
+    run = looping.snapshot.run
     looping.set_method("pos")
-    until(lambda: looping.snapshot.run == 2)
-    assert looping.snapshot.method == "pos"
+    until(lambda: looping.snapshot.method == "pos")
+    assert looping.snapshot.run > run
     with pytest.raises(ValueError, match="method must be one of"):
         looping.set_method("magic")
 
@@ -189,6 +193,54 @@ def test_a_file_that_has_ended_is_played_again_by_a_new_start(empty: Frame) -> N
         frames = session.snapshot.frames
         session.restart()
         until(lambda: session.snapshot.frames >= frames + 3)
+
+
+def test_a_file_that_is_played_again_is_a_new_measurement(looping: LiveSession) -> None:
+    first = looping.snapshot.run
+    later = until(lambda: (now := looping.snapshot).run >= first + 2 and now)
+    assert later.state is State.RUNNING
+
+
+def test_a_new_start_of_a_file_that_still_plays_does_not_play_it_twice(empty: Frame) -> None:
+    with LiveSession([(empty, index / 50) for index in range(30)]) as session:
+        until(lambda: session.snapshot.frames > 2)
+        session.restart()
+        until(lambda: session.snapshot.state is State.ENDED)
+        time.sleep(0.3)
+        assert session.snapshot.state is State.ENDED
+        assert session.snapshot.frames <= 30
+
+
+def test_in_the_dark_more_light_is_asked_for(empty: Frame) -> None:
+    for frame, advice in ((empty, Advice.NO_FACE), (empty // 9, Advice.MORE_LIGHT)):
+        with LiveSession([(frame, index / 50) for index in range(30)], loop=True) as session:
+            until(lambda: session.snapshot.frames > 5)
+            assert session.snapshot.advice is advice
+
+
+def test_somebody_else_is_noticed_and_a_second_face_is_not_somebody_else() -> None:
+    face = demo_frames()[0][0]
+    nobody = np.full_like(face, 90)
+    frames = [face] * 30 + [nobody] * 300 + [face] * 30
+    advice: dict[int, list[Advice]] = {}
+
+    def note(snapshot: Snapshot) -> None:
+        for one in snapshot.faces:
+            advice.setdefault(one.number, []).append(one.advice)
+
+    with fast_session([(frame, index / 30) for index, frame in enumerate(frames)]) as session:
+        session.add_listener(note)
+        until(lambda: session.snapshot.frames == len(frames))
+    assert set(advice) == {1, 2}
+    assert Advice.SOMEONE_ELSE not in advice[1]
+    assert Advice.SOMEONE_ELSE in advice[2]
+    both = np.hstack([face, face[:, ::-1]])
+    advice.clear()
+    with fast_session([(both, index / 30) for index in range(60)]) as session:
+        session.add_listener(note)
+        until(lambda: session.snapshot.frames == 60)
+    assert set(advice) == {1, 2}
+    assert all(Advice.SOMEONE_ELSE not in found for found in advice.values())
 
 
 def test_a_listener_that_raises_stops_the_session_and_says_why(empty: Frame) -> None:

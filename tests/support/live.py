@@ -24,7 +24,7 @@ from rppg_fast.live import LiveSession
 from rppg_fast.live.server import LiveServer
 from rppg_fast.sources import Source
 from rppg_fast.sources.source import Pictures
-from rppg_fast.yuv import to_bgr
+from rppg_fast.yuv import AnyFrame, to_bgr
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
@@ -34,6 +34,8 @@ Frame = NDArray[np.uint8]
 #: Heart rate of the demonstration clip, bpm, and how far a live reading of it may be away: its
 #: windows hold 5 to 10 s, in which the clip's own rate differs from its mean.
 DEMO_BPM, TOLERANCE_BPM = 72.0, 3.0
+#: Bits of a frame's number in the film for Chromium, and sides of their squares, pixels.
+_BITS, _SQUARE = 10, 32
 #: Longest wait for what takes a moment, s; a busy machine is slow.
 PATIENCE = 30.0
 
@@ -106,13 +108,27 @@ def next_state(socket: ClientConnection) -> dict[str, Any]:
 
 
 def write_mjpeg(path: Path) -> Path:
-    """Write the demonstration clip as Chromium takes it for a camera: pictures of 640x480."""
+    """Write the demonstration clip as Chromium takes it for a camera: pictures of 640x480.
+
+    Chromium plays it slower where the machine is busy, and the pulse with it. Squares at the left
+    border hold the frame's number, so that ``numbered`` tells how fast it was played.
+    """
     with path.open("wb") as file:
-        for frame, _ in demo_frames():
+        for number, (frame, _) in enumerate(demo_frames()):
             square = cv2.resize(frame, (480, 480))
             wide = cv2.copyMakeBorder(square, 0, 0, 80, 80, cv2.BORDER_REPLICATE)
+            for bit in range(_BITS):
+                top = bit * _SQUARE
+                wide[top : top + _SQUARE, :_SQUARE] = 255 * (number >> bit & 1)
             file.write(cv2.imencode(".jpg", wide, [cv2.IMWRITE_JPEG_QUALITY, 97])[1].tobytes())
     return path
+
+
+def numbered(frame: AnyFrame) -> int:
+    """Return the number that ``write_mjpeg`` has put into a frame."""
+    grey = cv2.cvtColor(to_bgr(frame), cv2.COLOR_BGR2GRAY)
+    middles = range(_SQUARE // 2, _BITS * _SQUARE, _SQUARE)
+    return sum(int(grey[row, _SQUARE // 2] > 127) << bit for bit, row in enumerate(middles))
 
 
 @contextmanager

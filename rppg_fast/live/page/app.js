@@ -32,7 +32,7 @@ const connection = new Connection({
   hello(message) {
     browserCamera = message.browserCamera;
     fillMethods(message.methods);
-    if (localStorage.getItem("mirror") === null) setMirror(message.live);
+    if (localStorage.getItem("mirror") === null) setMirror(message.mirror);
     the("offer").hidden = !message.browserCamera || camera.stream != null;
     pulse.clear();
   },

@@ -4,7 +4,7 @@ import { text } from "./strings.js";
 
 const SECONDS = 10;
 /** How far the pulse is drawn behind the newest sample, s: longer than samples come unevenly. */
-const DELAY = 0.12;
+const DELAY = 0.16;
 const KEPT = 400;
 
 /** Samples of one face's pulse. */
