@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import signal
+import stat
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from rppg_fast.record.report import Report
     from rppg_fast.record.sensor import Sensor
     from rppg_fast.record.session import Ending, RecordingSession
+    from rppg_fast.sources import Source
 
 #: The finger must lie well for so long before a recording begins, s.
 _GOOD_FOR = 2.0
@@ -116,7 +119,6 @@ def run(options: argparse.Namespace) -> int:
     from rppg_fast.record.recording import Setup, next_subject
     from rppg_fast.record.sensor import make_sensor
     from rppg_fast.record.session import RecordingSession
-    from rppg_fast.sources import open_source
 
     view = _View()
     subject = next_subject(options.folder) if options.subject is None else options.subject
@@ -130,7 +132,7 @@ def run(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         stack.callback(view.clear)
         sensor = stack.enter_context(make_sensor(options.sensor, options.rate, options.channel))
-        source = open_source(options.camera, fps=options.fps, size=options.size)
+        source = _camera(options)
         live = stack.enter_context(LiveSession(source))
         view.live = live
         if options.page:
@@ -159,6 +161,23 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError(f"--subject must be a number from 1 on, is {options.subject}")
     if options.page and importlib.util.find_spec("uvicorn") is None:
         raise ValueError('--page needs uvicorn: pip install "rppg_fast[live]"')
+
+
+def _camera(options: argparse.Namespace) -> Source:
+    """Open the camera.
+
+    FFmpeg reads Linux' cameras, also where OpenCV is installed: it gives the frames as the driver
+    has them, with the driver's times, where OpenCV converts them and takes the time of arrival.
+    """
+    from rppg_fast.sources import open_source
+    from rppg_fast.sources.camera import SIZE, FFmpegCamera
+
+    name = options.camera
+    is_device = os.path.exists(name) and stat.S_ISCHR(os.stat(name).st_mode)
+    if sys.platform == "linux" and (is_device or name.isdecimal()):
+        device = name if is_device else int(name)
+        return FFmpegCamera(device, options.fps, options.size or SIZE)
+    return open_source(name, fps=options.fps, size=options.size)
 
 
 def _serve(live: LiveSession, options: argparse.Namespace, stack: ExitStack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,8 @@ class VideoWriter:
     def abandon(self) -> None:
         """Close the file as it is, after an error of the disk."""
         self._file.closed = True
+        with suppress(av.error.FFmpegError, OSError, ValueError):
+            self._container.close()  # what it still writes goes nowhere
         self._file.file.close()
 
     def _begin(self, picture: av.VideoFrame) -> av.VideoStream:

@@ -155,6 +155,49 @@ def test_the_command_records_and_goes_on_where_it_was(clip: Path, tmp_path: Path
     assert "subject 7 has 1 whole recordings" in again.stdout
 
 
+def test_a_full_disk_ends_the_recording_with_a_line(clip: Path, tmp_path: Path) -> None:
+    """The system refuses files of more than 300 kB, as a full disk would."""
+    pytest.importorskip("serial", reason="a sensor at a serial port needs the extra 'record'")
+    options = ("--duration", 30, "--countdown", 0, "--skip-check", "--no-report", "--subject", 1)
+    places = ("record", tmp_path / "all", "--sensor", tmp_path / "port", "--camera", clip)
+    limit = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300000, 300000));"
+        "from rppg_fast.cli import main; import sys; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", limit, *map(str, (*places, *options))]
+    with MadeUpBoard(tmp_path / "port"):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == BAD_INPUT, done.stderr
+    assert "video.mkv: File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    (one,) = stored(tmp_path / "all")
+    assert one.metadata["ended"]["why"] == "disk"
+    frames = sum(1 for _ in rf.open_source(one.folder / "video.mkv"))
+    assert 0 <= frames - one.times().size <= 1
+    assert frames > 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="cameras are read otherwise there")
+def test_a_camera_is_read_by_ffmpeg_with_the_drivers_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def camera(*arguments: object) -> None:
+        asked.append(arguments)
+        raise rf.VideoError("camera 3: cannot be opened")
+
+    class Board(MadeUpSensor):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__()
+
+    monkeypatch.setattr("rppg_fast.sources.camera.FFmpegCamera", camera)
+    monkeypatch.setattr("rppg_fast.record.sensor.make_sensor", Board)
+    arguments = ["record", str(tmp_path), "--camera", "3", "--fps", "25", "--size", "320x240"]
+    assert main(arguments) == BAD_INPUT
+    assert asked == [(3, 25.0, (320, 240))]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
