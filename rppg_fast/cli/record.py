@@ -16,19 +16,16 @@ from typing import TYPE_CHECKING
 from rppg_fast.cli.arguments import size
 from rppg_fast.cli.output import BAD_INPUT, NO_HEART_RATE, OK, complain, say
 from rppg_fast.cli.progress import ProgressBar
+from rppg_fast.cli.record_text import View, describe_recording, describe_report, progress
 
 if TYPE_CHECKING:
     from rppg_fast.live import LiveSession
     from rppg_fast.record.recording import Setup, Stored
-    from rppg_fast.record.report import Report
-    from rppg_fast.record.sensor import Sensor
     from rppg_fast.record.session import Ending, RecordingSession
     from rppg_fast.sources import Source
 
 #: The finger must lie well for so long before a recording begins, s.
 _GOOD_FOR = 2.0
-#: Time between two lines of progress in a terminal, and elsewhere, s.
-_SHOW, _SHOW_IN_FILE = 0.25, 5.0
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -120,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
     from rppg_fast.record.sensor import make_sensor
     from rppg_fast.record.session import RecordingSession
 
-    view = _View()
+    view = View()
     subject = next_subject(options.folder) if options.subject is None else options.subject
     _finish_interrupted(options, view)
     if _whole(options.folder, subject) >= options.recordings:
@@ -193,7 +190,7 @@ def _whole(folder: Path, subject: int) -> int:
     return sum(one.whole for one in stored(folder) if one.subject == subject)
 
 
-def _finish_interrupted(options: argparse.Namespace, view: _View) -> None:
+def _finish_interrupted(options: argparse.Namespace, view: View) -> None:
     """Name recordings that a kill has ended; they can be used as they are."""
     from rppg_fast.record.recording import mark_interrupted, stored
 
@@ -204,7 +201,7 @@ def _finish_interrupted(options: argparse.Namespace, view: _View) -> None:
 
 
 def _record_all(
-    session: RecordingSession, setup: Setup, options: argparse.Namespace, view: _View
+    session: RecordingSession, setup: Setup, options: argparse.Namespace, view: View
 ) -> int:
     """Record until the subject has enough whole recordings, and return the exit code."""
     code = OK
@@ -216,7 +213,7 @@ def _record_all(
             print(f"rppg-fast: {options.camera}: {reason}", file=sys.stderr)
             return BAD_INPUT
         ending, recording = made
-        view.line(_describe(recording, ending, session.sensor))
+        view.line(describe_recording(recording, ending, session.sensor))
         if ending.reason:
             view.clear()
             print(f"rppg-fast: {recording.folder.name}: {ending.reason}", file=sys.stderr)
@@ -230,7 +227,7 @@ def _record_all(
 
 
 def _record(
-    session: RecordingSession, setup: Setup, options: argparse.Namespace, view: _View
+    session: RecordingSession, setup: Setup, options: argparse.Namespace, view: View
 ) -> tuple[Ending, Stored] | None:
     """Wait for camera and finger, count down, and record; None if the camera has ended before."""
     from rppg_fast.record.recording import Recording, read_stored
@@ -246,7 +243,7 @@ def _record(
     session.begin(recording, monotonic(), options.duration)
     try:
         while (ending := session.wait(0.1)) is None:
-            view.show(_progress(session, options.duration))
+            view.show(progress(session, options.duration))
     except KeyboardInterrupt:
         session.stop()
         ending = session.wait(0.0)
@@ -254,7 +251,7 @@ def _record(
     return ending, read_stored(recording.folder)
 
 
-def _wait_until_ready(session: RecordingSession, options: argparse.Namespace, view: _View) -> bool:
+def _wait_until_ready(session: RecordingSession, options: argparse.Namespace, view: View) -> bool:
     """Return True once camera and finger are well, False if the camera has ended."""
     from rppg_fast.record.finger import ADVICE, FingerState
 
@@ -279,40 +276,7 @@ def _wait_until_ready(session: RecordingSession, options: argparse.Namespace, vi
         sleep(0.1)
 
 
-def _progress(session: RecordingSession, duration: float) -> str:
-    from rppg_fast.record.finger import ADVICE
-
-    now = session.progress
-    finger = now.finger
-    rate = "" if finger.heart_rate_bpm is None else f" {finger.heart_rate_bpm:.0f} bpm"
-    faces = session.live.snapshot.faces
-    reading = faces[0].reading.heart_rate_bpm if faces else None
-    status = faces[0].reading.status if faces else "no_face"
-    camera = f"{status}" if reading is None else f"{reading:.0f} bpm"
-    dropped = f", {now.dropped_frames} dropped" if now.dropped_frames else ""
-    return (
-        f"{now.seconds:.0f} of {duration:g} s: {now.frames} frames{dropped}, "
-        f"{now.size / 1e6:.0f} MB; camera {camera}; finger {ADVICE[finger.state]}{rate}"
-    )
-
-
-def _describe(recording: Stored, ending: Ending, sensor: Sensor) -> str:
-    """Return what was recorded as one line."""
-    rate = (ending.frames - 1) / ending.duration_s if ending.duration_s > 0 else 0.0
-    clock = sensor.statistics().clock
-    drift = (
-        ""
-        if clock is None
-        else (f"; the sensor's clock: {clock.drift_ppm:+.0f} ppm, +-{clock.residual_ms:.1f} ms")
-    )
-    return (
-        f"{recording.folder}: {ending.duration_s:.1f} s, {ending.frames} frames at {rate:.2f} fps "
-        f"({ending.dropped_frames} dropped), {ending.samples} samples ({ending.lost_samples} lost)"
-        f"{drift}"
-    )
-
-
-def _report(recording: Stored, code: int, view: _View) -> int:
+def _report(recording: Stored, code: int, view: View) -> int:
     from rppg_fast.record.recording import VIDEO
     from rppg_fast.record.report import make_report
     from rppg_fast.sources import open_source
@@ -324,61 +288,3 @@ def _report(recording: Stored, code: int, view: _View) -> int:
         return complain(error)
     view.line(describe_report(recording.folder.name, report))
     return NO_HEART_RATE if report.camera_bpm is None else code
-
-
-def describe_report(name: str, report: Report) -> str:
-    """Return a report as one line of text."""
-    finger = "no pulse" if report.finger_bpm is None else f"{report.finger_bpm:.1f} bpm"
-    camera = f"{report.status}" if report.camera_bpm is None else f"{report.camera_bpm:.1f} bpm"
-    error = (
-        ""
-        if report.mean_error_bpm is None
-        else f" (mean error {report.mean_error_bpm:.1f} bpm, {report.wrong_windows} wrong)"
-    )
-    delay = (
-        ""
-        if report.delay_s is None
-        else f"; the video's pulse comes {1e3 * report.delay_s:+.0f} ms after the finger's "
-        f"(correlation {report.correlation:.2f})"
-    )
-    return (
-        f"{name}: finger {finger}, camera {camera}, {report.ok_windows} of {report.windows} "
-        f"windows{error}{delay}"
-    )
-
-
-class _View:
-    """Progress as plain text: a line that changes in a terminal, now and then one elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._shown = -_SHOW_IN_FILE
-        self._visible = False
-        self.live: LiveSession | None = None  # the page shows the state, too
-
-    def show(self, text: str) -> None:
-        """Show a state."""
-        if self.live is not None:
-            self.live.note = text
-        now = monotonic()
-        if now - self._shown < (_SHOW if self._terminal else _SHOW_IN_FILE):
-            return
-        self._shown = now
-        if self._terminal:
-            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-            self._visible = True
-        else:
-            print(text, file=sys.stderr, flush=True)
-
-    def line(self, text: str) -> None:
-        """Print a line that stays."""
-        self.clear()
-        if self.live is not None:
-            self.live.note = text
-        say(text)
-
-    def clear(self) -> None:
-        """Erase the state."""
-        if self._visible:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
-            self._visible = False
