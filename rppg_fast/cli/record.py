@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import re
 import signal
 import stat
 import sys
@@ -139,7 +140,7 @@ def run(options: argparse.Namespace) -> int:
             subject=subject,
             consent=options.consent,
             codec=options.codec,
-            camera=source.name,
+            camera=re.sub("//[^/@]*@", "//", source.name),  # an address may hold a password
             sensor=sensor.name,
             camera_delay_s=options.camera_delay,
         )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rppg_fast.results import naming
+from rppg_fast.results import naming, replace_text
 
 
 class GrowingFile:
@@ -70,15 +70,4 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     OSError
         If it cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
-    with naming(str(path)):
-        try:
-            with partial.open("w", encoding="utf-8") as file:
-                json.dump(content, file, indent=2, allow_nan=False)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
+    replace_text(str(path), json.dumps(content, indent=2, allow_nan=False) + "\n")
