@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import signal
 import sys
 from contextlib import ExitStack
@@ -172,10 +173,16 @@ def _serve(session: LiveSession, options: argparse.Namespace, stack: ExitStack) 
         )
     )
     print(f"rppg-fast: {server.url} shows the pulse; Ctrl-C ends", file=sys.stderr, flush=True)
-    if not options.no_browser:
+    if not options.no_browser and _has_screen():
         import webbrowser
 
         Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
+
+
+def _has_screen() -> bool:
+    """Return whether a browser has a window here: one in the terminal would be in the way."""
+    shown = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return sys.platform != "linux" or bool(shown)
 
 
 def _terminal(session: LiveSession, language: str | None) -> TerminalView:

@@ -36,6 +36,9 @@ class JpegEncoder:
     def __init__(self) -> None:
         from av.video.reformatter import VideoReformatter
 
+        from rppg_fast.sources.pixels import ONE_THREAD
+
+        self._one_thread = ONE_THREAD
         self._reformatter = VideoReformatter()
         self._codec: av.VideoCodecContext | None = None
         self._count = 0
@@ -47,7 +50,7 @@ class JpegEncoder:
         video = _as_video(frame)
         width, height = _reduced(video.width, video.height)
         video = self._reformatter.reformat(
-            video, width, height, format="yuvj420p", threads=1, dst_color_range="JPEG"
+            video, width, height, format="yuvj420p", dst_color_range="JPEG", **self._one_thread
         )
         codec = self._codec
         if codec is None or (codec.width, codec.height) != (width, height):

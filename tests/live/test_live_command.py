@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import sys
 import urllib.request
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -166,6 +167,20 @@ def test_what_is_wrong_is_one_line(case: str, capsys: pytest.CaptureFixture[str]
     source = [] if "--source" in options else ["--demo"]
     assert main(["live", "--no-browser", *source, *options]) == BAD_INPUT
     assert capsys.readouterr().err == f"rppg-fast: {line}\n"
+
+
+@pytest.mark.parametrize("screen", [True, False])
+def test_the_page_is_opened_where_there_is_a_screen(
+    screen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", ":0" if screen else "")
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert main(["live", "--demo", "--port", "0", "--duration", "0.5"]) == OK
+    assert len(opened) == screen
+    assert all(re.match(r"http://127\.0\.0\.1:\d+/$", address) for address in opened)
 
 
 def test_a_file_ends_it_where_there_is_no_page(tmp_path: Path) -> None:
