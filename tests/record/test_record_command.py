@@ -27,18 +27,20 @@ FPS = 30.0
 
 
 class MadeUpSensor(Sensor):
-    """A sensor that gives the samples up to now; nothing while ``silent``."""
+    """A sensor that gives the samples up to now; none while ``silent``, an error if ``broken``."""
 
     name, full_scale = "made up", 1023.0
 
     def __init__(self) -> None:
-        self.silent = False
+        self.silent = self.broken = False
         self._next = time.monotonic()
 
     def open(self) -> None:
         pass
 
     def read(self) -> list[Sample]:
+        if self.broken:
+            raise ZeroDivisionError("the strap's battery is empty")
         found = []
         while self._next < time.monotonic():
             if not self.silent:
@@ -111,6 +113,40 @@ def test_a_sensor_that_falls_silent_ends_the_recording(
     (one,) = stored(tmp_path)
     assert not one.whole
     assert one.times().size > 10
+
+
+def test_a_sensor_that_fails_ends_the_recording_and_the_session(
+    session: RecordingSession, tmp_path: Path
+) -> None:
+    begin(session, tmp_path, 60.0)
+    time.sleep(0.4)
+    assert isinstance(session.sensor, MadeUpSensor)
+    session.sensor.broken = True
+    ending = session.wait(10.0)
+    assert ending is not None
+    assert ending.end is End.SENSOR
+    assert ending.reason == "ZeroDivisionError: the strap's battery is empty"
+    (one,) = stored(tmp_path)
+    assert one.times().size == ending.frames > 5
+    end = time.monotonic() + 5
+    while not session.failure:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    with pytest.raises(RuntimeError, match="battery"):
+        begin(session, tmp_path, 1.0)
+
+
+def test_a_camera_that_ends_ends_the_recording(tmp_path: Path) -> None:
+    times = [i / FPS for i in range(60)]
+    film = write_video(tmp_path / "short.mkv", skin(times, 72.0), FPS)
+    with LiveSession(film) as live, RecordingSession(live, MadeUpSensor()) as session:
+        begin(session, tmp_path / "all", 60.0)
+        ending = session.wait(20.0)
+    assert ending is not None
+    assert ending.end is End.CAMERA
+    assert ending.reason.endswith("short.mkv: has ended")
+    (one,) = stored(tmp_path / "all")
+    assert 60 >= one.times().size == ending.frames > 50
 
 
 def test_it_can_be_stopped_and_the_next_one_begun(
