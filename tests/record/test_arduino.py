@@ -186,7 +186,7 @@ def test_the_delay_between_video_and_finger_is_found_again(
 
     # The film shows the pulse from its own beginning on, which lay here on the host's clock:
     began = times - np.array(numbers) / FPS + one.metadata["monotonic_start_s"]
-    assert np.ptp(began) < 2e-3
+    assert np.ptp(began) < TOLERANCE
     known = float(np.median(began)) - epoch
     finger, seen = as_reference(*one.ppg()), as_reference(times, volume)
     found, correlation = pulse_delay(*seen.pulse(), *finger.pulse())

@@ -24,6 +24,9 @@ from tests.support.made_up_board import MadeUpBoard
 
 SETUP = Setup(1, True, "ffv1", "made up", "made up")
 FPS = 30.0
+#: On a busy machine the first frames may all arrive late, and the first one that does not moves the
+#: clock, s.
+LATE = 10e-3
 
 
 class MadeUpSensor(Sensor):
@@ -91,7 +94,7 @@ def test_a_recording_has_every_frame_and_the_finger_around_them(
     assert one.whole
     times, (ppg_times, _) = one.times(), one.ppg()
     assert times.size == ending.frames == pytest.approx(60, abs=2)
-    np.testing.assert_allclose(np.diff(times), 1 / FPS, atol=2e-3)
+    np.testing.assert_allclose(np.diff(times), 1 / FPS, atol=LATE)
     assert sum(1 for _ in rf.open_source(folder / "video.mkv")) == times.size
     assert ppg_times[0] < times[0] - 0.3
     assert ppg_times[-1] > times[-1] + 0.3
