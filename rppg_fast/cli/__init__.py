@@ -1,4 +1,4 @@
-"""The command line: ``rppg-fast measure | live | demo | info``, a module for each command."""
+"""The command line: ``rppg-fast measure | live | record | demo | info``, a module for each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from rppg_fast import _core
-from rppg_fast.cli import demo, info, live, measure
+from rppg_fast.cli import demo, info, live, measure, record
 from rppg_fast.cli.output import BAD_INPUT, NO_HEART_RATE, OK, complain
 from rppg_fast.results import naming
 
@@ -46,6 +46,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rppg_fast {_core.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (measure.add_parser, live.add_parser, demo.add_parser, info.add_parser):
-        add(commands)
+    for command in (measure, live, record, demo, info):
+        command.add_parser(commands)
     return parser

@@ -12,6 +12,7 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, NoReturn
 
+from rppg_fast.cli.arguments import size
 from rppg_fast.cli.demo import DEMO
 from rppg_fast.cli.output import BAD_INPUT, OK, complain
 from rppg_fast.options import DEFAULT_METHOD, METHODS
@@ -48,7 +49,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("--loop", action="store_true", help="play a file over and over")
     command.add_argument("--fps", type=float, metavar="HZ", help="frame rate to ask a camera for")
     command.add_argument(
-        "--size", type=_size, metavar="WxH", help="size to ask a camera for (default: 640x480)"
+        "--size", type=size, metavar="WxH", help="size to ask a camera for (default: 640x480)"
     )
     command.add_argument(
         "--method", choices=METHODS, default=DEFAULT_METHOD, help=f"default: {DEFAULT_METHOD}"
@@ -92,14 +93,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("--certificate", metavar="FILE", help="certificate for HTTPS, PEM")
     command.add_argument("--key", metavar="FILE", help="its private key, PEM")
     command.set_defaults(run=run)
-
-
-def _size(text: str) -> tuple[int, int]:
-    try:
-        width, height = map(int, text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size: give, as 640x480") from None
-    return width, height
 
 
 def run(options: argparse.Namespace) -> int:

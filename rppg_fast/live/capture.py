@@ -39,17 +39,31 @@ class CapturedFrame(NamedTuple):
     reading: int = 1
 
 
+CaptureListener = Callable[[CapturedFrame], None]
+
+
 class FrameQueue:
-    """The newest few frames, from the thread that takes them to the one that measures them."""
+    """The newest few frames, from the thread that takes them to the one that measures them.
+
+    Attributes
+    ----------
+    dropped
+        Number of frames that were left out for newer ones.
+    listeners
+        Called with every frame in the thread that takes them: they must return at once.
+    """
 
     def __init__(self, size: int = _WAITING_FRAMES) -> None:
         self._frames: deque[CapturedFrame] = deque()
         self._size = size
         self._changed = Condition()
         self.dropped = 0
+        self.listeners: tuple[CaptureListener, ...] = ()
 
     def put(self, frame: CapturedFrame) -> None:
         """Add a frame; if there are too many, the oldest is left out."""
+        for listener in self.listeners:
+            listener(frame)
         with self._changed:
             if len(self._frames) == self._size:
                 self._frames.popleft()

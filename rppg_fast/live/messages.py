@@ -51,6 +51,7 @@ def state(session: LiveSession, snapshot: Snapshot, begins: tuple[tuple[int, int
             "type": "state",
             "state": snapshot.state,
             "reason": snapshot.reason,
+            "note": session.note,
             "advice": snapshot.advice,
             "time": round(snapshot.time_s, 4),
             "width": snapshot.width,

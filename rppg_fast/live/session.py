@@ -11,7 +11,7 @@ from typing import Callable
 from rppg_fast._core import TimeError
 from rppg_fast.faces import FacesMonitor
 from rppg_fast.live.advice import Advice
-from rppg_fast.live.capture import Capture, CapturedFrame, FrameQueue
+from rppg_fast.live.capture import Capture, CapturedFrame, CaptureListener, FrameQueue
 from rppg_fast.live.face_state import FaceStates
 from rppg_fast.live.history import History, PulsePiece, Row
 from rppg_fast.live.snapshot import LiveFrame, Snapshot, State
@@ -66,6 +66,8 @@ class LiveSession:
         The open ``Source``.
     history
         The pulse of each face (10 min), and a reading a second (4 h).
+    note
+        A line of text that the page shows below its advice, such as the countdown of a recording.
 
     Raises
     ------
@@ -86,6 +88,7 @@ class LiveSession:
         self._monitor = FacesMonitor(method=method, most=most)
         self.source = open_source(source)
         self.history = History()
+        self.note = ""
         self._faces = FaceStates(self._monitor, self.history)
         self._queue = FrameQueue()
         self._capture = Capture(self.source, self._queue, loop, self._queue.wake)
@@ -188,6 +191,24 @@ class LiveSession:
         """
         self._frame_listeners += (listener,)
         return lambda: self._remove_frame_listener(listener)
+
+    def add_capture_listener(self, listener: CaptureListener) -> Callable[[], None]:
+        """Call a function with every frame that the source gives, measured or not.
+
+        It is called in the thread that reads the source, and must return at once and never raise.
+
+        Returns
+        -------
+        callable
+            Ends it.
+        """
+        queue = self._queue
+        queue.listeners += (listener,)
+
+        def remove() -> None:
+            queue.listeners = tuple(one for one in queue.listeners if one is not listener)
+
+        return remove
 
     def _remove_listener(self, listener: SnapshotListener) -> None:
         self._listeners = tuple(one for one in self._listeners if one is not listener)

@@ -67,8 +67,9 @@ function show() {
   const advice = running && face !== null ? face.advice : state.advice;
   const wanted = browserCamera && ["starting", "waiting"].includes(state.state) && !camera.stream;
   setAdvice(text(problem ?? (wanted ? "offer_camera" : `advice.${advice}`)), advice === "good" && !problem);
-  the("reason").hidden = state.reason === null;
-  setText("reason", state.reason ?? "");
+  const reason = state.reason ?? state.note;
+  the("reason").hidden = reason === "";
+  setText("reason", reason);
   const progress = measured ? face.progress : 0;
   the("progress-row").hidden = progress >= 1;
   the("progress").value = progress;
