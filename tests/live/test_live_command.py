@@ -51,7 +51,10 @@ FIRST_READING_S = 6.0
 def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the command with a page, and give its process and the page's address."""
     command = [*LIVE, "--no-browser", "--port", "0", *options]
+    # A program that a shell runs in the background ignores Ctrl-C, and so do those that it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        signal.signal(signal.SIGINT, before)
         assert process.stderr is not None
         try:
             found = re.match(r"rppg-fast: (\S+) shows the pulse", process.stderr.readline())
@@ -198,10 +201,11 @@ def test_the_terminal_shows_rate_pulse_and_advice(language: str) -> None:
     console = Console(record=True, width=100, file=io.StringIO())
     seen: list[Snapshot] = []
     say = words(language)
-    with fast_session(demo_frames()[: 8 * 30]) as session:
-        view = TerminalView(session, language, console)
-        console.print(view.render(session.snapshot))
-        assert say["advice.starting"] in console.export_text()
+    session = fast_session(demo_frames()[: 8 * 30])
+    view = TerminalView(session, language, console)
+    console.print(view.render(session.snapshot))
+    assert say["advice.starting"] in console.export_text()
+    with session:
         session.add_listener(lambda snapshot: seen.extend([snapshot] if snapshot.faces else []))
         until(lambda: session.snapshot.frames == 8 * 30)
         console.print(view.render(seen[-1]))
