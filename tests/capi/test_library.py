@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import rppg_fast as rf
 from bench.engine import COMPILER
 from bench.size import static_size
-from rppg_fast.measure import measure_frames
+from rppg_fast.measurement import measure_frames
 from rppg_fast.monitor import BOX_SCALE, DEFAULT_METHOD, METHODS
 from rppg_fast.reading import STATUSES
 from rppg_fast.student import BUNDLED_WEIGHTS
