@@ -23,6 +23,7 @@
 
 #include "contract.hpp"
 #include "convolve.hpp"
+#include "convolve_tiles.hpp"
 #include "fft.hpp"
 #include "frame.hpp"
 #include "student.hpp"
@@ -70,6 +71,7 @@ struct Generic {
             correlate,
             Fft<V>::power,
             Convolve<V>::row,
+            ConvolveTiles<V>::rows,
             Convolve<V>::pool};
   }
 };
