@@ -186,6 +186,7 @@ FaceDetector::FaceDetector(std::shared_ptr<const FaceNetworks> networks,
                            const DetectorOptions& options, const Kernels& kernels)
     : networks_(std::move(networks)),
       options_(options),
+      image_(kernels),
       pnet_(networks_->pnet, kernels),
       rnet_(networks_->rnet, kernels),
       onet_(networks_->onet, kernels) {

@@ -227,8 +227,23 @@ struct ColumnWeights {
   } pixels[kSide];
 };
 
+// The conversion of luma and chroma to [0, 255], as fixed-point numbers in units of
+// 2^-kByteFraction; see frame/colour.hpp.
+inline constexpr int kByteFraction = 16;
+struct ByteConversion {
+  std::int32_t luma, red_v, green_u, green_v, blue_u, black, middle;
+};
+// Pixels that are converted at a time: as many bytes as the widest vector.
+inline constexpr int kPixelsAtOnce = 64;
+
 struct Kernels {
   const char* name;
+
+  // Bytes of red, green and blue, rounded to the nearest, from bytes of luma and chroma. The bits
+  // are the same in every backend.
+  void (*to_bytes)(const ByteConversion& conversion,
+                   const std::uint8_t (&yuv)[kColours][kPixelsAtOnce],
+                   std::uint8_t (&rgb)[kColours][kPixelsAtOnce]);
 
   // sum[i], for i < count, is the weighted sum of the rows that `rows` covers; `first` is the first
   // covered row. The span has at most kMostParts parts. Buffers need not be aligned.

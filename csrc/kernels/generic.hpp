@@ -26,6 +26,7 @@
 #include "convolve_tiles.hpp"
 #include "fft.hpp"
 #include "frame.hpp"
+#include "pixels.hpp"
 #include "student.hpp"
 #include "teacher.hpp"
 
@@ -63,6 +64,7 @@ struct Generic {
                                    decltype(Kernels::change) change = StudentKernels<V>::change) {
     using Frame = FrameKernels<V>;
     return {name,
+            PixelKernels<V>::to_bytes,
             Frame::sum_rows,
             Frame::average,
             Frame::motion,
