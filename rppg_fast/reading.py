@@ -171,24 +171,6 @@ class Reading(NamedTuple):
             "time_s": self.time_s,
         }
 
-    def to_native(self) -> tuple[float, int, float, float, float, float, float, float]:
-        """Return the arguments of ``_core.RecordingSummary.push``; NaN stands for None."""
-        snr_db, confidence, candidate = (
-            math.nan if value is None else value
-            for value in (self.snr_db, self.confidence, self.candidate_bpm)
-        )
-        status = STATUSES.index(self.status)
-        return (
-            self.time_s,
-            status,
-            snr_db,
-            confidence,
-            self.start_s,
-            self.end_s,
-            self.coverage,
-            candidate,
-        )
-
     @property
     def time(self) -> float:
         """The same as ``time_s``; this name is deprecated."""
