@@ -70,7 +70,7 @@ class FacesMonitor:
         self._monitors: dict[int, MeasuredFace] = {}
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a FacesMonitor is a running stream: it can be neither copied nor pickled")
+        raise TypeError("a FacesMonitor is a running stream: it cannot be copied or pickled")
 
     def reset(self) -> None:
         """Forget all faces, pulses and times."""

@@ -52,7 +52,7 @@ class MeasuredFace:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            f"a {type(self).__name__} is a running stream: it can be neither copied nor pickled"
+            f"a {type(self).__name__} is a running stream: it cannot be copied or pickled"
         )
 
     @property

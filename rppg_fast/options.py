@@ -128,11 +128,11 @@ def check_options(
     if method not in known:
         raise ValueError(f"method must be one of {known}, got {method!r}")
     if student is not None and method not in NETWORK_METHODS:
-        raise ValueError(f"a student is of no use to method {method!r}")
+        raise ValueError(f"a student is not used by method {method!r}")
     if teacher is None and method == TEACHER_METHOD:
         raise ValueError("method 'teacher' needs a teacher: give teacher=rf.Teacher.load(...)")
     if teacher is not None and method != TEACHER_METHOD:
-        raise ValueError(f"a teacher is of no use to method {method!r}")
+        raise ValueError(f"a teacher is not used by method {method!r}")
     return CheckedOptions(
         method,
         settings,

@@ -37,19 +37,7 @@ class ResultsFile:
             self._write()
 
     def _write(self) -> None:
-        path = Path(os.path.realpath(self._path))
-        partial = path.with_name(f"{path.name}.partial")
-        with naming(self._path):
-            try:
-                with partial.open("w", encoding="utf-8") as file:
-                    file.write("[" + ",".join(self._entries) + "\n]\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-                partial.replace(path)
-            except OSError:
-                with suppress(OSError):
-                    partial.unlink()
-                raise
+        replace_text(self._path, "[" + ",".join(self._entries) + "\n]\n")
 
 
 class ResultsStream:
@@ -106,6 +94,23 @@ def open_results(target: str) -> ResultsFile | ResultsStream:
 def _entry(result: Measurement) -> str:
     text = json.dumps(result.to_dict(), indent=2, allow_nan=False)
     return "\n" + "\n".join("  " + line for line in text.splitlines())
+
+
+def replace_text(name: str, text: str) -> None:
+    """Write a text file, or replace it, completely or not at all; an OSError names the file."""
+    path = Path(os.path.realpath(name))
+    partial = path.with_name(f"{path.name}.partial")
+    with naming(name):
+        try:
+            with partial.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except OSError:
+            with suppress(OSError):
+                partial.unlink()
+            raise
 
 
 @contextmanager

@@ -38,7 +38,7 @@ __attribute__((visibility("default"))) double student_loop(const char* weights, 
   const auto student = load(weights);
   static const std::vector<float> motion(rppg::kPixels, 0.5f);
   float change = 0;
-  return seconds_each(times, [&](int) { student->changes(motion.data(), 1, 1, &change); });
+  return seconds_each(times, [&](int) { student->predict_batch(motion.data(), 1, 1, &change); });
 }
 
 // Pushes frames to a stream that has just begun, so that no spectrum is computed.

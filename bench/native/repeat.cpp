@@ -32,7 +32,7 @@ int main(int, char** arguments) {
     const auto scratch = std::make_unique<rppg::StudentScratch>();
     std::vector<float> motion(rppg::kPixels, 0.5f);
     for (int i = 0; i < times; ++i)
-      sum += static_cast<double>(student->change(motion.data(), *scratch));
+      sum += static_cast<double>(student->predict(motion.data(), *scratch));
   } else if (std::strcmp(arguments[2], "teacher") == 0) {
     // The number of instructions does not depend on the weights; they are all 0.
     const rppg::Teacher teacher(std::make_unique<const rppg::TeacherWeights>(),
@@ -40,7 +40,7 @@ int main(int, char** arguments) {
     const auto forward = teacher.make_forward();
     const std::vector<float> motion(rppg::kPixels, 0.5f);
     for (int i = 0; i < times; ++i)
-      sum += static_cast<double>(forward->change(motion.data(), motion.data()));
+      sum += static_cast<double>(forward->predict(motion.data(), motion.data()));
   } else if (std::strcmp(arguments[2], "frame") != 0) {
     const bool pulses = std::strcmp(arguments[2], "reading") == 0;
     rppg::PulseWindow window{rppg::PulseOptions{}, rppg::select_kernels("auto")};

@@ -255,7 +255,7 @@ int rppg_student_changes(rppg_student* student, const float* motions, size_t cou
       require(changes, "changes");
     }
     for (std::size_t i = 0; i < count; ++i)
-      changes[i] = network.change(motions + i * rppg::kPixels, *student->scratch);
+      changes[i] = network.predict(motions + i * rppg::kPixels, *student->scratch);
   });
 }
 

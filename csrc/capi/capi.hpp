@@ -85,7 +85,7 @@ inline void require(const void* pointer, const char* name) {
 // The content of a handle. Throws std::invalid_argument if its creation failed.
 template <typename Pointer>
 auto& filled(const Pointer& pointer, const char* name) {
-  if (!pointer) throw std::invalid_argument(std::string(name) + " could not be made");
+  if (!pointer) throw std::invalid_argument(std::string(name) + " could not be created");
   return *pointer;
 }
 

@@ -127,7 +127,7 @@ class CudaNetwork final : public Network {
   const char* name() const override { return "cuda"; }
   int device() const override { return device_; }
 
-  void changes(const float* motions, std::ptrdiff_t count, float* out) const override {
+  void predict_batch(const float* motions, std::ptrdiff_t count, float* out) const override {
     if (count == 0) return;
     const ScopedDevice device(device_);
     std::unique_ptr<Lane> lane = take_lane();

@@ -102,7 +102,7 @@ struct Amx : StudentKernels<V> {
     }
   }
 
-  static float change(const PackedWeights& weights, const float* motion, StudentScratch& s) {
+  static float predict(const PackedWeights& weights, const float* motion, StudentScratch& s) {
     first_layer(weights, motion, s);
     round_maps(weights, s);
     // Loaded at every call, because other code in this thread may have changed the configuration.
@@ -122,6 +122,6 @@ struct Amx : StudentKernels<V> {
 
 }  // namespace
 
-const Kernels kAmxKernels = Generic<V>::kernels("amx", Amx::change);
+const Kernels kAmxKernels = Generic<V>::kernels("amx", Amx::predict);
 
 }  // namespace rppg

@@ -261,12 +261,13 @@ struct Kernels {
 
   // The student network: the change of the pulse for a motion, [colour][y][x]. `motion` need not be
   // aligned.
-  float (*change)(const PackedWeights& weights, const float* motion, StudentScratch& scratch);
+  float (*predict_student)(const PackedWeights& weights, const float* motion,
+                           StudentScratch& scratch);
 
   // The teacher network: the change of the pulse for a motion and the appearance of its earlier
   // frame, both [colour][y][x]. Neither need be aligned.
-  float (*teacher_change)(const PackedTeacher& weights, const float* motion,
-                          const float* appearance, TeacherScratch& scratch);
+  float (*predict_teacher)(const PackedTeacher& weights, const float* motion,
+                           const float* appearance, TeacherScratch& scratch);
 
   // Adds row[k] * real[row] to sums[0][k] and row[k] * imaginary[row] to sums[1][k], for `count`
   // rows and k < kRegionValues. Rows and sums are kRegionRow floats apart; no buffer need be

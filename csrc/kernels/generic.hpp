@@ -60,16 +60,16 @@ struct Generic {
   }
 
   // The table of a backend. A backend may pass its own implementation of the student network.
-  static constexpr Kernels kernels(const char* name,
-                                   decltype(Kernels::change) change = StudentKernels<V>::change) {
+  static constexpr Kernels kernels(
+      const char* name, decltype(Kernels::predict_student) predict = StudentKernels<V>::predict) {
     using Frame = FrameKernels<V>;
     return {name,
             PixelKernels<V>::to_bytes,
             Frame::sum_rows,
             Frame::average,
             Frame::motion,
-            change,
-            TeacherKernels<V>::change,
+            predict,
+            TeacherKernels<V>::predict,
             correlate,
             Fft<V>::power,
             Convolve<V>::row,

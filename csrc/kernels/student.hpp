@@ -62,7 +62,7 @@ struct StudentKernels {
     return static_cast<float>(change);
   }
 
-  static float change(const PackedWeights& weights, const float* motion, StudentScratch& s) {
+  static float predict(const PackedWeights& weights, const float* motion, StudentScratch& s) {
     first_layer(weights, motion, s);
     return second_layer(weights, s);
   }

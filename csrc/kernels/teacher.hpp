@@ -182,8 +182,8 @@ struct TeacherKernels {
     return static_cast<float>(change);
   }
 
-  static float change(const PackedTeacher& weights, const float* motion, const float* appearance,
-                      TeacherScratch& s) {
+  static float predict(const PackedTeacher& weights, const float* motion, const float* appearance,
+                       TeacherScratch& s) {
     const PackedBranch& seen = weights.appearance;
     first_layer(seen, appearance, s);
     attend<true>(seen.conv2, seen.conv2_bias, weights.attention1, weights.attention1_bias,

@@ -96,10 +96,10 @@ void Monitor::check_shape(const Shape& shape) const {
   const auto text = [](const Shape& one) {
     return "(" + std::to_string(one.height) + ", " + std::to_string(one.width) + ")";
   };
-  throw std::invalid_argument("frame has the shape " + text(shape) +
-                              (shape.grey ? " and is grey" : "") + ", those before had " +
-                              text(before) + (before.grey ? " and were grey" : "") +
-                              ": the box is not the same place in it; reset() starts anew");
+  throw std::invalid_argument(
+      "frame has the shape " + text(shape) + (shape.grey ? " and is grey" : "") +
+      ", those before had " + text(before) + (before.grey ? " and were grey" : "") +
+      ": the box is not at the same place in it; call reset() to start again");
 }
 
 // The stream of the face has a clock of its own, which knows a clock that was set back.

@@ -46,14 +46,14 @@ void Stream::begin(const double* observed) {
   std::copy_n(observed, kColours, levels_ + 1);
   if (!uses_network(pulse_.options().method)) return;
   std::fill_n(motion_, kPixels, 0.0f);
-  rest_ = forward_->change(motion_, appearance_[current_]);
+  rest_ = forward_->predict(motion_, appearance_[current_]);
 }
 
 void Stream::advance(const float* previous, const double* observed) {
   if (uses_network(pulse_.options().method)) {
     compute_motion(network_->kernels(), network_->input(), previous, appearance_[current_], kPixels,
                    motion_);
-    levels_[0] += forward_->change(motion_, previous) - rest_;
+    levels_[0] += forward_->predict(motion_, previous) - rest_;
   }
   for (int c = 0; c < kColours; ++c) {
     double& colour = levels_[1 + c];

@@ -103,7 +103,7 @@ class HeaderParser {
 
   void expect(char wanted) {
     if (!accept(wanted))
-      fail(std::string("its header is no valid JSON: expected '") + wanted + "' at byte " +
+      fail(std::string("its header is not valid JSON: expected '") + wanted + "' at byte " +
            std::to_string(at_));
   }
 
@@ -244,7 +244,7 @@ void check_layout(const std::map<std::string, Entry>& entries, std::uint64_t byt
     at = offsets[1];
   }
   if (at > bytes)
-    fail("it is cut short: its tensors need " + std::to_string(at) + " bytes, it holds " +
+    fail("it is cut off: its tensors need " + std::to_string(at) + " bytes, it holds " +
          std::to_string(bytes));
   if (at < bytes) fail("it has " + std::to_string(bytes - at) + " bytes after its last tensor");
 }
@@ -264,8 +264,8 @@ Safetensors parse_safetensors(const void* data, std::size_t size) {
   std::uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | bytes[i];
   if (length > kMaxHeader || length > size - 8)
-    fail("it is no safetensors file, or cut short: its header would be " + std::to_string(length) +
-         " bytes long");
+    fail("it is not a safetensors file, or it is cut off: its header would be " +
+         std::to_string(length) + " bytes long");
 
   const unsigned char* const tensors = bytes + 8 + length;
   const std::string_view header(reinterpret_cast<const char*>(bytes + 8),

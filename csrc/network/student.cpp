@@ -9,8 +9,8 @@ class StudentForward : public Forward {
  public:
   explicit StudentForward(const Student& student) : student_(student) {}
 
-  float change(const float* motion, const float*) override {
-    return student_.change(motion, scratch_);
+  float predict(const float* motion, const float*) override {
+    return student_.predict(motion, scratch_);
   }
 
  private:
@@ -20,20 +20,21 @@ class StudentForward : public Forward {
 
 }  // namespace
 
-float Student::change(const float* motion, StudentScratch& scratch) const {
-  if (!accelerator_) return kernels_.change(weights_->packed, motion, scratch);
+float Student::predict(const float* motion, StudentScratch& scratch) const {
+  if (!accelerator_) return kernels_.predict_student(weights_->packed, motion, scratch);
   float out;
-  accelerator_->changes(motion, 1, &out);
+  accelerator_->predict_batch(motion, 1, &out);
   return out;
 }
 
-void Student::changes(const float* motions, std::ptrdiff_t count, int threads, float* out) const {
-  if (accelerator_) return accelerator_->changes(motions, count, out);
+void Student::predict_batch(const float* motions, std::ptrdiff_t count, int threads,
+                            float* out) const {
+  if (accelerator_) return accelerator_->predict_batch(motions, count, out);
   spread(count, threads, [=](std::ptrdiff_t from, std::ptrdiff_t to) {
     // One scratch for each thread, kept between calls, so that calls with a single frame do not
     // allocate.
     static thread_local const auto scratch = std::make_unique<StudentScratch>();
-    for (std::ptrdiff_t i = from; i < to; ++i) out[i] = change(motions + i * kPixels, *scratch);
+    for (std::ptrdiff_t i = from; i < to; ++i) out[i] = predict(motions + i * kPixels, *scratch);
   });
 }
 

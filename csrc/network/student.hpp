@@ -16,8 +16,8 @@ class Accelerator {
   virtual ~Accelerator() = default;
   virtual const char* name() const = 0;
 
-  // The same as Student::changes; returns when the results are written.
-  virtual void changes(const float* motions, std::ptrdiff_t count, float* out) const = 0;
+  // The same as Student::predict_batch; returns when the results are written.
+  virtual void predict_batch(const float* motions, std::ptrdiff_t count, float* out) const = 0;
 };
 
 // An accelerator, if there is one, runs the network; otherwise the kernels do. The kernels compute
@@ -29,12 +29,12 @@ class Student : public Network {
       : weights_(std::move(weights)), kernels_(kernels), accelerator_(std::move(accelerator)) {}
 
   // The predicted change of the pulse between the two frames of `motion`, [colour][y][x].
-  float change(const float* motion, StudentScratch& scratch) const;
+  float predict(const float* motion, StudentScratch& scratch) const;
 
   // The same for `count` motions that lie one after the other in memory, divided among `threads`
   // threads in contiguous parts. Throws std::system_error if a thread cannot be started. With an
   // accelerator, everything runs in the caller's thread.
-  void changes(const float* motions, std::ptrdiff_t count, int threads, float* out) const;
+  void predict_batch(const float* motions, std::ptrdiff_t count, int threads, float* out) const;
 
   const char* name() const override { return "student"; }
   const Kernels& kernels() const override { return kernels_; }

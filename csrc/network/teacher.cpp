@@ -10,8 +10,8 @@ class TeacherForward : public Forward {
   TeacherForward(const TeacherWeights& weights, const Kernels& kernels)
       : weights_(weights), kernels_(kernels), scratch_(std::make_unique<TeacherScratch>()) {}
 
-  float change(const float* motion, const float* appearance) override {
-    return kernels_.teacher_change(weights_.packed, motion, appearance, *scratch_);
+  float predict(const float* motion, const float* appearance) override {
+    return kernels_.predict_teacher(weights_.packed, motion, appearance, *scratch_);
   }
 
  private:
@@ -26,15 +26,15 @@ std::unique_ptr<Forward> Teacher::make_forward() const {
   return std::make_unique<TeacherForward>(*weights_, kernels_);
 }
 
-void Teacher::changes(const float* motions, const float* appearances, std::ptrdiff_t count,
-                      int threads, float* out) const {
+void Teacher::predict_batch(const float* motions, const float* appearances, std::ptrdiff_t count,
+                            int threads, float* out) const {
   spread(count, threads, [=](std::ptrdiff_t from, std::ptrdiff_t to) {
     // One scratch for each thread, kept between calls, so that calls with a single step do not
     // allocate.
     static thread_local const auto scratch = std::make_unique<TeacherScratch>();
     for (std::ptrdiff_t i = from; i < to; ++i)
-      out[i] = kernels_.teacher_change(weights_->packed, motions + i * kPixels,
-                                       appearances + i * kPixels, *scratch);
+      out[i] = kernels_.predict_teacher(weights_->packed, motions + i * kPixels,
+                                        appearances + i * kPixels, *scratch);
   });
 }
 

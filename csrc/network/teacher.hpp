@@ -18,8 +18,8 @@ class Teacher : public Network {
   // frames. Motions lie one after the other in memory, as do appearances; each is [colour][y][x].
   // They are divided among `threads` threads in contiguous parts. Throws std::system_error if a
   // thread cannot be started.
-  void changes(const float* motions, const float* appearances, std::ptrdiff_t count, int threads,
-               float* out) const;
+  void predict_batch(const float* motions, const float* appearances, std::ptrdiff_t count,
+                     int threads, float* out) const;
 
   const char* name() const override { return "teacher"; }
   const Kernels& kernels() const override { return kernels_; }

@@ -44,7 +44,7 @@ std::uint32_t pixel_format(const Options& options) {
       return V4L2_PIX_FMT_GREY;
     default:
       throw UsageError(std::string("--format ") + rppg_format_name(options.format) +
-                       " is of standard input, not of a camera");
+                       " is for standard input, not for a camera");
   }
 }
 
@@ -113,7 +113,7 @@ class Camera : public Source {
       if (!control(VIDIOC_DQBUF, &buffer)) {
         if (errno == EAGAIN) continue;
         if (errno == EINTR) return false;
-        throw InputError(system_message(name_ + ": no frame can be had", errno));
+        throw InputError(system_message(name_ + ": no frame can be read", errno));
       }
       if (buffer.flags & V4L2_BUF_FLAG_ERROR) {  // a damaged frame is skipped
         queue(buffer.index);
@@ -149,7 +149,7 @@ class Camera : public Source {
 
   void check_kind() {
     v4l2_capability found{};
-    require(VIDIOC_QUERYCAP, &found, "is no Video4Linux device");
+    require(VIDIOC_QUERYCAP, &found, "is not a Video4Linux device");
     const std::uint32_t can =
         found.capabilities & V4L2_CAP_DEVICE_CAPS ? found.device_caps : found.capabilities;
     if (!(can & V4L2_CAP_VIDEO_CAPTURE) || !(can & V4L2_CAP_STREAMING))

@@ -51,7 +51,7 @@ bool JpegScanner::scan(const std::vector<std::uint8_t>& bytes, std::size_t& begi
 
 void JpegDecoder::complain(long number) {
   if (!complained_)
-    warn("JPEG picture " + std::to_string(number) + " is damaged and left out (" + damage_ +
-         "); further ones are, too, without a word");
+    warn("JPEG picture " + std::to_string(number) + " is damaged and was skipped (" + damage_ +
+         "); further damaged pictures are skipped without a message");
   complained_ = true;
 }

@@ -239,7 +239,7 @@ int run(const Options& options) {
     broken = error.what();
   }
   if (broken.empty() && frames + skipped == 0 && !stopped)
-    broken = "standard input: holds not one frame";
+    broken = "standard input: holds no frame";
   const int code =
       options.summary && frames > 0 ? print_summary(recording, skipped, meter, options) : 0;
   if (!broken.empty()) throw InputError(broken);

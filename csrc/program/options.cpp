@@ -142,14 +142,14 @@ void check(const Options& options) {
   const bool camera = !options.camera.empty();
   const bool header = options.intake == Intake::y4m || options.intake == Intake::automatic;
   if (camera && header)
-    throw UsageError("--format y4m and auto are of standard input, not of a camera");
+    throw UsageError("--format y4m and auto are for standard input, not for a camera");
   if (!options.width && (camera || options.intake == Intake::raw))
     throw UsageError("--size WxH is missing");
   const int clocks = (options.fps > 0) + !options.times.empty() + options.arrival;
   if (!camera && (clocks > 1 || (clocks == 0 && !header)))
     throw UsageError("give one of --fps, --times and --arrival: frames have times");
   if (is_rgb(options) && (options.range != RPPG_RANGE_DEFAULT || options.matrix != kNoMatrix))
-    throw UsageError("--range and --matrix are of formats of luma and chroma");
+    throw UsageError("--range and --matrix are for formats of luma and chroma only");
   if (!options.camera.empty() && (!options.times.empty() || options.arrival))
     throw UsageError("a camera has its own times: --times and --arrival are for standard input");
 }

@@ -110,7 +110,7 @@ class Y4mPipe : public Source {
                        ", --size something else; leave that out");
     if (!header.interlaced.empty())
       warn("standard input: its frames are interlaced, " + header.interlaced +
-           ": a reading is surer without that; ffmpeg's -vf yadif takes it out");
+           ": deinterlace them first for more reliable readings, with ffmpeg's -vf yadif");
     require_clock(options, header.fps, "its YUV4MPEG2 header");
     return header;
   }
@@ -172,10 +172,10 @@ Intake recognise(PipeInput& input) {
   if (begins_with(first, kY4mMagic)) return Intake::y4m;
   if (first.size() >= 3 && first[0] == 0xFF && first[1] == 0xD8 && first[2] == 0xFF)
     return Intake::mjpg;
-  if (first.empty()) throw InputError("standard input: holds not one frame");
+  if (first.empty()) throw InputError("standard input: holds no frame");
   throw InputError(
-      "standard input: begins neither with a YUV4MPEG2 header nor with a JPEG picture: say what "
-      "its frames are by --format and --size");
+      "standard input: begins neither with a YUV4MPEG2 header nor with a JPEG picture: give "
+      "the format and size of its frames with --format and --size");
 }
 
 }  // namespace

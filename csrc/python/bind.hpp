@@ -35,7 +35,7 @@ class BusyMark {
   BusyMark(std::atomic_flag& flag, const char* what) : flag_(flag) {
     if (flag_.test_and_set(std::memory_order_acquire))
       throw std::runtime_error(std::string("this ") + what +
-                               " is in use by another thread; give each its own");
+                               " is in use by another thread; use one object for each thread");
   }
   ~BusyMark() { flag_.clear(std::memory_order_release); }
   BusyMark(const BusyMark&) = delete;

@@ -74,7 +74,8 @@ class Planes {
     if (u.is_none() != v.is_none())
       throw py::value_error("u and v must both be arrays, or, of grey, both None");
     if (u.is_none()) {
-      if (phase != std::array<int, 2>{}) throw py::value_error("phase is of chroma: grey has none");
+      if (phase != std::array<int, 2>{})
+        throw py::value_error("phase is for chroma, and a grey frame has none");
       return;
     }
     take_chroma(u, "u", 1);

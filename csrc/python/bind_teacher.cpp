@@ -39,7 +39,7 @@ py::array_t<float> call(const Teacher& teacher, const py::object& motion,
   const float *const moved = motions.data(), *const seen = appearances.data();
   float* const changes = out.mutable_data();
   py::gil_scoped_release release;
-  teacher.changes(moved, seen, count, threads, changes);
+  teacher.predict_batch(moved, seen, count, threads, changes);
   return out;
 }
 

@@ -95,7 +95,7 @@ py::array_t<float> predict(const Student& student, const py::object& object, int
   const float* const frames = input.data();
   float* const changes = out.mutable_data();
   py::gil_scoped_release release;
-  student.changes(frames, count, threads, changes);
+  student.predict_batch(frames, count, threads, changes);
   return out;
 }
 

@@ -13,7 +13,8 @@ from rppg_fast.reference import Reference
 from rppg_fast.sources import open_source
 
 _ASSETS = Path(__file__).parents[1] / "assets"
-_VIDEO = _ASSETS / "demo.mp4"
+#: The clip.
+DEMO = _ASSETS / "demo.mp4"
 _TRUTH = _ASSETS / "demo_truth.txt"
 
 
@@ -25,7 +26,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(options: argparse.Namespace) -> int:
     """Run the command, and return its exit code."""
-    video = open_source(_VIDEO)
+    video = open_source(DEMO)
     print("A synthetic clip: a still portrait, gently moved, with a known pulse put into the skin.")
     with ProgressBar(video) as bar:
         result = measure(video, progress=bar)

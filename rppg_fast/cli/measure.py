@@ -146,11 +146,13 @@ def run(options: argparse.Namespace) -> int:
     if options.faces == "all" and options.plot:
         raise ValueError("--plot draws one face, not all of them")
     if options.reference and not options.plot:
-        raise ValueError("--reference is drawn into a plot: give --plot, too")
+        raise ValueError("--reference is drawn into a plot: also give --plot")
     if options.method == TEACHER_METHOD and not options.weights:
-        raise ValueError("--method teacher needs --weights: no weights of a teacher ship")
+        raise ValueError(
+            "--method teacher needs --weights: the package contains no weights of a teacher"
+        )
     if options.weights and options.method not in (*NETWORK_METHODS, TEACHER_METHOD):
-        raise ValueError(f"--weights are of no use to --method {options.method}")
+        raise ValueError(f"--weights are not used by --method {options.method}")
     if options.plot and importlib.util.find_spec("matplotlib") is None:
         raise ValueError('--plot needs matplotlib: pip install "rppg_fast[plot]"')
     reference = Reference.read(options.reference) if options.reference else None

@@ -53,11 +53,11 @@ def _reason(result: Measurement, settings: PulseSettings) -> str:
     """Return the reason why there is no heart rate, and a remedy."""
     least = min(settings.min_window, settings.window)
     if result.status is Status.NO_FACE:
-        return "no face was found: give --box where there is one all the same"
+        return "no face was found: come closer, or give the face's pixels with --box"
     if result.status is Status.WARMING_UP:
         return (
             f"a face must be seen for {least:g} s, of {result.duration_s:.1f} s of video; "
-            "--min-window takes less"
+            "a smaller --min-window accepts less"
         )
     if result.status is Status.GAP and 0 < result.fps < 2 * settings.high:
         highest = math.floor(10 * result.fps / 2) / 10

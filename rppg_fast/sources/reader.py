@@ -122,10 +122,11 @@ class Reader:
             yield picture, time - start
             if os.getpid() != self._process:
                 raise RuntimeError(
-                    f"{self._name}: began to be read before a fork; begin anew after it"
+                    f"{self._name}: reading began before a fork; open the video again in the new"
+                    " process"
                 )
         if index == 0:
-            raise NoFrameError(f"{self._name}: not one frame can be decoded")
+            raise NoFrameError(f"{self._name}: no frame can be decoded")
 
     def _no_times(self) -> VideoError:
         return VideoError(

@@ -337,7 +337,7 @@ def test_every_backend_finds_the_same_faces(name: str, backend: str) -> None:
     ("data", "message"),
     [
         (b"hello", "too short"),
-        (mtcnn.WEIGHTS.read_bytes()[:-4], "cut short"),
+        (mtcnn.WEIGHTS.read_bytes()[:-4], "cut off"),
         (mtcnn.WEIGHTS.read_bytes().replace(b"mtcnn", b"other", 1), "format is 'rppg_fast.other'"),
         (mtcnn.WEIGHTS.read_bytes().replace(b"rnet.conv2.b", b"rnet.conv9.b", 1), "rnet.conv"),
         ((ASSETS / "student.safetensors").read_bytes(), "rppg_fast.student"),

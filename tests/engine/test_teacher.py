@@ -333,11 +333,11 @@ def test_the_networks_of_a_monitor_belong_to_its_method(of: Callable[..., object
     network, student = teacher(), rf.Student.load()
     for options, named in (
         ({"method": "teacher"}, "method 'teacher' needs a teacher: give teacher=rf.Teacher.load"),
-        ({"method": "pos", "teacher": network}, "a teacher is of no use to method 'pos'"),
-        ({"teacher": network}, "a teacher is of no use to method 'fusion'"),
+        ({"method": "pos", "teacher": network}, "a teacher is not used by method 'pos'"),
+        ({"teacher": network}, "a teacher is not used by method 'fusion'"),
         (
             {"method": "teacher", "teacher": network, "student": student},
-            "a student is of no use to method 'teacher'",
+            "a student is not used by method 'teacher'",
         ),
     ):
         with pytest.raises(ValueError, match=named):

@@ -309,7 +309,7 @@ WORDS = np.zeros((5, 7), np.uint16)
         ({"u": HALF[:1], "v": HALF[:1]}, ValueError, r"got u uint8 \(1, 4\), y uint8 \(5, 7\)"),
         ({"phase": (2, 0)}, ValueError, r"phase \(2, 0\)"),
         ({"phase": (-1, 0)}, ValueError, r"phase \(-1, 0\)"),
-        ({"u": None, "v": None, "phase": (1, 0)}, ValueError, "grey has none"),
+        ({"u": None, "v": None, "phase": (1, 0)}, ValueError, "a grey frame has none"),
         ({"bits": 10}, ValueError, "y is uint8: bits must be 8"),
         ({"shift": 1}, ValueError, "shift 0, got bits 8 and shift 1"),
         ({"y": WORDS, "u": None, "v": None}, ValueError, "from 9 to 16, .* got bits 8"),

@@ -42,7 +42,7 @@ void read(const void* data, std::size_t size) {
   const rppg::Student student(std::move(weights), rppg::select_kernels("auto"));
   static const auto scratch = std::make_unique<rppg::StudentScratch>();
   alignas(rppg::kAlignment) static const float motion[rppg::kPixels] = {1.0f, -2.0f};
-  student.change(motion, *scratch);
+  student.predict(motion, *scratch);
 }
 
 }  // namespace

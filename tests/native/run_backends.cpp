@@ -32,8 +32,8 @@ int main(int given, char** arguments) {
                                 rppg::select_kernels(*name));
     std::printf("%s", *name);
     for (std::size_t i = 0; i < count; ++i)
-      std::printf(
-          " %a", static_cast<double>(student.change(motions.data() + i * rppg::kPixels, *scratch)));
+      std::printf(" %a", static_cast<double>(
+                             student.predict(motions.data() + i * rppg::kPixels, *scratch)));
     std::printf("\n");
   }
 }

@@ -273,7 +273,7 @@ void test_batches(const cuda::Network& network) {
   for (const auto& [count, named] : expected) {
     const std::vector<float> motions = motions_of(count, 5);
     std::vector<float> out(count + 1, -1);
-    network.changes(motions.data(), static_cast<std::ptrdiff_t>(count), out.data());
+    network.predict_batch(motions.data(), static_cast<std::ptrdiff_t>(count), out.data());
     expect(taken() == named, "a batch takes other launches");
     for (std::size_t i = 0; i < count; ++i)
       expect(out[i] == 2 * motions[i * kPixels], "a batch is wrong");
@@ -281,7 +281,7 @@ void test_batches(const cuda::Network& network) {
   }
   const int before = allocations;
   float change;
-  network.changes(motions_of(1, 5).data(), 1, &change);
+  network.predict_batch(motions_of(1, 5).data(), 1, &change);
   expect(allocations == before, "a call allocates");
 }
 
@@ -292,9 +292,9 @@ void test_student(std::shared_ptr<const cuda::Network> network) {
   expect(std::strcmp(student.kernels().name, "portable") == 0, "frames are resized elsewhere");
   const auto scratch = std::make_unique<StudentScratch>();
   const std::vector<float> motions = motions_of(3, 7);
-  expect(student.change(motions.data(), *scratch) == 14, "the student's change is wrong");
+  expect(student.predict(motions.data(), *scratch) == 14, "the student's change is wrong");
   float out[3];
-  student.changes(motions.data(), 3, 2, out);
+  student.predict_batch(motions.data(), 3, 2, out);
   expect(out[0] == 14 && out[1] == 16 && out[2] == 18, "the student's changes are wrong");
   expect(taken() == std::vector<std::string>{"split 1", "split 3"}, "the student is not there");
 }
@@ -391,10 +391,10 @@ void test_errors(const StudentTensors& tensors, const cuda::Network& network) {
   const std::vector<float> motions = motions_of(1, 5);
   float out;
   next_error = cudaErrorMemoryAllocation;
-  expect(error_of([&] { network.changes(motions.data(), 1, &out); }) ==
+  expect(error_of([&] { network.predict_batch(motions.data(), 1, &out); }) ==
              "CUDA: cannot start the student: out of memory",
          "a launch that fails is not told");
-  network.changes(motions.data(), 1, &out);
+  network.predict_batch(motions.data(), 1, &out);
   expect(out == 10, "an error stays");
   next_error = cudaErrorMemoryAllocation;
   expect(error_of([&] { cuda::open_network(tensors); }) ==
@@ -429,7 +429,7 @@ int main() {
     multiprocessors = 132;
     float out;
     taken();
-    nano->changes(motions_of(1, 5).data(), 1, &out);
+    nano->predict_batch(motions_of(1, 5).data(), 1, &out);
     expect(taken() == std::vector<std::string>{"whole 1"}, "a small device splits an image");
   }
   expect(allocated.size() == before + 2, "memory is not given back");  // the two of test_streams

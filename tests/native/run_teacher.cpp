@@ -31,7 +31,7 @@ int main(int, char** arguments) {
     std::printf("%s", *name);
     for (std::size_t at = 0; at < steps.size(); at += 2 * rppg::kPixels)
       std::printf(" %a",
-                  static_cast<double>(forward->change(&steps[at], &steps[at + rppg::kPixels])));
+                  static_cast<double>(forward->predict(&steps[at], &steps[at + rppg::kPixels])));
     std::printf("\n");
   }
 }

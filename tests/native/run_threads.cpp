@@ -74,16 +74,16 @@ int main(int, char** arguments) {
     threads.emplace_back(
         [&, i] { together[i] = watch(student, static_cast<std::uint32_t>(i), frames); });
   const std::vector<float> motions(kBatch * rppg::kPixels, 0.25f);
-  std::vector<float> changes(kBatch), alone(kBatch);
-  student->changes(motions.data(), kBatch, 3, changes.data());
+  std::vector<float> predict_batch(kBatch), alone(kBatch);
+  student->predict_batch(motions.data(), kBatch, 3, changes.data());
   const auto teacher = made_up_teacher();
   std::vector<float> taught(kBatch), taught_alone(kBatch);
-  teacher->changes(motions.data(), motions.data(), kBatch, 3, taught.data());
+  teacher->predict_batch(motions.data(), motions.data(), kBatch, 3, taught.data());
   for (std::thread& thread : threads) thread.join();
 
-  student->changes(motions.data(), kBatch, 1, alone.data());
+  student->predict_batch(motions.data(), kBatch, 1, alone.data());
   int different = std::memcmp(changes.data(), alone.data(), kBatch * sizeof(float)) != 0;
-  teacher->changes(motions.data(), motions.data(), kBatch, 1, taught_alone.data());
+  teacher->predict_batch(motions.data(), motions.data(), kBatch, 1, taught_alone.data());
   different += std::memcmp(taught.data(), taught_alone.data(), kBatch * sizeof(float)) != 0;
   for (std::size_t i = 0; i < count; ++i) {
     const rppg::Reading reading = watch(student, static_cast<std::uint32_t>(i), frames);

@@ -69,7 +69,8 @@ def test_a_good_video_gives_a_line_and_zero(folder: Path) -> None:
             "one.avi",
             ["--box", BOX_TEXT],
             NO_HEART_RATE,
-            "warming_up: a face must be seen for 5 s, of 0.0 s of video; --min-window takes less",
+            "warming_up: a face must be seen for 5 s, of 0.0 s of video;"
+            " a smaller --min-window accepts less",
         ),
         (
             "still.avi",
@@ -101,7 +102,7 @@ def test_a_good_video_gives_a_line_and_zero(folder: Path) -> None:
         ("skin.avi", ["--high", "20"], BAD_INPUT, "half the sampling rate"),
         ("skin.avi", ["--fps", "0"], BAD_INPUT, "fps must be a positive number"),
         ("skin.avi", ["--step", "0"], BAD_INPUT, "step must be a positive number"),
-        ("skin.avi", ["--reference", "x.txt"], BAD_INPUT, "give --plot, too"),
+        ("skin.avi", ["--reference", "x.txt"], BAD_INPUT, "also give --plot"),
         (
             "skin.avi",
             ["--faces", "all"],
@@ -115,7 +116,7 @@ def test_a_good_video_gives_a_line_and_zero(folder: Path) -> None:
             "skin.avi",
             ["--method", "pos", "--weights", "x"],
             BAD_INPUT,
-            "--weights are of no use to --method pos",
+            "--weights are not used by --method pos",
         ),
     ],
 )

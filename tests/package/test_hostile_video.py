@@ -239,6 +239,6 @@ def test_a_file_half_read_before_a_fork_is_refused_after_it() -> None:
     """Otherwise both processes would read from the same open file, each a part of it."""
     frames = iter(rf.VideoFile(DEMO))
     next(frames)
-    assert "began to be read before a fork" in in_a_fork(lambda: next(frames))
+    assert "reading began before a fork" in in_a_fork(lambda: next(frames))
     assert in_a_fork(frames.close) == ""  # type: ignore[attr-defined]
     next(frames)

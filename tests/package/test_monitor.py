@@ -273,7 +273,9 @@ def test_one_stream_refuses_two_threads_or_serves_them_in_turn() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert set(refused) <= {"this stream is in use by another thread; give each its own"}
+    assert set(refused) <= {
+        "this stream is in use by another thread; use one object for each thread"
+    }
     assert monitor.push(frame, 10.0).status is rf.Status.GAP  # the monitor still works
 
 
@@ -383,5 +385,5 @@ def test_milliseconds_in_place_of_seconds_are_suspected() -> None:
 
 
 def test_a_student_is_refused_by_other_methods() -> None:
-    with pytest.raises(ValueError, match="of no use to method 'pos'"):
+    with pytest.raises(ValueError, match="not used by method 'pos'"):
         rf.HeartRateMonitor(method="pos", student=rf.Student.load())

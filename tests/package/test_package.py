@@ -28,6 +28,7 @@ def python(code: str, cwd: Path) -> str:
 # Packages that measuring does not need before a video is opened.
 OF_OTHERS = {
     *("av", "cv2", "torch", "scipy", "matplotlib", "safetensors", "tqdm", "skimage", "onnx"),
+    *("starlette", "uvicorn", "websockets", "rich"),
 }
 # These, and what takes long to load of NumPy and of Python.
 HEAVY = {*OF_OTHERS, "numpy", "argparse", "ctypes", "dataclasses", "inspect", "json"}
@@ -47,7 +48,8 @@ def test_importing_the_package_loads_nothing_heavy(tmp_path: Path) -> None:
 
 
 def test_measuring_needs_numpy_alone_until_a_video_is_opened(tmp_path: Path) -> None:
-    everything = "import rppg_fast.cli.measure; from rppg_fast import *; HeartRateMonitor()"
+    commands = "from rppg_fast.cli import demo, info, live, measure, record"
+    everything = f"{commands}; from rppg_fast import *; HeartRateMonitor()"
     loaded = loaded_by(everything, tmp_path)
     assert {"numpy", "rppg_fast"} <= loaded
     assert not OF_OTHERS & loaded

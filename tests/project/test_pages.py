@@ -115,7 +115,8 @@ def test_the_options_of_rppg_fast_stream_exist() -> None:
 
 
 def test_every_option_of_the_programs_is_documented() -> None:
-    assert options(help_of("measure")) <= options(read("docs/command-line.md"))
+    for command in ("measure", "live", "record"):
+        assert options(help_of(command)) <= options(read("docs/command-line.md"))
     assert options(help_of_stream()) <= options(read("docs/c-cpp.md"))
 
 

@@ -184,6 +184,8 @@ BROKEN: list[tuple[str, Break, str]] = [
     ("own", remove("video.mkv"), r"anna: no video"),
     ("own", fill("video.avi", b""), r"anna: both video\.avi and video\.mkv"),
     ("own", remove("ppg.csv"), r"ppg\.csv"),
+    ("own", fill("metadata.json", b'{"consent": false}'), r"metadata\.json: .*not consented"),
+    ("own", fill("metadata.json", b"{}"), r"metadata\.json: does not say whether"),
     # Invalid numbers, and tables of another shape.
     ("ubfc-rppg-1", edit("gtdump.xmp", ",98,", ","), r"gtdump\.xmp.*4 columns.*\[3, 4\]"),
     ("ubfc-rppg-1", edit("gtdump.xmp", ",98,0.0", ",98,x0.0"), r"gtdump\.xmp.*x0\.0"),
@@ -192,7 +194,7 @@ BROKEN: list[tuple[str, Break, str]] = [
     ("own", edit("ppg.csv", "time_s,ppg\n", ""), r"ppg\.csv.*'time_s,ppg'"),
     ("own", edit("frames.csv", "time_s", "time"), r"frames\.csv.*'time_s'"),
     # Different lengths.
-    ("own", lines("frames.csv", lambda rows: rows[:-1]), r"video\.mkv: 7 frames.*csv has 6"),
+    ("own", lines("frames.csv", lambda rows: rows[:-2]), r"video\.mkv: 7 frames.*csv has 5"),
     ("pure", lambda place: first_image(place).unlink(), r"6 images.*json lists 7"),
     ("pure", rewrite_pure(lambda log: log["/Image"].pop()), r"7 images.*json lists 6"),
     ("pure", rewrite_pure(lambda log: log["/Image"].clear()), r"01-02\.json: lists no image"),

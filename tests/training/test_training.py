@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch")
 pytest.importorskip("tqdm", reason="training needs tqdm")
 
 import rppg_fast as rf  # noqa: E402
+from rppg_fast.student import BUNDLED_WEIGHTS  # noqa: E402
 from tests.support.made_up_clips import make_clips  # noqa: E402
 from tests.support.small_runs import CONFIG, SHORT, bits, killed_at, write  # noqa: E402
 from training.data.clips import Clips, as_float  # noqa: E402
@@ -33,6 +34,7 @@ from training.support.parallel import Processes  # noqa: E402
 from training.synthetic.scene import BENCHMARK_SEED  # noqa: E402
 from training.train.batches import Batches  # noqa: E402
 from training.train.labels import labels  # noqa: E402
+from training.train.start import Start, read_start  # noqa: E402
 from training.train.train import main  # noqa: E402
 from training.train.trainer import CHECKPOINT, Trainer, execute  # noqa: E402
 
@@ -363,15 +365,46 @@ def test_a_run_is_neither_overwritten_nor_made_up(
 
 def test_a_run_may_begin_with_given_weights(clips: Clips, tmp_path: Path) -> None:
     torch.manual_seed(7)
-    start = Student()
-    given = fingerprint(start.state_dict())
+    model = Student()
+    given = fingerprint(model.state_dict())
     with killed_at(0):
-        execute(SHORT, clips, None, tmp_path, device="cpu", model=start, start="abc")
+        execute(SHORT, clips, None, tmp_path, device="cpu", start=Start(model, "abc"))
     checkpoint = Checkpoint.load(tmp_path / CHECKPOINT)
     assert checkpoint.start == "abc"
     assert fingerprint(checkpoint.model) == given
     with pytest.raises(ValueError, match="other first weights"):
         execute(SHORT, clips, None, tmp_path, resume=True, device="cpu")
+
+
+def test_a_run_starts_from_a_checkpoint_of_the_same_network(
+    clips: Clips, validation: Clips, tmp_path: Path
+) -> None:
+    teacher = replace(SHORT, network="teacher", steps=2)
+    execute(teacher, clips.select(clips.subjects[1:]), None, tmp_path / "first", device="cpu")
+    first = tmp_path / "first" / CHECKPOINT
+    start = read_start(first, clips, teacher)
+    assert fingerprint(start.model.state_dict()) == fingerprint(Checkpoint.load(first).network)
+    own = clips.select(clips.subjects[:1])
+    with killed_at(0):
+        execute(teacher, own, validation, tmp_path / "second", device="cpu", start=start)
+    second = Checkpoint.load(tmp_path / "second" / CHECKPOINT)
+    assert fingerprint(second.model) == fingerprint(Checkpoint.load(first).network)
+    assert second.subjects == sorted(clips.subjects)
+    with pytest.raises(ValueError, match="is one of the training data, too"):
+        execute(teacher, own, clips, tmp_path / "third", device="cpu", start=start)
+
+
+def test_a_start_that_does_not_fit_is_refused(clips: Clips, tmp_path: Path) -> None:
+    with killed_at(2):
+        execute(SHORT, clips, None, tmp_path, device="cpu")
+    checkpoint = tmp_path / CHECKPOINT
+    with pytest.raises(ValueError, match="stands at step 2 of 6; finish it with --resume"):
+        read_start(checkpoint, clips, SHORT)
+    teacher = replace(SHORT, network="teacher")
+    with pytest.raises(ValueError, match="made with network = 'student', the config says"):
+        read_start(checkpoint, clips, teacher)
+    with pytest.raises(ValueError, match="a weights file can start a student only"):
+        read_start(BUNDLED_WEIGHTS, clips, teacher)
 
 
 # --- Files

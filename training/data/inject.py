@@ -201,7 +201,7 @@ def _pulses(args: argparse.Namespace, clips: Sequence[RealClip]) -> int:
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code, 3 if a clip could not be made."""
+    """Run the command line; return the exit code, 3 if a clip could not be created."""
     look = Look()
     parser = argparse.ArgumentParser(prog="python -m training.data.inject", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter

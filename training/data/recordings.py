@@ -22,11 +22,12 @@ The folder of a recording contains:
     ``vid_s1_T1.avi``, and ``bvp_s1_T1.csv`` with one value per line, 64 per second from the
     start of the video.
 ``own``
-    Our own layout, any folder: one ``video.*``; ``ppg.csv`` with the header ``time_s,ppg``, at any
-    rate; optionally ``frames.csv`` with the header ``time_s`` and one line for each frame, on the
-    clock of ``ppg.csv`` (without it, both clocks start with the video, and the container gives the
-    frames' times); optionally ``subject.txt`` with one line (without it, the folder's name is the
-    subject's name).
+    Our own layout, which ``rppg-fast record`` writes, any folder: one ``video.*``; ``ppg.csv`` with
+    the header ``time_s,ppg``, at any rate; optionally ``frames.csv`` with the header ``time_s`` and
+    one line for each frame, on the clock of ``ppg.csv`` (without it, both clocks start with the
+    video, and the container gives the frames' times); optionally ``subject.txt`` with one line
+    (without it, the folder's name is the subject's name); optionally ``metadata.json``: a recording
+    whose ``consent`` is false is refused.
 """
 
 from __future__ import annotations
@@ -55,6 +56,9 @@ published data sets; a spline then bridges a beat or two."""
 # Largest difference between the numbers of frames and of values of a trace with one value per
 # frame. The times may then be wrong by 0.1 s, a fraction of a beat.
 _FRAMES_APART = 3
+
+# A recording that was killed may have a frame whose time was not written.
+_KILLED_APART = 1
 
 _PHYS_FS = 64.0  # Hz
 _PHYS_TASKS = (1, 2, 3)
@@ -268,7 +272,7 @@ def _own(folder: Path) -> list[Recording]:
             folder.name,
             subject,
             partial(_own_frames, folder),
-            partial(_own_trace, folder / "ppg.csv"),
+            partial(_own_trace, folder),
         )
     ]
 
@@ -277,12 +281,30 @@ def _own_frames(folder: Path) -> Iterator[TimedFrame]:
     stamps = folder / "frames.csv"
     if not stamps.is_file():
         return _video(folder, "video.*")
-    return _timed(_only(folder, "video.*"), _table(stamps, 1, "time_s")[:, 0], stamps, 0)
+    times = _table(stamps, 1, "time_s")[:, 0]
+    return _timed(_only(folder, "video.*"), times, stamps, _KILLED_APART)
 
 
-def _own_trace(path: Path) -> Trace:
+def _own_trace(folder: Path) -> Trace:
+    _check_consent(folder / "metadata.json")
+    path = folder / "ppg.csv"
     times, ppg = _table(path, 2, "time_s,ppg").T
     return Trace.checked(path, ppg, times)
+
+
+def _check_consent(path: Path) -> None:
+    """Refuse a recording whose metadata say that the subject has not agreed to its use."""
+    if not path.is_file():
+        return
+    try:
+        consent = json.loads(path.read_text(encoding="utf-8"))["consent"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{path}: does not say whether the subject has consented") from None
+    if consent is not True:
+        raise ValueError(
+            f"{path}: the subject has not consented to the use of this recording; if that is"
+            " wrong, set consent to true"
+        )
 
 
 # Files.

@@ -32,6 +32,7 @@ from training.synthetic.timeline import pulse_wave, timeline
 ASSETS = Path(__file__).parents[2] / "rppg_fast" / "assets"
 SECONDS = 20.0
 FPS = 30.0
+AMPLITUDE = 0.01
 BIT_RATE = 320_000  # bits per second; the clip must be well below a megabyte
 
 _SIDE = 320  # side of the square that is cut from the portrait, pixels
@@ -51,7 +52,6 @@ _RANGES: Mapping[str, Law] = {
     "pulse.variability": _fixed(0.3),
     "pulse.sinus_arrhythmia": _fixed(1.0),
     "pulse.breathing_rate": _fixed(14.0),
-    "pulse.amplitude": _fixed(0.01),
     "pulse.red": _fixed(0.43),
     "pulse.blue": _fixed(0.69),
     "pulse.shape": Choice({"finger": 1.0}),
@@ -76,9 +76,16 @@ _RANGES: Mapping[str, Law] = {
 }
 
 
-def demo_scene() -> Scene:
-    """Return the scene that gives the clip its pulse, movement, light and camera."""
-    return sample_scene(seed=20, index=0, ranges=_RANGES)
+def demo_scene(amplitude: float = AMPLITUDE) -> Scene:
+    """Return the scene that gives the clip its pulse, movement, light and camera.
+
+    Parameters
+    ----------
+    amplitude
+        Standard deviation of the pulse in the skin's green, relative to the green.
+    """
+    ranges = {**_RANGES, "pulse.amplitude": _fixed(amplitude)}
+    return sample_scene(seed=20, index=0, ranges=ranges)
 
 
 def demo_times() -> Times:
@@ -106,9 +113,9 @@ def skin_mask(photo: Frame) -> Field:
     return np.asarray(cv2.GaussianBlur(closed, (0, 0), 2.0), np.float32)
 
 
-def frames() -> Iterator[Frame]:
+def frames(amplitude: float = AMPLITUDE) -> Iterator[Frame]:
     """Yield the clip's frames, uint8 (320, 320, 3) BGR, as the camera gives them."""
-    scene = demo_scene()
+    scene = demo_scene(amplitude)
     times = demo_times()
     course = timeline(scene, times)
     photo = portrait()

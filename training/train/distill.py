@@ -26,7 +26,8 @@ from training.models.networks import Maps, Student, Teacher, load_model
 from training.support.command import command
 from training.train.batches import Batch
 from training.train.objective import Objective
-from training.train.trainer import add_arguments, execute, open_carriers, read_arguments
+from training.train.start import Start
+from training.train.trainer import add_arguments, execute, read_arguments
 
 TEACHER_CHANNELS = {"middle": 32, "last": 64}
 
@@ -117,6 +118,7 @@ def distill(
     *,
     resume: bool = False,
     device: str = "auto",
+    start: Start | None = None,
     carriers: Carriers | None = None,
 ) -> None:
     """Train a student by distillation; see `training.train.trainer.execute`.
@@ -153,6 +155,7 @@ def distill(
         resume=resume,
         device=device,
         make_objective=make_objective,
+        start=start,
         teacher=teacher,
         carriers=carriers,
     )
@@ -168,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--teacher", type=Path, required=True, help="checkpoint of training.train.train"
     )
     given = parser.parse_args(arguments)
-    config, data, validation = read_arguments(given)
+    config, data, validation, start, carriers = read_arguments(given)
     distill(
         config,
         Checkpoint.load(given.teacher),
@@ -177,7 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.out,
         resume=given.resume,
         device=given.device,
-        carriers=open_carriers(given.carriers, config),
+        start=start,
+        carriers=carriers,
     )
     return 0
 

@@ -37,8 +37,8 @@ from training.models.config import Config
 from training.models.config import load as load_config
 from training.models.export import export
 from training.support.command import command
-from training.support.files import file_sha256, replace_file
-from training.train.import_weights import import_weights
+from training.support.files import replace_file
+from training.train.start import read_start
 from training.train.trainer import CHECKPOINT, execute
 
 CONFIG = Path(__file__).parents[1] / "configs" / "finetune.toml"
@@ -155,8 +155,7 @@ def finetune(
         run,
         resume=(run / CHECKPOINT).is_file(),
         device=device,
-        model=import_weights(weights, sides.training, config),
-        start=file_sha256(weights),
+        start=read_start(weights, sides.training, config),
     )
     export(Checkpoint.load(run / CHECKPOINT), out / WEIGHTS, None)
     after = open_source(f"after={out / WEIGHTS}")

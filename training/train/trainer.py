@@ -32,6 +32,7 @@ from training.train.batches import Batches
 from training.train.carried import CarriedRuns
 from training.train.labels import labels
 from training.train.objective import Objective
+from training.train.start import Start, read_start
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -54,12 +55,10 @@ class Trainer:
         Where to compute.
     make_objective : callable
         What is made smaller; `Objective` by default.
-    model : Student or Teacher, optional
-        What to begin with, in place of random weights.
+    start : Start, optional
+        First weights, in place of random ones.
     processes : Processes
         Which of how many processes we are; every one of them makes its own Trainer.
-    start : str
-        SHA-256 of the file that `model` comes from.
     teacher : Checkpoint, optional
         Who teaches, if anyone.
     carriers : Carriers, optional
@@ -68,9 +67,9 @@ class Trainer:
     Raises
     ------
     ValueError
-        If validation shares a subject with what the run or its teacher learns from, a subject is
-        one of the benchmark's or a person of the test part, the processes cannot share a batch, or
-        carriers are given without the config's having them, or the other way round.
+        If validation shares a subject with what the run, its start or its teacher learns from, a
+        subject is one of the benchmark's or a person of the test part, the processes cannot share
+        a batch, or carriers are given without the config's having them, or the other way round.
     """
 
     def __init__(
@@ -80,9 +79,8 @@ class Trainer:
         validation: Clips | None,
         device: torch.device,
         make_objective: MakeObjective | None = None,
-        model: Student | Teacher | None = None,
+        start: Start | None = None,
         processes: Processes = Processes(),  # noqa: B008 (frozen)
-        start: str = "",
         teacher: Checkpoint | None = None,
         carriers: Carriers | None = None,
     ) -> None:
@@ -101,6 +99,8 @@ class Trainer:
         learned_from = [training.subjects]
         if carriers is not None:
             learned_from.append(carriers.clips.subjects)
+        if start is not None:
+            learned_from.append(list(start.subjects))
         if teacher is not None:
             learned_from.append(teacher.subjects)
         self.subjects = sorted({name for names in learned_from for name in names})
@@ -115,12 +115,12 @@ class Trainer:
         self.device = device
         self.processes = processes
         self.teacher = "" if teacher is None else fingerprint(teacher.network)
-        self.start = start
+        self.start = "" if start is None else start.sha256
         label, self.label_std = labels(training, config.label_power)
         carried = None if carriers is None else CarriedRuns(carriers, config, self.label_std)
         self.batches = Batches(training, config, label, device, processes, carried)
         self.data, self.data_sha256 = described(training, carriers)
-        self.model = new_model(config) if model is None else model
+        self.model = new_model(config) if start is None else start.model
         # The memory layout that is fastest for convolutions on a CPU: the forward pass is a third
         # faster.
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -273,8 +273,7 @@ def execute(
     resume: bool = False,
     device: str = "auto",
     make_objective: MakeObjective | None = None,
-    model: Student | Teacher | None = None,
-    start: str = "",
+    start: Start | None = None,
     teacher: Checkpoint | None = None,
     carriers: Carriers | None = None,
 ) -> None:
@@ -305,9 +304,8 @@ def execute(
             validation,
             where,
             make_objective,
-            model,
-            processes,
             start,
+            processes,
             teacher,
             carriers,
         )
@@ -330,6 +328,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of training clips")
     parser.add_argument("--validation", type=Path, help="folder of clips of other subjects")
     parser.add_argument("--carriers", type=Path, help="folder of carriers, see [carriers]")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        help="first weights: a student's weights file, or a checkpoint of the same network",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for this run")
     parser.add_argument("--resume", action="store_true", help="continue the run in OUT")
     parser.add_argument("--device", default="auto", help='"auto", "cpu", "cuda", "cuda:1", ...')
@@ -355,8 +358,17 @@ def open_carriers(folder: Path | None, config: Config) -> Carriers | None:
     return carriers.select([name for name in carriers.clips.subjects if name not in chosen_by])
 
 
-def read_arguments(given: argparse.Namespace) -> tuple[Config, Clips, Clips | None]:
-    """Read the config and open the clips from the arguments of `add_arguments`."""
-    config = load_config(given.config)
+def read_arguments(
+    given: argparse.Namespace,
+) -> tuple[Config, Clips, Clips | None, Start | None, Carriers | None]:
+    """Read what the arguments of `add_arguments` name: config, clips, validation, start, carriers.
+
+    Raises
+    ------
+    OSError, ValueError
+        If one of them cannot be read or does not fit the config.
+    """
+    config, clips = load_config(given.config), Clips.open(given.data)
     validation = None if given.validation is None else Clips.open(given.validation)
-    return config, Clips.open(given.data), validation
+    start = None if given.start is None else read_start(given.start, clips, config)
+    return config, clips, validation, start, open_carriers(given.carriers, config)
