@@ -13,35 +13,13 @@ Frame by frame::
         reading = monitor.push(frame, time)
 """
 
+from importlib import import_module
 from pkgutil import extend_path
+from typing import TYPE_CHECKING
 
 # If Python runs in the repository root, this source folder hides an installed package, and it has
 # no compiled module. The path is extended so that the module is found in the installed package.
 __path__ = extend_path(__path__, __name__)
-
-from rppg_fast import cuda as cuda
-from rppg_fast._core import (
-    BandPass,
-    Resampler,
-    TimeError,
-    __version__,
-    appearance,
-    backends,
-    motion,
-)
-from rppg_fast.face import MTCNN, Face, FaceDetector, face_box, largest_face
-from rppg_fast.faces import FacesMonitor
-from rppg_fast.measure import MeasurementInterrupted, measure, measure_frames
-from rppg_fast.monitor import HeartRateMonitor, MeasuredFace
-from rppg_fast.pulse import PulseSettings, Spectrum, spectrum
-from rppg_fast.reading import Box, Measurement, Reading, Status
-from rppg_fast.sources import Source, VideoError, open_source
-from rppg_fast.student import Student
-from rppg_fast.teacher import Teacher
-from rppg_fast.video import VideoFile
-from rppg_fast.yuv import YuvFrame
-
-del extend_path
 
 __all__ = [
     "MTCNN",
@@ -77,3 +55,67 @@ __all__ = [
     "open_source",
     "spectrum",
 ]
+
+if TYPE_CHECKING:
+    from rppg_fast import cuda as cuda
+    from rppg_fast._core import (
+        BandPass,
+        Resampler,
+        TimeError,
+        __version__,
+        appearance,
+        backends,
+        motion,
+    )
+    from rppg_fast.face import MTCNN, Face, FaceDetector, face_box, largest_face
+    from rppg_fast.faces import FacesMonitor
+    from rppg_fast.measurement import MeasurementInterrupted, measure, measure_frames
+    from rppg_fast.monitor import HeartRateMonitor, MeasuredFace
+    from rppg_fast.pulse import PulseSettings, Spectrum, spectrum
+    from rppg_fast.reading import Box, Measurement, Reading, Status
+    from rppg_fast.sources import Source, VideoError, open_source
+    from rppg_fast.student import Student
+    from rppg_fast.teacher import Teacher
+    from rppg_fast.video import VideoFile
+    from rppg_fast.yuv import YuvFrame
+else:
+    # A module is loaded when a name of it is first used, because NumPy alone takes a tenth of a
+    # second. Type checkers see the imports above; a test compares them with this table.
+    _MODULES = {
+        "_core": (
+            "BandPass",
+            "Resampler",
+            "TimeError",
+            "__version__",
+            "appearance",
+            "backends",
+            "motion",
+        ),
+        "face": ("MTCNN", "Face", "FaceDetector", "face_box", "largest_face"),
+        "faces": ("FacesMonitor",),
+        "measurement": ("MeasurementInterrupted", "measure", "measure_frames"),
+        "monitor": ("HeartRateMonitor", "MeasuredFace"),
+        "pulse": ("PulseSettings", "Spectrum", "spectrum"),
+        "reading": ("Box", "Measurement", "Reading", "Status"),
+        "sources": ("Source", "VideoError", "open_source"),
+        "student": ("Student",),
+        "teacher": ("Teacher",),
+        "video": ("VideoFile",),
+        "yuv": ("YuvFrame",),
+    }
+    _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+    def __getattr__(name):
+        if name == "cuda":
+            return import_module("rppg_fast.cuda")
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"rppg_fast.{_MODULE_OF[name]}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        return sorted((*__all__, "cuda"))
+
+
+del TYPE_CHECKING, extend_path

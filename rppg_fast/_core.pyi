@@ -550,6 +550,8 @@ class Monitor:
 
         None if the face has no window.
         """
+    def record(self, recording: Recording, face: int | None = None) -> bool:
+        """Add what was measured of the newest frame; return whether its reading counts."""
     @property
     def faces(self) -> list[int]:
         """Numbers of the faces that are there."""
@@ -883,6 +885,24 @@ class RecordingSummary:
 
         Units are bpm, dB, s and Hz; NaN stands for None.
         """
+
+class Recording:
+    """One face in a whole recording; see ``csrc/monitor/recording.hpp``.
+
+    ``Monitor.record`` adds to it.
+    """
+
+    def __init__(self, step: float, max_gap: float, min_confidence: float) -> None: ...
+    def summary(self) -> tuple[int, float, float, float, float, float, int, float, float]:
+        """Return what ``RecordingSummary.summary`` returns."""
+    def samples(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the pulse before the filter: times (s), values, and which are missing."""
+    @property
+    def box(self) -> Box | None:
+        """The pixels that were measured in the last frame with the face."""
+    @property
+    def turned(self) -> int:
+        """How far the face was turned clockwise in that frame, degrees."""
 
 class Patience:
     """Decides when a face without a pulse must make room; see ``csrc/reading/patience.hpp``."""

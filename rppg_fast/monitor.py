@@ -155,6 +155,10 @@ class MeasuredFace:
         times, values, missing, self._fetched = self.unfiltered_since(self._fetched)
         return times, values, missing
 
+    def _record(self, recording: _core.Recording) -> bool:
+        """Add the newest frame to a recording of this face; return whether its reading counts."""
+        return self._native.record(recording, self._number)
+
     def _samples(
         self, index: int, filtered: bool
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], int]:

@@ -8,10 +8,11 @@ import operator
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _Value = TypeVar("_Value")
 
@@ -169,24 +170,6 @@ class Reading(NamedTuple):
             "status": self.status.value,
             "time_s": self.time_s,
         }
-
-    def to_native(self) -> tuple[float, int, float, float, float, float, float, float]:
-        """Return the arguments of ``_core.RecordingSummary.push``; NaN stands for None."""
-        snr_db, confidence, candidate = (
-            math.nan if value is None else value
-            for value in (self.snr_db, self.confidence, self.candidate_bpm)
-        )
-        status = STATUSES.index(self.status)
-        return (
-            self.time_s,
-            status,
-            snr_db,
-            confidence,
-            self.start_s,
-            self.end_s,
-            self.coverage,
-            candidate,
-        )
 
     @property
     def time(self) -> float:

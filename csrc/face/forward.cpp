@@ -5,7 +5,8 @@
 namespace rppg {
 namespace {
 
-constexpr int kLargestWindow = 3;
+// The most rows of input that a layer takes at a time.
+constexpr int kMostRows = kFaceRowsAtOnce + 2;
 
 std::size_t blocks_of(std::size_t floats) { return (floats + kBlock - 1) / kBlock; }
 
@@ -20,18 +21,25 @@ std::size_t FaceForward::Map::blocks() const {
 
 void FaceForward::begin(const IntegralImage& image, const Box& crop, int height, int width) {
   resize_.begin(image, crop, height, width);
-  std::size_t offset = 0;
-  int stride = kColours;
+  std::size_t offset = 0, scratch = 0;
+  int stride = kColours, made = 1;
   for (std::size_t i = 0; i < maps_.size(); ++i) {
     const bool last = i + 1 == maps_.size();
-    maps_[i] = {height, width, stride, last ? 1 : network_.layers[i].size, 0, offset};
+    const int read = last ? 1 : network_.layers[i].rows_read();
+    maps_[i] = {height, width, stride, read + made - 1, 0, offset};
     offset += maps_[i].blocks() * static_cast<std::size_t>(maps_[i].depth);
     if (last) break;
-    height = network_.layers[i].output_length(height);
-    width = network_.layers[i].output_length(width);
-    stride = network_.layers[i].out;
+    const FaceLayer& layer = network_.layers[i];
+    height = layer.output_length(height);
+    width = layer.output_length(width);
+    stride = layer.out;
+    made = layer.rows_made();
+    if (layer.tiled)
+      scratch =
+          std::max(scratch, blocks_of(static_cast<std::size_t>(face_tile_floats(layer.in, width))));
   }
   if (rows_.size() < offset) rows_.resize(offset);
+  if (tiles_.size() < scratch) tiles_.resize(scratch);
 }
 
 float* FaceForward::place(const Map& map, int y) {
@@ -40,23 +48,36 @@ float* FaceForward::place(const Map& map, int y) {
 
 const float* FaceForward::row(std::size_t index, int y) {
   Map& map = maps_[index];
-  while (map.done <= y) make(index, map.done++);
+  while (map.done <= y) make(index);
   return place(map, y);
 }
 
-void FaceForward::make(std::size_t index, int y) {
-  float* const out = place(maps_[index], y);
-  if (index == 0) return resize_.row(y, out);
+// Computes the next row of a map, or the next rows if the layer makes several at a time.
+void FaceForward::make(std::size_t index) {
+  Map& map = maps_[index];
+  const int y = map.done;
+  if (index == 0) {
+    ++map.done;
+    return resize_.row(y, place(map, y));
+  }
   const FaceLayer& layer = network_.layers[index - 1];
   const Map& before = maps_[index - 1];
-  const int first = y * layer.stride, count = std::min(layer.size, before.height - first);
-  const float* rows[kLargestWindow];
+  const int made = std::min(layer.rows_made(), map.height - y);
+  map.done += made;
+  const int first = y * layer.stride, count = std::min(layer.rows_read(), before.height - first);
+  const float* rows[kMostRows];
   for (int i = 0; i < count; ++i) rows[i] = row(index - 1, first + i);
-  const int width = maps_[index].width;
-  if (layer.pools)
-    kernels_.pool(rows, count, layer.size, before.width, layer.out, width, out);
-  else
-    kernels_.convolve(layer.convolution(), rows, width, out);
+  if (layer.pools) {
+    kernels_.pool(rows, count, layer.size, before.width, layer.out, map.width, place(map, y));
+  } else if (!layer.tiled) {
+    kernels_.convolve(layer.convolution(), rows, map.width, place(map, y));
+  } else {
+    std::fill(rows + count, rows + kMostRows, rows[count - 1]);
+    float* out[kFaceRowsAtOnce];
+    for (int i = 0; i < made; ++i) out[i] = place(map, y + i);
+    kernels_.convolve_tiles(layer.convolution(), rows, before.width, made, out,
+                            tiles_.data()->values);
+  }
 }
 
 const float* FaceForward::look(const IntegralImage& image, const std::vector<Box>& crops) {

@@ -42,13 +42,14 @@ class FaceForward {
 
   float* place(const Map& map, int y);
   const float* row(std::size_t index, int y);
-  void make(std::size_t index, int y);
+  void make(std::size_t index);
 
   const FaceNetwork& network_;
   const Kernels& kernels_;
   CropResize resize_;
   std::vector<Map> maps_;  // before each layer, and after the last
   std::vector<FloatBlock> rows_;
+  std::vector<FloatBlock> tiles_;        // working memory of layers that are computed by tiles
   std::vector<FloatBlock> features_[2];  // of the dense layers
 };
 

@@ -68,8 +68,10 @@ void IntegralImage::fill(const FrameView& frame, const SampledBox& part) {
   sums_.resize(stride() * (static_cast<std::size_t>(height_) + 1));
   std::fill_n(sums_.begin(), stride(), 0u);
   const bool plain = is_plain(frame);
-  const PixelConverter converter(frame);
-  if (!plain) row_.resize(3 * static_cast<std::size_t>(width_));
+  const PixelConverter converter(frame, kernels_);
+  const auto length = static_cast<std::size_t>(width_);
+  if (!plain) row_.resize(3 * length);
+  std::uint8_t* const rgb[] = {row_.data(), row_.data() + length, row_.data() + 2 * length};
   const int left = count_before(part.box.x0, 0, part.step, width_);
   const int right = count_before(part.box.x0, frame.width, part.step, width_);
   const int first_x = part.box.x0 + left * part.step;
@@ -92,8 +94,8 @@ void IntegralImage::fill(const FrameView& frame, const SampledBox& part) {
       const auto row = [&](int c) { return frame.planes[c].at(y, first_x); };
       add({row(0), row(1), row(2), part.step * frame.planes[0].pixel}, right - left);
     } else {
-      converter.row(y, first_x, std::min(part.box.x1, frame.width), part.step, row_.data());
-      add({row_.data(), row_.data() + 1, row_.data() + 2, 3}, right - left);
+      converter.row(y, first_x, std::min(part.box.x1, frame.width), part.step, rgb);
+      add({rgb[0], rgb[1], rgb[2], 1}, right - left);
     }
     pad(width_ - right);
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "frame/frame.hpp"
+#include "kernels/contract.hpp"
 
 namespace rppg {
 
@@ -19,6 +20,8 @@ struct SampledBox {
 
 class IntegralImage {
  public:
+  explicit IntegralImage(const Kernels& kernels) : kernels_(kernels) {}
+
   // Pixels outside the frame are grey. Throws std::invalid_argument if the part has more pixels
   // than 32-bit sums can represent.
   void fill(const FrameView& frame, const SampledBox& part);
@@ -32,9 +35,10 @@ class IntegralImage {
  private:
   std::size_t stride() const { return 3 * (static_cast<std::size_t>(width_) + 1); }
 
+  const Kernels& kernels_;
   int width_ = 0, height_ = 0;
   std::vector<std::uint32_t> sums_;
-  std::vector<std::uint8_t> row_;  // converted pixels of one row
+  std::vector<std::uint8_t> row_;  // converted pixels of one row: red, green, blue
 };
 
 // Resizes a crop. An output pixel is the mean of all pixels of the crop that it touches (adaptive

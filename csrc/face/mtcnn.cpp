@@ -23,8 +23,9 @@ constexpr double kFacesPerSide = 12, kSmallestFace = 20;
 // Factor on the smallest size of faces that are not upright.
 constexpr double kLyingLarger = 1.25;
 
-// Looking again at a face: the largest number of passes of O-Net, and the shift of the edges,
-// relative to the box, below which another pass is no improvement.
+// Looking again at a face: the largest number of passes of O-Net, and the shift of the edges of the
+// square that it sees, relative to the side, below which another pass would see nearly the same
+// pixels.
 constexpr int kLooks = 3;
 constexpr float kSettled = 0.1f;
 // Side of the region that the cascade searches, in units of the face's side: kNeighbourhood if
@@ -186,6 +187,7 @@ FaceDetector::FaceDetector(std::shared_ptr<const FaceNetworks> networks,
                            const DetectorOptions& options, const Kernels& kernels)
     : networks_(std::move(networks)),
       options_(options),
+      image_(kernels),
       pnet_(networks_->pnet, kernels),
       rnet_(networks_->rnet, kernels),
       onet_(networks_->onet, kernels) {
@@ -360,7 +362,7 @@ std::optional<Face> FaceDetector::follow(const FrameView& frame, const Face& fac
     const Face found =
         outward(face_of(seen.boxes[0], seen.scores[0], seen.regression[0].data()), part);
     box = edges_of(found);
-    const bool settled = moved(square, box) < kSettled * side || look_number == kLooks;
+    const bool settled = moved(square, squared(box)) < kSettled * side || look_number == kLooks;
     if (found.probability > options_.thresholds[2] && settled) return found;
   }
   return {};

@@ -56,6 +56,35 @@ std::vector<ExpectedTensor> tensors_of(const char* network, const Plan& plan) {
   return tensors;
 }
 
+// The transform of a filter of three taps to the points 0, 1, -1, 2, -2 and infinity of Winograd's
+// F(4, 3).
+constexpr double kFilter[kFaceTilePoints][3] = {
+    {1.0 / 4, 0, 0},
+    {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+    {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+    {1.0 / 24, 1.0 / 12, 1.0 / 6},
+    {1.0 / 24, -1.0 / 12, 1.0 / 6},
+    {0, 0, 1},
+};
+
+bool is_tiled(const Plan& plan) {
+  return plan.size == 3 && plan.out == kFaceTileOut && (plan.in == 32 || plan.in == 64);
+}
+
+// Transforms filters, [ky][kx][in][out], to [point][in][out].
+void transform_filters(const float* weight, int in, float* to) {
+  const int filters = in * kFaceTileOut;
+  for (const auto& down : kFilter)
+    for (const auto& across : kFilter)
+      for (int i = 0; i < filters; ++i) {
+        double sum = 0;
+        for (int ky = 0; ky < 3; ++ky)
+          for (int kx = 0; kx < 3; ++kx)
+            sum += down[ky] * across[kx] * weight[(ky * 3 + kx) * filters + i];
+        *to++ = static_cast<float>(sum);
+      }
+}
+
 // Reads a layer; channels are padded with zeros to whole blocks.
 FaceLayer read_layer(const Safetensors& file, const char* network, const Plan& plan,
                      int in_stride) {
@@ -65,16 +94,23 @@ FaceLayer read_layer(const Safetensors& file, const char* network, const Plan& p
   const std::vector<float> slope =
       tensors.size() > 2 ? read_floats(file, tensors[2]) : std::vector<float>(bias.size(), 1.0f);
   const int blocks = (plan.out + kBlock - 1) / kBlock, terms = plan.size * plan.size * plan.in;
-  FaceLayer layer{plan.size, 1, in_stride, blocks * kBlock, false, plan.in, {}};
-  layer.values.resize(static_cast<std::size_t>(blocks) * static_cast<std::size_t>(terms + 2));
+  const bool tiled = is_tiled(plan);
+  FaceLayer layer{plan.size, 1, in_stride, blocks * kBlock, false, plan.in, tiled, {}};
+  const int weight_blocks = blocks * (tiled ? kFaceTilePoints * kFaceTilePoints * plan.in : terms);
+  layer.values.resize(static_cast<std::size_t>(weight_blocks + 2 * blocks));
   FloatBlock* to = layer.values.data();
   const auto copy_block = [&](const float* from, int block) {
     for (int i = 0; i < kBlock && block * kBlock + i < plan.out; ++i)
       to->values[i] = from[block * kBlock + i];
     ++to;
   };
-  for (int block = 0; block < blocks; ++block)
-    for (int term = 0; term < terms; ++term) copy_block(weight.data() + term * plan.out, block);
+  if (tiled) {
+    transform_filters(weight.data(), plan.in, to->values);
+    to += weight_blocks;
+  } else {
+    for (int block = 0; block < blocks; ++block)
+      for (int term = 0; term < terms; ++term) copy_block(weight.data() + term * plan.out, block);
+  }
   for (const std::vector<float>* each : {&bias, &slope})
     for (int block = 0; block < blocks; ++block) copy_block(each->data(), block);
   return layer;
@@ -87,7 +123,7 @@ FaceNetwork read_network(const Safetensors& file, const NetworkPlan& plan) {
     network.layers.push_back(read_layer(file, plan.name, each, stride));
     network.outputs = each.out;
     stride = network.layers.back().out;
-    if (each.pool) network.layers.push_back({each.pool, 2, stride, stride, true, 0, {}});
+    if (each.pool) network.layers.push_back({each.pool, 2, stride, stride, true, 0, false, {}});
   }
   for (const Plan& each : plan.dense) {
     network.dense.push_back(read_layer(file, plan.name, each, each.in));
@@ -112,7 +148,8 @@ FaceNetworks read_networks(const Safetensors& file) {
 
 Convolution FaceLayer::convolution() const {
   const float* const weights = values.data()->values;
-  const float* const bias = weights + size * size * in * out;
+  const int taps = tiled ? kFaceTilePoints * kFaceTilePoints : size * size;
+  const float* const bias = weights + taps * in * out;
   return {size, in, in_stride, out, weights, bias, bias + out};
 }
 

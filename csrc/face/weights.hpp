@@ -23,11 +23,15 @@ struct FaceLayer {
   int out;           // floats from one output pixel to the next
   bool pools;
   int in = 0;                      // channels of an input pixel that are used
+  bool tiled = false;              // computed by tiles
   std::vector<FloatBlock> values;  // weights, bias, slope
 
   Convolution convolution() const;
   // Rows or columns that the layer makes of `length` rows or columns.
   int output_length(int length) const;
+  // Output rows that are computed at a time, and input rows that this takes.
+  int rows_made() const { return tiled ? kFaceRowsAtOnce : 1; }
+  int rows_read() const { return tiled ? kFaceRowsAtOnce + 2 : size; }
 };
 
 struct FaceNetwork {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 namespace rppg {
 namespace {
@@ -28,6 +29,25 @@ Sample sample_at(const std::uint8_t* from) {
   Sample value;
   std::memcpy(&value, from, sizeof value);
   return value;
+}
+
+// Copies the bytes of every `step`-th of `count` pixels of a row, from pixel `first` on. The usual
+// strides have loops of their own, which the compiler makes vector instructions of.
+void copy_samples(const std::uint8_t* row, std::ptrdiff_t pixel, const Sampling& across, int first,
+                  int step, int count, std::uint8_t* out) {
+  if (step == 1 && pixel == 1 && across.shift == 0) {
+    std::memcpy(out, row + first, static_cast<std::size_t>(count));
+  } else if (step == 1 && pixel == 1 && across.shift == 1) {
+    const std::uint8_t* from = row + across.index(first);
+    if (across.index(first) == across.index(first - 1)) {
+      *out++ = *from++;
+      --count;
+    }
+    for (int i = 0; i < count / 2; ++i) out[2 * i] = out[2 * i + 1] = from[i];
+    if (count % 2 != 0) out[count - 1] = from[count / 2];
+  } else {
+    for (int i = 0; i < count; ++i) out[i] = row[across.index(first + i * step) * pixel];
+  }
 }
 
 }  // namespace
@@ -73,34 +93,44 @@ void to_rgb(const FrameView& frame, float* y_red, float* u_green, float* v_blue,
   }
 }
 
-PixelConverter::PixelConverter(const FrameView& frame)
-    : frame_(frame), fraction_(16 + frame.bits - 8) {
+PixelConverter::PixelConverter(const FrameView& frame, const Kernels& kernels)
+    : frame_(frame), kernels_(kernels), fraction_(kByteFraction + frame.bits - 8) {
   const Conversion exact = conversion(frame);
   const auto fixed = [&](double factor) {
     return static_cast<std::int32_t>(std::lround(std::ldexp(255.0 * factor, fraction_)));
   };
-  luma_ = fixed(exact.luma);
-  red_v_ = fixed(exact.red_v);
-  green_u_ = fixed(exact.green_u);
-  green_v_ = fixed(exact.green_v);
-  blue_u_ = fixed(exact.blue_u);
-  black_ = static_cast<std::int32_t>(exact.black);
-  middle_ = static_cast<std::int32_t>(exact.middle);
+  fixed_ = {fixed(exact.luma),
+            fixed(exact.red_v),
+            fixed(exact.green_u),
+            fixed(exact.green_v),
+            fixed(exact.blue_u),
+            static_cast<std::int32_t>(exact.black),
+            static_cast<std::int32_t>(exact.middle)};
 }
 
-template <class Sample, class Number>
-void PixelConverter::convert(int y, int first, int end, int step, std::uint8_t* out) const {
+void PixelConverter::row(int y, int first, int end, int step, std::uint8_t* const* out) const {
+  if (frame_.words())
+    convert<std::uint16_t>(y, first, end, step, out);
+  else if (frame_.colours == Colours::yuv)
+    convert_bytes(y, first, end, step, out);
+  else
+    convert<std::uint8_t>(y, first, end, step, out);
+}
+
+template <class Sample>
+void PixelConverter::convert(int y, int first, int end, int step, std::uint8_t* const* out) const {
   // Members that the loop needs are copied to local variables. `out` points to bytes, which may
   // alias any object, so that the compiler would otherwise read the members again for every pixel.
   const FrameView& f = frame_;
+  const ByteConversion k = fixed_;
   const int fraction = fraction_, shift = f.shift;
-  const Number luma = luma_, black = black_, half = Number{1} << (fraction - 1);
-  const auto byte = [fraction, half](Number value) {
+  const std::int64_t luma = k.luma, half = std::int64_t{1} << (fraction - 1);
+  const auto byte = [fraction, half](std::int64_t value) {
     return static_cast<std::uint8_t>(
-        std::min<Number>(std::max<Number>((value + half) >> fraction, 0), 255));
+        std::min<std::int64_t>(std::max<std::int64_t>((value + half) >> fraction, 0), 255));
   };
   const auto sample = [shift](const std::uint8_t* from) {
-    return static_cast<Number>(sample_at<Sample>(from) >> shift);
+    return std::int64_t{sample_at<Sample>(from) >> shift};
   };
   const std::uint8_t* rows[3];
   std::ptrdiff_t pixels[3];
@@ -109,37 +139,55 @@ void PixelConverter::convert(int y, int first, int end, int step, std::uint8_t* 
     rows[c] = f.planes[channel].at(f.down_of(channel).index(y), 0);
     pixels[c] = f.planes[channel].pixel;
   }
+  std::uint8_t *red = out[0], *green = out[1], *blue = out[2];
   if (f.colours != Colours::yuv) {
-    for (int x = first; x < end; x += step, out += 3)
-      for (int c = 0; c < 3; ++c) out[c] = byte(luma * (sample(rows[c] + x * pixels[c]) - black));
+    const auto channel = [&](int c, int x) {
+      return byte(luma * (sample(rows[c] + x * pixels[c]) - k.black));
+    };
+    for (int x = first; x < end; x += step) {
+      *red++ = channel(0, x);
+      *green++ = channel(1, x);
+      *blue++ = channel(2, x);
+    }
     return;
   }
   const Sampling across = f.across;
-  const Number red_v = red_v_, green_u = green_u_, green_v = green_v_, blue_u = blue_u_,
-               middle = middle_;
-  for (int x = first; x < end; x += step, out += 3) {
+  for (int x = first; x < end; x += step) {
     const int pair = across.index(x);
-    const Number light = luma * (sample(rows[0] + x * pixels[0]) - black);
-    const Number u = sample(rows[1] + pair * pixels[1]) - middle;
-    const Number v = sample(rows[2] + pair * pixels[2]) - middle;
-    out[0] = byte(light + red_v * v);
-    out[1] = byte(light - green_u * u - green_v * v);
-    out[2] = byte(light + blue_u * u);
+    const std::int64_t light = luma * (sample(rows[0] + x * pixels[0]) - k.black);
+    const std::int64_t u = sample(rows[1] + pair * pixels[1]) - k.middle;
+    const std::int64_t v = sample(rows[2] + pair * pixels[2]) - k.middle;
+    *red++ = byte(light + k.red_v * v);
+    *green++ = byte(light - k.green_u * u - k.green_v * v);
+    *blue++ = byte(light + k.blue_u * u);
   }
 }
 
-void PixelConverter::row(int y, int first, int end, int step, std::uint8_t* out) const {
-  if (frame_.words())
-    convert<std::uint16_t, std::int64_t>(y, first, end, step, out);
-  else
-    convert<std::uint8_t, std::int32_t>(y, first, end, step, out);
+void PixelConverter::convert_bytes(int y, int first, int end, int step,
+                                   std::uint8_t* const* out) const {
+  std::uint8_t yuv[kColours][kPixelsAtOnce] = {}, rgb[kColours][kPixelsAtOnce];
+  int done = 0;
+  for (int x = first; x < end; x += kPixelsAtOnce * step, done += kPixelsAtOnce) {
+    const int count = std::min((end - x + step - 1) / step, kPixelsAtOnce);
+    for (int c = 0; c < kColours; ++c) {
+      const Plane& plane = frame_.planes[c];
+      copy_samples(plane.at(frame_.down_of(c).index(y), 0), plane.pixel, frame_.across_of(c), x,
+                   step, count, yuv[c]);
+    }
+    kernels_.to_bytes(fixed_, yuv, rgb);
+    for (int c = 0; c < kColours; ++c) std::copy_n(rgb[c], count, out[c] + done);
+  }
 }
 
 void to_bgr(const FrameView& frame, std::uint8_t* out) {
-  const PixelConverter converter(frame);
+  const PixelConverter converter(frame, select_kernels("auto"));
+  const auto width = static_cast<std::size_t>(frame.width);
+  std::vector<std::uint8_t> row(kColours * width);
+  std::uint8_t* const rgb[] = {row.data(), row.data() + width, row.data() + 2 * width};
   for (int y = 0; y < frame.height; ++y) {
-    converter.row(y, 0, frame.width, 1, out);
-    for (int x = 0; x < frame.width; ++x, out += 3) std::swap(out[0], out[2]);
+    converter.row(y, 0, frame.width, 1, rgb);
+    for (std::size_t x = 0; x < width; ++x)
+      for (int c = 0; c < kColours; ++c) *out++ = rgb[kColours - 1 - c][x];
   }
 }
 

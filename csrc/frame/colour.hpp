@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "frame/frame.hpp"
+#include "kernels/contract.hpp"
 
 namespace rppg {
 
@@ -25,24 +26,25 @@ Conversion conversion(const FrameView& frame);
 void to_rgb(const FrameView& frame, float* y_red, float* u_green, float* v_blue, int count);
 
 // Converts pixels to bytes, rounded to the nearest. Pixels that share a sample of chroma all use
-// it; chroma is not interpolated.
+// it; chroma is not interpolated. The bits are the same for every backend.
 class PixelConverter {
  public:
   // Keeps a copy of the view, not of the pixels.
-  explicit PixelConverter(const FrameView& frame);
+  PixelConverter(const FrameView& frame, const Kernels& kernels);
 
-  // Writes every `step`-th pixel from `first` to before `end` of row y, as bytes of red, green and
-  // blue.
-  void row(int y, int first, int end, int step, std::uint8_t* out) const;
+  // Writes every `step`-th pixel from `first` to before `end` of row y: its red, green and blue
+  // bytes to three arrays.
+  void row(int y, int first, int end, int step, std::uint8_t* const* out) const;
 
  private:
-  template <class Sample, class Number>
-  void convert(int y, int first, int end, int step, std::uint8_t* out) const;
+  template <class Sample>
+  void convert(int y, int first, int end, int step, std::uint8_t* const* out) const;
+  void convert_bytes(int y, int first, int end, int step, std::uint8_t* const* out) const;
 
   FrameView frame_;
-  // The conversion to [0, 255] as fixed-point numbers in units of 2^-fraction_.
-  int fraction_;
-  std::int32_t luma_, red_v_, green_u_, green_v_, blue_u_, black_, middle_;
+  const Kernels& kernels_;
+  int fraction_;          // 2^-fraction_ is the unit of the conversion
+  ByteConversion fixed_;  // of samples of any number of bits
 };
 
 // Converts the whole frame to bytes of blue, green and red, [y][x][colour].

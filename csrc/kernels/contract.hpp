@@ -10,7 +10,8 @@
 //   power               1e-12 of the largest magnitude
 //   correlate           1e-6 of the sum of magnitudes, times the square root of the number of rows
 //   student, teacher    1e-5 of the standard deviation of their output for real motion
-//   convolve, pool      1e-5 of the largest output of the networks that are made of them
+//   convolve, pool,
+//   convolve_tiles      1e-5 of the largest output of the networks that are made of them
 // The backend `amx` rounds the inputs and weights of the student's second convolution to bf16. Its
 // tolerance is 2e-3 at the output, for the weights that ship, in standard deviations of the label.
 // It has never run on a processor with AMX; the tests emulate its instructions in software. Its
@@ -183,13 +184,34 @@ struct FftTables {
   const double *untangle_cosine, *untangle_sine;  // exp(-pi i k / (kFftLanes * points))
 };
 
+// The 3x3 convolutions of the face detector from 32 or 64 maps to kFaceTileOut maps are computed by
+// Winograd's F(4, 3): a tile makes 4x4 outputs from 6x6 inputs with 36 products instead of 144. Two
+// rows of tiles are computed at a time, so that weights that have been loaded are used more often.
+inline constexpr int kFaceTileSide = 4, kFaceTilePoints = kFaceTileSide + 2;
+inline constexpr int kFaceTileOut = 64;
+inline constexpr int kFaceRowsAtOnce = 2 * kFaceTileSide;
+inline constexpr int kFaceTilesAtOnce = 4;
+// Floats from one tile's products to the next tile's; see kTileStride.
+inline constexpr int kFaceTileStride = kFaceTilePoints * kFaceTilePoints * kFaceTileOut + kBlock;
+
+// Tiles in kFaceRowsAtOnce rows of `width` outputs, rounded up to the number computed at a time.
+constexpr int face_tiles(int width) {
+  const int tiles = 2 * ((width + kFaceTileSide - 1) / kFaceTileSide);
+  return (tiles + kFaceTilesAtOnce - 1) / kFaceTilesAtOnce * kFaceTilesAtOnce;
+}
+// Floats of working memory for these tiles of `in` maps.
+constexpr int face_tile_floats(int in, int width) {
+  return (width + kFaceTilePoints) * kFaceTilePoints * kBlock +
+         face_tiles(width) * (kFaceTilePoints * kFaceTilePoints * in + kFaceTileStride);
+}
+
 // A convolution with stride 1 and without a border over float32 maps, [y][x][channel], followed by
 // PReLU, which maps a negative sum x to slope * x. A dense layer has `size` 1.
 struct Convolution {
   int size;              // side of the filter
   int in, in_stride;     // channels read of each pixel; floats from one pixel to the next
   int out;               // output channels, a multiple of kBlock
-  const float* weights;  // [block][ky][kx][in][kBlock]
+  const float* weights;  // [block][ky][kx][in][kBlock]; for tiles [point][in][out]
   const float* bias;     // [out]
   const float* slope;    // [out]
 };
@@ -205,8 +227,23 @@ struct ColumnWeights {
   } pixels[kSide];
 };
 
+// The conversion of luma and chroma to [0, 255], as fixed-point numbers in units of
+// 2^-kByteFraction; see frame/colour.hpp.
+inline constexpr int kByteFraction = 16;
+struct ByteConversion {
+  std::int32_t luma, red_v, green_u, green_v, blue_u, black, middle;
+};
+// Pixels that are converted at a time: as many bytes as the widest vector.
+inline constexpr int kPixelsAtOnce = 64;
+
 struct Kernels {
   const char* name;
+
+  // Bytes of red, green and blue, rounded to the nearest, from bytes of luma and chroma. The bits
+  // are the same in every backend.
+  void (*to_bytes)(const ByteConversion& conversion,
+                   const std::uint8_t (&yuv)[kColours][kPixelsAtOnce],
+                   std::uint8_t (&rgb)[kColours][kPixelsAtOnce]);
 
   // sum[i], for i < count, is the weighted sum of the rows that `rows` covers; `first` is the first
   // covered row. The span has at most kMostParts parts. Buffers need not be aligned.
@@ -246,6 +283,12 @@ struct Kernels {
 
   // One row of `width` output pixels from `layer.size` rows of input. Rows need not be aligned.
   void (*convolve)(const Convolution& layer, const float* const* rows, int width, float* out);
+
+  // `height` <= kFaceRowsAtOnce rows of a convolution by tiles. `rows` are the kFaceRowsAtOnce + 2
+  // rows of its input; rows beyond the end of the map may hold any finite numbers. `scratch` has
+  // face_tile_floats(layer.in, in_width - 2) floats.
+  void (*convolve_tiles)(const Convolution& layer, const float* const* rows, int in_width,
+                         int height, float* const* out, float* scratch);
 
   // Max pooling with stride 2: the largest of `size` pixels of each of `count` rows. The last
   // window is cut off at `in_width`. `channels` is a multiple of kBlock.

@@ -23,8 +23,10 @@
 
 #include "contract.hpp"
 #include "convolve.hpp"
+#include "convolve_tiles.hpp"
 #include "fft.hpp"
 #include "frame.hpp"
+#include "pixels.hpp"
 #include "student.hpp"
 #include "teacher.hpp"
 
@@ -62,6 +64,7 @@ struct Generic {
       const char* name, decltype(Kernels::predict_student) predict = StudentKernels<V>::predict) {
     using Frame = FrameKernels<V>;
     return {name,
+            PixelKernels<V>::to_bytes,
             Frame::sum_rows,
             Frame::average,
             Frame::motion,
@@ -70,6 +73,7 @@ struct Generic {
             correlate,
             Fft<V>::power,
             Convolve<V>::row,
+            ConvolveTiles<V>::rows,
             Convolve<V>::pool};
   }
 };

@@ -13,6 +13,7 @@
 #include "network/student.hpp"
 #include "network/weights.hpp"
 #include "reading/reading.hpp"
+#include "reading/summary.hpp"
 
 namespace rppg {
 
@@ -52,6 +53,8 @@ void bind_signal(pybind11::module_& module);
 // bind_pulse.cpp
 // The named tuple of rppg_fast/reading.py, for the frame at `time` (s).
 pybind11::object make_reading(double time, const Reading& reading);
+// Status, heart rate, SNR, confidence, coverage, spread, frames, duration and frame rate.
+pybind11::tuple summary_tuple(const Summary& summary);
 void bind_pulse(pybind11::module_& module);
 
 // bind_classical.cpp

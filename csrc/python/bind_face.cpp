@@ -181,9 +181,10 @@ Floats forward(const FaceNetworks& networks, const std::string& name, const py::
                                                 : networks.onet;
   const FrameView view = view_frame(frame);
   const Box whole{0, 0, view.width, view.height};
-  IntegralImage image;
+  const Kernels& kernels = select_kernels(backend.c_str());
+  IntegralImage image(kernels);
   image.fill(view, {whole, 1});
-  FaceForward pass(network, select_kernels(backend.c_str()));
+  FaceForward pass(network, kernels);
   if (network.side != 0) {
     const float* const outputs = pass.look(image, {whole});
     return Floats({1, 1, network.outputs}, outputs);

@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "monitor/monitor.hpp"
+#include "monitor/recording.hpp"
 #include "monitor/stream.hpp"
 #include "python/arrays.hpp"
 #include "python/bind.hpp"
@@ -148,6 +150,11 @@ class MonitorHandle {
     return py::make_tuple(times, values, missing, face->samples());
   }
 
+  bool record(Recording& recording, const std::optional<std::int64_t>& id) {
+    const BusyMark mark(busy_, "stream");
+    return recording.take(monitor_, id);
+  }
+
  private:
   // Updates the state that Python sees at the end of a push, also after an error.
   class Shower {
@@ -219,11 +226,35 @@ class MonitorHandle {
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
 
+py::object box_of(const Recording& recording) {
+  const std::optional<Box>& box = recording.box();
+  return box ? box_type()(box->x0, box->y0, box->x1, box->y1) : py::object(py::none());
+}
+
+py::tuple samples_of(const Recording& recording) {
+  const auto length = static_cast<py::ssize_t>(recording.times().size());
+  py::array_t<bool> missing(length);
+  std::copy(recording.missing().begin(), recording.missing().end(), missing.mutable_data());
+  return py::make_tuple(Doubles(length, recording.times().data()),
+                        Doubles(length, recording.values().data()), missing);
+}
+
+void bind_recording(py::module_& module) {
+  py::class_<Recording>(module, "Recording")
+      .def(py::init<double, double, double>(), py::arg("step"), py::arg("max_gap"),
+           py::arg("min_confidence"))
+      .def("summary", [](const Recording& self) { return summary_tuple(self.summary()); })
+      .def("samples", samples_of)
+      .def_property_readonly("box", box_of)
+      .def_property_readonly("turned", &Recording::turned);
+}
+
 }  // namespace
 
 void bind_monitor(py::module_& module) {
   module.attr("BOX_SCALE") = kBoxScale;
   module.attr("PAPER_BOX_SCALE") = kPaperBoxScale;
+  bind_recording(module);
   py::class_<MonitorHandle>(module, "Monitor")
       .def(py::init([](std::shared_ptr<Network> network, const PulseOptions& pulse,
                        std::shared_ptr<Detector> detector, double box_scale, bool follow,
@@ -253,6 +284,7 @@ void bind_monitor(py::module_& module) {
       .def("has_window", &MonitorHandle::has_window, py::arg("face"))
       .def("samples", &MonitorHandle::samples, py::arg("since") = 0, py::arg("filtered") = true,
            py::arg("face") = py::none())
+      .def("record", &MonitorHandle::record, py::arg("recording"), py::arg("face") = py::none())
       .def_property_readonly("faces", &MonitorHandle::faces)
       .def_property_readonly("face", &MonitorHandle::face)
       .def_property_readonly("time", &MonitorHandle::time)

@@ -296,12 +296,7 @@ void bind_recording(py::module_& module) {
              return py::make_tuple(rate,
                                    Doubles(py::ssize_t{TrackEvidence::kCount}, known.items.data()));
            })
-      .def("summary", [](const RecordingSummary& self) {
-        const Summary summary = self.summary();
-        return py::make_tuple(static_cast<int>(summary.status), summary.heart_rate, summary.snr_db,
-                              summary.confidence, summary.coverage, summary.spread, summary.frames,
-                              summary.duration, summary.fps);
-      });
+      .def("summary", [](const RecordingSummary& self) { return summary_tuple(self.summary()); });
 
   py::class_<Patience>(module, "Patience")
       .def(py::init<double>(), py::arg("window"))
@@ -321,6 +316,12 @@ void bind_recording(py::module_& module) {
 
 py::object make_reading(double time, const Reading& reading) {
   return ReadingType::get().make(time, reading);
+}
+
+py::tuple summary_tuple(const Summary& summary) {
+  return py::make_tuple(static_cast<int>(summary.status), summary.heart_rate, summary.snr_db,
+                        summary.confidence, summary.coverage, summary.spread, summary.frames,
+                        summary.duration, summary.fps);
 }
 
 void bind_pulse(py::module_& module) {

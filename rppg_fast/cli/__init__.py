@@ -8,12 +8,12 @@ import sys
 from collections.abc import Sequence
 
 from rppg_fast import _core
-from rppg_fast.cli import demo, info, live, measure, record
 from rppg_fast.cli.output import BAD_INPUT, NO_HEART_RATE, OK, complain
 from rppg_fast.results import naming
 
 __all__ = ["BAD_INPUT", "INTERRUPTED", "NO_HEART_RATE", "OK", "main"]
 
+_PROGRAM = "rppg-fast"
 #: The exit code that shells use for a program that Ctrl-C ended.
 INTERRUPTED = 130
 
@@ -24,7 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: every video gave a heart rate. 2: the input is bad; standard error says which input and why.
     3: a video gave no heart rate; this is a valid answer, and the output says the reason.
     """
-    options = _parser().parse_args(arguments)
+    about = argparse.ArgumentParser(prog=_PROGRAM, add_help=False, allow_abbrev=False)
+    about.add_argument("--version", action="version", version=f"rppg_fast {_core.__version__}")
+    about.parse_known_args(arguments)  # before the commands are loaded, which takes longer
+    options = _parser(about).parse_args(arguments)
     try:
         code = int(options.run(options))
         if sys.stdout is not None:
@@ -40,11 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain(error)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(about: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    from rppg_fast.cli import demo, info, live, measure, record
+
     parser = argparse.ArgumentParser(
-        prog="rppg-fast", description="Heart rate from a face video. Not a medical device."
+        prog=_PROGRAM,
+        description="Heart rate from a face video. Not a medical device.",
+        parents=[about],
     )
-    parser.add_argument("--version", action="version", version=f"rppg_fast {_core.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (measure, live, record, demo, info):
         command.add_parser(commands)

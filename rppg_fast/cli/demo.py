@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rppg_fast.cli.output import NO_HEART_RATE, OK, describe
 from rppg_fast.cli.progress import ProgressBar
-from rppg_fast.measure import measure
+from rppg_fast.measurement import measure
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.reference import Reference
 from rppg_fast.sources import open_source

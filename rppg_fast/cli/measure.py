@@ -13,7 +13,7 @@ from typing import Any
 
 from rppg_fast.cli.output import BAD_INPUT, NO_HEART_RATE, OK, complain, describe, say
 from rppg_fast.cli.progress import ProgressBar
-from rppg_fast.measure import MeasurementInterrupted, measure
+from rppg_fast.measurement import MeasurementInterrupted, measure
 from rppg_fast.monitor import (
     BOX_SCALE,
     DEFAULT_METHOD,

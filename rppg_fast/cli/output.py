@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
+from typing import TYPE_CHECKING
 
-from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import Measurement, Status
 from rppg_fast.results import naming
+
+if TYPE_CHECKING:
+    from rppg_fast.pulse import PulseSettings
 
 #: Exit codes: every video gave a heart rate; the input is bad; a video gave no heart rate.
 OK, BAD_INPUT, NO_HEART_RATE = 0, 2, 3

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rppg_fast.measure import Progress, measure_frames
+from rppg_fast.measurement import Progress, measure_frames
 from rppg_fast.monitor import HeartRateMonitor
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import Measurement, Status, none_if_nan

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import av
 import numpy as np
 from av.video.format import names  # type: ignore[attr-defined]
+from av.video.plane import VideoPlane
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
@@ -109,10 +110,11 @@ class Converter:
     def __call__(self, frame: av.VideoFrame) -> AnyFrame:
         """Return the frame's planes as views, or BGR pixels if it is not a YUV frame."""
         layout = _LAYOUTS.get(frame.format.name)
-        if frame.planes[0].line_size < 0:  # rows are stored bottom up, outside the plane's buffer
+        planes = frame.planes  # made anew whenever they are asked for
+        if planes[0].line_size < 0:  # rows are stored bottom up, outside the plane's buffer
             return self._bgr(frame)
         if layout is not None:
-            return _views(frame, layout, _is_full_range(frame, layout), _matrix(frame))
+            return _views(planes, layout, _is_full_range(frame, layout), _matrix(frame))
         if frame.format.is_rgb or frame.format.has_palette:
             return self._bgr(frame)
         bits = max(part.bits for part in frame.format.components)
@@ -121,7 +123,7 @@ class Converter:
         nearest = _nearest(frame.format, bits)
         converted = self._copied(frame, nearest)
         layout = _LAYOUTS[nearest]
-        return _views(converted, layout, _is_full_range(frame, layout), _matrix(frame))
+        return _views(converted.planes, layout, _is_full_range(frame, layout), _matrix(frame))
 
     def _bgr(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """Return a blue-green-red copy; av copies only if the format changes."""
@@ -154,11 +156,12 @@ def _nearest(format: av.VideoFormat, bits: int) -> str:
     return f"yuvj444p{deep}" if format.name.startswith("yuvj") else f"yuv444p{deep}"
 
 
-def _views(frame: av.VideoFrame, layout: _Layout, full_range: bool, matrix: str) -> YuvFrame:
-    planes = frame.planes
+def _views(
+    planes: tuple[VideoPlane, ...], layout: _Layout, full_range: bool, matrix: str
+) -> YuvFrame:
     first = planes[0]
     size, dtype = (1, _BYTES) if layout.bits == 8 else (2, _WORDS)
-    shape, stride = (frame.height, frame.width), first.line_size
+    shape, stride = (first.height, first.width), first.line_size
     u = v = None
     if isinstance(layout.chroma, tuple):
         at_y, at_u, at_v = layout.chroma

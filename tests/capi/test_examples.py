@@ -15,7 +15,7 @@ import pytest
 
 import rppg_fast as rf
 from bench.engine import ARM, ARM_COMPILER, COMPILER, ROOT, cmake, run
-from rppg_fast.measure import measure_frames
+from rppg_fast.measurement import measure_frames
 from tests.capi.test_stream_program import ARM_TOOLS, EMULATOR
 from tests.support.clips import SIZE, frame_times, skin, write_video
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import rppg_fast as rf
 from bench.engine import COMPILER
 from bench.size import static_size
-from rppg_fast.measure import measure_frames
+from rppg_fast.measurement import measure_frames
 from rppg_fast.monitor import BOX_SCALE, DEFAULT_METHOD, METHODS
 from rppg_fast.reading import STATUSES
 from rppg_fast.student import BUNDLED_WEIGHTS
@@ -913,7 +913,7 @@ def test_a_monitor_tracks_as_the_paper_and_by_thresholds_of_ones_own(
                 monitor, frame_of(pixels[:-2]), time + 1, reading, box
             )
             assert code == lib.ARGUMENT
-            assert "the box is not the same place" in library.message("monitor", monitor)
+            assert "the box is not at the same place" in library.message("monitor", monitor)
     for tracking, most, word in ((2, 0, "no tracking 2"), (0, -1, "negative"), (1, 2, "one face")):
         which = lib.MonitorOptions(c.sizeof(lib.MonitorOptions), tracking, most)
         handle, code = library.try_make(

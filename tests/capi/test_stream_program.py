@@ -20,7 +20,7 @@ import pytest
 import rppg_fast as rf
 from bench.engine import ARM, ARM_COMPILER, COMPILER, run
 from rppg_fast.face import ASSETS
-from rppg_fast.measure import measure_frames
+from rppg_fast.measurement import measure_frames
 from rppg_fast.monitor import METHODS
 from tests.support import yuv_reference as reference
 from tests.support.clips import SIZE, Frame, frame_times, skin

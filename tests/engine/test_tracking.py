@@ -15,7 +15,7 @@ for module in ("scipy", "av", "tqdm", "skimage"):
 import rppg_fast as rf  # noqa: E402
 from rppg_fast import _core  # noqa: E402
 from rppg_fast._core import DEAD_ZONE, LOOK_INTERVAL  # noqa: E402
-from rppg_fast.measure import measure_frames  # noqa: E402
+from rppg_fast.measurement import measure_frames  # noqa: E402
 from rppg_fast.monitor import METHODS, PAPER_BOX_SCALE  # noqa: E402
 from rppg_fast.tracking import FaceTracker  # noqa: E402
 from tests.support.clips import SKIN, Frame, frame_times, skin, write_video  # noqa: E402

@@ -16,7 +16,7 @@ for module in ("scipy", "av", "tqdm", "skimage"):
 import rppg_fast as rf  # noqa: E402
 from rppg_fast import _core  # noqa: E402
 from rppg_fast.face import ASSETS  # noqa: E402
-from rppg_fast.measure import measure_frames  # noqa: E402
+from rppg_fast.measurement import measure_frames  # noqa: E402
 from rppg_fast.monitor import METHODS  # noqa: E402
 from rppg_fast.reference import Reference  # noqa: E402
 from rppg_fast.tracking import FaceTracker  # noqa: E402

@@ -98,11 +98,13 @@ rppg::Box box_of(FuzzedDataProvider& given, const rppg::FrameView& frame) {
 
 // The smallest and the largest byte of the pixels of a box, which are converted one by one.
 std::pair<int, int> range_of(const rppg::FrameView& frame, const rppg::Box& box) {
-  const rppg::PixelConverter converter(frame);
-  std::vector<std::uint8_t> row(3 * static_cast<std::size_t>(box.width()));
+  const rppg::PixelConverter converter(frame, rppg::select_kernels("auto"));
+  const auto width = static_cast<std::size_t>(box.width());
+  std::vector<std::uint8_t> row(3 * width);
+  std::uint8_t* const rgb[] = {row.data(), row.data() + width, row.data() + 2 * width};
   int least = 255, most = 0;
   for (int y = box.y0; y < box.y1; ++y) {
-    converter.row(y, box.x0, box.x1, 1, row.data());
+    converter.row(y, box.x0, box.x1, 1, rgb);
     const auto [low, high] = std::minmax_element(row.begin(), row.end());
     least = std::min<int>(least, *low);
     most = std::max<int>(most, *high);
@@ -142,7 +144,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (!inside || std::abs(value - found.front()[i]) > kTolerance) std::abort();
     }
   }
-  rppg::IntegralImage picture;
+  rppg::IntegralImage picture(rppg::select_kernels("auto"));
   const int step = given.ConsumeIntegralInRange(1, 5),
             beyond = given.ConsumeIntegralInRange(-20, 20);
   picture.fill(frame, {{box.x0 - beyond, box.y0 - beyond, box.x0 + 40, box.y0 + 40}, step});

@@ -13,7 +13,7 @@ for module in ("scipy", "av", "tqdm", "skimage"):
 
 import rppg_fast as rf  # noqa: E402
 from rppg_fast.face import ASSETS  # noqa: E402
-from rppg_fast.measure import measure_frames  # noqa: E402
+from rppg_fast.measurement import measure_frames  # noqa: E402
 from rppg_fast.reference import Reference  # noqa: E402
 from tests.support.clips import SKIN, Frame  # noqa: E402
 from tests.support.people import Person, filmed, still  # noqa: E402

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rppg_fast as rf
-from rppg_fast.measure import measure_frames
+from rppg_fast.measurement import measure_frames
 from rppg_fast.monitor import METHODS
 from rppg_fast.reference import Reference
 from tests.support.clips import BOX, frame_times, skin, write_video

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,28 +25,62 @@ def python(code: str, cwd: Path) -> str:
     return done.stdout.strip()
 
 
-def test_importing_needs_numpy_alone(tmp_path: Path) -> None:
-    loaded = python(
-        "import sys, rppg_fast, rppg_fast.cli; print(*{m.split('.')[0] for m in sys.modules})",
-        tmp_path,
-    ).split()
-    assert {"numpy", "rppg_fast"} <= set(loaded)
-    forbidden = {
-        "cv2",
-        "torch",
-        "scipy",
-        "matplotlib",
-        "av",
-        "safetensors",
-        "tqdm",
-        "skimage",
-        "onnx",
-        "starlette",
-        "uvicorn",
-        "websockets",
-        "rich",
+# Packages that measuring does not need before a video is opened.
+OF_OTHERS = {
+    *("av", "cv2", "torch", "scipy", "matplotlib", "safetensors", "tqdm", "skimage", "onnx"),
+    *("starlette", "uvicorn", "websockets", "rich"),
+}
+# These, and what takes long to load of NumPy and of Python.
+HEAVY = {*OF_OTHERS, "numpy", "argparse", "ctypes", "dataclasses", "inspect", "json"}
+
+
+def loaded_by(code: str, folder: Path) -> set[str]:
+    """Return the top-level modules that a new process has loaded after running some code."""
+    shown = "print(*{name.split('.')[0] for name in sys.modules})"
+    return set(python(f"import sys; {code}; {shown}", folder).split())
+
+
+def test_importing_the_package_loads_nothing_heavy(tmp_path: Path) -> None:
+    loaded = loaded_by("import rppg_fast", tmp_path)
+    assert "rppg_fast" in loaded
+    assert not HEAVY & loaded
+    assert not {"numpy", "av"} & loaded_by("import rppg_fast.cli", tmp_path)
+
+
+def test_measuring_needs_numpy_alone_until_a_video_is_opened(tmp_path: Path) -> None:
+    commands = "from rppg_fast.cli import demo, info, live, measure, record"
+    everything = f"{commands}; from rppg_fast import *; HeartRateMonitor()"
+    loaded = loaded_by(everything, tmp_path)
+    assert {"numpy", "rppg_fast"} <= loaded
+    assert not OF_OTHERS & loaded
+
+
+def imported_for_type_checkers() -> dict[str, tuple[str, str]]:
+    """Return the names of the package as type checkers see them, with their modules and names."""
+    package = ast.parse(Path(rf.__file__).read_text())
+    (block,) = (node for node in package.body if isinstance(node, ast.If))
+    return {
+        name.asname or name.name: (node.module or "", name.name)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
     }
-    assert not forbidden & set(loaded)
+
+
+def test_every_public_name_is_what_type_checkers_see() -> None:
+    static = imported_for_type_checkers()
+    assert static.keys() == {*rf.__all__, "cuda"} == set(dir(rf))
+    for name, (module, original) in static.items():
+        if name == "cuda":
+            assert rf.cuda is import_module("rppg_fast.cuda")
+            continue
+        assert getattr(rf, name) is getattr(import_module(module), original), name
+        assert getattr(rf, name) is vars(rf)[name], f"{name} is looked up again at every use"
+
+
+def test_an_unknown_name_is_an_error() -> None:
+    with pytest.raises(AttributeError, match="module 'rppg_fast' has no attribute 'measures'"):
+        rf.measures  # type: ignore[attr-defined]  # noqa: B018
 
 
 @pytest.mark.parametrize("where", ["repository root", "elsewhere"])

@@ -15,8 +15,8 @@ from rppg_fast import _core
 from rppg_fast._core import TimeError
 from rppg_fast.faces import FacesMonitor
 from rppg_fast.monitor import HeartRateMonitor, MeasuredFace
-from rppg_fast.pulse import PulseSettings, UnfilteredSamples
-from rppg_fast.reading import STATUSES, Box, Measurement, Reading, none_if_nan
+from rppg_fast.pulse import PulseSettings
+from rppg_fast.reading import STATUSES, Measurement, Reading, none_if_nan
 from rppg_fast.sources import Openable, Source, open_source
 from rppg_fast.video import VideoFile
 from rppg_fast.yuv import AnyFrame
@@ -266,19 +266,12 @@ class _Record:
 
     def __init__(self, step: float, settings: PulseSettings) -> None:
         self._settings = settings
-        self._recording = _core.RecordingSummary(step, settings.max_gap, settings.min_confidence)
-        self._box: Box | None = None
-        self._turned = 0
+        self._recording = _core.Recording(step, settings.max_gap, settings.min_confidence)
         self._windows: list[Reading] = []
-        self._pieces: list[UnfilteredSamples] = []
 
     def take(self, reading: Reading, monitor: MeasuredFace) -> None:
         """Take the newest reading, and from its monitor the pulse that came with it."""
-        seen = self._pieces[-1].end if self._pieces else 0
-        self._pieces.append(monitor.unfiltered_since(seen))
-        if monitor.box is not None:
-            self._box, self._turned = monitor.box, monitor.turned
-        if self._recording.push(*reading.to_native()):
+        if monitor._record(self._recording):
             self._windows.append(reading)
 
     def measurement(self, name: str, method: str, skipped: int, face: int | None) -> Measurement:
@@ -300,8 +293,8 @@ class _Record:
             skipped_frames=skipped,
             duration_s=duration,
             fps=fps,
-            box=self._box,
-            turned=self._turned,
+            box=self._recording.box,
+            turned=self._recording.turned,
             windows=tuple(self._windows),
             times=times,
             pulse=pulse,
@@ -310,11 +303,7 @@ class _Record:
 
     def _pulse(self) -> tuple[Floats, Floats]:
         """Return times and values of the whole pulse: each stretch without a gap is filtered."""
-        if not self._pieces:
-            return np.empty(0), np.empty(0)
-        times, values, missing = (
-            np.concatenate([piece[part] for piece in self._pieces]) for part in range(3)
-        )
+        times, values, missing = self._recording.samples()
         times, values = times[~missing], values[~missing]
         s = self._settings
         band_pass = _core.BandPass(s.low, s.high, s.rate, s.order)
