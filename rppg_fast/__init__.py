@@ -43,14 +43,18 @@ __all__ = [
     "TimeError",
     "VideoError",
     "VideoFile",
+    "VideoJob",
+    "VideoResult",
     "YuvFrame",
     "__version__",
     "appearance",
     "backends",
     "face_box",
     "largest_face",
+    "list_videos",
     "measure",
     "measure_frames",
+    "measure_many",
     "motion",
     "open_source",
     "spectrum",
@@ -69,6 +73,9 @@ if TYPE_CHECKING:
     )
     from rppg_fast.face import MTCNN, Face, FaceDetector, face_box, largest_face
     from rppg_fast.faces import FacesMonitor
+    from rppg_fast.many.inputs import VideoJob, list_videos
+    from rppg_fast.many.results import VideoResult
+    from rppg_fast.many.run import measure_many
     from rppg_fast.measurement import MeasurementInterrupted, measure, measure_frames
     from rppg_fast.monitor import HeartRateMonitor, MeasuredFace
     from rppg_fast.pulse import PulseSettings, Spectrum, spectrum
@@ -93,6 +100,9 @@ else:
         ),
         "face": ("MTCNN", "Face", "FaceDetector", "face_box", "largest_face"),
         "faces": ("FacesMonitor",),
+        "many.inputs": ("VideoJob", "list_videos"),
+        "many.results": ("VideoResult",),
+        "many.run": ("measure_many",),
         "measurement": ("MeasurementInterrupted", "measure", "measure_frames"),
         "monitor": ("HeartRateMonitor", "MeasuredFace"),
         "pulse": ("PulseSettings", "Spectrum", "spectrum"),

@@ -49,6 +49,20 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "camera's number or device; an address such as rtsp://HOST/PATH; - for standard input",
     )
     command.add_argument("--json", metavar="FILE", help="write the results there; - for stdout")
+    command.add_argument(
+        "--out",
+        metavar="FILE",
+        help="append the results of many videos to FILE.jsonl or FILE.csv as they come, and leave "
+        "out those that are there; VIDEO may then also be a folder of videos, a pattern, @LIST or "
+        "a CSV file with a column 'video'",
+    )
+    command.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="with --out: measure N videos at once; -1 for one on each processor core (1)",
+    )
     command.add_argument("--plot", metavar="FILE", help="draw pulse and spectrum (one video only)")
     command.add_argument(
         "--reference", metavar="FILE", help="ground_truth.txt of UBFC-rPPG to draw in the plot"
@@ -155,6 +169,10 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--weights are not used by --method {options.method}")
     if options.plot and importlib.util.find_spec("matplotlib") is None:
         raise ValueError('--plot needs matplotlib: pip install "rppg_fast[plot]"')
+    if options.out and (options.json or options.plot):
+        raise ValueError("--out writes the results of many videos: leave out --json and --plot")
+    if options.jobs != 1 and not options.out:
+        raise ValueError("--jobs is for many videos: also give --out")
     reference = Reference.read(options.reference) if options.reference else None
     settings = PulseSettings(
         window=options.window,
@@ -165,6 +183,10 @@ def run(options: argparse.Namespace) -> int:
         min_confidence=options.min_confidence,
         peaks=options.peaks,
     )
+    if options.out:
+        from rppg_fast.cli.many import run_many
+
+        return run_many(options, settings)
     networks: dict[str, Any] = {}
     if options.method in NETWORK_METHODS:
         networks["student"] = Student.load(options.weights or BUNDLED_WEIGHTS)

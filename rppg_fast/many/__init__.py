@@ -1,0 +1,1 @@
+"""Measure many videos, in several processes, with results that survive any interruption."""
