@@ -233,7 +233,7 @@ def test_a_source_that_raises_at_once_says_so_itself() -> None:
 def test_a_camera_that_changes_its_size_loses_nothing() -> None:
     clip = list(skin(frame_times(20.0, 5.0), 72.0))
     cut = (clip[0][0][: SIZE // 2], clip[-1][1] + 0.05)
-    with pytest.raises(rf.MeasurementInterrupted, match="not the same place in it") as info:
+    with pytest.raises(rf.MeasurementInterrupted, match="not at the same place in it") as info:
         rf.measure_frames(
             [*clip, cut], rf.HeartRateMonitor(box=BOX, window=4.0, min_confidence=0.0)
         )
@@ -272,6 +272,8 @@ def public_objects() -> dict[str, object]:
         "TimeError": rf.TimeError("late"),
         "VideoError": rf.VideoError("text"),
         "VideoFile": rf.VideoFile("rppg_fast/assets/demo.mp4"),
+        "VideoJob": rf.VideoJob("a.mp4", {"fps": 30.0}, {"subject": "1"}),
+        "VideoResult": rf.VideoResult("a.mp4", [{"status": "ok"}], "", {}),
         "YuvFrame": rf.YuvFrame(GOOD[..., 0]),
         "BandPass": rf.BandPass(0.7, 4.0, 30.0),
         "FacesMonitor": rf.FacesMonitor(),
@@ -316,7 +318,7 @@ def test_public_objects_are_copied_and_pickled_or_say_why_not(
     elif isinstance(again, rf.Teacher):
         steps = np.random.default_rng(0).random((2, 2, 3, 36, 36), np.float32)
         np.testing.assert_array_equal(again(*steps), made_up_teacher()(*steps))
-    elif isinstance(again, (rf.Box, rf.Face, rf.PulseSettings, rf.Reading, rf.Status)):
+    elif isinstance(again, (rf.Box, rf.Face, rf.PulseSettings, rf.Reading, rf.Status, rf.VideoJob)):
         assert again == thing
 
 
