@@ -286,7 +286,7 @@ def _windows(
 def own_rates(carrier: Path, scale: float, cache: Path) -> list[tuple[float, float]]:
     """Return the rates of pulses that a carrier may have itself.
 
-    If the highest peaks of the network and of a colour method agree in a window of the unchanged
+    If the highest peaks of the network and of a color method agree in a window of the unchanged
     carrier, this may be the pulse of the person. A peak at that rate is then not known to be wrong.
 
     Returns
@@ -299,7 +299,7 @@ def own_rates(carrier: Path, scale: float, cache: Path) -> list[tuple[float, flo
     for reading, peaks in _windows(taken, "fusion", STEP):
         for frequency, _, _, _, _, features in peaks:
             network = features[_core.PEAK_HEIGHT] > _TOP
-            colour = max(features[_core.PEAK_CHROM_HEIGHT], features[_core.PEAK_POS_HEIGHT])
-            if network and colour > _TOP:
+            color = max(features[_core.PEAK_CHROM_HEIGHT], features[_core.PEAK_POS_HEIGHT])
+            if network and color > _TOP:
                 found.append((reading.end_s, 60.0 * frequency))
     return found

@@ -25,7 +25,7 @@ CLOSE = 3.0
 FAR = 5.0
 """A peak with a larger error is not the heart's, bpm; peaks between the two limits are not used."""
 
-FAMILIES = {"network": ("fusion",), "colour": ("pos", "chrom", "green")}
+FAMILIES = {"network": ("fusion",), "color": ("pos", "chrom", "green")}
 """The methods whose windows are used to fit each of the two networks."""
 
 REAL_WEIGHT = 0.6
