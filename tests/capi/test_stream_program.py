@@ -351,7 +351,7 @@ def test_damaged_pictures_are_left_out_and_their_time_passes(
     assert found["duration_s"] == pytest.approx((len(frames) - 2) / FPS)
     assert found["heart_rate_bpm"] == pytest.approx(78.0, abs=1.0)
     assert said.count("\n") == 1
-    assert "JPEG picture 1 is damaged and left out" in said
+    assert "JPEG picture 1 is damaged and was skipped" in said
 
 
 def test_without_libjpeg_there_is_a_way(built: Callable[..., Path]) -> None:
@@ -479,7 +479,7 @@ def test_a_camera_is_read_by_its_own_times(
         ("--size 71x72 --box 0,0,9,9 --fps 30 --format uyvy", "the width of uyvy must be even"),
         ("--format auto", "give the format and size of its frames with --format and --size"),
         ("--format y4m", "does not begin with a YUV4MPEG2 header"),
-        ("--size 72x72 --format y4m --camera /dev/null", "not of a camera"),
+        ("--size 72x72 --format y4m --camera /dev/null", "not for a camera"),
         ("--size 72x72 --box 0,0,9,9 --fps 30 --format h264", "--format must be"),
         ("--size 72x72 --box 0,0,9,9 --fps 30 --low 9", "band"),
         ("--size 72x72 --box 0,0,9,9 --fps 30 --step 0", "--step must be positive"),
