@@ -137,7 +137,7 @@ def observe(appearance: NDArray[np.float32]) -> NDArray[np.float64]:
     -------
     ndarray
         float64 of shape (``OBSERVED``,). First the mean red, green and blue of the middle two
-        thirds, in [0, 1]. Then brightness (the logarithm of green) and colour (the logarithm of
+        thirds, in [0, 1]. Then brightness (the logarithm of green) and color (the logarithm of
         green over red) of 16 blocks in the middle and of the rim.
 
     Raises
@@ -336,7 +336,7 @@ def chrom(rgb: ArrayLike, filtered: ArrayLike, fs: float) -> NDArray[np.float64]
     Parameters
     ----------
     rgb
-        Shape (samples, 3): the mean colour of the face, red, green, blue, in any unit, at least 0.
+        Shape (samples, 3): the mean color of the face, red, green, blue, in any unit, at least 0.
     filtered
         The same samples in the same unit, band-passed.
     fs

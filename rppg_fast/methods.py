@@ -1,11 +1,11 @@
 """The classical methods GREEN, ICA, CHROM and POS.
 
-Each function turns a window of the face's mean colour into a pulse. ``method(rgb, fs)`` takes
+Each function turns a window of the face's mean color into a pulse. ``method(rgb, fs)`` takes
 float64 of shape (samples, 3), red-green-blue, in any unit, and the sampling rate ``fs`` in Hz. It
 returns float64 of shape (samples,). The pulse rises with the blood volume, that is, where green
 falls. The engine does the computing (``csrc/reading/classical.hpp``, ``csrc/reading/ica.hpp``).
 
-The functions raise ``ValueError`` if the colours have another shape or fewer than two samples, if
+The functions raise ``ValueError`` if the colors have another shape or fewer than two samples, if
 the sampling rate is not positive, or if it is too low for the band (ICA and CHROM).
 """
 

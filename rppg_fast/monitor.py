@@ -187,7 +187,7 @@ class HeartRateMonitor(MeasuredFace):
     Parameters
     ----------
     method
-        "fusion", the student with the colour methods POS and CHROM as second opinions; "student",
+        "fusion", the student with the color methods POS and CHROM as second opinions; "student",
         the paper's student network alone; "teacher", the paper's teacher network alone; or a
         classical method: "pos", "chrom", "green", "ica".
     student

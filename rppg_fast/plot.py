@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# The paper's colours: blue for the prediction, red for the truth.
+# The paper's colors: blue for the prediction, red for the truth.
 _PREDICTED, _TRUE = "tab:blue", "tab:red"
 
 
@@ -73,10 +73,10 @@ def plot_measurement(
         times, ppg = reference.pulse(settings)
         covered = _within(times, window)
         traces.append(("PPG", _TRUE, times[covered], ppg[covered]))
-    for label, colour, times, values in traces:
+    for label, color, times, values in traces:
         if values.size > 1:
-            _draw_pulse(grid["pulse"], times, values, label, colour)
-            _draw_spectrum(grid["spectrum"], values, label, colour, settings)
+            _draw_pulse(grid["pulse"], times, values, label, color)
+            _draw_spectrum(grid["spectrum"], values, label, color, settings)
     grid["pulse"].set(xlabel="time (s)", ylabel="pulse (standard deviations)")
     grid["spectrum"].set(
         xlabel="frequency (Hz)", ylabel="power (share of the peak)", xlim=(0, settings.high + 0.5)
@@ -102,24 +102,24 @@ def _within(times: Floats, window: Reading) -> NDArray[np.bool_]:
     return np.asarray((times >= window.start_s) & (times <= window.end_s))
 
 
-def _draw_pulse(axes: Axes, times: Floats, values: Floats, label: str, colour: str) -> None:
-    axes.plot(times, (values - values.mean()) / (values.std() or 1.0), colour, label=label, lw=1.2)
+def _draw_pulse(axes: Axes, times: Floats, values: Floats, label: str, color: str) -> None:
+    axes.plot(times, (values - values.mean()) / (values.std() or 1.0), color, label=label, lw=1.2)
 
 
 def _draw_spectrum(
-    axes: Axes, values: Floats, label: str, colour: str, settings: PulseSettings
+    axes: Axes, values: Floats, label: str, color: str, settings: PulseSettings
 ) -> None:
     found = spectrum(values, settings.rate, settings.low, settings.high)
     band = (found.frequencies >= settings.low) & (found.frequencies <= settings.high)
     power = found.power / (found.power[band].max() or 1.0)
-    axes.plot(found.frequencies, power, colour, lw=1.2)
+    axes.plot(found.frequencies, power, color, lw=1.2)
     if np.isfinite(found.heart_rate):
         frequency = found.heart_rate / 60.0
         axes.plot(
             frequency,
             np.interp(frequency, found.frequencies, power),
             "o",
-            color=colour,
+            color=color,
             label=label if label == "no heart rate" else f"{label}: {found.heart_rate:.1f} bpm",
         )
 

@@ -91,7 +91,7 @@ class PulseSamples(NamedTuple):
     ----------
     times, values
         float64 of shape (samples,): s, and the waveform, in standard deviations of the training
-        label; relative to the colour for a classical method.
+        label; relative to the color for a classical method.
     end
         Index of the sample that comes next.
     """

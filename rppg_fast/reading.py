@@ -237,7 +237,7 @@ class Measurement:
         float64, shape (samples,): the times, s, and the values of the pulse on a uniform grid. The
         grid starts again after each gap; missing samples are left out. The pulse is band-passed
         forwards and backwards, so it has no delay. Its unit is the standard deviation of the
-        training label; for a classical method it is relative to the colour.
+        training label; for a classical method it is relative to the color.
     face
         Number of the face, from 1 on, if all faces were measured; else None.
     turned

@@ -48,7 +48,7 @@ __attribute__((visibility("default"))) double push_loop(const char* weights,
   static const auto stream = std::make_unique<rppg::Stream>(load(weights), rppg::PulseOptions{});
   stream->reset();
   const rppg::FrameView view =
-      rppg::view_rgb(frame, height, width, width * 3, 3, 1, rppg::ColourOrder::bgr);
+      rppg::view_rgb(frame, height, width, width * 3, 3, 1, rppg::ColorOrder::bgr);
   return seconds_each(times, [&](int i) { stream->push(view, {0, 0, width, height}, i / 30.0); });
 }
 }

@@ -17,7 +17,7 @@
 namespace {
 
 // How much red, green and blue fall when the blood volume rises, relative to green.
-constexpr double kPulse[rppg::kColours] = {0.4, 1.0, 0.7};
+constexpr double kPulse[rppg::kColors] = {0.4, 1.0, 0.7};
 
 }  // namespace
 
@@ -51,12 +51,12 @@ int main(int, char** arguments) {
     std::minstd_rand random(1);
     double noise = 0;
     double signals[rppg::kSignals] = {};
-    double* const region_signals = signals + 1 + rppg::kColours;
+    double* const region_signals = signals + 1 + rppg::kColors;
     const auto push = [&](int i) {
       noise += 0.3 * (static_cast<double>(random() % 1000) / 500.0 - 1.0 - noise);
       const double beat = pulses ? std::sin(2 * 3.14159265 * i / 25) : noise;
       signals[0] = beat;
-      for (int c = 0; c < rppg::kColours; ++c)
+      for (int c = 0; c < rppg::kColors; ++c)
         signals[1 + c] = 0.5 * (1 - 0.01 * beat * (pulses ? kPulse[c] : 1.0));
       for (int k = 0; k < rppg::kFaceBlocks + !pulses; ++k) {
         region_signals[k] = -0.01 * beat;
@@ -75,7 +75,7 @@ int main(int, char** arguments) {
     constexpr int kHeight = 480, kWidth = 640;
     std::vector<std::uint8_t> pixels(kHeight * kWidth * 3, 120);
     const rppg::FrameView frame =
-        rppg::view_rgb(pixels.data(), kHeight, kWidth, kWidth * 3, 3, 1, rppg::ColourOrder::bgr);
+        rppg::view_rgb(pixels.data(), kHeight, kWidth, kWidth * 3, 3, 1, rppg::ColorOrder::bgr);
     const auto stream = std::make_unique<rppg::Stream>(student, rppg::PulseOptions{});
     for (int i = 0; i < times; ++i)
       sum += stream->push(frame, {150, 20, 490, 460}, i / 30.0).snr_db;

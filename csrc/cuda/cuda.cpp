@@ -229,7 +229,7 @@ class CudaFrameMotion final : public FrameMotion {
 
  private:
   FrameView copy(const FrameView& frame, const Box& box, CudaStream stream) {
-    const std::size_t row = static_cast<std::size_t>(box.width()) * kColours;
+    const std::size_t row = static_cast<std::size_t>(box.width()) * kColors;
     const std::size_t bytes = row * static_cast<std::size_t>(box.height());
     if (bytes > room_) {
       check(cudaDeviceSynchronize(),
@@ -243,7 +243,7 @@ class CudaFrameMotion final : public FrameMotion {
               static_cast<std::size_t>(box.height()), cudaMemcpyHostToDevice, as_stream(stream)),
           "cannot copy the frame to the device");
     return view_rgb(frame_->data(), box.height(), box.width(), static_cast<std::ptrdiff_t>(row),
-                    kColours, 1, crop.blue_first ? ColourOrder::bgr : ColourOrder::rgb);
+                    kColors, 1, crop.blue_first ? ColorOrder::bgr : ColorOrder::rgb);
   }
 
   int device_;

@@ -22,7 +22,7 @@ std::size_t FaceForward::Map::blocks() const {
 void FaceForward::begin(const IntegralImage& image, const Box& crop, int height, int width) {
   resize_.begin(image, crop, height, width);
   std::size_t offset = 0, scratch = 0;
-  int stride = kColours, made = 1;
+  int stride = kColors, made = 1;
   for (std::size_t i = 0; i < maps_.size(); ++i) {
     const bool last = i + 1 == maps_.size();
     const int read = last ? 1 : network_.layers[i].rows_read();

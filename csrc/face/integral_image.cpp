@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "frame/colour.hpp"
+#include "frame/color.hpp"
 
 namespace rppg {
 namespace {
@@ -25,7 +25,7 @@ int count_before(int begin, int end, int step, int count) {
   return begin < end ? std::min((end - begin + step - 1) / step, count) : 0;
 }
 
-using Colour = std::array<std::uint32_t, 3>;
+using Color = std::array<std::uint32_t, 3>;
 
 // Bytes of red, green and blue, `pixel` bytes from one pixel to the next.
 struct Row {
@@ -35,8 +35,8 @@ struct Row {
 
 // Adds the next `count` pixels of a row: `sum` is the sum of the row's earlier pixels. Writes the
 // sums to `out`, with the sums of the rows above added. Returns the new sum of the row.
-Colour add_pixels(const Row& row, int count, Colour sum, const std::uint32_t* above,
-                  std::uint32_t* out) {
+Color add_pixels(const Row& row, int count, Color sum, const std::uint32_t* above,
+                 std::uint32_t* out) {
   std::uint32_t r = sum[0], g = sum[1], b = sum[2];
   const std::uint8_t *red = row.red, *green = row.green, *blue = row.blue;
   for (int x = 0; x < count; ++x, red += row.pixel, green += row.pixel, blue += row.pixel) {
@@ -52,7 +52,7 @@ Colour add_pixels(const Row& row, int count, Colour sum, const std::uint32_t* ab
 // Whether the rows of a frame can be read without conversion.
 bool is_plain(const FrameView& frame) {
   const std::ptrdiff_t pixel = frame.planes[0].pixel;
-  return frame.colours == Colours::rgb && !frame.words() && frame.planes[1].pixel == pixel &&
+  return frame.colors == Colors::rgb && !frame.words() && frame.planes[1].pixel == pixel &&
          frame.planes[2].pixel == pixel;
 }
 
@@ -78,7 +78,7 @@ void IntegralImage::fill(const FrameView& frame, const SampledBox& part) {
   for (int i = 0; i < height_; ++i) {
     const int y = part.box.y0 + i * part.step;
     std::uint32_t* out = sums_.data() + stride() * (static_cast<std::size_t>(i) + 1);
-    Colour sum{};
+    Color sum{};
     std::copy(sum.begin(), sum.end(), out);
     const auto add = [&](const Row& row, int count) {
       sum = add_pixels(row, count, sum, out - stride(), out);
@@ -127,8 +127,8 @@ void CropResize::row(int y, float* out) {
   const double scale = kGreyStep / (last - first);
   for (const Bin& bin : columns_) {
     const double share = bin.share * scale;
-    for (int colour = 0; colour < 3; ++colour)
-      *out++ = static_cast<float>((strip[bin.last + colour] - strip[bin.first + colour]) * share -
+    for (int color = 0; color < 3; ++color)
+      *out++ = static_cast<float>((strip[bin.last + color] - strip[bin.first + color]) * share -
                                   kGrey * kGreyStep);
   }
 }

@@ -118,7 +118,7 @@ FaceLayer read_layer(const Safetensors& file, const char* network, const Plan& p
 
 FaceNetwork read_network(const Safetensors& file, const NetworkPlan& plan) {
   FaceNetwork network{plan.side, 0, {}, {}};
-  int stride = kColours;
+  int stride = kColors;
   for (const Plan& each : plan.layers) {
     network.layers.push_back(read_layer(file, plan.name, each, stride));
     network.outputs = each.out;

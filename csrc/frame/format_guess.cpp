@@ -138,7 +138,7 @@ double together(const Samples& a, const Samples& b) {
   return scale > 0 ? (ab - sum_a * sum_b / n) / std::sqrt(scale) : 0.0;
 }
 
-bool is_plausible(const Trial& reading, Colours colours) {
+bool is_plausible(const Trial& reading, Colors colors) {
   if (reading.count == 0) return false;
   const Texture& first = reading.textures[0];
   if (first.deviation < kContrast || first.across > kIsotropy * first.down ||
@@ -146,10 +146,10 @@ bool is_plausible(const Trial& reading, Colours colours) {
     return false;
   for (int c = 1; c < reading.count; ++c) {
     const Texture& texture = reading.textures[c];
-    if (colours == Colours::yuv && (std::abs(texture.mean - 128.0) > kChromaMiddle ||
-                                    texture.deviation > kChromaContrast * first.deviation))
+    if (colors == Colors::yuv && (std::abs(texture.mean - 128.0) > kChromaMiddle ||
+                                  texture.deviation > kChromaContrast * first.deviation))
       return false;
-    if (colours == Colours::rgb &&
+    if (colors == Colors::rgb &&
         (texture.deviation < kContrast ||
          together(reading.channels[c - 1], reading.channels[c]) < kTogether))
       return false;
@@ -209,7 +209,7 @@ std::optional<FormatGuess> guess_format(const Format& given, int width, int heig
   double fewest = bits;
   const auto consider = [&](const Format& format, int columns, const Trial& other) {
     if (other.bits() >= fewest || !is_shorter(other.bits(), bits) ||
-        !is_plausible(other, format.colours))
+        !is_plausible(other, format.colors))
       return;
     best = FormatGuess{&format, columns};
     fewest = other.bits();
@@ -218,13 +218,13 @@ std::optional<FormatGuess> guess_format(const Format& given, int width, int heig
     const Format& format = kFormats[i];
     // If words are read as bytes or bytes as words, every second byte may be constant, which is no
     // evidence.
-    if (&format != &given && is_bytes(given) == is_bytes(format) && format.colours != Colours::grey)
+    if (&format != &given && is_bytes(given) == is_bytes(format) && format.colors != Colors::grey)
       consider(format, width, read_as(format, width, height, data, bytes));
   }
   const Format* const planes = find_format(given.bits == 8 ? "i420" : "i010");
   if (!best && given.blocks == 2 && given.bits == 8) {
     const Trial other = read_as(*planes, width, height, data, bytes);
-    if (is_in_planes(reading, other) && is_plausible(other, Colours::yuv))
+    if (is_in_planes(reading, other) && is_plausible(other, Colors::yuv))
       return FormatGuess{planes, width};
   }
 
@@ -243,7 +243,7 @@ std::optional<FormatGuess> guess_format(const Format& given, int width, int heig
     if (columns == width || (given.blocks == 1 && given.shift_x && columns % 2)) continue;
     const Trial other = upper(columns);
     if (!is_shorter(other.bits(), narrow) || other.bits() >= fewest ||
-        !is_plausible(other, given.colours))
+        !is_plausible(other, given.colors))
       continue;
     best = FormatGuess{&given, columns};
     fewest = other.bits();

@@ -7,7 +7,7 @@ namespace rppg {
 namespace {
 
 constexpr Format rgb(const char* name, int red, int blue, int pixel) {
-  return {name, Colours::rgb, {{0, red, pixel}, {0, 1, pixel}, {0, blue, pixel}}, 1, 0, 0, 8,
+  return {name, Colors::rgb, {{0, red, pixel}, {0, 1, pixel}, {0, blue, pixel}}, 1, 0, 0, 8,
           0,    true};
 }
 
@@ -15,7 +15,7 @@ constexpr Format rgb(const char* name, int red, int blue, int pixel) {
 constexpr Format semi_planar(const char* name, int u, int v, int bits) {
   const int bytes = bits > 8 ? 2 : 1;
   return {name,
-          Colours::yuv,
+          Colors::yuv,
           {{0, 0, bytes}, {1, u * bytes, 2 * bytes}, {1, v * bytes, 2 * bytes}},
           2,
           1,
@@ -27,14 +27,14 @@ constexpr Format semi_planar(const char* name, int u, int v, int bits) {
 
 // Two pixels in four bytes.
 constexpr Format packed(const char* name, int y, int u) {
-  return {name, Colours::yuv, {{0, y, 2}, {0, u, 4}, {0, u + 2, 4}}, 1, 1, 0, 8, 0, false};
+  return {name, Colors::yuv, {{0, y, 2}, {0, u, 4}, {0, u + 2, 4}}, 1, 1, 0, 8, 0, false};
 }
 
 constexpr Format planar(const char* name, int shift_x, int shift_y, int bits) {
   const int bytes = bits > 8 ? 2 : 1;
-  return {
-      name, Colours::yuv, {{0, 0, bytes}, {1, 0, bytes}, {2, 0, bytes}}, 3, shift_x, shift_y, bits,
-      0,    false};
+  return {name, Colors::yuv, {{0, 0, bytes}, {1, 0, bytes}, {2, 0, bytes}},
+          3,    shift_x,     shift_y,
+          bits, 0,           false};
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ const Format kFormats[] = {
     rgb("bgra", 2, 0, 4),
     rgb("rgba", 0, 2, 4),
     packed("uyvy", 1, 0),
-    {"grey", Colours::grey, {{0, 0, 1}, {}, {}}, 1, 0, 0, 8, 0, true},
+    {"grey", Colors::grey, {{0, 0, 1}, {}, {}}, 1, 0, 0, 8, 0, true},
     semi_planar("nv21", 1, 0, 8),
     semi_planar("p010", 0, 1, 10),
     planar("i422", 1, 0, 8),
@@ -61,7 +61,7 @@ const int kFormatCount = sizeof kFormats / sizeof *kFormats;
 
 std::ptrdiff_t Format::row_bytes(int block, int width) const {
   std::ptrdiff_t bytes = 0;
-  for (int c = 0; c < (colours == Colours::grey ? 1 : 3); ++c) {
+  for (int c = 0; c < (colors == Colors::grey ? 1 : 3); ++c) {
     if (channels[c].block != block) continue;
     const Sampling across{c == 0 ? 0 : shift_x, 0};
     bytes = std::max(bytes, static_cast<std::ptrdiff_t>(across.count(width)) * channels[c].pixel);
@@ -86,7 +86,7 @@ FrameView Format::view(int width, int height, const std::uint8_t* const* starts,
   FrameView out;
   out.height = height;
   out.width = width;
-  out.colours = colours;
+  out.colors = colors;
   for (int c = 0; c < out.channels(); ++c) {
     const Channel& channel = channels[c];
     out.planes[c] = {starts[channel.block] + channel.offset, strides[channel.block], channel.pixel};

@@ -18,7 +18,7 @@ struct Channel {
 // and then one for both chroma channels or one for each.
 struct Format {
   const char* name;
-  Colours colours;
+  Colors colors;
   Channel channels[3];
   int blocks;
   int shift_x, shift_y;  // log2 of the pixels that share a sample of chroma

@@ -32,12 +32,12 @@ FrameView FrameView::turned(int quarter_turns) const {
 }
 
 FrameView view_rgb(const std::uint8_t* data, int height, int width, std::ptrdiff_t row,
-                   std::ptrdiff_t pixel, std::ptrdiff_t channel, ColourOrder order) {
+                   std::ptrdiff_t pixel, std::ptrdiff_t channel, ColorOrder order) {
   FrameView out;
   out.height = height;
   out.width = width;
   for (int c = 0; c < 3; ++c)
-    out.planes[c] = {data + (order == ColourOrder::rgb ? c : 2 - c) * channel, row, pixel};
+    out.planes[c] = {data + (order == ColorOrder::rgb ? c : 2 - c) * channel, row, pixel};
   return out;
 }
 

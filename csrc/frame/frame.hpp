@@ -49,19 +49,19 @@ struct Sampling {
 
 // The meaning of the channels: red, green and blue; luma Y and chroma U (Cb) and V (Cr); or Y
 // alone.
-enum class Colours { rgb, yuv, grey };
+enum class Colors { rgb, yuv, grey };
 
 // The standard that defines how luma is computed from red, green and blue.
 enum class Matrix { bt601, bt709, bt2020 };
 
 // The order of the channels in a pixel of three bytes.
-enum class ColourOrder { bgr, rgb };
+enum class ColorOrder { bgr, rgb };
 
 // A view of pixels that the caller owns. A sample of 8 bits is one byte. A sample of 9 to 16 bits
 // is stored in a little-endian 16-bit word, above `shift` unused low bits.
 struct FrameView {
   int height = 0, width = 0;
-  Colours colours = Colours::rgb;
+  Colors colors = Colors::rgb;
   Plane planes[3] = {};   // grey uses the first one only
   Sampling across, down;  // of U and V
   int bits = 8, shift = 0;
@@ -69,7 +69,7 @@ struct FrameView {
   Matrix matrix = Matrix::bt601;  // full_range and matrix apply to yuv and grey only
 
   bool words() const { return bits > 8; }
-  int channels() const { return colours == Colours::grey ? 1 : 3; }
+  int channels() const { return colors == Colors::grey ? 1 : 3; }
   Sampling across_of(int channel) const { return channel == 0 ? Sampling{} : across; }
   Sampling down_of(int channel) const { return channel == 0 ? Sampling{} : down; }
 
@@ -83,7 +83,7 @@ struct FrameView {
 
 // A frame of 8-bit red, green and blue samples that lie `channel` bytes apart.
 FrameView view_rgb(const std::uint8_t* data, int height, int width, std::ptrdiff_t row,
-                   std::ptrdiff_t pixel, std::ptrdiff_t channel, ColourOrder order);
+                   std::ptrdiff_t pixel, std::ptrdiff_t channel, ColorOrder order);
 
 // Throws std::invalid_argument that names the box and the frame if the box is empty or leaves the
 // frame.

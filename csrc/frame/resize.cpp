@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#include "frame/colour.hpp"
+#include "frame/color.hpp"
 
 namespace rppg {
 namespace {
@@ -65,7 +65,7 @@ void mirror(float* means) {
 bool is_packed(const FrameView& frame) {
   const Plane &red = frame.planes[0], &green = frame.planes[1], &blue = frame.planes[2];
   for (const Plane& plane : frame.planes)
-    if (plane.pixel != kColours || plane.row != red.row) return false;
+    if (plane.pixel != kColors || plane.row != red.row) return false;
   return (green.data == red.data + 1 && blue.data == red.data + 2) ||
          (green.data == blue.data + 1 && red.data == blue.data + 2);
 }
@@ -88,7 +88,7 @@ const ColumnWeights& AreaResize::columns(const Box& box, const Sampling& across)
 }
 
 void AreaResize::run(const FrameView& frame, const Box& box, float* appearance) {
-  if (frame.colours == Colours::rgb && !frame.words())
+  if (frame.colors == Colors::rgb && !frame.words())
     run_rgb(frame, box, appearance);
   else
     run_planes(frame, box, appearance);
@@ -96,7 +96,7 @@ void AreaResize::run(const FrameView& frame, const Box& box, float* appearance) 
 
 void AreaResize::run_rgb(const FrameView& frame, const Box& box, float* appearance) {
   const ColumnWeights& across = columns(box, {});
-  const std::ptrdiff_t values = static_cast<std::ptrdiff_t>(box.width()) * kColours;
+  const std::ptrdiff_t values = static_cast<std::ptrdiff_t>(box.width()) * kColors;
   reserve(values);
   const bool packed = is_packed(frame);
   const bool bgr = packed && frame.planes[2].data < frame.planes[0].data;
@@ -120,14 +120,14 @@ void AreaResize::run_rgb(const FrameView& frame, const Box& box, float* appearan
 }
 
 std::ptrdiff_t AreaResize::gather(const FrameView& frame, const Box& box, int first, int count) {
-  const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(box.width()) * kColours;
+  const std::ptrdiff_t stride = static_cast<std::ptrdiff_t>(box.width()) * kColors;
   const std::size_t values = static_cast<std::size_t>(stride * count);
   if (gathered_.size() < values) gathered_.resize(values);
   for (int r = 0; r < count; ++r)
-    for (int c = 0; c < kColours; ++c) {
+    for (int c = 0; c < kColors; ++c) {
       const std::uint8_t* from = frame.planes[c].at(box.y0 + first + r, box.x0);
       std::uint8_t* to = gathered_.data() + r * stride + c;
-      for (int x = 0; x < box.width(); ++x, from += frame.planes[c].pixel, to += kColours)
+      for (int x = 0; x < box.width(); ++x, from += frame.planes[c].pixel, to += kColors)
         *to = *from;
     }
   return stride;
@@ -283,7 +283,7 @@ void AreaResize::sum_samples(const std::uint8_t* first, const Plane& plane, cons
 }
 
 void turn_appearance(float* appearance, int degrees) {
-  for (int c = 0; c < kColours; ++c)
+  for (int c = 0; c < kColors; ++c)
     for (int turn = 0; turn < degrees; turn += 90) {
       transpose(appearance + c * kPlane);
       mirror(appearance + c * kPlane);

@@ -16,7 +16,7 @@ class AreaResize {
  public:
   explicit AreaResize(const Kernels& kernels) : kernels_(kernels) {}
 
-  // Writes the appearance, [colour][y][x] in the order red, green, blue, with values in [0, 1].
+  // Writes the appearance, [color][y][x] in the order red, green, blue, with values in [0, 1].
   // Allocates only if the box is larger than any before. The box must have passed check_box.
   void run(const FrameView& frame, const Box& box, float* appearance);
 
@@ -49,7 +49,7 @@ class AreaResize {
   void reserve(std::ptrdiff_t sums);
 
   const Kernels& kernels_;
-  // Column weights of luma or of all colours, and of chroma, with the properties of the box that
+  // Column weights of luma or of all colors, and of chroma, with the properties of the box that
   // they were computed for.
   struct Divided {
     int width = 0, skipped = 0, step = 0;

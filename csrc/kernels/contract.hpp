@@ -35,7 +35,7 @@ inline constexpr int kPadded = kSide + 2, kPadded1 = kSide1 + 2;
 // The convolutions are computed by Winograd's minimal filtering, which replaces multiplications by
 // additions (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). A tile
 // makes six outputs from eight inputs with 8 products instead of 18. The convolution of the three
-// colours uses tiles along its columns only, the others in both directions. 36 and 18 rows are
+// colors uses tiles along its columns only, the others in both directions. 36 and 18 rows are
 // multiples of six.
 inline constexpr int kTileSide = 6;
 inline constexpr int kTilePoints = kTileSide + 2;
@@ -82,8 +82,8 @@ using TileWeights =
 // output map as the fastest index, and multiplied by 2 log2(e), so that tanh is computed from a
 // power of two.
 struct alignas(kAlignment) PackedWeights {
-  float conv1[kTilePoints * kColours * 3 * kMaps1];  // [point][colour][kx][map]
-  float conv1_bias[kMaps1];                          // [map]
+  float conv1[kTilePoints * kColors * 3 * kMaps1];  // [point][color][kx][map]
+  float conv1_bias[kMaps1];                         // [map]
   TileWeights<Student2> conv2;
   float conv2_bias[kMaps2];                         // [map2]
   float fully_connected[kSide2 * kSide2 * kMaps2];  // [y][x][map2]
@@ -103,7 +103,7 @@ inline constexpr int kUnitsAtOnce = 64;
 
 // The weights of the convolutions of one of the teacher's two branches, in the same form.
 struct alignas(kAlignment) PackedBranch {
-  float conv1[kTilePoints * kColours * 3 * kMaps1];
+  float conv1[kTilePoints * kColors * 3 * kMaps1];
   float conv1_bias[kMaps1];
   TileWeights<Teacher2> conv2;
   float conv2_bias[kMaps1];
@@ -124,7 +124,7 @@ struct alignas(kAlignment) PackedTeacher {
   float attention1_bias, attention2_bias, output_bias;
 };
 
-// Length of a row of the colours' convolution's input, with a zero pixel on either side.
+// Length of a row of the colors' convolution's input, with a zero pixel on either side.
 inline constexpr int kRowStride = kSide + 4;
 // Columns and maps of that convolution that are computed at a time.
 inline constexpr int kAcross1 = 6;
@@ -135,8 +135,8 @@ inline constexpr int kTileStride = kSquarePoints * kHalf + kBlock;
 
 // Working memory of a forward pass. A new one must be zero, as std::make_unique makes it: the pass
 // reads the borders of the padded maps and never writes them.
-struct alignas(kAlignment) ColourScratch {
-  float rows[kTilePoints * kColours * kRowStride];       // [point][colour][x], padded
+struct alignas(kAlignment) ColorScratch {
+  float rows[kTilePoints * kColors * kRowStride];        // [point][color][x], padded
   float products[kTilePoints * kAcross1 * kMapsAtOnce];  // [point][x][map of the block]
 };
 template <class Layer>
@@ -146,7 +146,7 @@ struct alignas(kAlignment) TileScratch {
   float products[Layer::kTiles * kTileStride];            // [tile][point][map of the half]
 };
 struct alignas(kAlignment) StudentScratch {
-  ColourScratch colours;
+  ColorScratch colors;
   float maps1[kMaps1 / kBlock][kPadded1 * kPadded1][kBlock];  // [block][y][x][map], padded
   TileScratch<Student2> tiles2;
   // For `amx`: the first maps as bf16, padded. The last pixel is read for a sum that is not used.
@@ -156,7 +156,7 @@ struct alignas(kAlignment) StudentScratch {
 static_assert(2 * kPairPixels * kMaps2 <= Student2::kTiles * kTileStride, "two pairs of rows fit");
 
 struct alignas(kAlignment) TeacherScratch {
-  ColourScratch colours;
+  ColorScratch colors;
   float maps1[kMaps1 / kBlock][kPadded * kPadded][kBlock];    // [block][y][x][map], padded
   float maps2[kMaps1 / kBlock][kPadded1 * kPadded1][kBlock];  // pooled, padded
   float maps3[kMaps2 / kBlock][kPadded1 * kPadded1][kBlock];  // padded
@@ -228,7 +228,7 @@ struct ColumnWeights {
 };
 
 // The conversion of luma and chroma to [0, 255], as fixed-point numbers in units of
-// 2^-kByteFraction; see frame/colour.hpp.
+// 2^-kByteFraction; see frame/color.hpp.
 inline constexpr int kByteFraction = 16;
 struct ByteConversion {
   std::int32_t luma, red_v, green_u, green_v, blue_u, black, middle;
@@ -242,15 +242,15 @@ struct Kernels {
   // Bytes of red, green and blue, rounded to the nearest, from bytes of luma and chroma. The bits
   // are the same in every backend.
   void (*to_bytes)(const ByteConversion& conversion,
-                   const std::uint8_t (&yuv)[kColours][kPixelsAtOnce],
-                   std::uint8_t (&rgb)[kColours][kPixelsAtOnce]);
+                   const std::uint8_t (&yuv)[kColors][kPixelsAtOnce],
+                   std::uint8_t (&rgb)[kColors][kPixelsAtOnce]);
 
   // sum[i], for i < count, is the weighted sum of the rows that `rows` covers; `first` is the first
   // covered row. The span has at most kMostParts parts. Buffers need not be aligned.
   void (*sum_rows)(const std::uint8_t* first, std::ptrdiff_t stride, const PixelSpan& rows,
                    int count, float* sum);
 
-  // planes[colour][x] = scale * the weighted sum of `sums`, [pixel][colour], for output pixel x.
+  // planes[color][x] = scale * the weighted sum of `sums`, [pixel][color], for output pixel x.
   // The function reads one value beyond each pixel, and the two pixels after the last one. Buffers
   // need not be aligned.
   void (*average)(const float* sums, const ColumnWeights& columns, float scale,
@@ -259,13 +259,13 @@ struct Kernels {
   // The normalised motion of `count` pairs of pixel values. Buffers need not be aligned.
   void (*motion)(const float* a, const float* b, std::ptrdiff_t count, float* out);
 
-  // The student network: the change of the pulse for a motion, [colour][y][x]. `motion` need not be
+  // The student network: the change of the pulse for a motion, [color][y][x]. `motion` need not be
   // aligned.
   float (*predict_student)(const PackedWeights& weights, const float* motion,
                            StudentScratch& scratch);
 
   // The teacher network: the change of the pulse for a motion and the appearance of its earlier
-  // frame, both [colour][y][x]. Neither need be aligned.
+  // frame, both [color][y][x]. Neither need be aligned.
   float (*predict_teacher)(const PackedTeacher& weights, const float* motion,
                            const float* appearance, TeacherScratch& scratch);
 

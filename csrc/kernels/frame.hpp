@@ -88,21 +88,21 @@ struct FrameKernels {
 
   static void average(const float* sums, const ColumnWeights& columns, float scale,
                       float* const* planes) {
-    static_assert(kFloat4 == kColours + 1, "a pixel is a vector, whose last value is not used");
+    static_assert(kFloat4 == kColors + 1, "a pixel is a vector, whose last value is not used");
     for (int x = 0; x < kSide; ++x) {
       const auto& [first, shares] = columns.pixels[x];
-      const float* pixel = sums + first * kColours;
-      const float* const last = pixel + (columns.whole + 1) * kColours;
+      const float* pixel = sums + first * kColors;
+      const float* const last = pixel + (columns.whole + 1) * kColors;
       Float4 even = shares[0] * load(pixel) + shares[1] * load(last);
       Float4 odd =
-          shares[2] * load(last + kColours);  // a second sum, so that additions overlap in time
-      for (pixel += kColours; pixel + kColours < last; pixel += 2 * kColours) {
+          shares[2] * load(last + kColors);  // a second sum, so that additions overlap in time
+      for (pixel += kColors; pixel + kColors < last; pixel += 2 * kColors) {
         odd += load(pixel);
-        even += load(pixel + kColours);
+        even += load(pixel + kColors);
       }
       if (pixel < last) odd += load(pixel);
       const Float4 mean = scale * (even + odd);
-      for (int c = 0; c < kColours; ++c) planes[c][x] = mean[c];
+      for (int c = 0; c < kColors; ++c) planes[c][x] = mean[c];
     }
   }
 

@@ -6,8 +6,8 @@ namespace rppg {
 
 // The network of the paper: 36x36x3 -> 18x18x32 -> 9x9x64 -> 1.
 constexpr int kSide = 36;
-constexpr int kColours = 3;
-constexpr int kPixels = kColours * kSide * kSide;
+constexpr int kColors = 3;
+constexpr int kPixels = kColors * kSide * kSide;
 constexpr int kMaps1 = 32;
 constexpr int kSide1 = kSide / 2;
 constexpr int kMaps2 = 64;

@@ -23,8 +23,8 @@ struct StudentKernels {
   }
 
   static void first_layer(const PackedWeights& weights, const float* motion, StudentScratch& s) {
-    Net::convolve_colours(
-        weights.conv1, weights.conv1_bias, motion, s.colours,
+    Net::convolve_colors(
+        weights.conv1, weights.conv1_bias, motion, s.colors,
         [&](int map, V bias, const float* products, int stride, int y, int x) {
           pool_columns(products, stride, bias,
                        Net::template at<kPadded1>(s.maps1[0][0], map, y / 2 + 1, x / 2 + 1));

@@ -42,12 +42,12 @@ struct TeacherKernels {
   }
 
   static void first_layer(const PackedBranch& weights, const float* planes, TeacherScratch& s) {
-    Net::convolve_colours(weights.conv1, weights.conv1_bias, planes, s.colours,
-                          [&](int map, V bias, const float* products, int stride, int y, int x) {
-                            keep_columns(
-                                products, stride, bias,
-                                Net::template at<kPadded>(s.maps1[0][0], map, y + 1, x + 1));
-                          });
+    Net::convolve_colors(weights.conv1, weights.conv1_bias, planes, s.colors,
+                         [&](int map, V bias, const float* products, int stride, int y, int x) {
+                           keep_columns(
+                               products, stride, bias,
+                               Net::template at<kPadded>(s.maps1[0][0], map, y + 1, x + 1));
+                         });
   }
 
   __attribute__((noinline)) static void keep_tile(const float* products, V bias, float* maps) {

@@ -79,12 +79,12 @@ struct Winograd {
     y[5] = fma(d2, V::all(32), fma(d3, V::all(0.03125f), d1 + m[7]));
   }
 
-  // --- The convolution of the three colours, with tiles along the columns only
+  // --- The convolution of the three colors, with tiles along the columns only
 
   // Transforms the input of output rows 6 * group to 6 * group + 5.
   static void transform_rows(const float* planes, int group, float* rows) {
-    for (int colour = 0; colour < kColours; ++colour) {
-      const float* plane = planes + colour * kSide * kSide;
+    for (int color = 0; color < kColors; ++color) {
+      const float* plane = planes + color * kSide * kSide;
       for (int next = 0; next < kSide; next += kWidth) {
         const int x = next < kSide - kWidth ? next : kSide - kWidth;  // the last vector overlaps
         V in[kTilePoints], points[kTilePoints];
@@ -94,17 +94,17 @@ struct Winograd {
         }
         transform_input(in, points);
         for (int t = 0; t < kTilePoints; ++t)
-          points[t].store(rows + (t * kColours + colour) * kRowStride + 1 + x);
+          points[t].store(rows + (t * kColors + color) * kRowStride + 1 + x);
       }
     }
   }
 
-  // Convolves planes, [colour][y][x], to kMaps1 maps. finish(map, bias, products, stride, y, x)
+  // Convolves planes, [color][y][x], to kMaps1 maps. finish(map, bias, products, stride, y, x)
   // gets the products of two columns and six rows of a vector of maps, whose first output is (y,
   // x), and turns them into outputs with `transform_columns`.
   template <class Finish>
-  static void convolve_colours(const float* weights, const float* bias, const float* planes,
-                               ColourScratch& s, Finish&& finish) {
+  static void convolve_colors(const float* weights, const float* bias, const float* planes,
+                              ColorScratch& s, Finish&& finish) {
     constexpr int kC = V::kColumns1, kAtOnce = kC * kWidth;
     static_assert(kMaps1 % kAtOnce == 0 && kAtOnce <= kMapsAtOnce, "blocks fill the product");
     for (int group = 0; group < kSide / kTileSide; ++group) {
@@ -112,10 +112,9 @@ struct Winograd {
       for (int map = 0; map < kMaps1; map += kAtOnce) {
         for (int x = 0; x < kSide; x += kAcross1) {
           for (int t = 0; t < kTilePoints; ++t)
-            multiply<kAcross1, kC, kColours, 3>(s.rows + t * kColours * kRowStride + x, 1,
-                                                kRowStride,
-                                                weights + t * kColours * 3 * kMaps1 + map, kMaps1,
-                                                s.products + t * kAcross1 * kAtOnce, kAtOnce);
+            multiply<kAcross1, kC, kColors, 3>(s.rows + t * kColors * kRowStride + x, 1, kRowStride,
+                                               weights + t * kColors * 3 * kMaps1 + map, kMaps1,
+                                               s.products + t * kAcross1 * kAtOnce, kAtOnce);
           for (int c = 0; c < kC; ++c)
             for (int column = 0; column < kAcross1; column += 2)
               finish(map + c * kWidth, V::load(bias + map + c * kWidth),

@@ -72,7 +72,7 @@ void Monitor::reset() {
 }
 
 void Monitor::push(const FrameView& frame, double time) {
-  const Shape shape{frame.width, frame.height, frame.colours == Colours::grey};
+  const Shape shape{frame.width, frame.height, frame.colors == Colors::grey};
   check_shape(shape);
   const bool reshaped = shape_ && !(*shape_ == shape);
   if (options_.several)

@@ -8,11 +8,11 @@
 namespace rppg {
 namespace {
 
-// A mean colour below a tenth of a grey level is black and shows no relative change.
+// A mean color below a tenth of a grey level is black and shows no relative change.
 constexpr double kBlack = 0.1 / 255.0;
-// Scaled colours outside these bounds restart from the observed value. After hours of movement
+// Scaled colors outside these bounds restart from the observed value. After hours of movement
 // through many kinds of light, the accumulated factor can become extremely small or large.
-constexpr double kLeastColour = 1e-6, kMostColour = 1e6;
+constexpr double kLeastColor = 1e-6, kMostColor = 1e6;
 
 std::shared_ptr<const Network> checked(std::shared_ptr<const Network> network, Method method) {
   const std::string wanted = method == Method::teacher ? "teacher" : "student";
@@ -43,7 +43,7 @@ void Stream::restart(double start, bool after_gap) {
 
 void Stream::begin(const double* observed) {
   std::fill_n(levels_, kSignals, 0.0);
-  std::copy_n(observed, kColours, levels_ + 1);
+  std::copy_n(observed, kColors, levels_ + 1);
   if (!uses_network(pulse_.options().method)) return;
   std::fill_n(motion_, kPixels, 0.0f);
   rest_ = forward_->predict(motion_, appearance_[current_]);
@@ -55,12 +55,12 @@ void Stream::advance(const float* previous, const double* observed) {
                    motion_);
     levels_[0] += forward_->predict(motion_, previous) - rest_;
   }
-  for (int c = 0; c < kColours; ++c) {
-    double& colour = levels_[1 + c];
-    if (observed_[c] > kBlack && observed[c] > kBlack) colour *= observed[c] / observed_[c];
-    if (!(colour > kLeastColour && colour < kMostColour)) colour = observed[c];
+  for (int c = 0; c < kColors; ++c) {
+    double& color = levels_[1 + c];
+    if (observed_[c] > kBlack && observed[c] > kBlack) color *= observed[c] / observed_[c];
+    if (!(color > kLeastColor && color < kMostColor)) color = observed[c];
   }
-  for (int k = kColours; k < kObserved; ++k) levels_[1 + k] += observed[k] - observed_[k];
+  for (int k = kColors; k < kObserved; ++k) levels_[1 + k] += observed[k] - observed_[k];
 }
 
 void Stream::see(const FrameView& frame, const Box& box, int turned) {

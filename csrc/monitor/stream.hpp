@@ -45,8 +45,8 @@ class Stream final : public FaceStream {
   Box box_{};
   int turned_ = 0;
   // The window's input. Levels are continuous when the box or the picture jumps: the level of the
-  // pulse is the sum of the predicted changes, the levels of brightness and colour are sums of
-  // differences, and the mean colours are scaled, because a pulse is a relative change.
+  // pulse is the sum of the predicted changes, the levels of brightness and color are sums of
+  // differences, and the mean colors are scaled, because a pulse is a relative change.
   double levels_[kSignals] = {};
   double observed_[kObserved] = {};  // of the newest appearance
   double rest_ = 0;                  // the network's output for zero motion

@@ -15,7 +15,7 @@ class Forward {
 
   // The predicted change of the pulse between the two frames of `motion`, in standard deviations of
   // the training label. `appearance` is the appearance of the earlier frame. Both are
-  // [colour][y][x]. Allocates nothing.
+  // [color][y][x]. Allocates nothing.
   virtual float predict(const float* motion, const float* appearance) = 0;
 };
 

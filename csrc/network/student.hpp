@@ -28,7 +28,7 @@ class Student : public Network {
           std::shared_ptr<const Accelerator> accelerator = nullptr)
       : weights_(std::move(weights)), kernels_(kernels), accelerator_(std::move(accelerator)) {}
 
-  // The predicted change of the pulse between the two frames of `motion`, [colour][y][x].
+  // The predicted change of the pulse between the two frames of `motion`, [color][y][x].
   float predict(const float* motion, StudentScratch& scratch) const;
 
   // The same for `count` motions that lie one after the other in memory, divided among `threads`

@@ -15,7 +15,7 @@ class Teacher : public Network {
       : weights_(std::move(weights)), kernels_(kernels) {}
 
   // The predicted changes of the pulse for `count` motions and the appearances of their earlier
-  // frames. Motions lie one after the other in memory, as do appearances; each is [colour][y][x].
+  // frames. Motions lie one after the other in memory, as do appearances; each is [color][y][x].
   // They are divided among `threads` threads in contiguous parts. Throws std::system_error if a
   // thread cannot be started.
   void predict_batch(const float* motions, const float* appearances, std::ptrdiff_t count,

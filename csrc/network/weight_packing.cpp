@@ -27,16 +27,16 @@ void scale(const float* from, int count, double factor, float* to) {
   for (int i = 0; i < count; ++i) to[i] = static_cast<float>(factor * from[i]);
 }
 
-// Packs the weights of the convolution of the three colours.
-void pack_colours(const float* weight, float* packed) {
+// Packs the weights of the convolution of the three colors.
+void pack_colors(const float* weight, float* packed) {
   for (int map = 0; map < kMaps1; ++map)
-    for (int colour = 0; colour < kColours; ++colour)
+    for (int color = 0; color < kColors; ++color)
       for (int kx = 0; kx < 3; ++kx)
         for (int point = 0; point < kTilePoints; ++point) {
           double sum = 0;
           for (int ky = 0; ky < 3; ++ky)
-            sum += kFilter[point][ky] * weight[((map * kColours + colour) * 3 + ky) * 3 + kx];
-          packed[((point * kColours + colour) * 3 + kx) * kMaps1 + map] =
+            sum += kFilter[point][ky] * weight[((map * kColors + color) * 3 + ky) * 3 + kx];
+          packed[((point * kColors + color) * 3 + kx) * kMaps1 + map] =
               static_cast<float>(kTwoLog2E * sum);
         }
 }
@@ -141,7 +141,7 @@ void transpose(const float* weight, int maps, int taps, float* out) {
 
 void pack_branch(const BranchTensors& tensors, PackedBranch& packed) {
   const auto& [first, second, third, fourth] = tensors.layers;
-  pack_colours(first.weight, packed.conv1);
+  pack_colors(first.weight, packed.conv1);
   pack_tiles<Teacher2>(second.weight, packed.conv2);
   pack_tiles<Teacher3>(third.weight, packed.conv3);
   pack_tiles<Teacher4>(fourth.weight, packed.conv4);
@@ -154,14 +154,14 @@ void pack_branch(const BranchTensors& tensors, PackedBranch& packed) {
 }  // namespace
 
 void pack(const StudentTensors& tensors, PackedWeights& packed) {
-  pack_colours(tensors.conv1, packed.conv1);
+  pack_colors(tensors.conv1, packed.conv1);
   pack_tiles<Student2>(tensors.conv2, packed.conv2);
   pack_bf16(tensors, packed);
   pack_rest(tensors, packed);
 }
 
 void pack(const StudentTensors& tensors, cuda::DeviceWeights& packed) {
-  transpose(tensors.conv1, kMaps1, kColours * 9, packed.conv1);
+  transpose(tensors.conv1, kMaps1, kColors * 9, packed.conv1);
   transpose(tensors.conv2, kMaps2, kMaps1 * 9, packed.conv2);
   pack_rest(tensors, packed);
 }

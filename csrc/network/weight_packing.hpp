@@ -7,7 +7,7 @@
 namespace rppg {
 
 struct StudentTensors {
-  const float* conv1;                 // [map1][colour][ky][kx]
+  const float* conv1;                 // [map1][color][ky][kx]
   const float* conv1_bias;            // [map1]
   const float* conv2;                 // [map2][map1][ky][kx]
   const float* conv2_bias;            // [map2]

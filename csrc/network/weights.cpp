@@ -11,7 +11,7 @@ using Expected = std::vector<ExpectedTensor>;
 // The student's tensors, in the order of StudentTensors.
 const Expected& student_tensors() {
   static const Expected tensors = {
-      {"conv1.weight", {kMaps1, kColours, 3, 3}},
+      {"conv1.weight", {kMaps1, kColors, 3, 3}},
       {"conv1.bias", {kMaps1}},
       {"conv2.weight", {kMaps2, kMaps1, 3, 3}},
       {"conv2.bias", {kMaps2}},
@@ -26,7 +26,7 @@ const Expected& teacher_tensors() {
   static const Expected tensors = [] {
     Expected all;
     for (const std::string branch : {"motion.", "appearance."}) {
-      constexpr std::uint64_t kMaps[] = {kColours, kMaps1, kMaps1, kMaps2, kMaps2};
+      constexpr std::uint64_t kMaps[] = {kColors, kMaps1, kMaps1, kMaps2, kMaps2};
       for (std::size_t i = 0; i < 4; ++i) {
         const std::string name = branch + "conv" + std::to_string(i + 1);
         all.push_back({name + ".weight", {kMaps[i + 1], kMaps[i], 3, 3}});

@@ -46,7 +46,7 @@ inline Floats as_floats(const pybind11::object& object, const char* name) {
 // Converts an input of the networks, float32 (N, 3, 36, 36).
 inline Floats as_pictures(const pybind11::object& object, const char* name) {
   const Floats array = as_floats(object, name);
-  if (array.ndim() != 4 || array.shape(1) != kColours || array.shape(2) != kSide ||
+  if (array.ndim() != 4 || array.shape(1) != kColors || array.shape(2) != kSide ||
       array.shape(3) != kSide)
     throw pybind11::value_error(std::string(name) + " must have shape (N, 3, 36, 36), got " +
                                 describe(array));

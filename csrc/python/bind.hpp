@@ -17,13 +17,13 @@
 
 namespace rppg {
 
-ColourOrder parse_order(const std::string& color);
+ColorOrder parse_order(const std::string& color);
 MotionKind parse_kind(const std::string& kind);
 Box parse_box(const pybind11::object& object);
 void check_threads(int threads);
 void check_frame_size(std::int64_t height, std::int64_t width);
 // A NumPy array of shape (height, width, 3) and dtype uint8.
-FrameView view_array(const pybind11::object& object, ColourOrder order);
+FrameView view_array(const pybind11::object& object, ColorOrder order);
 // A frame of any kind: the same, a grey array, or a YuvFrame, to which `color` does not apply.
 FrameView view_frame(const pybind11::object& object, const std::string& color = "bgr");
 // The planes of a YuvFrame; nullptr for any other object.

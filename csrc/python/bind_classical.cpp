@@ -14,10 +14,10 @@ namespace py = pybind11;
 namespace rppg {
 namespace {
 
-// Colours of shape (samples, 3), stored channel by channel.
-class Colours {
+// Colors of shape (samples, 3), stored channel by channel.
+class Colors {
  public:
-  Colours(const py::object& object, const char* name) {
+  Colors(const py::object& object, const char* name) {
     const Doubles rows = as_real(object, name);
     if (rows.ndim() != 2 || rows.shape(1) != kChannels || rows.shape(0) < 2)
       throw py::value_error(std::string(name) +
@@ -29,7 +29,7 @@ class Colours {
       channels_[c] = samples_[c].data();
     }
   }
-  Colours(const Colours&) = delete;
+  Colors(const Colors&) = delete;
 
   std::size_t count() const { return count_; }
   const double* const* channels() const { return channels_; }
@@ -40,7 +40,7 @@ class Colours {
   const double* channels_[kChannels];
 };
 
-void check_same_shape(const Colours& rgb, const Colours& filtered) {
+void check_same_shape(const Colors& rgb, const Colors& filtered) {
   if (rgb.count() != filtered.count())
     throw py::value_error("rgb and filtered must have as many samples, got " +
                           std::to_string(rgb.count()) + " and " + std::to_string(filtered.count()));
@@ -57,34 +57,34 @@ Doubles pulse_of(std::size_t count, Extract&& extract) {
 }
 
 Doubles green(const py::object& rgb) {
-  const Colours colour(rgb, "rgb");
-  return pulse_of(colour.count(),
-                  [&](double* out) { green_pulse(colour.channels(), colour.count(), out); });
+  const Colors color(rgb, "rgb");
+  return pulse_of(color.count(),
+                  [&](double* out) { green_pulse(color.channels(), color.count(), out); });
 }
 
 Doubles pos(const py::object& rgb, double fs) {
-  const Colours colour(rgb, "rgb");
-  return pulse_of(colour.count(), [&](double* out) {
-    Classical(fs, colour.count()).pos(colour.channels(), colour.count(), out);
+  const Colors color(rgb, "rgb");
+  return pulse_of(color.count(), [&](double* out) {
+    Classical(fs, color.count()).pos(color.channels(), color.count(), out);
   });
 }
 
 Doubles chrom(const py::object& rgb, const py::object& filtered, double fs) {
-  const Colours colour(rgb, "rgb"), pulses(filtered, "filtered");
-  check_same_shape(colour, pulses);
-  return pulse_of(colour.count(), [&](double* out) {
-    Classical(fs, colour.count()).chrom(colour.channels(), pulses.channels(), colour.count(), out);
+  const Colors color(rgb, "rgb"), pulses(filtered, "filtered");
+  check_same_shape(color, pulses);
+  return pulse_of(color.count(), [&](double* out) {
+    Classical(fs, color.count()).chrom(color.channels(), pulses.channels(), color.count(), out);
   });
 }
 
 Doubles ica(const py::object& rgb, const py::object& filtered, double fs, double low, double high,
             const std::string& backend) {
-  const Colours colour(rgb, "rgb"), pulses(filtered, "filtered");
-  check_same_shape(colour, pulses);
+  const Colors color(rgb, "rgb"), pulses(filtered, "filtered");
+  check_same_shape(color, pulses);
   const Kernels& kernels = select_kernels(backend.c_str());
-  return pulse_of(colour.count(), [&](double* out) {
-    Ica(kernels, fs, low, high, colour.count())
-        .pulse(colour.channels(), pulses.channels(), colour.count(), out);
+  return pulse_of(color.count(), [&](double* out) {
+    Ica(kernels, fs, low, high, color.count())
+        .pulse(color.channels(), pulses.channels(), color.count(), out);
   });
 }
 

@@ -164,7 +164,7 @@ void await(const DeviceArray& array, const std::string& name, int device, CudaSt
 }
 
 // The view of a frame on the device, or of a NumPy array with packed pixels.
-FrameView view_any_frame(const py::object& frame, ColourOrder order, CudaStream stream,
+FrameView view_any_frame(const py::object& frame, ColorOrder order, CudaStream stream,
                          DeviceArray& there, py::object& copy) {
   if (planes_of(frame) != nullptr)
     throw py::type_error(
@@ -172,15 +172,15 @@ FrameView view_any_frame(const py::object& frame, ColourOrder order, CudaStream 
   if (py::isinstance<py::array>(frame)) {
     const FrameView given = view_array(frame, order);
     const auto array = py::reinterpret_borrow<py::array>(frame);
-    const bool packed = array.strides(1) == kColours && array.strides(2) == 1 &&
-                        array.strides(0) >= static_cast<py::ssize_t>(kColours) * array.shape(1);
+    const bool packed = array.strides(1) == kColors && array.strides(2) == 1 &&
+                        array.strides(0) >= static_cast<py::ssize_t>(kColors) * array.shape(1);
     if (packed) return given;
     copy = py::array_t<std::uint8_t, py::array::c_style>::ensure(frame);
     return view_array(copy, order);
   }
   there = view(frame, "frame", stream);
   constexpr const char* kWanted = "uint8 of shape (height, width, 3)";
-  require(there, "frame", "uint8", {-1, -1, kColours}, kWanted);
+  require(there, "frame", "uint8", {-1, -1, kColors}, kWanted);
   check_frame_size(there.shape[0], there.shape[1]);
   return view_rgb(there.data, static_cast<int>(there.shape[0]), static_cast<int>(there.shape[1]),
                   static_cast<std::ptrdiff_t>(there.strides[0]),
@@ -197,9 +197,9 @@ void push(cuda::FrameMotion& self, const py::object& frame, const py::object& bo
   const Box crop = parse_box(box);
   const DeviceArray to = view(out, "out", stream);
   if (to.shape.size() == 4)
-    require(to, "out", "float32", {1, kColours, kSide, kSide}, "float32 of shape (3, 36, 36)");
+    require(to, "out", "float32", {1, kColors, kSide, kSide}, "float32 of shape (3, 36, 36)");
   else
-    require(to, "out", "float32", {kColours, kSide, kSide}, "float32 of shape (3, 36, 36)");
+    require(to, "out", "float32", {kColors, kSide, kSide}, "float32 of shape (3, 36, 36)");
   require_writable(to, "out");
   float* const motion = contiguous_floats(to, "out");
   if (on_device) await(there, "frame", self.device(), stream);
@@ -213,7 +213,7 @@ void push(cuda::FrameMotion& self, const py::object& frame, const py::object& bo
 void changes_on_device(const Student& student, const py::object& motion, const py::object& out,
                        CudaStream stream) {
   const DeviceArray from = view(motion, "motion", stream), to = view(out, "out", stream);
-  require(from, "motion", "float32", {-1, kColours, kSide, kSide},
+  require(from, "motion", "float32", {-1, kColors, kSide, kSide},
           "float32 of shape (N, 3, 36, 36)");
   require(to, "out", "float32", {from.shape[0]}, "float32 of shape (N,), as motion has it");
   require_writable(to, "out");

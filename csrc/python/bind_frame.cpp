@@ -8,7 +8,7 @@
 #include <cstring>
 #include <string>
 
-#include "frame/colour.hpp"
+#include "frame/color.hpp"
 #include "python/arrays.hpp"
 #include "python/bind.hpp"
 
@@ -70,7 +70,7 @@ class Planes {
     view_.width = static_cast<int>(luma.shape(1));
     take_bits(bits, shift);
     view_.planes[0] = plane_of(luma);
-    view_.colours = u.is_none() ? Colours::grey : Colours::yuv;
+    view_.colors = u.is_none() ? Colors::grey : Colors::yuv;
     if (u.is_none() != v.is_none())
       throw py::value_error("u and v must both be arrays, or, of grey, both None");
     if (u.is_none()) {
@@ -131,7 +131,7 @@ py::tuple turned_phase(const Planes& planes, int quarter_turns, bool mirrored) {
 
 py::array_t<std::uint8_t> as_bgr(const py::object& frame, const std::string& color) {
   const FrameView view = view_frame(frame, color);
-  py::array_t<std::uint8_t> out({view.height, view.width, kColours});
+  py::array_t<std::uint8_t> out({view.height, view.width, kColors});
   std::uint8_t* const pixels = out.mutable_data();
   py::gil_scoped_release release;
   to_bgr(view, pixels);
@@ -140,9 +140,9 @@ py::array_t<std::uint8_t> as_bgr(const py::object& frame, const std::string& col
 
 }  // namespace
 
-ColourOrder parse_order(const std::string& color) {
-  if (color == "bgr") return ColourOrder::bgr;
-  if (color == "rgb") return ColourOrder::rgb;
+ColorOrder parse_order(const std::string& color) {
+  if (color == "bgr") return ColorOrder::bgr;
+  if (color == "rgb") return ColorOrder::rgb;
   throw py::value_error("color must be 'bgr' or 'rgb', got '" + color + "'");
 }
 
@@ -153,11 +153,11 @@ void check_frame_size(std::int64_t height, std::int64_t width) {
                           " pixels, got " + std::to_string(width) + "x" + std::to_string(height));
 }
 
-FrameView view_array(const py::object& object, ColourOrder order) {
+FrameView view_array(const py::object& object, ColorOrder order) {
   constexpr const char* kWanted = "a uint8 array of shape (height, width, 3)";
   const py::array frame = require_array(object, "frame", kWanted);
   if (frame.dtype().num() != npy_api::NPY_UBYTE_ || frame.ndim() != 3 ||
-      frame.shape(2) != kColours || frame.size() == 0)
+      frame.shape(2) != kColors || frame.size() == 0)
     throw py::value_error(std::string("frame must be ") + kWanted + ", got " + describe(frame));
   check_frame_size(frame.shape(0), frame.shape(1));
   return view_rgb(static_cast<const std::uint8_t*>(frame.data()), static_cast<int>(frame.shape(0)),
@@ -166,13 +166,13 @@ FrameView view_array(const py::object& object, ColourOrder order) {
 }
 
 FrameView view_frame(const py::object& object, const std::string& color) {
-  const ColourOrder order = parse_order(color);
+  const ColorOrder order = parse_order(color);
   if (const FrameView* const planes = planes_of(object)) return *planes;
   constexpr const char* kWanted =
       "a uint8 array of shape (height, width, 3), one of grey of shape (height, width), or a "
       "YuvFrame";
   const py::array frame = require_array(object, "frame", kWanted);
-  if (frame.ndim() == 3 && frame.shape(2) == kColours &&
+  if (frame.ndim() == 3 && frame.shape(2) == kColors &&
       frame.dtype().num() == npy_api::NPY_UBYTE_ && frame.size() != 0)
     return view_array(object, order);
   if (frame.dtype().num() != npy_api::NPY_UBYTE_ || frame.ndim() != 2 || frame.size() == 0)
@@ -181,7 +181,7 @@ FrameView view_frame(const py::object& object, const std::string& color) {
   FrameView out;
   out.height = static_cast<int>(frame.shape(0));
   out.width = static_cast<int>(frame.shape(1));
-  out.colours = Colours::grey;
+  out.colors = Colors::grey;
   out.planes[0] = plane_of(frame);
   out.full_range = true;
   return out;

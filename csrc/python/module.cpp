@@ -52,7 +52,7 @@ py::array_t<float> appearance(const py::object& frame, const py::object& box,
   const FrameView view = view_frame(frame, color);
   const Box crop = box.is_none() ? Box{0, 0, view.width, view.height} : parse_box(box);
   check_box(crop, view);
-  py::array_t<float> out({kColours, kSide, kSide});
+  py::array_t<float> out({kColors, kSide, kSide});
   float* const pixels = out.mutable_data();
   py::gil_scoped_release release;
   AreaResize(kernels).run(view, crop, pixels);
@@ -113,7 +113,7 @@ py::object call_student(const Student& student, const py::object& motion, int th
 
 Doubles observe_appearance(const py::object& object) {
   const Floats seen = as_floats(object, "appearance");
-  if (seen.ndim() != 3 || seen.shape(0) != kColours || seen.shape(1) != kSide ||
+  if (seen.ndim() != 3 || seen.shape(0) != kColors || seen.shape(1) != kSide ||
       seen.shape(2) != kSide)
     throw py::value_error("appearance must have shape (3, 36, 36), got " + describe(seen));
   Doubles out(py::ssize_t{kObserved});

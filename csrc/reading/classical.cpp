@@ -13,11 +13,11 @@ namespace {
 
 constexpr double kPi = 3.14159265358979323846;
 constexpr double kBlockSeconds = 1.6;  // s, one beat or more (Wang et al., 2017)
-// Variance of a relative colour below which there are rounding errors only.
+// Variance of a relative color below which there are rounding errors only.
 constexpr double kStill = 1e-18;
 
 // Number of values in a row. The row of a sample, or of a block after summation: the signals a, b,
-// c, a colour for normalisation, aa, bb, ac, bc, ab, cc; for CHROM also two more colours. The row
+// c, a color for normalisation, aa, bb, ac, bc, ab, cc; for CHROM also two more colors. The row
 // of coefficients: those of a, b, c and 1; for CHROM also the same times a cosine and times a sine.
 constexpr int kPosRow = 10, kChromRow = 12;
 constexpr int kFlatRow = 4, kHannRow = 3 * kFlatRow;
@@ -27,12 +27,12 @@ std::size_t block_length(double rate, std::size_t count) {
   return std::min(count, static_cast<std::size_t>(whole));
 }
 
-void put_signals(double a, double b, double c, double* signals, double colour, double* row) {
+void put_signals(double a, double b, double c, double* signals, double color, double* row) {
   const Double2 ab{a, b};
   store(ab, signals);
   store(Double2{c, 1.0}, signals + 2);
   store(ab, row);
-  store(Double2{c, colour}, row + 2);
+  store(Double2{c, color}, row + 2);
   store(ab * ab, row + 4);
   store(ab * both(c), row + 6);
   store(Double2{a, c} * Double2{b, c}, row + 8);
@@ -178,9 +178,9 @@ double channel_mean(const double* samples, std::size_t count) {
   return (total[0] + total[1]) / static_cast<double>(count);
 }
 
-void green_pulse(const double* const colour[kChannels], std::size_t count, double* out) {
-  const double mean = channel_mean(colour[1], count), scale = relative_scale(mean);
-  for (std::size_t i = 0; i < count; ++i) out[i] = (mean - colour[1][i]) * scale;
+void green_pulse(const double* const color[kChannels], std::size_t count, double* out) {
+  const double mean = channel_mean(color[1], count), scale = relative_scale(mean);
+  for (std::size_t i = 0; i < count; ++i) out[i] = (mean - color[1][i]) * scale;
 }
 
 Classical::Classical(double rate, std::size_t max_samples)
@@ -233,12 +233,12 @@ void Classical::clear_borders(std::size_t width) {
   std::fill_n(coefficients_.data() + border + blocks_ * width, border, 0.0);
 }
 
-void Classical::pos(const double* const colour[kChannels], std::size_t count, double* out) {
+void Classical::pos(const double* const color[kChannels], std::size_t count, double* out) {
   prepare(count);
-  const Relative red(colour[0], count), green(colour[1], count), blue(colour[2], count);
+  const Relative red(color[0], count), green(color[1], count), blue(color[2], count);
   double *const signals = signals_.data(), *const sums = sums_.data();
   // The signals are green minus blue, green plus blue minus twice red, and green. A change of all
-  // colours together, which is far larger than a pulse, appears in the last signal only.
+  // colors together, which is far larger than a pulse, appears in the last signal only.
   for (std::size_t i = 0; i < count; ++i) {
     const double r = red[i], g = green[i], b = blue[i];
     put_signals(g - b, (g + b) - 2.0 * r, g, signals + i * kFlatRow, r, sums + i * kPosRow);
@@ -262,10 +262,10 @@ void Classical::pos(const double* const colour[kChannels], std::size_t count, do
   }
 }
 
-void Classical::chrom(const double* const colour[kChannels],
-                      const double* const filtered[kChannels], std::size_t count, double* out) {
+void Classical::chrom(const double* const color[kChannels], const double* const filtered[kChannels],
+                      std::size_t count, double* out) {
   prepare(count);
-  const Relative red(colour[0], count), green(colour[1], count), blue(colour[2], count);
+  const Relative red(color[0], count), green(color[1], count), blue(color[2], count);
   const double *const f_red = filtered[0], *const f_green = filtered[1],
                       *const f_blue = filtered[2];
   double *const signals = signals_.data(), *const sums = sums_.data();

@@ -1,7 +1,7 @@
-// The classical methods GREEN, CHROM and POS: from a window of the face's mean colour to a pulse.
+// The classical methods GREEN, CHROM and POS: from a window of the face's mean color to a pulse.
 //
-// A colour is three arrays of the same number of samples: red, green and blue, in the same unit,
-// not negative. The pulse is relative to the colour. It rises when the blood volume rises, that is,
+// A color is three arrays of the same number of samples: red, green and blue, in the same unit,
+// not negative. The pulse is relative to the color. It rises when the blood volume rises, that is,
 // when green falls. A channel that is always black contributes nothing.
 #pragma once
 
@@ -18,7 +18,7 @@ double channel_mean(const double* samples, std::size_t count);
 inline double relative_scale(double mean) { return mean > 0 ? 1.0 / mean : 1.0; }
 
 // The green channel (Verkruysse et al., 2008), relative to its mean.
-void green_pulse(const double* const colour[kChannels], std::size_t count, double* out);
+void green_pulse(const double* const color[kChannels], std::size_t count, double* out);
 
 // CHROM and POS. Both adapt to the light and the skin in overlapping blocks, one block for each
 // sample. The computing time depends on the number of samples in a window, not in a block.
@@ -30,11 +30,11 @@ class Classical {
 
   // The plane-orthogonal-to-skin pulse (Wang et al., 2017, algorithm 1), averaged over the blocks.
   // Throws std::invalid_argument unless 1 <= count <= max_samples. Allocates nothing.
-  void pos(const double* const colour[kChannels], std::size_t count, double* out);
+  void pos(const double* const color[kChannels], std::size_t count, double* out);
 
   // The chrominance pulse (de Haan and Jeanne, 2013, equations 11 to 14). `filtered` is the
-  // band-passed `colour`, in the same unit. Throws as `pos` does. Allocates nothing.
-  void chrom(const double* const colour[kChannels], const double* const filtered[kChannels],
+  // band-passed `color`, in the same unit. Throws as `pos` does. Allocates nothing.
+  void chrom(const double* const color[kChannels], const double* const filtered[kChannels],
              std::size_t count, double* out);
 
  private:

@@ -43,7 +43,7 @@ double run(const Network& network, const PeakFeatures& features) {
 }  // namespace
 
 double confidence(Method method, const PeakFeatures& features) {
-  return run(uses_network(method) ? kNetwork : kColour, features);
+  return run(uses_network(method) ? kNetwork : kColor, features);
 }
 
 TrackEvidence track_evidence(const std::vector<double>& confidences, double share, double step) {

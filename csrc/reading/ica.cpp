@@ -11,7 +11,7 @@ namespace {
 
 using Vector3 = std::array<double, kChannels>;
 
-// Relative change of colour below which there are rounding errors only.
+// Relative change of color below which there are rounding errors only.
 constexpr double kStill = 1e-9;
 constexpr double kLeastShare =
     1e-12;                         // of the largest variance; smaller variances are raised to it
@@ -172,13 +172,13 @@ Matrix3 Ica::unmixing(std::size_t count) {
   return product(independent_directions(moments), whitening);
 }
 
-void Ica::pulse(const double* const colour[kChannels], const double* const filtered[kChannels],
+void Ica::pulse(const double* const color[kChannels], const double* const filtered[kChannels],
                 std::size_t count, double* out) {
   if (count < 2 || count > max_samples_)
     throw std::invalid_argument("a window takes from 2 to " + std::to_string(max_samples_) +
                                 " samples, not " + std::to_string(count));
   for (std::size_t c = 0; c < 3; ++c) {
-    const double scale = relative_scale(channel_mean(colour[c], count));
+    const double scale = relative_scale(channel_mean(color[c], count));
     for (std::size_t i = 0; i < count; ++i) signals_[c][i] = filtered[c][i] * scale;
   }
   double clearest = -1.0;

@@ -1,4 +1,4 @@
-// The classical method ICA (Poh et al., 2011). It separates a window's mean colour into three
+// The classical method ICA (Poh et al., 2011). It separates a window's mean color into three
 // independent components and returns the one with the clearest peak in its spectrum.
 #pragma once
 
@@ -20,9 +20,9 @@ class Ica {
   // `high` (Hz). Throws std::invalid_argument as Spectrum does.
   Ica(const Kernels& kernels, double rate, double low, double high, std::size_t max_samples);
 
-  // `colour` and `filtered` are those of Classical::chrom. The pulse rises when green falls. Throws
+  // `color` and `filtered` are those of Classical::chrom. The pulse rises when green falls. Throws
   // std::invalid_argument unless 2 <= count <= max_samples. Allocates nothing.
-  void pulse(const double* const colour[kChannels], const double* const filtered[kChannels],
+  void pulse(const double* const color[kChannels], const double* const filtered[kChannels],
              std::size_t count, double* out);
 
  private:
@@ -31,7 +31,7 @@ class Ica {
 
   std::size_t max_samples_;
   Spectrum spectrum_;
-  std::vector<double> signals_[kChannels];  // band-passed colours, relative to their means
+  std::vector<double> signals_[kChannels];  // band-passed colors, relative to their means
   std::vector<double> component_;
 };
 

@@ -6,7 +6,7 @@
 
 namespace rppg {
 
-// The source of a pulse. `fusion` is the student with the colour methods CHROM and POS as second
+// The source of a pulse. `fusion` is the student with the color methods CHROM and POS as second
 // opinions: in each window, the peak with the highest confidence gives the heart rate.
 enum class Method { student, green, ica, chrom, pos, fusion, teacher };
 inline constexpr int kMethods = 7;

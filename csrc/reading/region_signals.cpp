@@ -16,7 +16,7 @@ constexpr double kPi = 3.14159265358979323846;
 
 constexpr int kMargin = kSide / 6;                     // width of the rim, pixels
 constexpr int kBlockSide = (kSide - 2 * kMargin) / 4;  // pixels
-constexpr double kDarkest = 1.0 / 255.0;  // one grey level; darker colours are unreliable
+constexpr double kDarkest = 1.0 / 255.0;  // one grey level; darker colors are unreliable
 constexpr int kPlane = kSide * kSide;
 
 static_assert(4 * kBlockSide + 2 * kMargin == kSide, "blocks fill the middle");
@@ -123,13 +123,13 @@ double bounded_snr(double snr_db) {
 void observe(const float* appearance, double* observed) {
   constexpr double kRimPixels = kPlane - kFaceBlocks * kBlockSide * kBlockSide;
   constexpr double kFacePixels = kPlane - kRimPixels;
-  double sums[kColours][kPlaces] = {};
-  for (int c = 0; c < kColours; ++c) {
+  double sums[kColors][kPlaces] = {};
+  for (int c = 0; c < kColors; ++c) {
     add_pixels(appearance + c * kPlane, sums[c]);
     observed[c] = std::accumulate(sums[c], sums[c] + kFaceBlocks, 0.0) / kFacePixels;
   }
   const double *const red = sums[0], *const green = sums[1];
-  double* const region_signals = observed + kColours;
+  double* const region_signals = observed + kColors;
   for (int k = 0; k < kPlaces; ++k) {
     const double pixels = k < kFaceBlocks ? kBlockSide * kBlockSide : kRimPixels;
     const double brightness = std::log(std::max(green[k] / pixels, kDarkest));
@@ -244,11 +244,11 @@ PeakFeatures RegionSignals::features(const Peak& peak) {
   for (int k = 0; k < kRegionSignals; ++k)
     z[k] = scale * (Complex(sums[0][k], sums[1][k]) - static_cast<double>(means_[k]) * turned);
   const Complex of_pulse = pulses.sum();
-  const Complex* const colours = z + kPlaces;
-  Complex brightness = 0, colour = 0;
+  const Complex* const colors = z + kPlaces;
+  Complex brightness = 0, color = 0;
   for (int k = 0; k < kFaceBlocks; ++k) {
     brightness += z[k];
-    colour += colours[k];
+    color += colors[k];
   }
 
   PeakFeatures features{};
@@ -259,37 +259,37 @@ PeakFeatures RegionSignals::features(const Peak& peak) {
   items[PeakFeatures::second_peak_ratio] = peak.second_peak_ratio;
   items[PeakFeatures::frequency] = peak.frequency;
   items[PeakFeatures::brightness_agree] = agreement(z, brightness);
-  items[PeakFeatures::colour_agree] = agreement(colours, colour);
+  items[PeakFeatures::color_agree] = agreement(colors, color);
   brightness /= kFaceBlocks;
-  colour /= kFaceBlocks;
-  const Complex rim = z[kFaceBlocks], rim_colour = colours[kFaceBlocks];
+  color /= kFaceBlocks;
+  const Complex rim = z[kFaceBlocks], rim_color = colors[kFaceBlocks];
   items[PeakFeatures::brightness] = std::log10(length(brightness) + kLeast);
-  items[PeakFeatures::colour] = std::log10(length(colour) + kLeast);
-  items[PeakFeatures::colour_share] = share(colour, brightness);
+  items[PeakFeatures::color] = std::log10(length(color) + kLeast);
+  items[PeakFeatures::color_share] = share(color, brightness);
   const auto over = [](Complex part, Complex whole) {
     return std::log10(length(part) / (length(whole) + kLeast * kLeastRatio) + kLeastRatio);
   };
   items[PeakFeatures::rim_brightness] = over(rim, brightness);
-  items[PeakFeatures::rim_colour] = over(rim_colour, colour);
+  items[PeakFeatures::rim_color] = over(rim_color, color);
   items[PeakFeatures::rim_together] = share(rim, brightness);
   const Complex pulse = of_pulse / (length(of_pulse) + kTiny * kTiny);
   const auto follow = [&](Complex part) {
     return falling(part, pulse) / (length(part) + kTiny * kTiny);
   };
   items[PeakFeatures::brightness_follow] = follow(brightness);
-  items[PeakFeatures::colour_follow] = follow(colour);
+  items[PeakFeatures::color_follow] = follow(color);
   items[PeakFeatures::rim_follow] = follow(rim);
   items[PeakFeatures::brightness_spread] = over(spread(z, brightness), brightness);
-  items[PeakFeatures::colour_spread] = over(spread(colours, colour), colour);
+  items[PeakFeatures::color_spread] = over(spread(colors, color), color);
   double flushes[kFaceBlocks];
-  for (int k = 0; k < kFaceBlocks; ++k) flushes[k] = falling(colours[k], pulse);
+  for (int k = 0; k < kFaceBlocks; ++k) flushes[k] = falling(colors[k], pulse);
   std::sort(flushes, flushes + kFaceBlocks);
   constexpr int kMiddle = kFaceBlocks / 2, kQuarter = kFaceBlocks / 4;
   const auto amplitude = [](double a, double b) {
     return std::log10(std::max(0.5 * (a + b), 0.0) + kLeast);
   };
-  items[PeakFeatures::colour_median] = amplitude(flushes[kMiddle - 1], flushes[kMiddle]);
-  items[PeakFeatures::colour_quartile] = amplitude(flushes[kQuarter - 1], flushes[kQuarter]);
+  items[PeakFeatures::color_median] = amplitude(flushes[kMiddle - 1], flushes[kMiddle]);
+  items[PeakFeatures::color_quartile] = amplitude(flushes[kQuarter - 1], flushes[kQuarter]);
   items[PeakFeatures::face_snr] = bounded_snr(face_spectrum_.snr_db(peak.frequency));
   items[PeakFeatures::rim_snr] = bounded_snr(rim_spectrum_.snr_db(peak.frequency));
   for (int m = 0; m < 3; ++m) {

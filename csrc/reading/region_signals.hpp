@@ -1,6 +1,6 @@
-// The brightness and colour of parts of the box over time, as evidence for or against a peak.
+// The brightness and color of parts of the box over time, as evidence for or against a peak.
 //
-// A pulse changes the colour of all skin at once, and green more than red. A lamp also lights the
+// A pulse changes the color of all skin at once, and green more than red. A lamp also lights the
 // surroundings of the face, and changes red as much as green. Movement brightens one edge while it
 // darkens another. The spatial pattern of a rhythm therefore shows which of the three causes it.
 #pragma once
@@ -18,13 +18,13 @@ namespace rppg {
 // The middle two thirds of the box, where the face is, in 4x4 blocks; the rim is one more region.
 constexpr int kFaceBlocks = 16;
 constexpr int kPlaces = kFaceBlocks + 1;
-// Brightness (log of green) of every region, then its colour (log of green over red).
+// Brightness (log of green) of every region, then its color (log of green over red).
 constexpr int kRegionSignals = 2 * kPlaces;
 
 // Values observed in an appearance: the face's mean red, green and blue, then all region signals.
-inline constexpr int kObserved = kColours + kRegionSignals;
+inline constexpr int kObserved = kColors + kRegionSignals;
 
-// Writes the `kObserved` values of an appearance. The mean colours are those of the middle two
+// Writes the `kObserved` values of an appearance. The mean colors are those of the middle two
 // thirds of the box, in [0, 1].
 void observe(const float* appearance, double* observed);
 
@@ -44,20 +44,20 @@ struct PeakFeatures {
     second_peak_ratio,
     frequency,         // Hz
     brightness,        // amplitude in the face, log10
-    colour,            // amplitude in the face, log10
+    color,             // amplitude in the face, log10
     brightness_agree,  // agreement of the blocks' phases: 1 if all blocks change together
-    colour_agree,
-    colour_share,       // colour relative to brightness, the part in phase with it
+    color_agree,
+    color_share,        // color relative to brightness, the part in phase with it
     rim_brightness,     // amplitude of the rim relative to the face, log10
-    rim_colour,         // amplitude of the rim relative to the face, log10
+    rim_color,          // amplitude of the rim relative to the face, log10
     rim_together,       // rim's brightness relative to the face's, the part in phase
     brightness_follow,  // 1 if the face darkens when the pulse rises
-    colour_follow,
+    color_follow,
     rim_follow,
     brightness_spread,  // deviation of the blocks relative to their mean, log10
-    colour_spread,
-    colour_median,  // amplitude of the blocks' colour in phase with the pulse, log10
-    colour_quartile,
+    color_spread,
+    color_median,  // amplitude of the blocks' color in phase with the pulse, log10
+    color_quartile,
     face_snr,  // of the face's brightness, dB
     rim_snr,
     double_line,  // power of the face's brightness at a multiple of the frequency, relative to the

@@ -101,16 +101,16 @@ PulseWindow::PulseWindow(const PulseOptions& options, const Kernels& kernels)
       needed_(needed_samples(options)),
       levels_(window_samples(options)),
       live_(levels_),
-      colours_{levels_, levels_, levels_},
+      colors_{levels_, levels_, levels_},
       missing_(levels_.rows()),
       band_pass_(options.low, options.high, options.rate, options.order),
       zero_phase_(band_pass_, capacity()),
       spectrum_(kernels, options, options.rate, capacity(), highest_line(options), kBinsPerHz),
-      colour_window_(options, kernels, options.rate, uses_network(options.method) ? 2 : capacity()),
+      color_window_(options, kernels, options.rate, uses_network(options.method) ? 2 : capacity()),
       second_(options, kernels, capacity()),
       regions_(kernels, options.rate, options.low, options.high, capacity()),
-      colour_pulse_(capacity()),
-      colour_live_(capacity()),
+      color_pulse_(capacity()),
+      color_live_(capacity()),
       filtered_(capacity()) {}
 
 void PulseWindow::restart(double start, bool after_gap) {
@@ -127,10 +127,10 @@ bool PulseWindow::is_too_slow(double frame_rate) const {
 }
 
 void PulseWindow::push(const double* signals, bool missing, bool too_slow) {
-  regions_.push(signals + 1 + kColours);
+  regions_.push(signals + 1 + kColors);
   if (size_ == capacity() && !*missing_.newest(size_)) --seen_;
   levels_.push(signals[0]);
-  for (int c = 0; c < kColours; ++c) colours_[c].push(signals[1 + c]);
+  for (int c = 0; c < kColors; ++c) colors_[c].push(signals[1 + c]);
   missing_.push(missing);
   if (uses_network(options_.method)) live_.push(band_pass_.step(signals[0]));
   size_ = std::min(size_ + 1, capacity());
@@ -144,7 +144,7 @@ void PulseWindow::copy_live(std::size_t count, double* out) {
     std::copy_n(live_.newest(count), count, out);
   } else {
     extract();
-    std::copy_n(colour_live_.data() + (size_ - count), count, out);
+    std::copy_n(color_live_.data() + (size_ - count), count, out);
   }
 }
 
@@ -206,25 +206,25 @@ Reading PulseWindow::make_reading() {
 const double* PulseWindow::pulse() {
   if (uses_network(options_.method)) return levels_.newest(size_);
   extract();
-  return colour_pulse_.data();
+  return color_pulse_.data();
 }
 
 void PulseWindow::extract() {
   if (extracted_ == total_) return;
   extracted_ = total_;
   if (size_ < 2) {  // one sample is not a pulse
-    std::fill_n(colour_pulse_.begin(), size_, 0.0);
-    std::fill_n(colour_live_.begin(), size_, 0.0);
+    std::fill_n(color_pulse_.begin(), size_, 0.0);
+    std::fill_n(color_live_.begin(), size_, 0.0);
     return;
   }
-  for (int c = 0; c < kColours; ++c)
-    std::copy_n(colours_[c].newest(size_), size_, colour_window_.colour(c));
-  std::copy_n(missing_.newest(size_), size_, colour_window_.missing());
-  colour_window_.filter(size_);
-  colour_window_.extract(options_.method, size_, colour_pulse_.data());
+  for (int c = 0; c < kColors; ++c)
+    std::copy_n(colors_[c].newest(size_), size_, color_window_.color(c));
+  std::copy_n(missing_.newest(size_), size_, color_window_.missing());
+  color_window_.filter(size_);
+  color_window_.extract(options_.method, size_, color_pulse_.data());
   band_pass_.reset();
   for (std::size_t i = 0; i < size_; ++i)
-    colour_live_[i] = band_pass_.step(colour_pulse_[i] - colour_pulse_[0]);
+    color_live_[i] = band_pass_.step(color_pulse_[i] - color_pulse_[0]);
 }
 
 int PulseWindow::find_peaks() {
@@ -236,7 +236,7 @@ int PulseWindow::find_peaks() {
   add_peaks(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks),
             own);
 
-  ask_colours();
+  ask_colors();
   if (options_.method == Method::fusion) {
     add_peaks(second_.pos(), second_.pos_peaks(), Method::pos);
     add_peaks(second_.chrom(), second_.chrom_peaks(), Method::chrom);
@@ -244,7 +244,7 @@ int PulseWindow::find_peaks() {
   return count_;
 }
 
-void PulseWindow::ask_colours() {
+void PulseWindow::ask_colors() {
   const std::uint64_t renewal = total_ / kRenewal + 1;
   if (asked_ == renewal) return;
   asked_ = renewal;
@@ -254,10 +254,10 @@ void PulseWindow::ask_colours() {
   const std::size_t end = size_ - static_cast<std::size_t>(total_ % kRenewal);
   const std::size_t count = std::min(end, capacity() - (kRenewal - 1)) / coarse;
   const std::size_t skip = end - count * coarse;
-  ColourWindow& window = second_.window();
-  for (int c = 0; c < kColours; ++c) {
-    const double* from = colours_[c].newest(size_) + skip;
-    double* const to = window.colour(c);
+  ColorWindow& window = second_.window();
+  for (int c = 0; c < kColors; ++c) {
+    const double* from = colors_[c].newest(size_) + skip;
+    double* const to = window.color(c);
     for (std::size_t i = 0; i < count; ++i) {
       double sum = 0;
       for (std::size_t k = 0; k < coarse; ++k) sum += *from++;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "reading/colour_pulse.hpp"
+#include "reading/color_pulse.hpp"
 #include "reading/pulse_spectrum.hpp"
 #include "reading/reading.hpp"
 #include "reading/region_signals.hpp"
@@ -86,7 +86,7 @@ class PulseWindow {
   int find_peaks();
   void add_peaks(const PulseSpectrum& spectrum, int found, Method source);
   // Computes the second opinions again if a renewal is due.
-  void ask_colours();
+  void ask_colors();
   // The spectrum of a source's pulse.
   const PulseSpectrum& spectrum_of(Method source) const;
   // Whether a candidate is only a harmonic or an alias of a line outside the band.
@@ -98,7 +98,7 @@ class PulseWindow {
   PulseOptions options_;
   std::size_t needed_;
   Latest<double> levels_, live_;  // live_: the live waveform of the network
-  Latest<double> colours_[kColours];
+  Latest<double> colors_[kColors];
   Latest<unsigned char> missing_;
   std::size_t size_ = 0, seen_ = 0;
   std::size_t since_too_slow_ = 0;           // samples since the last one from too slow frames
@@ -111,10 +111,10 @@ class PulseWindow {
   BandPass band_pass_;  // of the live waveform
   ZeroPhase zero_phase_;
   PulseSpectrum spectrum_;
-  ColourWindow colour_window_;  // of a classical method
-  ColourOpinion second_;
+  ColorWindow color_window_;  // of a classical method
+  ColorOpinion second_;
   RegionSignals regions_;
-  std::vector<double> colour_pulse_, colour_live_;  // of a classical method
+  std::vector<double> color_pulse_, color_live_;  // of a classical method
   std::vector<double> filtered_;
   SourcePeak peaks_[kMostSourcePeaks];
   int count_ = 0;

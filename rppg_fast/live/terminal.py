@@ -82,7 +82,7 @@ class TerminalView:
 
     def _advice(self, snapshot: Snapshot) -> Text:
         good = snapshot.advice is Advice.GOOD
-        return Text(self._words[f"advice.{snapshot.advice}"], style=f"bold {_colour(good)}")
+        return Text(self._words[f"advice.{snapshot.advice}"], style=f"bold {_color(good)}")
 
     def _numbers(self, face: FaceSnapshot, faces: int) -> Table:
         say, reading = self._words, face.reading
@@ -155,5 +155,5 @@ def _characters(dots: NDArray[np.bool_]) -> str:
     return "\n".join("".join(map(chr, row)) for row in codes)
 
 
-def _colour(good: bool) -> str:
+def _color(good: bool) -> str:
     return "green" if good else "yellow"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rppg_fast.sources.source import VideoError
 from rppg_fast.yuv import AnyFrame, YuvFrame
 
-#: FFmpeg's numbers of colour spaces (AVCOL_SPC) and the matrix of each.
+#: FFmpeg's numbers of color spaces (AVCOL_SPC) and the matrix of each.
 _MATRICES = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709", 9: "bt2020", 10: "bt2020"}
 #: Height in pixels from which BT.709 is assumed if the stream names no matrix, as players do.
 _HIGH_DEFINITION = 720

@@ -212,7 +212,7 @@ def test_valgrind_finds_nothing(here: Path, clip: Path, expected: rf.Measurement
 
 
 def scripts() -> Sequence[Path]:
-    return [path for path in EXAMPLES.iterdir() if path.name != "CMakeLists.txt"]
+    return [path for path in EXAMPLES.iterdir() if path.is_file() and path.name != "CMakeLists.txt"]
 
 
 @pytest.mark.parametrize("path", scripts(), ids=lambda path: str(path.name))

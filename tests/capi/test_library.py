@@ -568,7 +568,7 @@ def test_converted_means_are_those_of_opencvs_conversion(
     library: Library, model: c.c_void_p, layout: int
 ) -> None:
     width, height = 96, 64
-    # Colours within the range: conversion clips others, and only after averaging.
+    # Colors within the range: conversion clips others, and only after averaging.
     noise = np.random.default_rng(2).integers(40, 216, (height, width, 3), np.uint8)
     bgr = np.asarray(cv2.GaussianBlur(noise, (0, 0), 2.0), np.uint8)
     if layout == lib.NV12:
@@ -647,7 +647,7 @@ def test_frames_may_lie_in_memory_as_they_like(library: Library, model: c.c_void
 
 # --- faces and monitor ---
 
-# The detector converts luma and chroma to colours with integers, which round unlike OpenCV.
+# The detector converts luma and chroma to colors with integers, which round unlike OpenCV.
 FACE_PIXELS = 0.1
 # If a candidate of the cascade is close to the threshold in one of them, another one may win.
 OPENCV_FACE_PIXELS = 3.0

@@ -29,7 +29,7 @@ from tests.support.raw_frames import FORMATS, pack, to_samples
 EMULATOR = ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "-cpu", "cortex-a57")
 ARM_TOOLS = ["cmake", ARM_COMPILER, EMULATOR[0]]
 
-# Conversion to 8-bit colours rounds values that the program averages without rounding.
+# Conversion to 8-bit colors rounds values that the program averages without rounding.
 SAME_RATE = 0.1  # bpm
 SAME_SNR = 0.5  # dB
 # If the box comes from the detector, it may differ by a pixel.
@@ -261,7 +261,7 @@ def y4m(frames: Sequence[Frame], name: str, tags: str) -> bytes:
 
 @pytest.mark.parametrize("option", ["y4m", "auto"])
 @pytest.mark.parametrize(
-    ("name", "colour"),
+    ("name", "color"),
     [
         ("i420", ""),
         ("i420", " C420jpeg"),
@@ -273,11 +273,11 @@ def y4m(frames: Sequence[Frame], name: str, tags: str) -> bytes:
     ],
 )
 def test_a_header_says_size_rate_and_format(
-    program: Path, frames: list[Frame], option: str, name: str, colour: str
+    program: Path, frames: list[Frame], option: str, name: str, color: str
 ) -> None:
     raw_frames = b"".join(pack(frame, name) for frame in frames)
     expected, _ = heard(program, raw_frames, *RAW, "--format", name, "--fps", "30000/1001")
-    stream = y4m(frames, name, f"F30000:1001 Ip A1:1{colour}")
+    stream = y4m(frames, name, f"F30000:1001 Ip A1:1{color}")
     found, said = heard(program, stream, *BOXED, "--format", option)
     assert (found, said) == (expected, "")
     assert found["fps"] == pytest.approx(30000 / 1001)
@@ -351,7 +351,7 @@ def test_damaged_pictures_are_left_out_and_their_time_passes(
     assert found["duration_s"] == pytest.approx((len(frames) - 2) / FPS)
     assert found["heart_rate_bpm"] == pytest.approx(78.0, abs=1.0)
     assert said.count("\n") == 1
-    assert "JPEG picture 1 is damaged and left out" in said
+    assert "JPEG picture 1 is damaged and was skipped" in said
 
 
 def test_without_libjpeg_there_is_a_way(built: Callable[..., Path]) -> None:
@@ -479,7 +479,7 @@ def test_a_camera_is_read_by_its_own_times(
         ("--size 71x72 --box 0,0,9,9 --fps 30 --format uyvy", "the width of uyvy must be even"),
         ("--format auto", "give the format and size of its frames with --format and --size"),
         ("--format y4m", "does not begin with a YUV4MPEG2 header"),
-        ("--size 72x72 --format y4m --camera /dev/null", "not of a camera"),
+        ("--size 72x72 --format y4m --camera /dev/null", "not for a camera"),
         ("--size 72x72 --box 0,0,9,9 --fps 30 --format h264", "--format must be"),
         ("--size 72x72 --box 0,0,9,9 --fps 30 --low 9", "band"),
         ("--size 72x72 --box 0,0,9,9 --fps 30 --step 0", "--step must be positive"),
@@ -490,7 +490,7 @@ def test_a_camera_is_read_by_its_own_times(
         ("--size 72x72 --box 0,0,9,9 --fps 30 --peaks some", "'some' is not a whole number"),
         ("--size 72x72 --box 0,0,9,9 --fps 30 --weights /nowhere", "/nowhere: No such file"),
         ("--size 72x72 --box 0,0,9,9 --fps", "--fps needs a value"),
-        ("--size 72x72 --box 0,0,9,9 --fps 30 --colour red", "no option '--colour'"),
+        ("--size 72x72 --box 0,0,9,9 --fps 30 --color red", "no option '--color'"),
         ("--size 71x72 --box 0,0,9,9 --fps 30 --format yuyv", "must be even"),
         ("--size 72x72 --box 0,0,9,9 --times /nowhere", "/nowhere: No such file"),
         ("--size 72x72 --box 0,0,9,9 --times TIMES", "has only 1 times"),

@@ -199,7 +199,7 @@ def test_the_hosts_side_of_cuda_against_a_stand_in_for_its_runtime(tmp_path: Pat
         "network/weight_packing",
         "frame/frame",
         "frame/resize",
-        "frame/colour",
+        "frame/color",
         "network/student",
         "kernels/dispatch",
     )

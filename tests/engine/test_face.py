@@ -40,7 +40,7 @@ FROM_PHOTOGRAPH = [name for name in EXPECTED if "frame" not in name]
 PIXELS = 0.5
 # Tolerance for the other faces; the fixture itself is rounded to 0.001.
 PIXELS_AS_A_RULE, SHARE_AS_A_RULE = 0.01, 0.98
-# A video decoder may round colours differently from the one that made the fixture.
+# A video decoder may round colors differently from the one that made the fixture.
 PIXELS_FROM_VIDEO = 1.0
 PROBABILITY = 1e-3
 
@@ -418,7 +418,7 @@ def test_no_face_is_found_again_where_none_is() -> None:
     assert detector.redetect(frame, shifted(known, 40.0)) is None  # outside the frame
 
 
-def test_looking_again_gives_equal_bits_for_any_strides_and_colours_as_they_are() -> None:
+def test_looking_again_gives_equal_bits_for_any_strides_and_colors_as_they_are() -> None:
     frame = portrait()
     (known,) = found("portrait")
     detector = MTCNN()

@@ -55,13 +55,13 @@ def drawn(height: int, width: int) -> Iterator[tuple[str, Frame]]:
     def two(mask: NDArray[np.bool_], a: tuple[int, ...], b: tuple[int, ...]) -> Frame:
         return np.where(mask[..., None], a, b).astype(np.uint8)
 
-    colours = {
+    colors = {
         "white": ((255, 255, 255), (0, 0, 0)),
         "green": ((0, 255, 0), (255, 0, 255)),
         "red": ((60, 60, 255), (200, 120, 40)),
     }
     for step in (1, 2, 3, 8, 20, 40):
-        for name, pair in colours.items():
+        for name, pair in colors.items():
             yield f"{name} squares of {step}", two((rows // step + columns // step) % 2 == 0, *pair)
             yield f"{name} rows of {step}", two(rows // step % 2 == 0, *pair)
             yield f"{name} columns of {step}", two(columns // step % 2 == 0, *pair)
@@ -75,11 +75,11 @@ def drawn(height: int, width: int) -> Iterator[tuple[str, Frame]]:
         shapes = np.random.default_rng(seed)
         for _ in range(60):
             x, y, radius = (int(shapes.integers(1, n)) for n in (width, height, height // 4))
-            colour = [int(value) for value in shapes.integers(0, 256, 3)]
+            color = [int(value) for value in shapes.integers(0, 256, 3)]
             if seed % 2:
-                cv2.rectangle(picture, (x, y), (x + radius, y + radius), colour, -1)
+                cv2.rectangle(picture, (x, y), (x + radius, y + radius), color, -1)
             else:
-                cv2.circle(picture, (x, y), radius, colour, -1)
+                cv2.circle(picture, (x, y), radius, color, -1)
         yield f"shapes {seed}", picture
     text = np.full((height, width, 3), 255, np.uint8)
     for line in range(height // 12):

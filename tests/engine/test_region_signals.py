@@ -18,7 +18,7 @@ from tests.support.classical_reference import METHODS as REFERENCE
 from tests.support.signal_reference import zero_phase
 
 RATE, SAMPLES, PLACES, BLOCKS = 30.0, 300, 17, 16
-COLOURS = 3
+COLORS = 3
 LOW, HIGH, ORDER = 0.7, 4.0, 1
 # CHROM and POS run at half the rate, which is enough for the band, and at every third sample.
 COARSE, RENEWAL = 2, 3
@@ -49,11 +49,11 @@ def test_places_are_means_of_blocks_and_of_the_rim() -> None:
     np.testing.assert_allclose(_core.observe(seen), expected, rtol=0, atol=OBSERVED_TOLERANCE)
 
 
-def test_black_has_no_colour() -> None:
+def test_black_has_no_color() -> None:
     found = _core.observe(np.zeros((3, 36, 36), np.float32))
-    assert np.all(found[:COLOURS] == 0)
-    assert np.all(found[COLOURS : COLOURS + PLACES] == np.log(1 / 255))
-    assert np.all(found[COLOURS + PLACES :] == 0)
+    assert np.all(found[:COLORS] == 0)
+    assert np.all(found[COLORS : COLORS + PLACES] == np.log(1 / 255))
+    assert np.all(found[COLORS + PLACES :] == 0)
 
 
 @pytest.mark.parametrize("shape", [(3, 36), (3, 36, 35), (1, 3, 36, 36)])
@@ -93,12 +93,12 @@ def stand_by_numpy(pulse: Floats, frequency: float) -> list[float]:
     ]
 
 
-def opinion_by_scipy(colours: Floats, method: str, frequency: float) -> list[float]:
+def opinion_by_scipy(colors: Floats, method: str, frequency: float) -> list[float]:
     """Return SNR and height of a frequency in the pulse of CHROM or POS, at half the rate.
 
-    ``colours`` are all since the start; samples since the last renewal are not used.
+    ``colors`` are all since the start; samples since the last renewal are not used.
     """
-    due = colours[: len(colours) - len(colours) % RENEWAL][-(SAMPLES - RENEWAL + 1) :]
+    due = colors[: len(colors) - len(colors) % RENEWAL][-(SAMPLES - RENEWAL + 1) :]
     pairs = due[len(due) % COARSE :].reshape(-1, COARSE, 3).mean(axis=1)
     rate = RATE / COARSE
     pulse = zero_phase(REFERENCE[method](pairs, rate), LOW, HIGH, rate, ORDER)
@@ -134,8 +134,8 @@ def features_by_numpy(regions: Floats, pulse: Floats, frequency: float, snr_db: 
 
     z_pulse = of_pulse()
     luma, chroma = z[:BLOCKS], z[PLACES : PLACES + BLOCKS]
-    rim, rim_colour = z[BLOCKS], z[-1]
-    mean, colour = luma.mean(), chroma.mean()
+    rim, rim_color = z[BLOCKS], z[-1]
+    mean, color = luma.mean(), chroma.mean()
     face = regions[:, :BLOCKS].mean(axis=1)
 
     def follow(value: complex) -> float:
@@ -155,15 +155,15 @@ def features_by_numpy(regions: Floats, pulse: Floats, frequency: float, snr_db: 
             *stand_by_numpy(pulse, frequency),
             frequency,
             np.log10(abs(mean) + 1e-6),
-            np.log10(abs(colour) + 1e-6),
+            np.log10(abs(color) + 1e-6),
             abs(luma.sum()) / np.abs(luma).sum(),
             abs(chroma.sum()) / np.abs(chroma).sum(),
-            np.clip((colour / mean).real, -2, 2),
+            np.clip((color / mean).real, -2, 2),
             np.log10(abs(rim) / abs(mean) + 1e-3),
-            np.log10(abs(rim_colour) / abs(colour) + 1e-3),
+            np.log10(abs(rim_color) / abs(color) + 1e-3),
             np.clip((rim / mean).real, -2, 2),
             follow(mean),
-            follow(colour),
+            follow(color),
             follow(rim),
             spread(luma),
             spread(chroma),
@@ -176,11 +176,11 @@ def features_by_numpy(regions: Floats, pulse: Floats, frequency: float, snr_db: 
     )
 
 
-def rows(pulse: Floats, regions: Floats, colours: Floats | None = None) -> Floats:
-    """Return the signals of a window: pulse, mean colours, regions."""
-    if colours is None:
-        colours = np.full((len(pulse), COLOURS), 0.5)
-    return np.column_stack([pulse, colours, regions])
+def rows(pulse: Floats, regions: Floats, colors: Floats | None = None) -> Floats:
+    """Return the signals of a window: pulse, mean colors, regions."""
+    if colors is None:
+        colors = np.full((len(pulse), COLORS), 0.5)
+    return np.column_stack([pulse, colors, regions])
 
 
 def window_of(
@@ -204,8 +204,8 @@ def test_peak_features_are_numpys(count: int, method: str, backend: str) -> None
     regions = -1.0 + 0.003 * rng.standard_normal((count, 2 * PLACES))
     regions += 0.005 * np.sin(2 * np.pi * 1.3 * times + rng.uniform(0, 6, (2 * PLACES, 1))).T
     blood = 0.005 * np.sin(2 * np.pi * 1.3 * times)
-    colours = skin(blood, 0.003 * rng.standard_normal((count, 3)))
-    window = window_of(rows(pulse, regions, colours), backend, method)
+    colors = skin(blood, 0.003 * rng.standard_normal((count, 3)))
+    window = window_of(rows(pulse, regions, colors), backend, method)
     found = window.candidates()
     own = [one for one in found if one[2] == "student"]
     assert len(own) == rf.PulseSettings().peaks
@@ -220,8 +220,8 @@ def test_peak_features_are_numpys(count: int, method: str, backend: str) -> None
             [
                 *features_by_numpy(regions, filtered, frequency, items[0]),
                 coverage,
-                *opinion_by_scipy(colours, "chrom", frequency),
-                *opinion_by_scipy(colours, "pos", frequency),
+                *opinion_by_scipy(colors, "chrom", frequency),
+                *opinion_by_scipy(colors, "pos", frequency),
             ]
         )
         assert len(items) == _core.PEAK_FEATURES
@@ -231,7 +231,7 @@ def test_peak_features_are_numpys(count: int, method: str, backend: str) -> None
 
 
 def skin(blood: Floats, noise: Floats | float = 0.0) -> Floats:
-    """Return mean colours of skin from the relative change of the blood volume, (samples, 3)."""
+    """Return mean colors of skin from the relative change of the blood volume, (samples, 3)."""
     return np.array([0.6, 0.4, 0.3]) * (1 - np.outer(blood, [0.33, 0.77, 0.53]) + noise)
 
 
@@ -249,7 +249,7 @@ def snr_of(pulse: Floats, frequency: float) -> float:
 def test_opinions_are_the_same_whenever_they_are_asked() -> None:
     rng = np.random.default_rng(6)
     pulse, regions = rng.standard_normal(480), rng.standard_normal((480, 2 * PLACES))
-    samples = rows(pulse, regions, 1 + rng.random((480, COLOURS)))
+    samples = rows(pulse, regions, 1 + rng.random((480, COLORS)))
     often, seldom = (window_of(samples[:300], method="fusion") for _ in range(2))
     for at in range(300, 480):
         often.push(samples[at : at + 1])
@@ -262,13 +262,13 @@ def test_opinions_are_the_same_whenever_they_are_asked() -> None:
 
 
 def test_fusion_looks_at_the_peaks_of_chrom_and_pos_besides_its_own() -> None:
-    """The network has one rhythm and the colours another: both give candidates, by their source."""
+    """The network has one rhythm and the colors another: both give candidates, by their source."""
     rng = np.random.default_rng(5)
     times = np.arange(SAMPLES) / RATE
     pulse = np.sin(2 * np.pi * 2.2 * times) + 0.2 * rng.standard_normal(SAMPLES)
     blood = 0.01 * np.sin(2 * np.pi * 1.2 * times)
-    colours = skin(blood, 5e-4 * rng.standard_normal((SAMPLES, 3)))
-    samples = rows(pulse, 0.003 * rng.standard_normal((SAMPLES, 2 * PLACES)), colours)
+    colors = skin(blood, 5e-4 * rng.standard_normal((SAMPLES, 3)))
+    samples = rows(pulse, 0.003 * rng.standard_normal((SAMPLES, 2 * PLACES)), colors)
     alone = window_of(samples).candidates()
     fused = window_of(samples, method="fusion").candidates()
     assert len(fused) > len(alone)
@@ -283,7 +283,7 @@ def test_fusion_looks_at_the_peaks_of_chrom_and_pos_besides_its_own() -> None:
     assert np.abs(rates[:, None] - rates)[~np.eye(len(rates), dtype=bool)].min() >= 0.05
 
 
-@pytest.mark.parametrize(("method", "name"), [("fusion", "Network"), ("pos", "Colour")])
+@pytest.mark.parametrize(("method", "name"), [("fusion", "Network"), ("pos", "Color")])
 def test_confidence_is_the_network_of_the_header(method: str, name: str) -> None:
     """Tests the methods that use the student, and the others."""
     text = HEADER.read_text(encoding="utf-8")
@@ -307,8 +307,8 @@ def test_confidence_is_the_network_of_the_header(method: str, name: str) -> None
         size = 10 ** rng.uniform(-3, -2) * np.repeat([1.0, 0.6], PLACES)[:, None]
         regions += (size * np.sin(2 * np.pi * rate * times + phases)).T
         blood = 10 ** rng.uniform(-3, -2) * beat
-        colours = skin(blood, 1e-3 * rng.standard_normal((SAMPLES, 3)))
-        window = window_of(rows(pulse, regions, colours), method=method, peaks=1)
+        colors = skin(blood, 1e-3 * rng.standard_normal((SAMPLES, 3)))
+        window = window_of(rows(pulse, regions, colors), method=method, peaks=1)
         _, _, _, _, confidence, said = window.candidates()[0]
         x = np.clip((said - mean) / deviation, -3, 3)
         active = np.maximum(x @ matrix.reshape(_core.PEAK_FEATURES, hidden) + bias, 0)

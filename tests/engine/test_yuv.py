@@ -217,7 +217,7 @@ def test_the_detector_sees_what_to_bgr_shows(turns: int) -> None:
 
 @pytest.mark.parametrize("wide", [False, True])
 def test_a_monitor_reads_planes_as_it_reads_their_bgr(wide: bool) -> None:
-    """A monitor of planes follows the same boxes; its colours are not rounded to bytes."""
+    """A monitor of planes follows the same boxes; its colors are not rounded to bytes."""
     monitors = [rf.HeartRateMonitor() for _ in range(2)]
     for bgr, time in demo_frames(330):
         planes = planes_of(bgr)
@@ -249,9 +249,9 @@ def test_another_detector_gets_bgr() -> None:
     rng = np.random.default_rng(0)
     planes = frame_of(reference.draw(rng, (40, 50), (2, 2)))
     grey = rng.integers(0, 256, (40, 50), dtype=np.uint8)
-    colour = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    array = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
     for color in ("bgr", "rgb"):
-        for frame in (planes, grey, colour):
+        for frame in (planes, grey, array):
             rf.HeartRateMonitor(detector=detector, color=color).push(frame, 0.0)
             wanted = _core.to_bgr(frame, color)
             np.testing.assert_array_equal(seen.pop(), wanted)

@@ -117,17 +117,17 @@ def test_each_stretch_between_holes_is_filtered_by_itself(
     )
 
 
-def test_three_colours_at_once_are_filtered_as_one_by_one() -> None:
-    """CHROM in a window filters the colours together; the result equals filtering each alone."""
+def test_three_colors_at_once_are_filtered_as_one_by_one() -> None:
+    """CHROM in a window filters the colors together; the result equals filtering each alone."""
     rng = np.random.default_rng(4)
     for count in (2, 31, 150, 299, 300, 377):
-        colours = 0.5 + 0.01 * rng.standard_normal((count, 3)).cumsum(axis=0) / math.sqrt(count)
+        colors = 0.5 + 0.01 * rng.standard_normal((count, 3)).cumsum(axis=0) / math.sqrt(count)
         samples = np.zeros((count, _core.SIGNALS))
-        samples[:, 1:4] = colours
+        samples[:, 1:4] = colors
         window = _core.PulseWindow(rf.PulseSettings().to_native("chrom"))
         window.restart(0.0, False)
         window.push(samples)
-        newest = colours[-window.size :]
+        newest = colors[-window.size :]
         filtered = zero_phase(newest, 0.7, 4.0, RATE, rf.PulseSettings().order)
         expected = _core.chrom(newest, filtered, RATE)
         found = window.newest(window.size, filtered=False)

@@ -14,7 +14,7 @@ from rppg_fast.live.picture import WIDEST, JpegEncoder, Picture
 from rppg_fast.yuv import AnyFrame, YuvFrame, to_bgr
 from tests.support.live import Frame, demo_frames, until
 
-#: Mean difference of levels, 0 to 255, that JPEG and the conversion of colours may make.
+#: Mean difference of levels, 0 to 255, that JPEG and the conversion of colors may make.
 TOLERANCE_LEVELS = 4.0
 
 

@@ -67,9 +67,9 @@ int main(int, char** arguments) {
   const auto frame_of = [&](int index) {
     const std::uint8_t* const data = pixels.data();
     if (index % 4 == 0)
-      return rppg::view_rgb(data, kHeight, kWidth, kWidth * 3, 3, 1, rppg::ColourOrder::bgr);
+      return rppg::view_rgb(data, kHeight, kWidth, kWidth * 3, 3, 1, rppg::ColorOrder::bgr);
     if (index % 4 == 1)
-      return rppg::view_rgb(data, kHeight, 70, kWidth * 3, 6, 1, rppg::ColourOrder::rgb);
+      return rppg::view_rgb(data, kHeight, 70, kWidth * 3, 6, 1, rppg::ColorOrder::rgb);
     const bool bytes = index % 4 == 2;
     const rppg::FrameView view =
         rppg::find_format(bytes ? "nv12" : "i010")->view(kWidth, kHeight, data);
@@ -93,11 +93,11 @@ int main(int, char** arguments) {
     red[index % kSamples] = 2.0 + std::sin(value);
     green[index % kSamples] = 3.0 + std::sin(value * value);
     blue[index % kSamples] = 2.0 + std::cos(value);
-    const double* const colour[] = {red.data(), green.data(), blue.data()};
+    const double* const color[] = {red.data(), green.data(), blue.data()};
     const std::size_t count = 2 + index % (kSamples - 1);
-    classical.pos(colour, count, pulse.data());
-    classical.chrom(colour, colour, count, pulse.data());
-    ica.pulse(colour, colour, count, pulse.data());
+    classical.pos(color, count, pulse.data());
+    classical.chrom(color, color, count, pulse.data());
+    ica.pulse(color, color, count, pulse.data());
   };
   for (int index = 0; index < 4; ++index) push(index);
   std::printf("warm-up %ld\n", allocations.exchange(0));

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "face/integral_image.hpp"
-#include "frame/colour.hpp"
+#include "frame/color.hpp"
 #include "frame/format_guess.hpp"
 #include "frame/formats.hpp"
 #include "frame/resize.hpp"
@@ -55,11 +55,11 @@ Given of_strides(FuzzedDataProvider& given, int height, int width) {
   rppg::FrameView& frame = out.frame;
   frame.height = height;
   frame.width = width;
-  frame.colours = static_cast<rppg::Colours>(given.ConsumeIntegralInRange(0, 2));
+  frame.colors = static_cast<rppg::Colors>(given.ConsumeIntegralInRange(0, 2));
   frame.bits = given.ConsumeBool() ? 8 : given.ConsumeIntegralInRange(9, 16);
   if (frame.words()) frame.shift = given.ConsumeIntegralInRange(0, 16 - frame.bits);
   frame.full_range = given.ConsumeBool();
-  if (frame.colours == rppg::Colours::yuv)
+  if (frame.colors == rppg::Colors::yuv)
     for (rppg::Sampling* const sampling : {&frame.across, &frame.down}) {
       sampling->shift = given.ConsumeIntegralInRange(0, 2);
       sampling->phase = given.ConsumeIntegralInRange(0, sampling->step() - 1);
@@ -130,7 +130,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   // If the conversion is linear, the mean lies within the range of the pixels; with clamping it may
   // not.
-  const bool linear = frame.colours == rppg::Colours::rgb;
+  const bool linear = frame.colors == rppg::Colors::rgb;
   const auto [least, most] = linear ? range_of(frame, box) : std::pair<int, int>{0, 255};
   const float rounding = linear && frame.words() ? 0.5f / 255.0f : 0.0f;
   std::vector<std::vector<float>> found;

@@ -76,10 +76,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const auto step = resampler->classify(time);
       if (step == rppg::Resampler::Step::first || step == rppg::Resampler::Step::gap)
         window->restart(time, true);
-      // Colours and one region signal follow the value; another region signal is its negative.
-      for (int c = 0; c < rppg::kColours; ++c) values[1 + c] = 0.5 + 0.001 * (c + 1) * value;
-      values[1 + rppg::kColours] = 0.01 * value;
-      values[2 + rppg::kColours] = -values[1 + rppg::kColours];
+      // Colors and one region signal follow the value; another region signal is its negative.
+      for (int c = 0; c < rppg::kColors; ++c) values[1 + c] = 0.5 + 0.001 * (c + 1) * value;
+      values[1 + rppg::kColors] = 0.01 * value;
+      values[2 + rppg::kColors] = -values[1 + rppg::kColors];
       resampler->push(time, values, [&](const double* sample, bool missing) {
         window->push(sample, missing, window->is_too_slow(resampler->value_rate()));
         if (++cells > most) std::abort();

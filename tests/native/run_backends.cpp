@@ -1,7 +1,7 @@
 // Prints the changes that every available backend predicts, one line each: the backend's name, then
 // hexadecimal floats.
 // Usage: run_backends WEIGHTS MOTIONS [BACKEND]
-// MOTIONS is a file of float32, [frame][colour][y][x]. BACKEND selects one backend.
+// MOTIONS is a file of float32, [frame][color][y][x]. BACKEND selects one backend.
 #include <cstdio>
 #include <cstring>
 #include <fstream>

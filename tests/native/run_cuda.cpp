@@ -5,7 +5,7 @@
 //   run_cuda --threads
 //       prints the number of threads in each program's blocks.
 //   run_cuda WEIGHTS MOTIONS
-//       MOTIONS is a file of float32, [frame][colour][y][x].
+//       MOTIONS is a file of float32, [frame][color][y][x].
 //   run_cuda --frame PIXELS WIDTH HEIGHT X0 Y0 X1 Y1 rgb|bgr normalized|difference
 //       PIXELS is a file with two frames of bytes, [frame][y][x][channel]. Prints the appearance of
 //       each frame and the motion between them.
@@ -76,15 +76,15 @@ void run_frame(char** arguments) {
   const Box box{number(3), number(4), number(5), number(6)};
   const bool blue_first = std::strcmp(arguments[7], "bgr") == 0;
   const bool normalized = std::strcmp(arguments[8], "normalized") == 0;
-  const std::ptrdiff_t row = width * kColours;
+  const std::ptrdiff_t row = width * kColors;
   for (const char* order : kOrders) {
     std::vector<float> appearance[2], motion(kPixels);
     for (int i = 0; i < 2; ++i) {
       appearance[i].resize(kPixels);
       const auto* const frame =
           reinterpret_cast<const std::uint8_t*>(bytes.data()) + i * row * height;
-      const Crop crop = crop_of(view_rgb(frame, height, width, row, kColours, 1,
-                                         blue_first ? ColourOrder::bgr : ColourOrder::rgb),
+      const Crop crop = crop_of(view_rgb(frame, height, width, row, kColors, 1,
+                                         blue_first ? ColorOrder::bgr : ColorOrder::rgb),
                                 box);
       for (const int index : order_of(Frame::kBlocks, order)) {
         Block<Frame> block(order);

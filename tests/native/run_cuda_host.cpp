@@ -339,7 +339,7 @@ void test_frames() {
       pixels[f].push_back(static_cast<std::uint8_t>(100 + (i * (f + 3)) % 41));
   const Box box{3, 5, 60, 49}, other{3, 5, 59, 49}, small{3, 5, 20, 20};
   const auto view = [&](const std::uint8_t* data) {
-    return view_rgb(data, kHeight, kWidth, row, 3, 1, ColourOrder::bgr);
+    return view_rgb(data, kHeight, kWidth, row, 3, 1, ColorOrder::bgr);
   };
   float* const motion = there(std::vector<float>(kPixels, 9.0f));
   const auto appearance = [&](int f, const Box& where) {

@@ -29,7 +29,7 @@ int main(int, char** arguments) {
   const int width = std::atoi(arguments[3]), height = std::atoi(arguments[4]);
   const rppg::FrameView frame =
       rppg::view_rgb(reinterpret_cast<const std::uint8_t*>(pixels.data()), height, width,
-                     std::ptrdiff_t{3} * width, 3, 1, rppg::ColourOrder::bgr);
+                     std::ptrdiff_t{3} * width, 3, 1, rppg::ColorOrder::bgr);
   const auto networks = rppg::read_face_networks(weights.data(), weights.size(), arguments[1]);
   for (const char* const* name = rppg::available_backends(); *name; ++name) {
     rppg::FaceDetector detector(networks, {}, rppg::select_kernels(*name));

@@ -20,8 +20,8 @@ constexpr double kFps = 30.0;
 constexpr double kPi = 3.14159265358979323846;
 
 // Blue, green and red of skin; green has the largest pulse.
-constexpr double kSkin[rppg::kColours] = {110, 130, 180};
-constexpr double kPulse[rppg::kColours] = {0.004, 0.01, 0.003};
+constexpr double kSkin[rppg::kColors] = {110, 130, 180};
+constexpr double kPulse[rppg::kColors] = {0.004, 0.01, 0.003};
 constexpr double kWall = 0.7;  // relative to the skin's brightness
 constexpr int kMargin = 17;    // width of the visible wall, pixels
 
@@ -30,16 +30,15 @@ class Camera {
   rppg::FrameView frame(double time, double bpm) {
     const double beat = std::sin(2 * kPi * bpm / 60.0 * time);
     for (std::size_t i = 0; i < pixels_.size(); ++i) {
-      const std::size_t colour = i % rppg::kColours;
-      const int pixel = static_cast<int>(i) / rppg::kColours;
+      const std::size_t color = i % rppg::kColors;
+      const int pixel = static_cast<int>(i) / rppg::kColors;
       const int x = pixel % kWidth, y = pixel / kWidth;
       const bool alive =
           x >= kMargin && x < kWidth - kMargin && y >= kMargin && y < kHeight - kMargin;
-      const double value = kSkin[colour] * (alive ? 1 + kPulse[colour] * beat : kWall);
+      const double value = kSkin[color] * (alive ? 1 + kPulse[color] * beat : kWall);
       pixels_[i] = static_cast<std::uint8_t>(value + dither());
     }
-    return rppg::view_rgb(pixels_.data(), kHeight, kWidth, kWidth * 3, 3, 1,
-                          rppg::ColourOrder::bgr);
+    return rppg::view_rgb(pixels_.data(), kHeight, kWidth, kWidth * 3, 3, 1, rppg::ColorOrder::bgr);
   }
 
  private:

@@ -1,7 +1,7 @@
 // Prints the teacher's output for every available backend, one line each: the name of the backend,
 // then hexadecimal floats.
 // Usage: run_teacher WEIGHTS STEPS
-// STEPS is a file of float32, [step][motion, appearance][colour][y][x].
+// STEPS is a file of float32, [step][motion, appearance][color][y][x].
 #include <cstdio>
 #include <cstring>
 #include <fstream>

@@ -26,7 +26,7 @@ constexpr std::ptrdiff_t kBatch = 12;
 // goes back.
 rppg::Reading watch(std::shared_ptr<const rppg::Student> student, std::uint32_t seed, int frames) {
   const auto stream = std::make_unique<rppg::Stream>(std::move(student), rppg::PulseOptions{});
-  std::vector<std::uint8_t> pixels(kHeight * kWidth * rppg::kColours);
+  std::vector<std::uint8_t> pixels(kHeight * kWidth * rppg::kColors);
   std::uint32_t state = seed;
   rppg::Reading last{};
   for (int i = 0; i < frames; ++i) {
@@ -38,7 +38,7 @@ rppg::Reading watch(std::shared_ptr<const rppg::Student> student, std::uint32_t 
     const bool strided = i % 5 == 4;
     const rppg::FrameView frame =
         rppg::view_rgb(pixels.data(), kHeight, strided ? kWidth / 2 : kWidth, kWidth * 3,
-                       strided ? 6 : 3, 1, rppg::ColourOrder::bgr);
+                       strided ? 6 : 3, 1, rppg::ColorOrder::bgr);
     const rppg::Box box = strided ? rppg::Box{1, 2, 20, 39} : rppg::Box{3, 1, 48, 40};
     try {
       last = stream->push(frame, box, i % 50 == 49 ? 0.0 : i / kFps);

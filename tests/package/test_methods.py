@@ -20,7 +20,7 @@ FS = 30.0
 # Relative to the pulse's largest value. Running sums over blocks and separate blocks round
 # differently: up to 1e-11 was seen, if one channel is black or all are nearly equal.
 SAME = 1e-9
-SILENT = 1e-13  # rounding error of a mean of 300 relative colours
+SILENT = 1e-13  # rounding error of a mean of 300 relative colors
 # The weakest, GREEN, reaches 0.94, and POS 0.47.
 REAL_TOLERANCE_BPM = 1.2
 Floats = NDArray[np.float64]
@@ -29,8 +29,8 @@ Floats = NDArray[np.float64]
 PULSE = np.array([0.33, 0.77, 0.53])
 
 
-def colour_trace(bpm: float, seconds: float = 10.0, seed: int = 0, fs: float = FS) -> Floats:
-    """Return the mean colour of skin with a pulse of 1 %, under light that drifts by far more."""
+def color_trace(bpm: float, seconds: float = 10.0, seed: int = 0, fs: float = FS) -> Floats:
+    """Return the mean color of skin with a pulse of 1 %, under light that drifts by far more."""
     times = np.arange(round(seconds * fs)) / fs
     rng = np.random.default_rng(seed)
     volume = np.sin(2 * np.pi * bpm / 60.0 * times)
@@ -55,7 +55,7 @@ def pos_as_printed(rgb: Floats, length: int) -> Floats:
 
 
 def test_pos_is_the_printed_algorithm() -> None:
-    rgb = colour_trace(72.0)
+    rgb = color_trace(72.0)
     length = round(1.6 * FS)
     cover = np.convolve(np.ones(len(rgb) - length + 1), np.ones(length))
     np.testing.assert_allclose(pos(rgb, FS), -pos_as_printed(rgb, length) / cover, atol=1e-12)
@@ -64,13 +64,13 @@ def test_pos_is_the_printed_algorithm() -> None:
 def test_chrom_cancels_what_light_does_to_all_channels_alike() -> None:
     """The brightness changes inside the heart's band, ten times as strongly as the pulse."""
     times = np.arange(300) / FS
-    rgb = colour_trace(72.0) * (1.0 + 0.05 * np.sin(2 * np.pi * 2.0 * times))[:, None]
+    rgb = color_trace(72.0) * (1.0 + 0.05 * np.sin(2 * np.pi * 2.0 * times))[:, None]
     assert rf.spectrum(chrom(rgb, FS), FS).heart_rate == pytest.approx(72.0, abs=1.0)
     assert rf.spectrum(METHODS["green"](rgb, FS), FS).heart_rate == pytest.approx(120.0, abs=1.0)
 
 
 def mixed_sources(fs: float = FS, count: int = 300) -> Floats:
-    """Mix a pulse of 72 bpm with two disturbances that are in all colours."""
+    """Mix a pulse of 72 bpm with two disturbances that are in all colors."""
     times = np.arange(count) / fs
     rng = np.random.default_rng(0)
     sources = np.stack(
@@ -100,7 +100,7 @@ def assert_same(found: Floats, expected: Floats, tolerance: float) -> None:
 @pytest.mark.parametrize("fs", [8.0, 15.0, 30.0, 61.3])
 def test_methods_are_those_of_the_papers_block_by_block(method: str, fs: float) -> None:
     """Windows shorter than a block, windows with few blocks, and windows with many blocks."""
-    rgb = colour_trace(72.0, seconds=301 / fs, fs=fs)
+    rgb = color_trace(72.0, seconds=301 / fs, fs=fs)
     for count in (2, 3, 12, 13, 23, 24, 25, 26, 47, 48, 49, 95, 96, 151, 300, 301):
         if fs == 8.0 and method == "chrom":
             with pytest.raises(ValueError, match=r"band 0\.7.* half the sampling rate of 8"):
@@ -123,56 +123,56 @@ def test_ica_is_that_of_the_paper_sample_by_sample(fs: float, count: int) -> Non
 
 def test_ica_needs_a_rate_for_its_band() -> None:
     with pytest.raises(ValueError, match=r"band 0\.7.* half the sampling rate of 8"):
-        ica(colour_trace(72.0), 8.0)
+        ica(color_trace(72.0), 8.0)
 
 
 def with_channel(channel: int, value: float) -> Floats:
-    rgb = colour_trace(72.0)
+    rgb = color_trace(72.0)
     rgb[:, channel] = value
     return rgb
 
 
 def with_frames(frames: slice, factor: float) -> Floats:
-    rgb = colour_trace(72.0)
+    rgb = color_trace(72.0)
     rgb[frames] *= factor
     return rgb
 
 
 def frozen() -> Floats:
-    rgb = colour_trace(72.0)
+    rgb = color_trace(72.0)
     rgb[150:] = rgb[150]
     return rgb
 
 
 def alone(channel: int) -> Floats:
-    return np.asarray(colour_trace(72.0) * (np.arange(3) == channel))
+    return np.asarray(color_trace(72.0) * (np.arange(3) == channel))
 
 
-ODD_COLOURS: dict[str, Callable[[], Floats]] = {
-    "huge unit": lambda: colour_trace(72.0) * 1e150,
-    "small unit": lambda: colour_trace(72.0) * 1e-150,
-    "whole numbers": lambda: np.round(255.0 * colour_trace(72.0)),
+ODD_COLORS: dict[str, Callable[[], Floats]] = {
+    "huge unit": lambda: color_trace(72.0) * 1e150,
+    "small unit": lambda: color_trace(72.0) * 1e-150,
+    "whole numbers": lambda: np.round(255.0 * color_trace(72.0)),
     **{f"channel {c} black": partial(with_channel, c, 0.0) for c in range(3)},
     **{f"channel {c} constant": partial(with_channel, c, 0.4) for c in range(3)},
     **{f"channel {c} alone": partial(alone, c) for c in range(3)},
-    "grey": lambda: np.repeat(colour_trace(72.0)[:, :1], 3, axis=1),
-    "nearly grey": lambda: colour_trace(72.0)[:, :1] + 1e-5 * colour_trace(48.0, seed=1),
+    "grey": lambda: np.repeat(color_trace(72.0)[:, :1], 3, axis=1),
+    "nearly grey": lambda: color_trace(72.0)[:, :1] + 1e-5 * color_trace(48.0, seed=1),
     "a camera that hangs": frozen,
     "a flash": lambda: with_frames(slice(150, 155), 200.0),
 }
 
 
 @pytest.mark.parametrize("method", ["green", "chrom", "pos"])
-@pytest.mark.parametrize("colours", ODD_COLOURS)
-def test_odd_colours_are_taken_as_block_by_block(method: str, colours: str) -> None:
+@pytest.mark.parametrize("colors", ODD_COLORS)
+def test_odd_colors_are_taken_as_block_by_block(method: str, colors: str) -> None:
     """A rounding error in a bright or varying part of the window does not reach the other parts."""
-    rgb = ODD_COLOURS[colours]()
+    rgb = ODD_COLORS[colors]()
     assert_same(METHODS[method](rgb, FS), REFERENCE[method](rgb, FS), SAME)
 
 
-@pytest.mark.parametrize("colours", ODD_COLOURS)
-def test_odd_colours_leave_ica_finite_and_of_variance_one(colours: str) -> None:
-    pulse = ica(ODD_COLOURS[colours](), FS)
+@pytest.mark.parametrize("colors", ODD_COLORS)
+def test_odd_colors_leave_ica_finite_and_of_variance_one(colors: str) -> None:
+    pulse = ica(ODD_COLORS[colors](), FS)
     assert np.isfinite(pulse).all()
     assert np.abs(pulse).max() < 20.0
 
@@ -180,7 +180,7 @@ def test_odd_colours_leave_ica_finite_and_of_variance_one(colours: str) -> None:
 @pytest.mark.parametrize("unit", [1e-3, 1.0, 255.0])
 @pytest.mark.parametrize("black", [slice(0, 48), slice(100, 160), slice(150, 300)])
 def test_lights_that_go_out_are_silent(unit: float, black: slice) -> None:
-    """In CHROM the filter still rings while the colour is black; the unit has no effect."""
+    """In CHROM the filter still rings while the color is black; the unit has no effect."""
     rgb = unit * with_frames(black, 0.0)
     assert_same(pos(rgb, FS), REFERENCE["pos"](rgb, FS), SAME)
     assert_same(chrom(rgb, FS), chrom(rgb / unit, FS), SAME)
@@ -189,7 +189,7 @@ def test_lights_that_go_out_are_silent(unit: float, black: slice) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("shape", [(300,), (300, 4), (3, 300), (1, 3), (0, 3), (300, 3, 1)])
-def test_colours_of_another_shape_are_named(method: str, shape: tuple[int, ...]) -> None:
+def test_colors_of_another_shape_are_named(method: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"rgb must have shape \(samples, 3\)"):
         METHODS[method](np.ones(shape), FS)
 
@@ -198,11 +198,11 @@ def test_colours_of_another_shape_are_named(method: str, shape: tuple[int, ...])
 @pytest.mark.parametrize("fs", [0.0, -30.0, np.nan, np.inf, 2e5])
 def test_a_sampling_rate_that_is_none_is_named(method: str, fs: float) -> None:
     with pytest.raises(ValueError, match="sampling rate must be positive and at most 100 kHz"):
-        METHODS[method](colour_trace(72.0), fs)
+        METHODS[method](color_trace(72.0), fs)
 
 
-def test_colours_and_filtered_ones_go_together() -> None:
-    rgb = colour_trace(72.0)
+def test_colors_and_filtered_ones_go_together() -> None:
+    rgb = color_trace(72.0)
     for extract in (_core.chrom, partial(_core.ica, low=0.7, high=4.0)):
         with pytest.raises(ValueError, match="as many samples, got 300 and 299"):
             extract(rgb, rgb[1:], FS)
@@ -215,7 +215,7 @@ def test_colours_and_filtered_ones_go_together() -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("bpm", [48.0, 72.0, 130.0, 190.0])
 def test_the_rate_is_found(method: str, bpm: float) -> None:
-    pulse = METHODS[method](colour_trace(bpm), FS)
+    pulse = METHODS[method](color_trace(bpm), FS)
     filtered = rf.BandPass(0.7, 4.0, FS, 1).zero_phase(pulse)
     assert rf.spectrum(filtered, FS).heart_rate == pytest.approx(bpm, abs=1.0)
 
@@ -225,7 +225,7 @@ def test_the_pulse_rises_with_the_volume_of_blood(method: str) -> None:
     """At 100 bpm the causal filter inside ICA and CHROM hardly changes the phase."""
     both_ways = scipy.signal.sosfiltfilt(
         scipy.signal.butter(2, (0.7, 4.0), "bandpass", fs=FS, output="sos"),
-        METHODS[method](colour_trace(100.0), FS),
+        METHODS[method](color_trace(100.0), FS),
     )
     volume = np.sin(2 * np.pi * 100.0 / 60.0 * np.arange(300) / FS)
     assert np.corrcoef(both_ways, volume)[0, 1] > 0.9
@@ -234,20 +234,20 @@ def test_the_pulse_rises_with_the_volume_of_blood(method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("count", [2, 3, 20, 47, 48, 49])
 def test_windows_shorter_than_a_block_are_finite(method: str, count: int) -> None:
-    pulse = METHODS[method](colour_trace(72.0)[:count], FS)
+    pulse = METHODS[method](color_trace(72.0)[:count], FS)
     assert pulse.shape == (count,)
     assert np.isfinite(pulse).all()
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("level", [0.0, 0.5])
-def test_constant_and_black_colours_are_silent(method: str, level: float) -> None:
+def test_constant_and_black_colors_are_silent(method: str, level: float) -> None:
     assert np.abs(METHODS[method](np.full((300, 3), level), FS)).max() < 1e-9
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_exposure_does_not_matter(method: str) -> None:
-    rgb = colour_trace(72.0)
+    rgb = color_trace(72.0)
     np.testing.assert_allclose(METHODS[method](0.25 * rgb, FS), METHODS[method](rgb, FS), atol=1e-8)
 
 

@@ -497,7 +497,7 @@ def test_planes_of_every_format_are_those_of_the_frame(name: str, size: tuple[in
 
 
 @pytest.mark.parametrize(
-    ("colour_space", "height", "expected"),
+    ("color_space", "height", "expected"),
     [
         (1, 96, "bt709"),
         (6, 720, "bt601"),
@@ -508,10 +508,10 @@ def test_planes_of_every_format_are_those_of_the_frame(name: str, size: tuple[in
     ],
 )
 def test_the_matrix_is_the_streams_or_that_of_its_height(
-    colour_space: int, height: int, expected: str
+    color_space: int, height: int, expected: str
 ) -> None:
     frame = av.VideoFrame(64, height, "yuv420p")
-    frame.colorspace = colour_space
+    frame.colorspace = color_space
     found = Converter("clip")(frame)
     assert isinstance(found, YuvFrame)
     assert (found.matrix, found.full_range) == (expected, False)

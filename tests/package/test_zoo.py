@@ -36,7 +36,7 @@ TOLERANCE_BPM = 0.5
 # A cut clip has windows of 5 s, whose spectral lines are twice as wide.
 CUT_TOLERANCE_BPM = 1.5
 # Grey levels, mean over the picture: effect of the encoder and of chroma subsampling.
-COLOUR_TOLERANCE = 3.0
+COLOR_TOLERANCE = 3.0
 # s; the coarsest clocks are Matroska's, and a GIF's of a hundredth of a second.
 TIME_TOLERANCE = 0.0011
 
@@ -163,7 +163,7 @@ def test_each_kind_of_file_is_read(name: str, tmp_path: Path) -> None:
     if "gray" not in kind.pixels:
         for index in (0, -1):
             difference = found[index][0].astype(float) - frames[index][0]
-            assert np.abs(difference.mean((0, 1))).max() < COLOUR_TOLERANCE
+            assert np.abs(difference.mean((0, 1))).max() < COLOR_TOLERANCE
     if kind.encoder != "apng" and not kind.start:  # for progress; not all containers state it
         assert rf.VideoFile(path).frame_count == pytest.approx(len(frames), rel=0.1)
 
@@ -194,7 +194,7 @@ def test_a_turned_picture_is_turned_back(ending: str, degrees: int, tmp_path: Pa
         path.write_bytes(with_matrix(path.read_bytes(), degrees))
     check(path, len(turned))
     seen = next(iter(rf.VideoFile(path)))[0]
-    assert np.abs(seen.astype(float) - clip()[0][0]).mean() < COLOUR_TOLERANCE
+    assert np.abs(seen.astype(float) - clip()[0][0]).mean() < COLOR_TOLERANCE
 
 
 def with_matrix(content: bytes, degrees: int) -> bytes:

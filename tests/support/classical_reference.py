@@ -60,7 +60,7 @@ def pos(rgb: Floats, fs: float) -> Floats:
     return -_overlap_add(x + _deviation_ratio(x, y) * y, np.ones(length))
 
 
-#: Largest relative change of colour that can be a rounding error.
+#: Largest relative change of color that can be a rounding error.
 _STILL = 1e-9
 
 #: The same names as in ``rppg_fast.methods``.
@@ -77,7 +77,7 @@ def _block_length(rgb: Floats, fs: float) -> int:
 
 
 def _means(blocks: Floats) -> Floats:
-    """Return each block's mean colour; for a channel that is black throughout, return one."""
+    """Return each block's mean color; for a channel that is black throughout, return one."""
     means: Floats = blocks.mean(axis=2, keepdims=True)
     return np.where(means > 0, means, 1.0)
 

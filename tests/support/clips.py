@@ -19,8 +19,8 @@ Frame = NDArray[np.uint8]
 SIZE = 72
 BOX = (0, 0, SIZE, SIZE)
 
-# Blue, green, red: a skin's colour, and the relative fall of each channel with the blood volume
-# (the pulse's colour vector of de Haan, 0.33, 0.77, 0.53 in red, green, blue).
+# Blue, green, red: a skin's color, and the relative fall of each channel with the blood volume
+# (the pulse's color vector of de Haan, 0.33, 0.77, 0.53 in red, green, blue).
 SKIN = np.array([95.0, 120.0, 170.0])
 PULSE = np.array([0.53, 0.77, 0.33])
 WALL = np.array([110.0, 100.0, 90.0])

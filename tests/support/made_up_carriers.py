@@ -43,8 +43,8 @@ def make_carriers(
             moments = np.insert(times, JUMP, times[JUMP - 1]) if moves else times
             shift = np.where(np.arange(len(moments)) >= JUMP, 2 * moves, 0)
             mask = np.stack([skin_mask(int(s)) for s in shift])
-            colour = np.where(mask[:, None] > 0, np.reshape(SKIN, (1, 3, 1, 1)), ROOM)
-            seen = colour + NOISE * random.standard_normal(colour.shape)
+            color = np.where(mask[:, None] > 0, np.reshape(SKIN, (1, 3, 1, 1)), ROOM)
+            seen = color + NOISE * random.standard_normal(color.shape)
             none = np.zeros(len(moments), np.float32)
             parts.append(Frames(as_stored(seen.astype(np.float32)), none, moments, none * np.nan))
             masks.append(mask)

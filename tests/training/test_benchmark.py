@@ -80,8 +80,8 @@ def test_its_pictures_never_change(scenes: list[Scene], index: int) -> None:
     placement, box = place_in_crop(scenes[index])
     times = clip_times(scenes[index], 1.0)
     *_, frame = render(scenes[index], placement, times)
-    colour = rf.appearance(frame, box).mean(axis=(1, 2))
-    assert colour.tolist() == pytest.approx(SEEN[VERSION][index], abs=SEEN_TOLERANCE), CHANGED
+    color = rf.appearance(frame, box).mean(axis=(1, 2))
+    assert color.tolist() == pytest.approx(SEEN[VERSION][index], abs=SEEN_TOLERANCE), CHANGED
 
 
 def test_it_is_large_enough(scenes: list[Scene]) -> None:

@@ -81,8 +81,8 @@ def made_up_steps(count: int) -> tuple[Any, Any, Any]:
     smooth = torch.nn.functional.interpolate(coarse, size=(36, 36), mode="bicubic")
     seen = (0.5 + 0.2 * smooth).clamp(0, 1)
     change = torch.randn(count)
-    colour = torch.tensor([0.33, 0.77, 0.53]).view(1, 3, 1, 1)
-    pulse = (seen.mean(1, keepdim=True) > 0.45) * change.view(-1, 1, 1, 1) * colour
+    color = torch.tensor([0.33, 0.77, 0.53]).view(1, 3, 1, 1)
+    pulse = (seen.mean(1, keepdim=True) > 0.45) * change.view(-1, 1, 1, 1) * color
     return 0.5 * pulse + 0.3 * torch.randn(count, 3, 36, 36), seen, change
 
 
@@ -123,7 +123,7 @@ def test_golden_inputs_reach_where_parity_breaks() -> None:
     assert np.array_equal(motion, golden_motion())
     assert not motion[0].any()
     assert (motion.min(), motion.max()) == (-10, 10)
-    # no symmetry may hide exchanged colours, or a mirrored or transposed image
+    # no symmetry may hide exchanged colors, or a mirrored or transposed image
     last = motion[-1]
     for wrong in (last[::-1], last[:, ::-1], last[:, :, ::-1], last.transpose(0, 2, 1)):
         assert not np.allclose(last, wrong, atol=0.1)
@@ -229,7 +229,7 @@ def test_the_teacher_that_tests_compare_with_is_pytorchs(teacher: Checkpoint) ->
     assert np.abs(found - expected.numpy()).max() <= FOLD_TOLERANCE * expected.numpy().std()
 
 
-def test_golden_appearances_are_colours_from_0_to_1() -> None:
+def test_golden_appearances_are_colors_from_0_to_1() -> None:
     seen = golden_appearance()
     assert seen.shape == golden_motion().shape
     assert seen.dtype == np.float32

@@ -121,7 +121,7 @@ def lock_in(signal: Any, times: Any, rate: float = RATE) -> complex:
 
 
 @pytest.mark.parametrize("percent", [0.3, 0.6, 2.0])
-def test_plain_skin_gets_the_wanted_amplitude_and_colour(percent: float) -> None:
+def test_plain_skin_gets_the_wanted_amplitude_and_color(percent: float) -> None:
     """A constant carrier shows any rounding error."""
     times = np.arange(250) / FPS
     count = len(times)
@@ -301,7 +301,7 @@ def test_a_catalogue_that_is_none_is_named(tmp_path: Path) -> None:
 
 
 def test_dark_and_grey_faces_have_skin() -> None:
-    """Tests a fifth of the light, and a picture without colour."""
+    """Tests a fifth of the light, and a picture without color."""
     times = list(np.arange(10) / FPS)
     plain = list(islice(filmed([Person(0, still(210.0))], times), 10))
     path, moments = follow_face(plain)

@@ -22,7 +22,7 @@ from training.evaluate.estimators import open_network, open_source
 from training.evaluate.windows import true_windows, window_ends
 
 # Appearance is stored in steps of 1/257 of a grey level, so the pulse differs slightly from the
-# live one, and a rate by about 1e-3 bpm. In a hole, the live colours keep their values, but those
+# live one, and a rate by about 1e-3 bpm. In a hole, the live colors keep their values, but those
 # of a clip continue. POS, whose blocks may cover the hole, therefore differs by 0.03 bpm.
 LIVE_TOLERANCE_BPM = 0.05
 LIVE_TOLERANCE_DB = 0.1

@@ -43,7 +43,7 @@ def test_frames_and_trace_are_what_the_files_hold(
     written = write(tmp_path / name)
     recording = find(layout, tmp_path)[0]
     seen = list(recording.frames())
-    # Equal pixels also show that colours are not exchanged and no frame is repeated.
+    # Equal pixels also show that colors are not exchanged and no frame is repeated.
     np.testing.assert_array_equal([frame for frame, _ in seen], written.frames)
     np.testing.assert_allclose([time for _, time in seen], written.times, atol=TEXT_TOLERANCE)
     trace = recording.trace()

@@ -22,7 +22,7 @@ CLEAN_RATE_TOLERANCE = 0.7
 # The mean over the face box includes eyes, brows, hair and specular light, which hardly pulse.
 AMPLITUDE_RANGE = (0.75, 1.15)
 # Rounding to 8 bits, averaged over thousands of pixels.
-COLOUR_TOLERANCE = 0.06
+COLOR_TOLERANCE = 0.06
 
 
 @pytest.mark.parametrize("index", range(4))
@@ -35,9 +35,9 @@ def test_a_strong_pulse_shows_as_it_should(index: int) -> None:
     truth = label(wave, times)
     # Polarity: green falls as the label rises.
     assert np.corrcoef(green, truth)[0, 1] < -0.9
-    # Colour: amplitudes by regression on green, in RGB order.
-    assert red @ green / (green @ green) == pytest.approx(scene.pulse.red, abs=COLOUR_TOLERANCE)
-    assert blue @ green / (green @ green) == pytest.approx(scene.pulse.blue, abs=COLOUR_TOLERANCE)
+    # Color: amplitudes by regression on green, in RGB order.
+    assert red @ green / (green @ green) == pytest.approx(scene.pulse.red, abs=COLOR_TOLERANCE)
+    assert blue @ green / (green @ green) == pytest.approx(scene.pulse.blue, abs=COLOR_TOLERANCE)
     low, high = AMPLITUDE_RANGE
     assert low * 0.01 < green.std() < high * 0.01
     # The rate, from plain green and from POS, whose pulse rises with the blood volume.

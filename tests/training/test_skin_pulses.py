@@ -43,8 +43,8 @@ QUIET: dict[str, Law] = {f"pulse.{name}": OFF for name in STILL}
 
 def skin(frames: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     mask = np.repeat(skin_mask()[None] / np.float32(255), frames, 0)
-    colour = np.where(mask[:, None] > 0, np.reshape(SKIN, (1, 3, 1, 1)), ROOM)
-    return colour.astype(np.float32), mask.astype(np.float32)
+    color = np.where(mask[:, None] > 0, np.reshape(SKIN, (1, 3, 1, 1)), ROOM)
+    return color.astype(np.float32), mask.astype(np.float32)
 
 
 def sine(frames: int) -> InjectedPulse:
@@ -60,7 +60,7 @@ def lasting(count: int, step: float) -> NDArray[np.float64]:
     return np.stack([np.zeros(count), np.full(count, step)])
 
 
-def mean_colour(seen: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float64]:
+def mean_color(seen: NDArray[np.float32], mask: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(seen[:, :, mask[0] > 0.5].mean(-1, dtype=np.float64))
 
 
@@ -73,19 +73,19 @@ def test_the_rate_of_a_clip_is_found_again_by_green_and_by_pos() -> None:
     count = int(SECONDS * FPS)
     seen, mask = skin(count)
     out = put_into_clip(seen, mask, sine(count), Look(), AMPLITUDE, np.random.default_rng(0))
-    colour = mean_colour(out, mask)
-    assert peak_bpm(colour[:, 1]) == pytest.approx(RATE, abs=RATE_TOLERANCE)
-    assert peak_bpm(pos(colour, FPS)) == pytest.approx(RATE, abs=RATE_TOLERANCE)
+    color = mean_color(out, mask)
+    assert peak_bpm(color[:, 1]) == pytest.approx(RATE, abs=RATE_TOLERANCE)
+    assert peak_bpm(pos(color, FPS)) == pytest.approx(RATE, abs=RATE_TOLERANCE)
     # Green falls as the blood volume rises.
-    assert np.corrcoef(colour[:, 1], sine(count).ppg)[0, 1] < -0.99
+    assert np.corrcoef(color[:, 1], sine(count).ppg)[0, 1] < -0.99
 
 
-def test_the_amplitude_is_that_of_the_skins_green_and_colours_have_their_ratio() -> None:
+def test_the_amplitude_is_that_of_the_skins_green_and_colors_have_their_ratio() -> None:
     count = int(SECONDS * FPS)
     seen, mask = skin(count)
     out = put_into_clip(seen, mask, sine(count), Look(), AMPLITUDE, np.random.default_rng(0))
-    colour = mean_colour(out, mask)
-    strength = colour.std(0) / colour.mean(0)
+    color = mean_color(out, mask)
+    strength = color.std(0) / color.mean(0)
     assert strength[1] == pytest.approx(AMPLITUDE, rel=AMPLITUDE_TOLERANCE)
     assert strength / strength[1] == pytest.approx([0.33 / 0.77, 1, 0.53 / 0.77], rel=1e-3)
     outside = mask[0] == 0

@@ -70,7 +70,7 @@ def test_a_cache_holds_what_was_planned(cache: Path) -> None:
         np.testing.assert_allclose(frames.pulse, label(wave, times), rtol=0, atol=PULSE_TOLERANCE)
         np.testing.assert_allclose(frames.heart_rate, wave.heart_rate(times), rtol=1e-6)
         assert clip.heart_rate == pytest.approx(np.mean(frames.heart_rate))
-        # A face fills the picture, so it is neither black nor of one colour.
+        # A face fills the picture, so it is neither black nor of one color.
         assert frames.appearance.mean() > 2000
         assert frames.appearance.std(axis=(0, 2, 3)).min() > 1000
 
@@ -84,9 +84,9 @@ def test_the_appearance_is_that_of_inference(cache: Path) -> None:
     np.testing.assert_array_equal(clips[1].appearance, as_stored(seen))
 
 
-def test_the_motion_has_its_colours_in_order() -> None:
-    colour: dict[str, Law] = {"pulse.red": Between(0.35, 0.35), "pulse.blue": Between(0.65, 0.65)}
-    frames = make_clip(make_recipe({**STRONG, **colour}, seconds=6.0), 0)
+def test_the_motion_has_its_colors_in_order() -> None:
+    color: dict[str, Law] = {"pulse.red": Between(0.35, 0.35), "pulse.blue": Between(0.65, 0.65)}
+    frames = make_clip(make_recipe({**STRONG, **color}, seconds=6.0), 0)
     motion, change = frames.motion("normalized"), frames.change
     middle = motion[:, :, 10:26, 10:26].astype(np.float64).mean(axis=(2, 3))
     red, green, blue = middle.T @ change / (change @ change)

@@ -187,11 +187,11 @@ def test_peaks_without_weight_teach_nothing() -> None:
 def test_a_header_holds_the_networks(model: Model) -> None:
     other = Model(*(2 * np.asarray(value) for value in vars(model).values()))  # type: ignore[arg-type]
     track = TrackModel(np.array([1.0, 2.5]), -0.75)
-    text = as_header({"network": model, "colour": other}, track, "made up")
+    text = as_header({"network": model, "color": other}, track, "made up")
     assert "made up" in text.splitlines()[0]
     items, hidden = model.hidden_weights.T.shape
     assert f"kItems = {items}, kHidden = {hidden};" in text
-    for name, network in (("Network", model), ("Colour", other)):
+    for name, network in (("Network", model), ("Color", other)):
         found = re.search(rf"Network k{name} = ([^;]*);", text)
         assert found
         numbers = [float(v) for v in re.findall(r"-?\d[\d.e+-]*", found[1])]

@@ -40,7 +40,7 @@ def test_files_in_the_layout_of_ubfc(codec: str, tmp_path: Path) -> None:
         placement = place_in_frame(scene, 160, 120)
         rendered = np.stack(list(render(scene, placement, np.arange(25) / 25)))
         error = np.stack(frames).astype(float) - rendered
-        # Equal pixels also show that colours are not exchanged.
+        # Equal pixels also show that colors are not exchanged.
         if codec == "mpeg4":
             assert np.sqrt(np.mean(error**2)) < 8
         else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -16,11 +14,11 @@ from tqdm import tqdm
 import rppg_fast as rf
 from rppg_fast import _core
 from rppg_fast.reference import Reference
-from training.confidence.videos import FilmedTruth, varied
+from training.confidence.signals import Recorder, Signals, number_of
+from training.confidence.videos import FilmedTruth
 from training.data.clips import Clips
 from training.evaluate.estimators import MethodSource, NetworkSource
 from training.evaluate.windows import STEP, Floats, SignalStream
-from training.support.files import replace_file
 
 MOST = 8
 """Largest number of candidates of a window; with any method, the engine tries at most as many."""
@@ -106,11 +104,6 @@ class Candidates:
         return cls(**{name: np.concatenate(part) for name, part in values.items()})
 
 
-def _number(name: str) -> int:
-    """Return a number that depends only on a name."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
-
-
 class _Gatherer:
     """Collects windows one by one."""
 
@@ -136,7 +129,7 @@ class _Gatherer:
         owned = np.isclose(rate[:, None], np.array(own).reshape(1, -1), rtol=0, atol=OWN).any(
             axis=1
         )
-        where = reading.start_s, reading.end_s, clip, _number(person)
+        where = reading.start_s, reading.end_s, clip, number_of(person)
         self._rows.append((features, rate, highest, sure, ok, chosen, true, owned, *where))
 
     def gathered(self) -> Candidates:
@@ -173,65 +166,11 @@ def candidates_in_clips(
     return rows.gathered()
 
 
-@dataclass(frozen=True)
-class Signals:
-    """The signals of a video that a monitor passes to its windows, frame by frame.
-
-    Attributes
-    ----------
-    times : float64 (frames,)
-        Times of the frames with a face, s.
-    values : float64 (frames, ``_core.SIGNALS``)
-        Signals of each frame.
-    face : int64 (frames,)
-        Number of the face; a new number starts a new window.
-    """
-
-    times: Floats
-    values: Floats
-    face: NDArray[np.int64]
-
-    @classmethod
-    def record(cls, video: Path, variant: str, scale: float, seed: int = 0) -> Signals:
-        """Measure the signals of a video whose frames are changed by ``varied``."""
-        index = _number(f"{video.parent.name}/{video.name}")
-        monitor = rf.HeartRateMonitor(method="fusion", box_scale=scale)
-        times, values, face = [], [], []
-        for frame, time in varied(rf.VideoFile(str(video)), variant, seed, index):
-            try:
-                reading = monitor.push(frame, time)
-            except rf.TimeError:  # a frame whose time is not later than the last one's
-                continue
-            if reading.status is not rf.Status.NO_FACE:
-                times.append(time)
-                values.append(monitor.signals)
-                face.append(monitor.face)
-        return cls(
-            np.array(times), np.array(values).reshape(-1, _core.SIGNALS), np.array(face, np.int64)
-        )
-
-    @classmethod
-    def cached(cls, cache: Path, video: Path, variant: str, scale: float, seed: int = 0) -> Signals:
-        """Return the signals from a cache folder; if they are missing, record and store them."""
-        key = f"{video.resolve()} {variant} {scale:g} {seed}"
-        path = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
-        if path.is_file():
-            with np.load(path) as kept:
-                return cls(kept["times"], kept["values"], kept["face"])
-        found = cls.record(video, variant, scale, seed)
-        cache.mkdir(parents=True, exist_ok=True)
-        with io.BytesIO() as file:
-            np.savez(file, times=found.times, values=found.values, face=found.face)
-            replace_file(path, file.getvalue())
-        return found
-
-
 def candidates_in_videos(
     videos: Sequence[FilmedTruth],
     method: str,
     variant: str,
-    scale: float,
-    cache: Path,
+    recorder: Recorder,
     step: float = STEP,
 ) -> Candidates:
     """Collect the peaks of windows of whole videos, measured as in ``rppg_fast.measure``.
@@ -244,18 +183,16 @@ def candidates_in_videos(
         One of ``rppg_fast.monitor.METHODS``.
     variant
         One of ``VARIANTS``: the change that is made to the frames.
-    scale
-        Scale of the measured box relative to the face.
-    cache
-        Folder for the signals of the videos, which all methods share.
+    recorder
+        Gives the signals of the videos, which all methods share.
     step
         Time between windows, s.
     """
     rows = _Gatherer()
     for i, video in enumerate(tqdm(videos, f"{method} {variant}", unit="video", leave=False)):
         truth = None if video.truth is None else Reference.read(video.truth)
-        own = [] if video.carrier is None else own_rates(video.carrier, scale, cache)
-        taken = Signals.cached(cache, video.video, variant, scale)
+        own = [] if video.carrier is None else own_rates(video.carrier, recorder)
+        taken = recorder.signals(video.video, variant)
         for reading, found in _windows(taken, method, step):
             true = math.inf
             if truth is not None:
@@ -283,10 +220,10 @@ def _windows(
             yield reading, signals.candidates()
 
 
-def own_rates(carrier: Path, scale: float, cache: Path) -> list[tuple[float, float]]:
+def own_rates(carrier: Path, recorder: Recorder) -> list[tuple[float, float]]:
     """Return the rates of pulses that a carrier may have itself.
 
-    If the highest peaks of the network and of a colour method agree in a window of the unchanged
+    If the highest peaks of the network and of a color method agree in a window of the unchanged
     carrier, this may be the pulse of the person. A peak at that rate is then not known to be wrong.
 
     Returns
@@ -295,11 +232,11 @@ def own_rates(carrier: Path, scale: float, cache: Path) -> list[tuple[float, flo
         End of the window, s, and rate, bpm.
     """
     found = []
-    taken = Signals.cached(cache, carrier, "plain", scale)
+    taken = recorder.signals(carrier, "plain")
     for reading, peaks in _windows(taken, "fusion", STEP):
         for frequency, _, _, _, _, features in peaks:
             network = features[_core.PEAK_HEIGHT] > _TOP
-            colour = max(features[_core.PEAK_CHROM_HEIGHT], features[_core.PEAK_POS_HEIGHT])
-            if network and colour > _TOP:
+            color = max(features[_core.PEAK_CHROM_HEIGHT], features[_core.PEAK_POS_HEIGHT])
+            if network and color > _TOP:
                 found.append((reading.end_s, 60.0 * frequency))
     return found

@@ -24,13 +24,14 @@ from numpy.typing import NDArray
 from rppg_fast import _core
 from rppg_fast.monitor import BOX_SCALE, DEFAULT_METHOD, METHODS, NETWORK_METHODS
 from rppg_fast.reading import Status
-from rppg_fast.student import BUNDLED_WEIGHTS
+from rppg_fast.student import BUNDLED_WEIGHTS, Student
 from training.confidence.candidates import (
     Candidates,
     candidates_in_clips,
     candidates_in_videos,
 )
 from training.confidence.sets import CLOSE, FAR
+from training.confidence.signals import Recorder
 from training.confidence.tracks import summed_up
 from training.confidence.videos import filmed_truths, variants_of
 from training.data.clips import Clips
@@ -240,9 +241,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         silent = all(video.truth is None for video in truths)
         for variant in variants_of(truths):
             name = "real, no pulse added" if silent else f"real, {variant}"
-            sets[name] = candidates_in_videos(
-                truths, given.method, variant, given.box_scale, given.cache
-            )
+            recorder = Recorder(Student.load(given.source), given.box_scale, given.cache)
+            sets[name] = candidates_in_videos(truths, given.method, variant, recorder)
     table = {name: summary(seen) for name, seen in sets.items()}
     whole = {name: recordings(seen) for name, seen in sets.items()}
     kinds_table = by_kind([(clips[folder.name], sets[folder.name]) for folder in given.none])

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rppg_fast.student import Student
 from training.confidence.candidates import (
     Candidates,
     candidates_in_clips,
     candidates_in_videos,
 )
+from training.confidence.signals import Recorder
 from training.confidence.videos import filmed_truths, variants_of
 from training.data.clips import Clips
 from training.evaluate.estimators import MethodSource, open_network
@@ -25,7 +27,7 @@ CLOSE = 3.0
 FAR = 5.0
 """A peak with a larger error is not the heart's, bpm; peaks between the two limits are not used."""
 
-FAMILIES = {"network": ("fusion",), "colour": ("pos", "chrom", "green")}
+FAMILIES = {"network": ("fusion",), "color": ("pos", "chrom", "green")}
 """The methods whose windows are used to fit each of the two networks."""
 
 REAL_WEIGHT = 0.6
@@ -97,12 +99,13 @@ def gather(
         Folder for the signals of the videos.
     """
     names, sets, real = [], [], []
+    recorder = Recorder(Student.load(student), scale, cache)
     for method in FAMILIES[family]:
         for folder in videos:
             truths = filmed_truths(folder, carriers)
             for variant in variants_of(truths):
                 names.append(f"{folder.name} {variant} {method}")
-                sets.append(candidates_in_videos(truths, method, variant, scale, cache))
+                sets.append(candidates_in_videos(truths, method, variant, recorder))
                 real.append(True)
         for folder in clips:
             source = open_network(student, method) if family == "network" else None

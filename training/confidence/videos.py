@@ -52,7 +52,7 @@ def varied(
         uint8 (H, W, 3) BGR with their times, s.
     variant
         "plain": no change. "holes": about every 8 s, 0.6 to 1.9 s of frames are lost. "grey": no
-        colour. "exposure": the brightness changes slowly, by 5 to 10 % at 0.3 to 0.5 Hz.
+        color. "exposure": the brightness changes slowly, by 5 to 10 % at 0.3 to 0.5 Hz.
     seed, index
         Seed of the random numbers, and number of the video.
 

@@ -6,7 +6,7 @@
 makes a folder for each clip of one face and each amplitude. It contains the video,
 ``ground_truth.txt`` as in UBFC-rPPG's DATASET_2 (PPG, heart rate in bpm, time in s, one value per
 frame), and ``clip.json`` with the settings and sources. The clip's own light, movement and noise
-are kept. The skin is multiplied by ``1 - amplitude * colour * weight * ppg`` and rounded at random,
+are kept. The skin is multiplied by ``1 - amplitude * color * weight * ppg`` and rounded at random,
 so that its mean is right; other changes come only from the encoder. Clips that seem to have a
 readable pulse of their own are not used, except with ``--own-pulse``. All amplitudes of a clip have
 the same pulse.
@@ -187,7 +187,7 @@ def _pulses(args: argparse.Namespace, clips: Sequence[RealClip]) -> int:
             amplitudes=tuple(args.amplitudes),
             repeat=repeat,
             out=args.out,
-            look=Look(tuple(args.colour), args.variation, args.delay),
+            look=Look(tuple(args.color), args.variation, args.delay),
             encoder=args.encoder,
             rates=tuple(args.rates),
             seed=args.seed,
@@ -217,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=1, help="pulses for each clip")
     parser.add_argument("--limit-seconds", type=float, default=30.0)
     parser.add_argument("--rates", type=float, nargs=2, default=RATES, metavar="BPM")
-    parser.add_argument("--colour", type=float, nargs=3, default=look.colour, metavar=tuple("RGB"))
+    parser.add_argument("--color", type=float, nargs=3, default=look.color, metavar=tuple("RGB"))
     parser.add_argument("--variation", type=float, default=look.variation)
     parser.add_argument("--delay", type=float, default=look.delay, help="over the face, s")
     parser.add_argument("--encoder", choices=ENCODERS, default="h264")

@@ -30,7 +30,7 @@ class Look:
 
     Attributes
     ----------
-    colour : (float, float, float)
+    color : (float, float, float)
         Relative changes of red, green and blue, in any unit. The pulse is scaled so that green has
         the requested amplitude.
     variation : float
@@ -39,7 +39,7 @@ class Look:
         Delay between the earliest and the latest side of the face's box, s.
     """
 
-    colour: tuple[float, float, float] = (0.33, 0.77, 0.53)
+    color: tuple[float, float, float] = (0.33, 0.77, 0.53)
     variation: float = 0.3
     delay: float = 0.02
 
@@ -73,7 +73,7 @@ class SkinPulse:
         random: np.random.Generator,
     ) -> None:
         self.path, self.masks, self.pulse = path, masks, pulse
-        self._colour = over_green(look.colour)[::-1]  # frames are BGR
+        self._color = over_green(look.color)[::-1]  # frames are BGR
         rough = cv2.GaussianBlur(random.standard_normal((GRID, GRID)), (0, 0), _FIELD_BLUR)
         field = uneven(np.asarray(rough, np.float64), look.variation)
         skin = masks > SKIN
@@ -110,7 +110,7 @@ class SkinPulse:
         inside, weight = on_pixels(self.weight(i), grid_box(self.path, i), frame.shape)
         if weight.size == 0:
             return out
-        factor = skin_factor(weight, amplitude, self._colour)
+        factor = skin_factor(weight, amplitude, self._color)
         seen = frame[inside]
         out[inside] = np.where(factor == 1, seen, dithered(seen * factor, random))
         return out
@@ -124,9 +124,9 @@ class SkinPulse:
         return float(frame[inside][..., _GREEN][skin].mean()) if skin.any() else np.nan
 
 
-def over_green(colour: tuple[float, float, float]) -> NDArray[np.float32]:
+def over_green(color: tuple[float, float, float]) -> NDArray[np.float32]:
     """Return the changes of red, green and blue over that of green, float32 (3,)."""
-    return np.asarray(np.array(colour, np.float32) / np.float32(colour[1]))
+    return np.asarray(np.array(color, np.float32) / np.float32(color[1]))
 
 
 def uneven(rough: NDArray[np.float64], variation: ArrayLike) -> NDArray[np.float64]:
@@ -163,7 +163,7 @@ def along(angle: ArrayLike, cells: int) -> NDArray[np.float64]:
 
 
 def skin_factor(
-    weight: NDArray[np.float32], amplitude: ArrayLike, colour: NDArray[np.float32]
+    weight: NDArray[np.float32], amplitude: ArrayLike, color: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Return what skin is multiplied by: more blood, less light, most of all less green.
 
@@ -173,7 +173,7 @@ def skin_factor(
         The PPG of each place, 0 where there is no skin.
     amplitude
         Standard deviation of the skin's mean green over its mean; broadcast against ``weight``.
-    colour : (3,)
+    color : (3,)
         Changes of the channels over that of green, in the channels' order; or (..., 3).
 
     Returns
@@ -181,7 +181,7 @@ def skin_factor(
     float32 (..., 3)
     """
     change = -np.asarray(amplitude, np.float32) * weight
-    return np.asarray(1 + change[..., None] * colour, np.float32)
+    return np.asarray(1 + change[..., None] * color, np.float32)
 
 
 def dithered(levels: NDArray[np.float32], random: np.random.Generator) -> Frame:

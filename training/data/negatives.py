@@ -5,7 +5,7 @@
 ``flicker``
     The clip under light that flickers in the heart's band, by 0.5 to 1.5 %.
 ``grey``
-    The clip without colour.
+    The clip without color.
 ``photo-shaken``, ``photo-panned``
     One frame of the clip as a photograph, shaken or panned, with camera noise; it has no pulse.
 """

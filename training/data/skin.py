@@ -1,6 +1,6 @@
 """Find the skin of a followed face, as soft masks that change smoothly with time.
 
-The colour of the skin is estimated at the centre of the face, by the median and the spread of the
+The color of the skin is estimated at the centre of the face, by the median and the spread of the
 logarithms of red over green and of blue over green, and of the brightness. Logarithms make the
 method work for dark skin as well as for light skin; in a grey video only the brightness
 contributes. Masks are defined on a small grid around the face, so that they move with it, and are

@@ -83,7 +83,7 @@ class NetworkSource:
 
 @dataclass(frozen=True)
 class MethodSource:
-    """A classical method, applied to the mean colour of the face; it has no training data."""
+    """A classical method, applied to the mean color of the face; it has no training data."""
 
     name: str
     method: str

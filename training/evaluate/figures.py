@@ -36,7 +36,7 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# The paper's colours: blue for the prediction, red for the truth.
+# The paper's colors: blue for the prediction, red for the truth.
 _PREDICTED, _TRUE = "tab:blue", "tab:red"
 _DPI = 120
 _FACES = 5  # number of faces whose attention maps are drawn
@@ -110,9 +110,9 @@ def pulses(source: Source, evaluation: Evaluation, clips: Clips) -> Figure:
             ("predicted", _PREDICTED, source.windows(frames, ends)[chosen]),
             ("true PPG", _TRUE, true_windows(frames, ends)[chosen]),
         )
-        for label, colour, window in traces:
-            _draw_pulse(axes[0], window, colour)
-            _draw_spectrum(axes[1], window, label, colour)
+        for label, color, window in traces:
+            _draw_pulse(axes[0], window, color)
+            _draw_spectrum(axes[1], window, label, color)
         stratum = recording.groups.get("stratum")
         what = recording.name + (f" ({stratum})" if stratum else "")
         axes[0].set(
@@ -126,22 +126,22 @@ def pulses(source: Source, evaluation: Evaluation, clips: Clips) -> Figure:
     return figure
 
 
-def _draw_pulse(axes: Axes, window: Window, colour: str) -> None:
+def _draw_pulse(axes: Axes, window: Window, color: str) -> None:
     values = window.pulse
-    axes.plot(window.times, (values - values.mean()) / (values.std() or 1.0), colour, lw=1.2)
+    axes.plot(window.times, (values - values.mean()) / (values.std() or 1.0), color, lw=1.2)
 
 
-def _draw_spectrum(axes: Axes, window: Window, label: str, colour: str) -> None:
+def _draw_spectrum(axes: Axes, window: Window, label: str, color: str) -> None:
     spectrum, rate = window.spectrum, peak_rate(window.spectrum)
     power = spectrum.power / (spectrum.power[in_band(spectrum)].max() or 1.0)
     shown = spectrum.frequencies <= PULSE.high + 0.5
-    axes.plot(spectrum.frequencies[shown], power[shown], colour, lw=1.2)
+    axes.plot(spectrum.frequencies[shown], power[shown], color, lw=1.2)
     at = rate / 60
     axes.plot(
         at,
         np.interp(at, spectrum.frequencies, power),
         "o",
-        color=colour,
+        color=color,
         label=f"{label}: {rate:.1f} bpm",
     )
 
@@ -156,12 +156,12 @@ def bland_altman(evaluation: Evaluation) -> Figure:
     error, middle = predicted - true, (predicted + true) / 2
     figure = Figure(figsize=(7.5, 4.8), layout="constrained")
     axes = figure.subplots()
-    for chosen, colour, label in ((ok, _PREDICTED, "status ok"), (~ok, "0.55", "status not ok")):
+    for chosen, color, label in ((ok, _PREDICTED, "status ok"), (~ok, "0.55", "status not ok")):
         axes.scatter(
             middle[chosen],
             error[chosen],
             s=14,
-            c=colour,
+            c=color,
             alpha=0.6,
             lw=0,
             label=f"{label}: {np.count_nonzero(chosen)} windows",
@@ -189,7 +189,7 @@ def bland_altman(evaluation: Evaluation) -> Figure:
 def attention(teacher: Teacher, clips: Clips) -> Figure:
     """Draw a teacher's attention maps on the first frames of some subjects.
 
-    Each layer has one colour scale, so that faces can be compared.
+    Each layer has one color scale, so that faces can be compared.
     """
     count = min(_FACES, len(clips))
     chosen = np.linspace(0, len(clips) - 1, count).round().astype(int)

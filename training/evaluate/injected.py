@@ -159,7 +159,7 @@ def wave_of(source: Source, clip: InjectedClip) -> Floats:
     """Return the pulse that a source gives for a whole clip, at ``PULSE.rate``."""
     if isinstance(source, NetworkSource):
         return _uniform(_level(source, clip), clip.times)[:, 0]
-    return METHODS[source.method](_uniform(_colours(clip), clip.times), PULSE.rate)
+    return METHODS[source.method](_uniform(_colors(clip), clip.times), PULSE.rate)
 
 
 def _spectrum(wave: Floats) -> rf.Spectrum:
@@ -183,13 +183,13 @@ def _level(source: NetworkSource, clip: InjectedClip) -> Floats:
 _AT_ONCE = 128  # steps; more do not fit a processor's cache
 
 
-def _colours(clip: InjectedClip) -> Floats:
-    """Return the mean colour of every frame, (frames, 3), without jumps where the box moves."""
-    mean_colour = np.stack([_core.observe(frame)[:3] for frame in clip.seen])
+def _colors(clip: InjectedClip) -> Floats:
+    """Return the mean color of every frame, (frames, 3), without jumps where the box moves."""
+    mean_color = np.stack([_core.observe(frame)[:3] for frame in clip.seen])
     begins = steps(clip.times)
-    factor = np.ones_like(mean_colour)
-    factor[0] = mean_colour[0]
-    factor[begins + 1] = mean_colour[begins + 1] / mean_colour[begins]
+    factor = np.ones_like(mean_color)
+    factor[0] = mean_color[0]
+    factor[begins + 1] = mean_color[begins + 1] / mean_color[begins]
     return np.asarray(np.cumprod(factor, axis=0))
 
 

@@ -1,4 +1,4 @@
-"""Simulate a camera: tone, colour and blur before the noise, and rounding after it."""
+"""Simulate a camera: tone, color and blur before the noise, and rounding after it."""
 
 from __future__ import annotations
 
@@ -87,17 +87,17 @@ def _tape(bits: int) -> Field:
 
 
 class Look:
-    """The colours of a camera: tone, white balance, exposure, saturation, blur."""
+    """The colors of a camera: tone, white balance, exposure, saturation, blur."""
 
     def __init__(self, camera: Camera) -> None:
         self._camera = camera
         self._gain = 255 * camera.exposure * np.array([camera.white_red, 1, camera.white_blue])
 
-    def planes(self, colour: Field) -> Field:
+    def planes(self, color: Field) -> Field:
         """Return 8-bit levels, not yet rounded, of RGB planes (3, H, W) in [0, 1]."""
         camera = self._camera
-        flat = np.clip(colour, 0, None).reshape(3, -1)  # cv2.pow is faster than NumPy
-        toned = np.asarray(cv2.pow(flat, camera.gamma), np.float32).reshape(colour.shape)
+        flat = np.clip(color, 0, None).reshape(3, -1)  # cv2.pow is faster than NumPy
+        toned = np.asarray(cv2.pow(flat, camera.gamma), np.float32).reshape(color.shape)
         luma = 0.3 * toned[0] + 0.59 * toned[1] + 0.11 * toned[2]
         vivid = np.clip(luma + camera.saturation * (toned - luma), 0, None)
         return np.asarray(vivid * self._gain[:, None, None], np.float32)
@@ -111,6 +111,6 @@ class Look:
             merged = cv2.GaussianBlur(merged, (0, 0), self._camera.blur)
         return np.asarray(merged, np.float32)
 
-    def layer(self, colour: Field, alpha: Field) -> Field:
+    def layer(self, color: Field, alpha: Field) -> Field:
         """Return a layer from RGB planes in [0, 1] and their opacity."""
-        return self.merge(self.planes(colour), alpha)
+        return self.merge(self.planes(color), alpha)

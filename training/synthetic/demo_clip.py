@@ -25,7 +25,7 @@ from training.synthetic.camera import Frame, NoisyCamera
 from training.synthetic.codec import write_video
 from training.synthetic.paint import Field, step
 from training.synthetic.parameters import OFF, Between, Choice, Law, OneOf
-from training.synthetic.render import pulse_colour
+from training.synthetic.render import pulse_color
 from training.synthetic.scene import Scene, sample_scene
 from training.synthetic.timeline import pulse_wave, timeline
 
@@ -94,7 +94,7 @@ def demo_times() -> Times:
 
 
 def skin_mask(photo: Frame) -> Field:
-    """Return a mask of the skin, 0 to 1 with soft edges, from the colour and the place.
+    """Return a mask of the skin, 0 to 1 with soft edges, from the color and the place.
 
     Parameters
     ----------
@@ -120,10 +120,10 @@ def frames(amplitude: float = AMPLITUDE) -> Iterator[Frame]:
     course = timeline(scene, times)
     photo = portrait()
     still = np.dstack([photo, np.zeros_like(photo[..., :1])]).astype(np.float32)
-    red, green, blue = pulse_colour(scene).ravel()
-    colour = np.array([blue, green, red, 0], np.float32)
+    red, green, blue = pulse_color(scene).ravel()
+    color = np.array([blue, green, red, 0], np.float32)
     # Green falls as the PPG rises.
-    pulse = -still * skin_mask(photo)[..., None] * colour
+    pulse = -still * skin_mask(photo)[..., None] * color
     x, y = _coordinates(photo.shape)
     columns, rows = np.meshgrid(*(np.arange(side, dtype=np.float32) for side in still.shape[1::-1]))
     # The head moves and the wall does not; the region between them is stretched by an invisible

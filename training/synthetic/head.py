@@ -1,7 +1,7 @@
-"""Paint a head with shaded relief, and the strength and colour of the pulse in it.
+"""Paint a head with shaded relief, and the strength and color of the pulse in it.
 
 All shapes are functions of the place (x, y) in head units, x to the viewer's right, y down, origin
-at the centre of the face, so the head is the same at any size. Colours are RGB in [0, 1] as stored
+at the centre of the face, so the head is the same at any size. Colors are RGB in [0, 1] as stored
 in a picture (gamma 1/2.2).
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.synthetic.paint import Canvas, Field, bump, cover, grey, hsv, mix, noise, step
-from training.synthetic.pigments import GAMMA, hair_colour, skin_colour
+from training.synthetic.pigments import GAMMA, hair_color, skin_color
 from training.synthetic.scene import Scene
 
 _HAIR_SKIN = 0.15  # pulse seen through dense hair, relative to bare skin
@@ -29,23 +29,23 @@ class HeadPaint:
 
     Attributes
     ----------
-    colour : float32 (3, H, W)
+    color : float32 (3, H, W)
         RGB in [0, 1].
     alpha : float32 (H, W)
         Opacity of the head.
     skin : float32 (H, W)
         Strength of the pulse; its mean over the skin of the face is 1.
     lids, mouth : float32 (3, H, W)
-        Change of the colour when the eyes close and when the mouth opens.
+        Change of the color when the eyes close and when the mouth opens.
     yaw, pitch : float32 (3, H, W)
-        Change of the colour per radian of turning to the right or down.
+        Change of the color per radian of turning to the right or down.
     depth : float32 (H, W)
         Height towards the camera, head units; higher places move more when the head turns.
     jaw : float32 (H, W)
         How far a place moves down when the mouth opens.
     """
 
-    colour: Field
+    color: Field
     alpha: Field
     skin: Field
     lids: Field
@@ -67,7 +67,7 @@ def paint_head(scene: Scene, x: Field, y: Field) -> HeadPaint:
         float32 (H, W): place of each pixel in head units, on a regular, possibly rotated grid.
     """
     painter = _Painter(scene, x, y)
-    colour, alpha, skin = painter.albedo()
+    color, alpha, skin = painter.albedo()
     depth = painter.relief()
     shade, shine, yaw, pitch = painter.light(depth)
     skin = skin * painter.perfusion() / (1 + 2 * shine)
@@ -76,28 +76,28 @@ def paint_head(scene: Scene, x: Field, y: Field) -> HeadPaint:
     eyes = np.abs(y + scene.head.eye_height) < 1.2 * scene.head.eye_size
     mouth = np.abs(y - scene.head.mouth_height - 0.1) < 0.4
     return HeadPaint(
-        colour=colour * shade + shine,
+        color=color * shade + shine,
         alpha=alpha,
         skin=skin,
-        lids=shade * _difference(scene, x, y, eyes, colour, lids=1.0),
-        mouth=shade * _difference(scene, x, y, mouth, colour, mouth=1.0),
-        yaw=colour * yaw,
-        pitch=colour * pitch,
+        lids=shade * _difference(scene, x, y, eyes, color, lids=1.0),
+        mouth=shade * _difference(scene, x, y, mouth, color, mouth=1.0),
+        yaw=color * yaw,
+        pitch=color * pitch,
         depth=depth,
         jaw=bump(x / 0.75) * step(y, 0.1, 0.75),
     )
 
 
 def _difference(
-    scene: Scene, x: Field, y: Field, place: NDArray[np.bool_], colour: Field, **change: float
+    scene: Scene, x: Field, y: Field, place: NDArray[np.bool_], color: Field, **change: float
 ) -> Field:
-    """Return the change of the colour at a place when the lids or the mouth change."""
+    """Return the change of the color at a place when the lids or the mouth change."""
     rows = np.flatnonzero(place.any(axis=1))
-    difference = np.zeros_like(colour)
+    difference = np.zeros_like(color)
     if len(rows) > 2:  # else outside the picture; slopes need a few rows
         band = slice(rows[0], rows[-1] + 1)
         changed, _, _ = _Painter(scene, x[band], y[band]).albedo(**change)
-        difference[:, band] = (changed - colour[:, band]) * place[band]
+        difference[:, band] = (changed - color[:, band]) * place[band]
     return difference
 
 
@@ -137,12 +137,12 @@ class _Painter:
         u, v = np.abs(self.fx - cx) / rx, np.abs(self.y - cy) / ry
         return np.asarray(u**power + v**power - 1)
 
-    # Colours.
+    # Colors.
 
     def albedo(self, lids: float = 0.0, mouth: float = 0.0) -> tuple[Field, Field, Field]:
-        """Return colour without light, opacity and bare skin, with lids or mouth partly changed."""
+        """Return color without light, opacity and bare skin, with lids or mouth partly changed."""
         canvas = Canvas(self.x.shape)
-        hair = hair_colour(self.scene)
+        hair = hair_color(self.scene)
         if self.hair.style == "long":
             self._mane(canvas, hair)
         self._face(canvas)
@@ -153,13 +153,13 @@ class _Painter:
         self._crop(canvas, hair)
         if self.hair.glasses > 0:
             self._glasses(canvas)
-        return canvas.colour, canvas.alpha, canvas.skin
+        return canvas.color, canvas.alpha, canvas.skin
 
-    def _strands(self, colour: NDArray[np.float64], name: str) -> Field:
+    def _strands(self, color: NDArray[np.float64], name: str) -> Field:
         contrast = self.hair.streaks
         tone = self.noise(name, 0.035, 0.35) + 0.7 * self.noise(name + ".locks", 0.15, 0.7)
         tone = 1 + contrast * np.clip(tone, -2, 2)
-        return np.asarray(np.clip(np.multiply.outer(colour, tone), 0.01, 1), np.float32)
+        return np.asarray(np.clip(np.multiply.outer(color, tone), 0.01, 1), np.float32)
 
     def _mane(self, canvas: Canvas, hair: NDArray[np.float64]) -> None:
         """Paint long hair behind the face, with a gap in the middle for the neck."""
@@ -172,7 +172,7 @@ class _Painter:
 
     def _face(self, canvas: Canvas) -> None:
         skin = self.scene.skin
-        base = skin_colour(skin)
+        base = skin_color(skin)
         tone = skin.mottling * self.noise("mottling", 0.4, 0.35)
         fine = self.noise("grain", 0.05, 0.05) + self.noise("pores", 0.02, 0.02)
         tone += 0.5 * skin.grain * fine
@@ -185,19 +185,19 @@ class _Painter:
         flushed = np.multiply.outer(np.array([0.01, -0.09, -0.06], np.float32), flush)
         sunken = np.multiply.outer(np.array([0.11, 0.14, 0.13], np.float32), hollow)
         rows = np.asarray(base, np.float32)[:, None, None]
-        colour = np.clip(rows * (1 + tone + flushed - sunken), 0, 1)
+        color = np.clip(rows * (1 + tone + flushed - sunken), 0, 1)
         if self.head.ears > 0.02:
             ears = cover(
                 ((np.abs(x) - self.head.width * 0.97) / (0.07 + self.head.ears)) ** 2
                 + ((y - 0.02) / 0.25) ** 2
                 - 1
             )
-            canvas.paint(ears, colour * np.float32(0.92), skin=1)
-        canvas.paint(cover(self.face_outline()), colour, skin=1)
+            canvas.paint(ears, color * np.float32(0.92), skin=1)
+        canvas.paint(cover(self.face_outline()), color, skin=1)
 
     def _eyes(self, canvas: Canvas, lids: float, hair: NDArray[np.float64]) -> None:
         head = self.head
-        skin = skin_colour(self.scene.skin)
+        skin = skin_color(self.scene.skin)
         size = head.eye_size
         y0 = -head.eye_height
         for side in (-1, 1):
@@ -236,7 +236,7 @@ class _Painter:
 
     def _nostrils(self, canvas: Canvas) -> None:
         head = self.head
-        dark = skin_colour(self.scene.skin) * np.array([0.34, 0.22, 0.2])
+        dark = skin_color(self.scene.skin) * np.array([0.34, 0.22, 0.2])
         tip = -head.eye_height + head.nose_length
         for side in (-1, 1):
             hole = cover(self.ellipse(side * head.nose_width * 0.5, tip + 0.055, 0.05, 0.026))
@@ -249,7 +249,7 @@ class _Painter:
 
     def _mouth(self, canvas: Canvas, opening: float) -> None:
         head = self.head
-        skin = skin_colour(self.scene.skin)
+        skin = skin_color(self.scene.skin)
         lip = skin * (1 - head.lip_colour * np.array([0.25, 0.52, 0.42]))
         u = self.fx / (head.mouth_width * (1 - 0.12 * opening))
         arc = np.clip(1 - u**2, 0, None)

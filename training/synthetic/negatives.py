@@ -64,7 +64,7 @@ class Decoy:
     carry_seconds: float = between("how long it takes", 0.2, 3.0)
     flicker: float = between("amplitude of a flicker", 0.0005, 0.04, log=True, share=0.25)
     flicker_rate: float = between("its rate, Hz", 0.7, 4.0)
-    flicker_tint: float = between("its colour: 0: none, 1: strong", 0.0, 0.6)
+    flicker_tint: float = between("its color: 0: none, 1: strong", 0.0, 0.6)
     drift: float = between("slow change of the light", 0.001, 0.04, log=True, share=0.5)
     frozen: float = between("share of the time that the camera hangs", 0.1, 0.9, share=0.1)
     keyframes: float = one_of("frames from one keyframe to the next", 8, 12, 15, 25, 30, 30, 60)
@@ -149,7 +149,7 @@ def _seen(shown: Decoy, scene: Scene, placement: Placement, times: Times) -> Ite
             + carried * along(shown.carry_angle)
         )
     tint = random("decoy.tint").normal(size=3)
-    colour = np.append(1 + shown.flicker_tint * (tint - tint.mean()), 0)
+    color = np.append(1 + shown.flicker_tint * (tint - tint.mean()), 0)
     flicker = shown.flicker * np.sin(2 * np.pi * shown.flicker_rate * times + phase[2])
     drift = shown.drift * Wander(random("decoy.drift"), 0.02, 0.4)(times)
     liveliness = Wander(random("decoy.frozen"), 0.05, 0.5)(times)
@@ -157,7 +157,7 @@ def _seen(shown: Decoy, scene: Scene, placement: Placement, times: Times) -> Ite
     live[0] = True
     for i, picture in zip(range(len(times)), pictures):
         if live[i]:
-            light = 1 + drift[i] + flicker[i] * colour
+            light = 1 + drift[i] + flicker[i] * color
             moved = _shifted(picture, shift[0][i], shift[1][i], placement)
             seen = np.asarray(moved * light, np.float32)
             if surface:
@@ -190,12 +190,12 @@ def _backdrop(shown: Decoy, scene: Scene, fine: Placement, camera: Camera) -> Fi
     y = (rows - np.float32(fine.y)) / np.float32(fine.unit)
     if shown.picture == "noise":
         random = stream(scene.seed, scene.index, "decoy.noise")
-        colour = random.uniform(0.05, 0.95, (3, *x.shape)).astype(np.float32)
+        color = random.uniform(0.05, 0.95, (3, *x.shape)).astype(np.float32)
     else:
         kind = {"wall": "wall", "cartoon": "cluttered"}[shown.picture]
         back = replace(scene.background, kind=kind)
-        colour = paint_background(replace(scene, background=back), x, y)
-    return Look(camera).layer(colour, np.ones_like(x))
+        color = paint_background(replace(scene, background=back), x, y)
+    return Look(camera).layer(color, np.ones_like(x))
 
 
 def _shifted(picture: Field, dx: float, dy: float, placement: Placement) -> Field:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Field = NDArray[np.float32]
-Colour = NDArray[np.float64]
+Color = NDArray[np.float64]
 
 _LATTICE = 64  # side of the random lattice of a noise, which is periodic
 
@@ -49,37 +49,37 @@ def noise(random: np.random.Generator, x: Field, y: Field, scale_x: float, scale
     )
 
 
-def hsv(hue: float, saturation: float, value: float) -> Colour:
-    """Return the RGB colour of a hue in [0, 1], a saturation and a brightness."""
+def hsv(hue: float, saturation: float, value: float) -> Color:
+    """Return the RGB color of a hue in [0, 1], a saturation and a brightness."""
     return np.array(colorsys.hsv_to_rgb(hue % 1, saturation, value))
 
 
-def grey(value: float) -> Colour:
-    """Return the RGB colour of a grey."""
+def grey(value: float) -> Color:
+    """Return the RGB color of a grey."""
     return np.full(3, value)
 
 
-def mix(a: Colour, b: Colour, share: float) -> Colour:
+def mix(a: Color, b: Color, share: float) -> Color:
     """Return a mixture of ``a`` (share 0) and ``b`` (share 1)."""
     return np.asarray(a + share * (b - a))
 
 
 class Canvas:
-    """RGB colour (3, H, W), opacity and share of bare skin (H, W), all float32 and initially 0."""
+    """RGB color (3, H, W), opacity and share of bare skin (H, W), all float32 and initially 0."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        self.colour: Field = np.zeros((3, *shape), np.float32)
+        self.color: Field = np.zeros((3, *shape), np.float32)
         self.alpha: Field = np.zeros(shape, np.float32)
         self.skin: Field = np.zeros(shape, np.float32)
 
-    def paint(self, mask: Field, colour: Colour | Field, skin: float) -> None:
-        """Paint a colour with the opacity ``mask``; ``skin`` is its share of bare skin."""
-        self.tint(mask, colour)
+    def paint(self, mask: Field, color: Color | Field, skin: float) -> None:
+        """Paint a color with the opacity ``mask``; ``skin`` is its share of bare skin."""
+        self.tint(mask, color)
         self.skin += mask * (skin - self.skin)
         self.alpha += mask * (1 - self.alpha)
 
-    def tint(self, mask: Field, colour: Colour | Field) -> None:
-        """Mix the present colour with another, (3,) or (3, H, W), by the share ``mask``."""
+    def tint(self, mask: Field, color: Color | Field) -> None:
+        """Mix the present color with another, (3,) or (3, H, W), by the share ``mask``."""
         mask = np.asarray(mask, np.float32)
-        for plane, value in zip(self.colour, np.asarray(colour, np.float32)):
+        for plane, value in zip(self.color, np.asarray(color, np.float32)):
             plane += mask * (value - plane)

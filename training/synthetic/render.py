@@ -6,8 +6,8 @@ the modes times their values at that time, warped to the pose, composed, lit, an
 noisy camera. All values are float32 in 8-bit levels; the camera rounds at the end. Movements are
 far below a pixel: OpenCV 5 warps exactly, 4.x in steps of 1/32 pixel.
 
-At each place of the skin the colour is ``c (1 - a v s ppg(t - delay))`` with amplitude ``a``,
-colour ``v`` (green 1) and strength ``s`` (mean 1 over the face): green *falls* as the PPG rises.
+At each place of the skin the color is ``c (1 - a v s ppg(t - delay))`` with amplitude ``a``,
+color ``v`` (green 1) and strength ``s`` (mean 1 over the face): green *falls* as the PPG rises.
 The delay is approximated to first order, with the PPG's slope.
 """
 
@@ -37,7 +37,7 @@ _ALL = (-math.inf, math.inf)
 _HEAD_REACH = ((-1.65, 1.65), (-1.95, 2.05))
 _BODY_REACH = (-0.2, math.inf)
 _JAW = 0.1  # how far the jaw of an open mouth drops, head units
-_SMALL = 0.05  # rad, step of the numerical derivative of the colours with the pose
+_SMALL = 0.05  # rad, step of the numerical derivative of the colors with the pose
 
 
 @dataclass(frozen=True)
@@ -218,10 +218,10 @@ class _Stage:
         look = self._look
 
         def added(change: Field, size: float = 1.0) -> Field:
-            return (look.planes(paint.colour + size * change) - look.planes(paint.colour)) / size
+            return (look.planes(paint.color + size * change) - look.planes(paint.color)) / size
 
-        colour = look.planes(paint.colour)
-        pulse = -pulse_colour(scene) * paint.skin * colour
+        color = look.planes(paint.color)
+        pulse = -pulse_color(scene) * paint.skin * color
         random = scene.stream("paint.delay")
         delay = scene.pulse.delay * noise(random, x, y, 0.7, 0.7)
         modes = {
@@ -234,7 +234,7 @@ class _Stage:
         }
         self._head = _Layer(
             *self._corner(x, y),
-            look.merge(colour, paint.alpha),
+            look.merge(color, paint.alpha),
             {name: look.merge(mode, paint.alpha, False) for name, mode in modes.items()},
             self._size,
         )
@@ -257,11 +257,11 @@ class _Stage:
         x, y = self._grid(_ALL, _BODY_REACH)
         paint = paint_body(scene, x, y)
         look = self._look
-        colour = look.planes(paint.colour)
-        pulse = -scene.body.pulse * pulse_colour(scene) * paint.skin * colour
+        color = look.planes(paint.color)
+        pulse = -scene.body.pulse * pulse_color(scene) * paint.skin * color
         self._body = _Layer(
             *self._corner(x, y),
-            look.merge(colour, paint.alpha),
+            look.merge(color, paint.alpha),
             {"pulse": look.merge(pulse, paint.alpha, False)},
             self._size,
         )
@@ -277,8 +277,8 @@ class _Stage:
         uneven = noise(scene.stream("paint.light"), x, y, 1.5, 1.5)
         falls = _four(np.clip(1 + light.unevenness * uneven, 0, 2)) * self._still_light
         self._light_modes = [
-            (falls * np.append(colour[::-1], 1).astype(np.float32), change)
-            for colour, change in self._course.light
+            (falls * np.append(color[::-1], 1).astype(np.float32), change)
+            for color, change in self._course.light
         ]
 
     def frame(self, i: int) -> Field:
@@ -345,11 +345,11 @@ class _Stage:
         return light
 
 
-def pulse_colour(scene: Scene) -> Field:
+def pulse_color(scene: Scene) -> Field:
     """Return the relative amplitude of the pulse in each RGB plane, float32 (3, 1, 1)."""
     pulse = scene.pulse
-    colour = pulse.amplitude * np.array([pulse.red, 1, pulse.blue])
-    return colour.astype(np.float32)[:, None, None]
+    color = pulse.amplitude * np.array([pulse.red, 1, pulse.blue])
+    return color.astype(np.float32)[:, None, None]
 
 
 def _lay_over(frame: Field, layer: Field) -> None:

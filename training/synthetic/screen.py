@@ -65,7 +65,7 @@ class Surface:
         light = 1 + screen.bands * np.sin(2 * np.pi * turns)
         if screen.moire:
             moved = _MAGNIFIED * float(self._wave @ (dx, dy))
-            # The pixels of the three colours are beside each other, so their moire differs in
+            # The pixels of the three colors are beside each other, so their moire differs in
             # phase.
             phases = np.array([0.0, 2.1, 4.2, 0.0], np.float32)
             light = light + screen.moire * np.sin((self._stripes - moved)[..., None] + phases)

@@ -181,9 +181,9 @@ def put_into_runs(
     local = ppg[..., None, None] - late * slope[..., None, None]
     weight = _spread(mask, _rough(random, len(pulse["rate"])), pulse["variation"]) * local
     ones = np.ones_like(pulse["red"])
-    colour = np.stack([pulse["red"], ones, pulse["blue"]], -1).astype(np.float32)
+    color = np.stack([pulse["red"], ones, pulse["blue"]], -1).astype(np.float32)
     amplitude = pulse["amplitude"][:, None, None]
-    factor = skin_factor(weight.astype(np.float32), amplitude, colour[:, None, None])
+    factor = skin_factor(weight.astype(np.float32), amplitude, color[:, None, None])
     out = seen * np.moveaxis(factor, -1, 2)
     bright, warmth = (_factor(pulse[name])[:, None] for name in ("exposure", "warmth"))
     out *= (bright * warmth ** np.array([1, 0, -1], np.float32))[..., None, None]
@@ -228,8 +228,8 @@ def _light(pulse: StepPulses) -> Pixels:
     """Return the factors on the light of the later frames, (N, SIDE, SIDE, 3)."""
     uphill = 2 * along(2 * np.pi * pulse["light_direction"], SIDE)
     change = pulse["light"][:, None, None] * (1 + pulse["light_slope"][:, None, None] * uphill)
-    colour = np.stack([pulse["light_red"], np.ones_like(pulse["light"]), pulse["light_blue"]], -1)
-    return np.asarray(1 + change[..., None] * colour[:, None, None], np.float32)
+    color = np.stack([pulse["light_red"], np.ones_like(pulse["light"]), pulse["light_blue"]], -1)
+    return np.asarray(1 + change[..., None] * color[:, None, None], np.float32)
 
 
 def _rough(random: np.random.Generator, count: int) -> Floats:
@@ -282,5 +282,5 @@ def put_into_clip(
     spread = _spread(mask[:, None], _rough(random, 1), np.array([look.variation]))[:, 0]
     late = look.delay * along(random.uniform(0, 2 * np.pi), SIDE)
     local = pulse.ppg[:, None, None] - late * pulse.slope[:, None, None]
-    factor = skin_factor((spread * local).astype(np.float32), amplitude, over_green(look.colour))
+    factor = skin_factor((spread * local).astype(np.float32), amplitude, over_green(look.color))
     return np.asarray(seen * np.moveaxis(factor, -1, 1), np.float32)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from training.synthetic.paint import Canvas, Field, bump, cover, hsv, noise, step
-from training.synthetic.pigments import skin_colour
+from training.synthetic.pigments import skin_color
 from training.synthetic.scene import Scene
 
 
@@ -16,7 +16,7 @@ def paint_body(scene: Scene, x: Field, y: Field) -> Canvas:
     body, head = scene.body, scene.head
     canvas = Canvas(x.shape)
     neck = body.neck * head.width
-    skin = np.asarray(skin_colour(scene.skin), np.float32)[:, None, None]
+    skin = np.asarray(skin_color(scene.skin), np.float32)[:, None, None]
     side = 1 + 0.25 * math.sin(scene.light.azimuth) * np.clip(x / neck, -1, 1)
     # Dark under the chin and towards the edges.
     shade = (0.62 + 0.3 * step(y, 0.9, 1.6)) * side
@@ -28,9 +28,9 @@ def paint_body(scene: Scene, x: Field, y: Field) -> Canvas:
     drop = collar + body.shoulders * np.clip(np.abs(x) - neck, 0, None)
     drop += 0.9 * np.clip(np.abs(x) - 1.7, 0, None) ** 2
     opening = body.neckline * np.clip(1 - np.abs(x) / neck, 0, None) + 0.12 * bump(x / neck)
-    colour = np.asarray(hsv(body.hue, body.saturation, body.value), np.float32)[:, None, None]
+    color = np.asarray(hsv(body.hue, body.saturation, body.value), np.float32)[:, None, None]
     light = (1 + 0.12 * _noise(scene, "folds", x, y, 0.5, 0.7)) * (0.8 + 0.2 * step(y, 1.4, 2.2))
-    clothes = np.clip(colour * (1 + body.contrast * _pattern(scene, x, y)) * light, 0.01, 1)
+    clothes = np.clip(color * (1 + body.contrast * _pattern(scene, x, y)) * light, 0.01, 1)
     canvas.paint(cover(np.asarray(drop + opening - y, np.float32)), clothes, skin=0)
     return canvas
 
@@ -58,19 +58,19 @@ def _clutter(scene: Scene, base: Field, x: Field, y: Field) -> Field:
     back = scene.background
     random = scene.stream("paint.clutter")
     canvas = Canvas(x.shape)
-    canvas.paint(np.ones(x.shape, np.float32), np.broadcast_to(base, canvas.colour.shape), skin=0)
+    canvas.paint(np.ones(x.shape, np.float32), np.broadcast_to(base, canvas.color.shape), skin=0)
     for _ in range(round(back.objects)):
         cx, cy = float(random.uniform(-3.5, 3.5)), float(random.uniform(-2.5, 2.5))
         rx, ry = back.scale * random.uniform(0.15, 0.8, 2)
         power, angle = random.choice([2.0, 8.0]), random.choice([0.0, random.uniform(-0.5, 0.5)])
         hue = back.hue + random.normal() * 0.15
         value = np.clip(back.value + back.contrast * random.normal(), 0.03, 1)
-        colour = hsv(hue, min(1.0, back.saturation * random.uniform(0.3, 2)), float(value))
+        color = hsv(hue, min(1.0, back.saturation * random.uniform(0.3, 2)), float(value))
         u = math.cos(angle) * (x - cx) + math.sin(angle) * (y - cy)
         v = math.cos(angle) * (y - cy) - math.sin(angle) * (x - cx)
         outline = (np.abs(u) / np.float32(rx)) ** power + (np.abs(v) / np.float32(ry)) ** power - 1
-        canvas.paint(cover(outline), colour, skin=0)
-    return canvas.colour
+        canvas.paint(cover(outline), color, skin=0)
+    return canvas.color
 
 
 def _pattern(scene: Scene, x: Field, y: Field) -> Field:

@@ -51,7 +51,7 @@ class Timeline:
         How far the eyes are closed and the mouth is open, 0 to 1.
     body_x, body_y, back_x, back_y
         Shift of shoulders and background.
-    light : list of (colour, change)
+    light : list of (color, change)
         Changing light sources: relative gain (3,) in RGB, and the relative change over time.
     """
 

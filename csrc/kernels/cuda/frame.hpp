@@ -29,7 +29,7 @@ struct Frame {
                        kDown = kWarp / kAcross;  // pixels of the crop that a warp reads at a time
 
   struct Shared {
-    float sums[kPixelsAtOnce * kColours][kWarp + 1];  // one more float a row avoids bank conflicts
+    float sums[kPixelsAtOnce * kColors][kWarp + 1];  // one more float a row avoids bank conflicts
   };
   struct Registers {};
 
@@ -47,28 +47,28 @@ struct Frame {
       const int pixel = index * kPixelsAtOnce + warp;
       const PixelSpan rows = pixel_span(pixel / kSide, crop.height);
       const PixelSpan columns = pixel_span(pixel % kSide, crop.width);
-      float sums[kColours] = {};
+      float sums[kColors] = {};
       for (int y = rows.first + lane / kAcross; y <= rows.last; y += kDown) {
         const uint8_t* const row = crop.corner + y * crop.row_stride;
         for (int x = columns.first + lane % kAcross; x <= columns.last; x += kAcross) {
           const uint8_t* const at = row + x * crop.pixel_stride;
           const float weight = share(rows, y) * share(columns, x);
           RPPG_UNROLL
-          for (int c = 0; c < kColours; ++c)
+          for (int c = 0; c < kColors; ++c)
             sums[c] += weight * static_cast<float>(at[c * crop.channel_stride]);
         }
       }
       RPPG_UNROLL
-      for (int c = 0; c < kColours; ++c) s.sums[warp * kColours + c][lane] = sums[c];
+      for (int c = 0; c < kColors; ++c) s.sums[warp * kColors + c][lane] = sums[c];
     });
     block.each([&](int thread, Registers&) {
-      if (thread >= kPixelsAtOnce * kColours) return;
+      if (thread >= kPixelsAtOnce * kColors) return;
       float total = 0;
       RPPG_UNROLL
       for (int i = 0; i < kWarp; ++i) total += s.sums[thread][i];
-      const int channel = thread % kColours, pixel = index * kPixelsAtOnce + thread / kColours;
-      const int colour = crop.blue_first ? kColours - 1 - channel : channel;
-      const int at = colour * kSide * kSide + pixel;
+      const int channel = thread % kColors, pixel = index * kPixelsAtOnce + thread / kColors;
+      const int color = crop.blue_first ? kColors - 1 - channel : channel;
+      const int at = color * kSide * kSide + pixel;
       const float b = total * crop.scale;
       appearance[at] = b;
       motion[at] = previous ? change(previous[at], b, normalized) : 0.0f;

@@ -9,7 +9,7 @@
 namespace rppg {
 namespace cuda {
 
-// motions, [count][colour][y][x], to `count` outputs, with one block for each motion.
+// motions, [count][color][y][x], to `count` outputs, with one block for each motion.
 cudaError_t launch_whole(const DeviceWeights* weights, const float* motions, size_t count,
                          float* out, cudaStream_t stream);
 

@@ -18,7 +18,7 @@ namespace cuda {
 // Weights as the kernels read them: the output map is the fastest index, and all layers but the
 // last are multiplied by 2 log2(e), so that tanh is computed from a power of two.
 struct alignas(16) DeviceWeights {
-  float conv1[kColours * 9 * kMaps1];  // [colour][tap][map1]
+  float conv1[kColors * 9 * kMaps1];  // [color][tap][map1]
   float conv1_bias[kMaps1];
   float conv2[kMaps1 * 9 * kMaps2];  // [map1][tap][map2]
   float conv2_bias[kMaps2];
@@ -112,18 +112,18 @@ struct Band {
   static constexpr int kPlane =
       kRows * kPitch + 4;  // 4 more floats put neighbouring maps in different banks
 
-  alignas(16) float input[kColours][kInputRows][kInputPitch];
+  alignas(16) float input[kColors][kInputRows][kInputPitch];
   alignas(16) float maps[kMaps1][kPlane];
 
   // Loads the input of the band whose first row of cells is `first`, and sets the maps to zero.
   RPPG_DEVICE void load(const float* motion, int first, int thread, int threads) {
     constexpr int kAcross = kSide + 2;
     const int above = 4 * first - 3;
-    for (int i = thread; i < kColours * kInputRows * kAcross; i += threads) {
-      const int colour = i / (kInputRows * kAcross), row = i / kAcross % kInputRows;
+    for (int i = thread; i < kColors * kInputRows * kAcross; i += threads) {
+      const int color = i / (kInputRows * kAcross), row = i / kAcross % kInputRows;
       const int y = above + row, x = i % kAcross - 1;
       const bool inside = y >= 0 && y < kSide && x >= 0 && x < kSide;
-      input[colour][row][x + 1] = inside ? motion[(colour * kSide + y) * kSide + x] : 0.0f;
+      input[color][row][x + 1] = inside ? motion[(color * kSide + y) * kSide + x] : 0.0f;
     }
     for (int i = thread; i < kMaps1 * kPlane; i += threads) maps[i / kPlane][i % kPlane] = 0;
   }
@@ -139,9 +139,9 @@ struct Band {
       Strip<1> strip;
       clear(strip);
       RPPG_KEEP_LOOP
-      for (int colour = 0; colour < kColours; ++colour)
-        convolve<1, kInputPitch, 2, kMaps1>(input[colour][2 * row] + half * kColumns,
-                                            weights.conv1 + colour * 9 * kMaps1 + map, strip);
+      for (int color = 0; color < kColors; ++color)
+        convolve<1, kInputPitch, 2, kMaps1>(input[color][2 * row] + half * kColumns,
+                                            weights.conv1 + color * 9 * kMaps1 + map, strip);
       const float bias = load_constant(weights.conv1_bias + map);
       float* const out = maps[map] + row * kPitch + 1 + half * kCells;
       RPPG_UNROLL

@@ -68,8 +68,8 @@ export class Picture {
       const x = left + scale * x0;
       const y = top + scale * y0;
       const chosen = face.number === this.selected;
-      for (const [colour, line] of [["#000", chosen ? 5 : 4], [chosen ? "#ffd34d" : "#fff", chosen ? 3 : 2]]) {
-        context.strokeStyle = colour;
+      for (const [color, line] of [["#000", chosen ? 5 : 4], [chosen ? "#ffd34d" : "#fff", chosen ? 3 : 2]]) {
+        context.strokeStyle = color;
         context.lineWidth = line;
         context.strokeRect(x, y, scale * (x1 - x0), scale * (y1 - y0));
       }

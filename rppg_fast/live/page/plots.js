@@ -206,13 +206,13 @@ function prepared(canvas) {
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
-  return { context, width, height, style: colours() };
+  return { context, width, height, style: colors() };
 }
 
 let cached = null;
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (cached = null));
 
-function colours() {
+function colors() {
   if (cached === null) {
     const style = getComputedStyle(document.documentElement);
     const of = (name) => style.getPropertyValue(`--${name}`);

@@ -47,7 +47,7 @@ class PixelConverter {
   ByteConversion fixed_;  // of samples of any number of bits
 };
 
-// Converts the whole frame to bytes of blue, green and red, [y][x][colour].
+// Converts the whole frame to bytes of blue, green and red, [y][x][color].
 void to_bgr(const FrameView& frame, std::uint8_t* out);
 
 }  // namespace rppg

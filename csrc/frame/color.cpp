@@ -1,4 +1,4 @@
-#include "frame/colour.hpp"
+#include "frame/color.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -55,7 +55,7 @@ void copy_samples(const std::uint8_t* row, std::ptrdiff_t pixel, const Sampling&
 Conversion conversion(const FrameView& frame) {
   const double largest = static_cast<double>((1 << frame.bits) - 1);
   const double unit = static_cast<double>(1 << (frame.bits - 8));  // one step of 8 bits
-  if (frame.colours == Colours::rgb) return {1.0 / largest, 0, 0, 0, 0, 0, 0};
+  if (frame.colors == Colors::rgb) return {1.0 / largest, 0, 0, 0, 0, 0, 0};
   const auto [red, blue] = shares(frame.matrix);
   const double green = 1.0 - red - blue;
   const double luma = 1.0 / (frame.full_range ? largest : 219.0 * unit);
@@ -73,9 +73,9 @@ void to_rgb(const FrameView& frame, float* y_red, float* u_green, float* v_blue,
   const Conversion exact = conversion(frame);
   const auto luma = static_cast<float>(exact.luma), black = static_cast<float>(exact.black);
   const auto clamp = [](float value) { return std::min(std::max(value, 0.0f), 1.0f); };
-  if (frame.colours != Colours::yuv) {
+  if (frame.colors != Colors::yuv) {
     for (float* const channel : {y_red, u_green, v_blue}) {
-      if (channel == y_red || frame.colours == Colours::rgb)
+      if (channel == y_red || frame.colors == Colors::rgb)
         for (int i = 0; i < count; ++i) channel[i] = clamp(luma * (channel[i] - black));
       else
         std::copy_n(y_red, count, channel);
@@ -111,7 +111,7 @@ PixelConverter::PixelConverter(const FrameView& frame, const Kernels& kernels)
 void PixelConverter::row(int y, int first, int end, int step, std::uint8_t* const* out) const {
   if (frame_.words())
     convert<std::uint16_t>(y, first, end, step, out);
-  else if (frame_.colours == Colours::yuv)
+  else if (frame_.colors == Colors::yuv)
     convert_bytes(y, first, end, step, out);
   else
     convert<std::uint8_t>(y, first, end, step, out);
@@ -140,7 +140,7 @@ void PixelConverter::convert(int y, int first, int end, int step, std::uint8_t* 
     pixels[c] = f.planes[channel].pixel;
   }
   std::uint8_t *red = out[0], *green = out[1], *blue = out[2];
-  if (f.colours != Colours::yuv) {
+  if (f.colors != Colors::yuv) {
     const auto channel = [&](int c, int x) {
       return byte(luma * (sample(rows[c] + x * pixels[c]) - k.black));
     };
@@ -165,29 +165,29 @@ void PixelConverter::convert(int y, int first, int end, int step, std::uint8_t* 
 
 void PixelConverter::convert_bytes(int y, int first, int end, int step,
                                    std::uint8_t* const* out) const {
-  std::uint8_t yuv[kColours][kPixelsAtOnce] = {}, rgb[kColours][kPixelsAtOnce];
+  std::uint8_t yuv[kColors][kPixelsAtOnce] = {}, rgb[kColors][kPixelsAtOnce];
   int done = 0;
   for (int x = first; x < end; x += kPixelsAtOnce * step, done += kPixelsAtOnce) {
     const int count = std::min((end - x + step - 1) / step, kPixelsAtOnce);
-    for (int c = 0; c < kColours; ++c) {
+    for (int c = 0; c < kColors; ++c) {
       const Plane& plane = frame_.planes[c];
       copy_samples(plane.at(frame_.down_of(c).index(y), 0), plane.pixel, frame_.across_of(c), x,
                    step, count, yuv[c]);
     }
     kernels_.to_bytes(fixed_, yuv, rgb);
-    for (int c = 0; c < kColours; ++c) std::copy_n(rgb[c], count, out[c] + done);
+    for (int c = 0; c < kColors; ++c) std::copy_n(rgb[c], count, out[c] + done);
   }
 }
 
 void to_bgr(const FrameView& frame, std::uint8_t* out) {
   const PixelConverter converter(frame, select_kernels("auto"));
   const auto width = static_cast<std::size_t>(frame.width);
-  std::vector<std::uint8_t> row(kColours * width);
+  std::vector<std::uint8_t> row(kColors * width);
   std::uint8_t* const rgb[] = {row.data(), row.data() + width, row.data() + 2 * width};
   for (int y = 0; y < frame.height; ++y) {
     converter.row(y, 0, frame.width, 1, rgb);
     for (std::size_t x = 0; x < width; ++x)
-      for (int c = 0; c < kColours; ++c) *out++ = rgb[kColours - 1 - c][x];
+      for (int c = 0; c < kColors; ++c) *out++ = rgb[kColors - 1 - c][x];
   }
 }
 

@@ -1,4 +1,4 @@
-// The pulse that a classical method finds in a window of the face's mean colour.
+// The pulse that a classical method finds in a window of the face's mean color.
 #pragma once
 
 #include <cstddef>
@@ -13,15 +13,15 @@
 
 namespace rppg {
 
-// A window of mean colours at one sampling rate.
-class ColourWindow {
+// A window of mean colors at one sampling rate.
+class ColorWindow {
  public:
   // `rate` is in Hz; the window has at most `most` samples, and `most` is at least 2.
-  ColourWindow(const PulseOptions& options, const Kernels& kernels, double rate, std::size_t most);
+  ColorWindow(const PulseOptions& options, const Kernels& kernels, double rate, std::size_t most);
 
   // Arrays that the caller fills: the samples of red, green and blue, and a 1 for each missing
   // sample.
-  double* colour(int c) { return colours_.data() + static_cast<std::size_t>(c) * most_; }
+  double* color(int c) { return colors_.data() + static_cast<std::size_t>(c) * most_; }
   unsigned char* missing() { return missing_.data(); }
 
   // Band-passes `channels` interleaved signals of the window with zero phase, separately in each
@@ -29,7 +29,7 @@ class ColourWindow {
   void band_pass(double* values, std::size_t count, int channels) {
     zero_phase_.run(values, missing_.data(), count, channels);
   }
-  // Band-passes the colours of the window's `count` samples; CHROM and ICA start from the result.
+  // Band-passes the colors of the window's `count` samples; CHROM and ICA start from the result.
   void filter(std::size_t count);
   // Writes a method's pulse of the window, not filtered. For CHROM and ICA, call `filter` first.
   void extract(Method method, std::size_t count, double* pulse);
@@ -39,19 +39,19 @@ class ColourWindow {
   Classical classical_;
   Ica ica_;
   ZeroPhase zero_phase_;
-  std::vector<double> colours_, filtered_, interleaved_;
+  std::vector<double> colors_, filtered_, interleaved_;
   std::vector<unsigned char> missing_;
 };
 
 // CHROM and POS as second opinions on a window, at a reduced rate that is sufficient for the
 // heart's band.
-class ColourOpinion {
+class ColorOpinion {
  public:
-  ColourOpinion(const PulseOptions& options, const Kernels& kernels, std::size_t window);
+  ColorOpinion(const PulseOptions& options, const Kernels& kernels, std::size_t window);
 
   // Number of samples of the window that are averaged into one coarse sample.
   std::size_t coarse() const { return coarse_; }
-  ColourWindow& window() { return window_; }
+  ColorWindow& window() { return window_; }
   // Computes both pulses and their spectra from `count` coarse samples.
   void analyse(std::size_t count);
 
@@ -64,7 +64,7 @@ class ColourOpinion {
  private:
   std::size_t coarse_;
   double rate_;
-  ColourWindow window_;
+  ColorWindow window_;
   PulseSpectrum chrom_, pos_;
   int chrom_peaks_ = 0, pos_peaks_ = 0;
   std::vector<double> pulses_, one_;
