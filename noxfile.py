@@ -55,7 +55,8 @@ def slow(session: nox.Session) -> None:
     """Run the slow tests: other processors, sanitizers, fuzzers, trainings, real clips."""
     session.install(*PINS, ".[test]")
     workers = ("-n", "auto", "--dist", "loadfile")
-    session.run("python", "-m", "pytest", *workers, "-m", "slow", *session.posargs)
+    session.run("python", "-m", "pytest", *workers, "-m", "slow and not alone", *session.posargs)
+    session.run("python", "-m", "pytest", "-m", "alone", *session.posargs)
 
 
 @nox.session

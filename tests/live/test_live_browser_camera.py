@@ -72,6 +72,7 @@ def give_camera(server: LiveServer) -> ClientConnection:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_known_pulse_is_read_from_planes_that_a_browser_sends(
     server: LiveServer, session: LiveSession
 ) -> None:

@@ -65,6 +65,7 @@ def running(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_readings_are_written_as_json_lines_and_as_csv(tmp_path: Path) -> None:
     target = tmp_path / "readings.csv"
     command = [*LIVE, "--demo", "--no-page", "--json", "-", "--csv", str(target), "--duration", "7"]
@@ -83,6 +84,7 @@ def test_readings_are_written_as_json_lines_and_as_csv(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_first_picture_and_the_first_heart_rate_come_soon() -> None:
     """Chiefly the imports take time, so processor time is counted: other programs take turns."""
     with (
@@ -218,6 +220,7 @@ def test_the_terminal_shows_rate_pulse_and_advice(language: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_command_draws_in_the_terminal() -> None:
     command = [*LIVE, "--demo", "--terminal", "--language", "en", "--duration", "6"]
     done = subprocess.run(command, capture_output=True, text=True)

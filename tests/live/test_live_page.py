@@ -38,7 +38,7 @@ from tests.support.live import (
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 #: Milliseconds that Playwright waits for what takes a moment.
 WAIT_MS = 1000 * PATIENCE

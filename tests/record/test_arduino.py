@@ -29,7 +29,7 @@ from tests.support.arduino import Arduino, build, skip_without_tools
 from tests.support.clips import write_video
 from tests.support.people import Person, filmed, still
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 Floats = NDArray[np.float64]
 Built = tuple[Path, Path]

@@ -1,5 +1,7 @@
 // The picture with the boxes of the faces.
 
+import { prepared } from "./canvas.js";
+
 export class Picture {
   constructor(stage) {
     this.stage = stage;
@@ -47,16 +49,7 @@ export class Picture {
   }
 
   drawBoxes() {
-    const canvas = this.boxes;
-    const ratio = window.devicePixelRatio;
-    const { clientWidth: width, clientHeight: height } = canvas;
-    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
-    }
-    const context = canvas.getContext("2d");
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
+    const { context, width, height } = prepared(this.boxes);
     if (!this.state?.width) return;
     const scale = Math.min(width / this.state.width, height / this.state.height);
     const left = (width - scale * this.state.width) / 2;

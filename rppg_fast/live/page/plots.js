@@ -1,5 +1,6 @@
 // The pulse of the last seconds, drawn at the screen's rate, and the spectrum.
 
+import { prepared } from "./canvas.js";
 import { text } from "./strings.js";
 
 const SECONDS = 10;
@@ -72,7 +73,8 @@ export class PulsePlot {
   }
 
   draw(now) {
-    const { context, width, height, style } = prepared(this.canvas);
+    const { context, width, height } = prepared(this.canvas);
+    const style = colors();
     context.strokeStyle = style.line;
     context.fillStyle = style.quiet;
     context.font = "12px system-ui, sans-serif";
@@ -151,7 +153,8 @@ export class SpectrumPlot {
   }
 
   draw() {
-    const { context, width, height, style } = prepared(this.canvas);
+    const { context, width, height } = prepared(this.canvas);
+    const style = colors();
     const [low, high] = [40, 240];
     const bottom = height - 16;
     const place = (bpm) => (width * (bpm - low)) / (high - low);
@@ -193,20 +196,6 @@ export class SpectrumPlot {
     context.textAlign = x > width / 2 ? "right" : "left";
     context.fillText(String(Math.round(this.peak)), x + (x > width / 2 ? -5 : 5), 13);
   }
-}
-
-/** Clears a canvas and gives it the size that it has on the screen. */
-function prepared(canvas) {
-  const ratio = window.devicePixelRatio;
-  const { clientWidth: width, clientHeight: height } = canvas;
-  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-  }
-  const context = canvas.getContext("2d");
-  context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  context.clearRect(0, 0, width, height);
-  return { context, width, height, style: colors() };
 }
 
 let cached = null;
