@@ -96,8 +96,9 @@ FaceLayer read_layer(const Safetensors& file, const char* network, const Plan& p
   const int blocks = (plan.out + kBlock - 1) / kBlock, terms = plan.size * plan.size * plan.in;
   const bool tiled = is_tiled(plan);
   FaceLayer layer{plan.size, 1, in_stride, blocks * kBlock, false, plan.in, tiled, {}};
-  const int weight_blocks = blocks * (tiled ? kFaceTilePoints * kFaceTilePoints * plan.in : terms);
-  layer.values.resize(static_cast<std::size_t>(weight_blocks + 2 * blocks));
+  const int products = tiled ? kFaceTilePoints * kFaceTilePoints * plan.in : terms;
+  const int values = blocks * (products + 2);  // weights, biases and slopes
+  layer.values.resize(static_cast<std::size_t>(values));
   FloatBlock* to = layer.values.data();
   const auto copy_block = [&](const float* from, int block) {
     for (int i = 0; i < kBlock && block * kBlock + i < plan.out; ++i)
@@ -106,7 +107,7 @@ FaceLayer read_layer(const Safetensors& file, const char* network, const Plan& p
   };
   if (tiled) {
     transform_filters(weight.data(), plan.in, to->values);
-    to += weight_blocks;
+    to += blocks * products;
   } else {
     for (int block = 0; block < blocks; ++block)
       for (int term = 0; term < terms; ++term) copy_block(weight.data() + term * plan.out, block);
