@@ -70,7 +70,7 @@ void IntegralImage::fill(const FrameView& frame, const SampledBox& part) {
   const bool plain = is_plain(frame);
   const PixelConverter converter(frame, kernels_);
   const auto length = static_cast<std::size_t>(width_);
-  if (!plain) row_.resize(3 * length);
+  row_.resize(3 * length);
   std::uint8_t* const rgb[] = {row_.data(), row_.data() + length, row_.data() + 2 * length};
   const int left = count_before(part.box.x0, 0, part.step, width_);
   const int right = count_before(part.box.x0, frame.width, part.step, width_);
