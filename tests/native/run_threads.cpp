@@ -74,7 +74,7 @@ int main(int, char** arguments) {
     threads.emplace_back(
         [&, i] { together[i] = watch(student, static_cast<std::uint32_t>(i), frames); });
   const std::vector<float> motions(kBatch * rppg::kPixels, 0.25f);
-  std::vector<float> predict_batch(kBatch), alone(kBatch);
+  std::vector<float> changes(kBatch), alone(kBatch);
   student->predict_batch(motions.data(), kBatch, 3, changes.data());
   const auto teacher = made_up_teacher();
   std::vector<float> taught(kBatch), taught_alone(kBatch);
