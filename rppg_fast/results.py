@@ -122,3 +122,10 @@ def naming(name: str) -> Iterator[None]:
         if error.errno is None:
             raise
         raise OSError(error.errno, os.strerror(error.errno), name) from error
+
+
+def reason_of(error: Exception) -> str:
+    """Return an error's text; for a file, its name and the operating system's reason."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from rppg_fast.reading import Measurement, Status
-from rppg_fast.results import naming
+from rppg_fast.results import naming, reason_of
 
 if TYPE_CHECKING:
     from rppg_fast.pulse import PulseSettings
@@ -21,10 +21,7 @@ _NARROWEST_BAND = 1.0
 
 def complain(error: Exception) -> int:
     """Print an error on standard error, and return its exit code."""
-    reason = str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        reason = f"{error.filename}: {error.strerror}"
-    print(f"rppg-fast: {reason}", file=sys.stderr)
+    print(f"rppg-fast: {reason_of(error)}", file=sys.stderr)
     return BAD_INPUT
 
 

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Callable, NamedTuple
 
 from rppg_fast.live.snapshot import State
+from rppg_fast.results import reason_of
 from rppg_fast.sources import Source
 from rppg_fast.yuv import AnyFrame
 
@@ -166,7 +167,7 @@ class Capture:
                 self._read()
                 reason = "; ".join(self._source.warnings) or None
             except Exception as error:  # a camera's library may raise anything: it is shown
-                reason = _described(error)
+                reason = reason_of(error)
             if self._stop.is_set():
                 return
             if self._source.live:
@@ -217,9 +218,3 @@ class Capture:
         if (state, reason) != (self.state, self.reason):
             self.state, self.reason = state, reason
             self._changed()
-
-
-def _described(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)

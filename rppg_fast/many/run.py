@@ -6,6 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from rppg_fast.many.inputs import VideoJob, VideoLike, list_videos
 from rppg_fast.many.results import Table, VideoResult
 from rppg_fast.measurement import MeasurementInterrupted, measure
 from rppg_fast.monitor import HeartRateMonitor
-from rppg_fast.sources import open_source
+from rppg_fast.results import reason_of
 from rppg_fast.student import Student
 from rppg_fast.teacher import Teacher
 
@@ -73,6 +74,8 @@ def measure_many(
     weights = None if weights is None else os.fsdecode(weights)
     if jobs == 0 or jobs < -1:
         raise ValueError(f"jobs must be at least 1, or -1 for all processor cores, got {jobs}")
+    if jobs != 1 and find_spec("joblib") is None:
+        raise ImportError('jobs above 1 need joblib: pip install "rppg_fast[many]"')
     _check(options, weights)
     table = None
     if out is not None:
@@ -127,11 +130,8 @@ def _in_processes(
     If a process dies, joblib ends all of them. The videos that had no result are then measured
     again: first those that may have been its cause, each alone in a process.
     """
-    try:
-        import joblib
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
-    except ImportError:
-        raise ImportError('jobs above 1 need joblib: pip install "rppg_fast[many]"') from None
+    import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     left = {job.video: job for job in jobs}
     processes = joblib.effective_n_jobs(processes)
@@ -165,15 +165,11 @@ def measure_one(job: VideoJob, options: Mapping[str, Any], weights: str | None) 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            fps = given.pop("fps", None)
-            with open_source(job.video, fps=fps) as source:
-                measured = measure(source, **given, **_network(given, weights))
+            measured = measure(job.video, **given, **_network(given, weights))
     except MeasurementInterrupted as interrupted:
         measured, error = interrupted.measurement, str(interrupted)
-    except OSError as caught:
-        error = f"{job.video}: {caught.strerror}" if caught.strerror else str(caught)
-    except (ValueError, TypeError) as caught:
-        error = str(caught)
+    except (ValueError, TypeError, OSError) as caught:
+        error = reason_of(caught)
     faces = measured if isinstance(measured, list) else [measured]
     return VideoResult(job.video, [face.to_dict() for face in faces], error, job.columns)
 

@@ -18,6 +18,7 @@ from rppg_fast.record.clock import FrameClock
 from rppg_fast.record.finger import FingerCheck, FingerReading, FingerState
 from rppg_fast.record.recording import Recording
 from rppg_fast.record.sensor import Sample, Sensor
+from rppg_fast.results import reason_of
 from rppg_fast.yuv import AnyFrame
 
 LONGEST_SILENCE = 2.0
@@ -262,7 +263,7 @@ class RecordingSession:
                 part.recording.add_frame(*waiting)
                 part.note(waiting[1])
         except OSError as error:
-            part.end, part.reason = End.DISK, _described(error)
+            part.end, part.reason = End.DISK, reason_of(error)
             self._finish(part)
             return
         except ValueError as error:  # the frame does not fit those before
@@ -308,7 +309,7 @@ class RecordingSession:
             try:
                 recording.finish(_metadata(ending, clock))
             except OSError as error:
-                ending = replace(ending, end=End.DISK, reason=_described(error))
+                ending = replace(ending, end=End.DISK, reason=reason_of(error))
                 recording.abandon(_metadata(ending, clock))
         self._part = None
         self._ending = ending  # from here on the next one may begin
@@ -339,10 +340,6 @@ class _Part:
     def seconds(self) -> float:
         """Time from the first to the newest frame, s."""
         return self.newest - self.oldest
-
-
-def _described(error: OSError) -> str:
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
 def _metadata(ending: Ending, clock: dict[str, Any] | None) -> dict[str, Any]:
