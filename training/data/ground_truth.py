@@ -8,7 +8,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 import rppg_fast as rf
-from training.data.recordings import Trace
+from rppg_fast.evaluation.traces import Trace
 from training.data.standard_pulse import BAND, LABEL_FS, LABEL_PAD, band_pass, standard_pulse
 from training.data.trajectories import Times
 

@@ -34,10 +34,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rppg_fast as rf
+from rppg_fast.evaluation.traces import Trace
 from training.data.catalogue import PARTS, SPLIT
 from training.data.clips import Clip, ClipWriter, Frames, as_stored
 from training.data.ground_truth import truth
-from training.data.recordings import LAYOUTS, Recording, TimedFrame, Trace, find
+from training.data.recording import Recording, TimedFrame
+from training.data.recordings import LAYOUTS, find
 from training.data.reduction import made_with, part_of, reduce
 from training.data.trajectories import Times
 from training.data.videos import LIMIT, VideosWork, find_videos

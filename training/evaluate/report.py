@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from rppg_fast.evaluation.metrics import bootstrap, mae, mean, pearson, rmse, within
 from training.evaluate.evaluation import WINDOW, Evaluation, Recording
-from training.evaluate.metrics import bootstrap, mae, mean, pearson, rmse, within
 
 MEASURES: dict[str, str] = {
     "mae": "MAE over recordings, bpm",

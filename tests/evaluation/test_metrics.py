@@ -12,7 +12,7 @@ import rppg_fast as rf
 scipy_stats = pytest.importorskip("scipy.stats")
 from scipy import signal  # noqa: E402
 
-from training.evaluate.metrics import (  # noqa: E402
+from rppg_fast.evaluation.metrics import (  # noqa: E402
     PULSE,
     bootstrap,
     mae,
