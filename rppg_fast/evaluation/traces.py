@@ -18,6 +18,10 @@ MAX_GAP = 2.0
 published data sets; a spline then bridges a beat or two."""
 
 
+ENDS_APART = 2.0
+"""How much of a video may be before or after its PPG, s."""
+
+
 @dataclass(frozen=True)
 class Trace:
     """A PPG that rises with the blood volume.
@@ -53,6 +57,25 @@ class Trace:
             raise ValueError(f"{path}: no sample from {times[i]:.3f} s to {times[i + 1]:.3f} s")
         fresh = np.concatenate([[True], steps > 0])
         return cls(ppg[fresh], times[fresh])
+
+    def check_rate(self, highest: float) -> None:
+        """Raise ValueError if the samples are too far apart for a pulse of ``highest`` Hz."""
+        rate = (self.times.size - 1) / (self.times[-1] - self.times[0])
+        if rate <= 2 * highest:
+            raise ValueError(
+                f"the PPG has {rate:.1f} samples a second, needs more than {2 * highest:g}"
+            )
+
+    def check_covers(self, start: float, end: float) -> None:
+        """Raise ValueError if a video from ``start`` to ``end``, s, is longer than the PPG.
+
+        ``ENDS_APART`` may be missing at each end.
+        """
+        if max(self.times[0] - start, end - self.times[-1]) > ENDS_APART:
+            raise ValueError(
+                f"the video goes from {start:.2f} s to {end:.2f} s,"
+                f" the PPG from {self.times[0]:.2f} s to {self.times[-1]:.2f} s"
+            )
 
 
 def read_gtdump(path: Path) -> Trace:

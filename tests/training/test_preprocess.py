@@ -17,12 +17,11 @@ for module in ("scipy", "av", "tqdm", "torch"):
     pytest.importorskip(module, reason="reading recordings needs the extra 'train'")
 
 import rppg_fast as rf  # noqa: E402
-from rppg_fast.evaluation.traces import Trace  # noqa: E402
+from rppg_fast.evaluation.traces import ENDS_APART, Trace  # noqa: E402
 from tests.support.made_up_recordings import write_ubfc_2  # noqa: E402
 from training.data import preprocess as preprocess_module  # noqa: E402
 from training.data.clips import LEVELS, Clips, ClipWriter  # noqa: E402
 from training.data.preprocess import (  # noqa: E402
-    ENDS_APART,
     Part,
     Work,
     main,

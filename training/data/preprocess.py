@@ -53,9 +53,6 @@ LOOK_FOR = 5.0
 """Longest time that is searched for a face, s."""
 _LOOK_EVERY = 0.5  # s
 
-ENDS_APART = 2.0
-"""Longest part of a video before the PPG's start or after its end that is left out, s."""
-
 
 @dataclass(frozen=True)
 class Part:
@@ -157,12 +154,7 @@ def find_face(frames: Iterator[TimedFrame], box_scale: float) -> tuple[TimedFram
 
 def _covered(times: Times, trace: Trace) -> slice:
     """Give the frames that the PPG covers."""
-    before, after = trace.times[0] - times[0], times[-1] - trace.times[-1]
-    if max(before, after) > ENDS_APART:
-        raise ValueError(
-            f"the video goes from {times[0]:.2f} s to {times[-1]:.2f} s,"
-            f" the PPG from {trace.times[0]:.2f} s to {trace.times[-1]:.2f} s"
-        )
+    trace.check_covers(times[0], times[-1])
     first, last = np.searchsorted(times, (trace.times[0], np.nextafter(trace.times[-1], np.inf)))
     return slice(int(first), int(last))
 
