@@ -12,6 +12,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+import rppg_fast as rf
+from rppg_fast import onnx_export
+
 Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 # ncnn's own format. A layer has a kind, a name, the numbers of its inputs and outputs, and their
@@ -51,34 +54,9 @@ def torch_network() -> torch.nn.Module:
     return network.eval()
 
 
-def as_onnx(student: torch.nn.Module) -> bytes:
-    """Return the same network as an ONNX file, for any number of frames."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    tensors = {name: value.numpy() for name, value in student.state_dict().items()}
-    convolution: dict[str, Any] = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
-    pooling: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
-    nodes = [
-        helper.make_node("Conv", ["motion", "0.weight", "0.bias"], ["a"], **convolution),
-        helper.make_node("Tanh", ["a"], ["b"]),
-        helper.make_node("AveragePool", ["b"], ["c"], **pooling),
-        helper.make_node("Conv", ["c", "3.weight", "3.bias"], ["d"], **convolution),
-        helper.make_node("Tanh", ["d"], ["e"]),
-        helper.make_node("AveragePool", ["e"], ["f"], **pooling),
-        helper.make_node("Flatten", ["f"], ["g"]),
-        helper.make_node("Gemm", ["g", "7.weight", "7.bias"], ["change"], transB=1),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "student",
-        [helper.make_tensor_value_info("motion", TensorProto.FLOAT, ["n", 3, 36, 36])],
-        [helper.make_tensor_value_info("change", TensorProto.FLOAT, ["n", 1])],
-        [numpy_helper.from_array(value, name) for name, value in tensors.items()],
-    )
-    # An old version, so that all runtimes of recent years can read it.
-    opset = [helper.make_opsetid("", 13)]
-    made: bytes = helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
-    return made
+def as_onnx() -> bytes:
+    """Return the bundled student as an ONNX file, for any number of frames."""
+    return onnx_export.as_onnx(rf.Student.load(), batch=True)
 
 
 def ncnn_weights(student: torch.nn.Module) -> bytes:
@@ -109,17 +87,15 @@ def peer_student(who: str, student: torch.nn.Module) -> Run:
         runtime = pytest.importorskip("onnxruntime")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        session = runtime.InferenceSession(
-            as_onnx(student), options, providers=["CPUExecutionProvider"]
-        )
-        return lambda motion: np.asarray(session.run(None, {"motion": motion})[0][:, 0])
+        session = runtime.InferenceSession(as_onnx(), options, providers=["CPUExecutionProvider"])
+        return lambda motion: np.asarray(session.run(None, {"motion": motion})[0])
     if who == "OpenVINO":
         vino = pytest.importorskip("openvino")
         core = vino.Core()
         settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-        compiled = core.compile_model(core.read_model(as_onnx(student)), "CPU", settings)
+        compiled = core.compile_model(core.read_model(as_onnx()), "CPU", settings)
         request = compiled.create_infer_request()
-        return lambda motion: np.array(request.infer({0: motion})[0][:, 0])
+        return lambda motion: np.array(request.infer({0: motion})[0])
     if who == "ncnn":
         ncnn = pytest.importorskip("ncnn")
         net = ncnn.Net()

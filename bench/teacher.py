@@ -8,11 +8,9 @@ all of them; the medians are printed. The weights are random, because they do no
 
 from __future__ import annotations
 
-import io
 import statistics
 import sys
 import time
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -20,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 import rppg_fast as rf
+from rppg_fast.onnx_export import as_onnx
 from training.models.export import FORMAT, VERSION, file_tensors, fold, safetensors
 from training.models.networks import Teacher
 
@@ -56,27 +55,19 @@ def torch_run(network: Teacher) -> Run:
 
 
 def onnx_run(network: Teacher) -> Run:
-    """Return a function that runs it in ONNX Runtime, as PyTorch exports it."""
+    """Return a function that runs it in ONNX Runtime."""
     import onnxruntime  # type: ignore[import-untyped]
 
-    file, inputs = io.BytesIO(), ["motion", "appearance"]
-    with warnings.catch_warnings():  # that there is a newer exporter, which needs another package
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network,
-            (torch.zeros(2, 3, 36, 36), torch.zeros(2, 3, 36, 36)),
-            file,  # type: ignore[arg-type]
-            input_names=inputs,
-            output_names=["change"],
-            dynamic_axes={name: {0: "n"} for name in [*inputs, "change"]},
-            dynamo=False,
-        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(
-        file.getvalue(), options, providers=["CPUExecutionProvider"]
+        as_onnx(our_teacher(network, "auto"), batch=True),
+        options,
+        providers=["CPUExecutionProvider"],
     )
-    return lambda *given: np.asarray(session.run(None, dict(zip(inputs, given)))[0])
+    return lambda *given: np.asarray(
+        session.run(None, dict(zip(("motion", "appearance"), given)))[0]
+    )
 
 
 def steps(count: int) -> tuple[Floats, Floats]:

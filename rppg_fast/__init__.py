@@ -25,6 +25,7 @@ __all__ = [
     "MTCNN",
     "BandPass",
     "Box",
+    "Evaluation",
     "Face",
     "FaceDetector",
     "FacesMonitor",
@@ -49,6 +50,7 @@ __all__ = [
     "__version__",
     "appearance",
     "backends",
+    "evaluate",
     "face_box",
     "largest_face",
     "list_videos",
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
         backends,
         motion,
     )
+    from rppg_fast.evaluation.evaluation import Evaluation, evaluate
     from rppg_fast.face import MTCNN, Face, FaceDetector, face_box, largest_face
     from rppg_fast.faces import FacesMonitor
     from rppg_fast.many.inputs import VideoJob, list_videos
@@ -98,6 +101,7 @@ else:
             "backends",
             "motion",
         ),
+        "evaluation.evaluation": ("Evaluation", "evaluate"),
         "face": ("MTCNN", "Face", "FaceDetector", "face_box", "largest_face"),
         "faces": ("FacesMonitor",),
         "many.inputs": ("VideoJob", "list_videos"),

@@ -1,4 +1,4 @@
-"""A finger's PPG that was recorded together with a video, in the layout of UBFC-rPPG."""
+"""A finger's PPG that was recorded together with a video, and the heart rate in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rppg_fast import _core
-from rppg_fast.pulse import PulseSettings
+from rppg_fast.pulse import PulseSettings, spectrum
+
+Floats = NDArray[np.float64]
+
+_WINDOW, _STEP = 10.0, 1.0  # s, of the heart rate over time
 
 
 @dataclass(frozen=True)
@@ -112,3 +116,47 @@ class Reference:
         ]
         samples = band_pass.zero_phase(np.concatenate(cells))
         return self.times[0] + (np.arange(samples.size) + 0.5) / settings.rate, samples
+
+
+def heart_rates(times: Floats, pulse: Floats, starts: Floats, ends: Floats) -> Floats:
+    """Return the heart rate in each of some windows of a band-passed PPG.
+
+    Parameters
+    ----------
+    times, pulse
+        float64 (samples,): what ``Reference.pulse`` returns.
+    starts, ends
+        float64 (windows,): s.
+
+    Returns
+    -------
+    ndarray
+        float64 (windows,), bpm; NaN where there is no peak or fewer than 2 samples.
+    """
+    settings = PulseSettings()
+    found = np.full(starts.shape, np.nan)
+    for i, (start, end) in enumerate(zip(starts, ends)):
+        inside = pulse[(times >= start) & (times <= end)]
+        if inside.size >= 2:
+            found[i] = spectrum(inside, settings.rate, settings.low, settings.high).heart_rate
+    return found
+
+
+def as_reference(times: Floats, ppg: Floats) -> Reference:
+    """Return a PPG with its own heart rate: in windows of 10 s, one each second.
+
+    Parameters
+    ----------
+    times, ppg
+        float64 (samples,): s, and the PPG.
+    """
+    bare = Reference(ppg, np.zeros_like(ppg), times)
+    at, pulse = bare.pulse()
+    window = min(_WINDOW, float(at[-1] - at[0]))
+    starts = np.arange(at[0], at[-1] - window + 1e-9, _STEP)
+    rates = heart_rates(at, pulse, starts, starts + window)
+    known = np.isfinite(rates)
+    if not known.any():
+        return Reference(ppg, np.full_like(ppg, np.nan), times)
+    centres = starts + 0.5 * window
+    return Reference(ppg, np.interp(times, centres[known], rates[known]), times)

@@ -27,5 +27,10 @@ class WeightsFile:
         self.source = source
         self.sha256 = sha256(data).hexdigest()
 
+    @property
+    def weights(self) -> bytes:
+        """Content of the weights file, in the safetensors format."""
+        return self._arguments[0]
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._arguments

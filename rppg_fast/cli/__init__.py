@@ -1,4 +1,4 @@
-"""The command line: ``rppg-fast measure | live | record | demo | info``, a module for each."""
+"""The command line, with a module for each command: ``rppg-fast measure``, ``live`` and so on."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(about: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    from rppg_fast.cli import demo, info, live, measure, record
+    from rppg_fast.cli import demo, evaluate, export, info, live, measure, record
 
     parser = argparse.ArgumentParser(
         prog=_PROGRAM,
@@ -52,6 +52,6 @@ def _parser(about: argparse.ArgumentParser) -> argparse.ArgumentParser:
         parents=[about],
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (measure, live, record, demo, info):
+    for command in (measure, evaluate, live, record, export, demo, info):
         command.add_parser(commands)
     return parser

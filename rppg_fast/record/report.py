@@ -15,9 +15,8 @@ from rppg_fast.monitor import HeartRateMonitor
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import Measurement, Status, none_if_nan
 from rppg_fast.record.files import write_json
-from rppg_fast.record.finger import as_reference, heart_rates
 from rppg_fast.record.recording import VIDEO, Stored
-from rppg_fast.reference import Reference
+from rppg_fast.reference import Reference, as_reference, heart_rates
 from rppg_fast.sources import open_source
 from rppg_fast.yuv import AnyFrame
 

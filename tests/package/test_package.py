@@ -48,7 +48,7 @@ def test_importing_the_package_loads_nothing_heavy(tmp_path: Path) -> None:
 
 
 def test_measuring_needs_numpy_alone_until_a_video_is_opened(tmp_path: Path) -> None:
-    commands = "from rppg_fast.cli import demo, info, live, measure, record"
+    commands = "from rppg_fast.cli import demo, evaluate, export, info, live, measure, record"
     everything = f"{commands}; from rppg_fast import *; HeartRateMonitor()"
     loaded = loaded_by(everything, tmp_path)
     assert {"numpy", "rppg_fast"} <= loaded

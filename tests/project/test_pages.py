@@ -115,7 +115,7 @@ def test_the_options_of_rppg_fast_stream_exist() -> None:
 
 
 def test_every_option_of_the_programs_is_documented() -> None:
-    for command in ("measure", "live", "record"):
+    for command in ("measure", "evaluate", "live", "record", "export"):
         assert options(help_of(command)) <= options(read("docs/command-line.md"))
     assert options(help_of_stream()) <= options(read("docs/c-cpp.md"))
 

@@ -21,10 +21,10 @@ pytest.importorskip("skimage", reason="the person's portrait needs the extra 'tr
 
 import rppg_fast as rf
 from rppg_fast.record.clock import ClockStatistics
-from rppg_fast.record.finger import as_reference
 from rppg_fast.record.recording import Stored, stored
 from rppg_fast.record.report import pulse_delay
 from rppg_fast.record.serial_sensor import SerialSensor
+from rppg_fast.reference import as_reference
 from tests.support.arduino import Arduino, build, skip_without_tools
 from tests.support.clips import write_video
 from tests.support.people import Person, filmed, still

@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rppg_fast.record.finger import (
-    ADVICE,
-    FingerCheck,
-    FingerState,
-    as_reference,
-    heart_rates,
-)
+from rppg_fast.record.finger import ADVICE, FingerCheck, FingerState
 from rppg_fast.record.sensor import Sample
+from rppg_fast.reference import as_reference, heart_rates
 
 Floats = NDArray[np.float64]
 FULL_SCALE = 1023.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-for module in ("scipy", "av", "tqdm", "torch"):
+for module in ("scipy", "h5py", "av", "tqdm", "torch"):
     pytest.importorskip(module, reason="reading recordings needs the extra 'train'")
+
+import h5py  # noqa: E402
+import scipy.io  # noqa: E402
 
 from training.data.ubfc_format import write_ground_truth  # noqa: E402
 from training.synthetic.codec import write_video  # noqa: E402
@@ -98,6 +102,80 @@ def write_phys(place: Path, seed: int = 0, tasks: tuple[int, ...] = (1, 2, 3)) -
         text = "\n".join(f"{v:.6f}" for v in ppg)
         (place / f"bvp_{place.name}_T{task}.csv").write_text(text + "\n")
     return Written(frames, np.arange(COUNT) / 35, ppg, times)
+
+
+def write_mmpd(place: Path, seed: int = 0, values: int = COUNT) -> Written:
+    place.mkdir(parents=True)
+    frames = noise(seed)
+    ppg, times = trace_values(values, 30)
+    video = np.stack(frames)[..., ::-1] / 255.0  # red, green, blue
+    labels = {"light": "LED-low", "motion": "Talking", "exercise": "False", "skin_color": 4}
+    name = f"p{place.name.removeprefix('subject')}_0.mat"
+    scipy.io.savemat(
+        place / name, {"video": video, "GT_ppg": ppg[None], **labels}, do_compression=True
+    )
+    return Written(frames, np.arange(COUNT) / 30, ppg, times)
+
+
+def write_scamps(place: Path, seed: int = 0, values: int = COUNT) -> Written:
+    frames = noise(seed)
+    ppg, times = trace_values(values, 30)
+    video = np.stack(frames)[..., ::-1] / 255.0
+    with h5py.File(place, "w", userblock_size=512) as file:  # MATLAB begins with a text
+        file["RawFrames"] = video.transpose(3, 2, 1, 0)
+        file["d_ppg"] = ppg[:, None]
+        file["d_br"] = np.zeros((values, 1))
+    return Written(frames, np.arange(COUNT) / 30, ppg, times)
+
+
+def write_ibvp(place: Path, seed: int = 0, values: int = COUNT) -> Written:
+    pictures = place / f"{place.name}_rgb"
+    pictures.mkdir(parents=True)
+    frames = noise(seed)
+    for i, frame in enumerate(frames):
+        # The numbers have 1 and 2 digits, so that the order of names is not that of numbers.
+        cv2.imwrite(str(pictures / f"{8 + i}.bmp"), frame)
+    ppg, times = trace_values(values, 30)
+    rows = "\n".join(f"{v:.6f},1,1,0.9,2.5" for v in ppg)
+    head = "BVP,SQPhysMD,SQ1,SQ2,Perfusion_Value"
+    (place / f"{place.name}_bvp.csv").write_text(f"{head}\n{rows}\n")
+    return Written(frames, np.arange(COUNT) / 30, ppg, times)
+
+
+def write_mcd(place: Path, seed: int = 0, values: int = COUNT) -> Written:
+    for name in ("video", "meta", "ppg_sync"):
+        (place.parent / name).mkdir(parents=True, exist_ok=True)
+    name, frames = "1020_FullHDwebcam_before", noise(seed)
+    write_video(place.parent / "video" / f"{name}.avi", frames, "raw", 30, 1)
+    times = np.round(uneven(values), 6)
+    ppg = np.round(1e4 * np.sin(2 * np.pi * 1.2 * times))
+    begin = datetime.datetime(2023, 11, 13, 14, 18, 10)  # no microseconds: the text is shorter
+    stamps = [begin + datetime.timedelta(seconds=float(t)) for t in times]
+    clock = "".join(f"{i + 1} {stamp}\n" for i, stamp in enumerate(stamps))
+    (place.parent / "meta" / f"{name}.txt").write_text(clock)
+    text = "".join(f"{v:.0f} 0.004\n" for v in ppg)
+    (place.parent / "ppg_sync" / f"{name}.txt").write_text(text)
+    return Written(frames, times, ppg, times)
+
+
+def write_physrecorder(place: Path, seed: int = 0, video: str = "") -> Written:
+    folder = place / "v01"
+    folder.mkdir(parents=True)
+    begin, frames, times = 1685590249.9497862, noise(seed), uneven()
+    if video:
+        write_video(folder / video, frames, "raw", 30, 1)
+    else:
+        (folder / "pictures_ZIP_RAW_RGB").mkdir()
+        for i, frame in enumerate(frames):
+            cv2.imwrite(str(folder / "pictures_ZIP_RAW_RGB" / f"{i:08d}.png"), frame)
+    rows = "".join(f"{i},{begin + t!r}\n" for i, t in enumerate(times.tolist()))
+    (folder / "frames_timestamp.csv").write_text(f"frame,timestamp\n{rows}")
+    ppg, ppg_times = trace_values(12, 20, -0.05)
+    ppg = np.round(100 * ppg)
+    rows = "".join(f"{begin + t!r},{v:.0f}\n" for t, v in zip(ppg_times.tolist(), ppg))
+    (folder / "BVP.csv").write_text(f"timestamp,bvp\n{rows}")
+    (folder / "missed_frames.csv").write_text("")
+    return Written(frames, times, ppg, ppg_times)
 
 
 def write_own(place: Path, seed: int = 0, stamped: bool = True, fps: float = 30.0) -> Written:

@@ -12,13 +12,13 @@ for module in ("torch", "scipy", "av", "tqdm", "cv2"):
     pytest.importorskip(module, reason="training needs the extra 'train'")
 
 import rppg_fast as rf  # noqa: E402
+from rppg_fast.evaluation.metrics import PULSE  # noqa: E402
 from rppg_fast.student import BUNDLED_WEIGHTS  # noqa: E402
 from tests.support.made_up_carriers import make_carriers  # noqa: E402
 from tests.support.small_runs import toml  # noqa: E402
 from training.data.inject import RATES  # noqa: E402
 from training.data.videos import VideosWork  # noqa: E402
 from training.evaluate.injected import LIMIT, Reading  # noqa: E402
-from training.evaluate.metrics import PULSE  # noqa: E402
 from training.models.config import load as load_config  # noqa: E402
 from training.train import finetune_videos  # noqa: E402
 from training.train.finetune_videos import (  # noqa: E402

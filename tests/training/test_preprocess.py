@@ -17,18 +17,19 @@ for module in ("scipy", "av", "tqdm", "torch"):
     pytest.importorskip(module, reason="reading recordings needs the extra 'train'")
 
 import rppg_fast as rf  # noqa: E402
+from rppg_fast.evaluation.traces import ENDS_APART, Trace  # noqa: E402
 from tests.support.made_up_recordings import write_ubfc_2  # noqa: E402
 from training.data import preprocess as preprocess_module  # noqa: E402
 from training.data.clips import LEVELS, Clips, ClipWriter  # noqa: E402
 from training.data.preprocess import (  # noqa: E402
-    ENDS_APART,
     Part,
     Work,
     main,
     make_part,
     preprocess,
 )
-from training.data.recordings import Recording, Trace, find  # noqa: E402
+from training.data.recording import Recording  # noqa: E402
+from training.data.recordings import find  # noqa: E402
 from training.data.reduction import FAILED, PARTS  # noqa: E402
 from training.data.ubfc_format import write_ground_truth  # noqa: E402
 from training.synthetic.codec import write_video  # noqa: E402

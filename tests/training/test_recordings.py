@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-for module in ("scipy", "av", "tqdm", "torch"):
+for module in ("scipy", "h5py", "av", "tqdm", "torch"):
     pytest.importorskip(module, reason="reading recordings needs the extra 'train'")
+
+import h5py  # noqa: E402
+import scipy.io  # noqa: E402
 
 from tests.support.made_up_recordings import (  # noqa: E402
     Written,
+    write_ibvp,
+    write_mcd,
+    write_mmpd,
     write_own,
     write_phys,
+    write_physrecorder,
     write_pure,
+    write_scamps,
     write_ubfc_1,
     write_ubfc_2,
 )
@@ -31,6 +40,12 @@ CASES: list[tuple[str, str, Callable[[Path], Written]]] = [
     ("ubfc-rppg-2", "subject1", write_ubfc_2),
     ("pure", "01-02", write_pure),
     ("ubfc-phys", "s1", write_phys),
+    ("mmpd", "subject12", write_mmpd),
+    ("scamps", "P000012.mat", write_scamps),
+    ("ibvp", "p01_a", write_ibvp),
+    ("mcd-rppg", "video", write_mcd),
+    ("physrecorder", "p001", write_physrecorder),
+    ("physrecorder", "p001", lambda place: write_physrecorder(place, video="video_RAW_RGBA.avi")),
     ("own", "anna monday", write_own),
     ("own", "anna tuesday", lambda place: write_own(place, stamped=False, fps=25.0)),
 ]
@@ -68,6 +83,41 @@ def test_recordings_come_in_order_with_their_subjects(tmp_path: Path) -> None:
         (tmp_path / "ubfc-phys" / name).mkdir(parents=True)
     tasks = [(f"{s}_T{task}", s) for s in ("s9", "s10") for task in (1, 2, 3)]
     assert listed("ubfc-phys") == tasks
+
+    for name in ("10_0", "9_12", "9_2", "9_x"):
+        place = tmp_path / "mmpd" / f"subject{name.partition('_')[0]}"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"p{name}.mat").touch()
+    assert listed("mmpd") == [
+        ("p9_2", "subject9"),
+        ("p9_12", "subject9"),
+        ("p10_0", "subject10"),
+    ]
+
+    (tmp_path / "scamps").mkdir()
+    for name in ("P000002.mat", "P000001.mat", "Readme.txt"):
+        (tmp_path / "scamps" / name).touch()
+    assert listed("scamps") == [("P000001", "P000001"), ("P000002", "P000002")]
+
+    for name in ("p10_a", "p02_b", "p02_a", "p02"):
+        (tmp_path / "ibvp" / name).mkdir(parents=True)
+    assert listed("ibvp") == [("p02_a", "p02"), ("p02_b", "p02"), ("p10_a", "p10")]
+
+    (tmp_path / "mcd-rppg" / "video").mkdir(parents=True)
+    for name in ("1020_USBVideo_after.avi", "1020_USBVideo_before.avi", "test.avi"):
+        (tmp_path / "mcd-rppg" / "video" / name).touch()
+    states = ("after", "before")
+    assert listed("mcd-rppg") == [(f"1020_USBVideo_{state}", "1020") for state in states]
+
+    for name in ("p001/v10", "p001/v2", "p002/v1", "p002/empty"):
+        (tmp_path / "physrecorder" / name).mkdir(parents=True)
+        if not name.endswith("empty"):
+            (tmp_path / "physrecorder" / name / "BVP.csv").touch()
+    assert listed("physrecorder") == [
+        ("p001_v2", "p001"),
+        ("p001_v10", "p001"),
+        ("p002_v1", "p002"),
+    ]
 
     for name in ("after-exercise", "12-gt", "5-gt", ".hidden"):
         (tmp_path / "ubfc-rppg-1" / name).mkdir(parents=True)
@@ -133,6 +183,48 @@ def remove(name: str) -> Break:
     return lambda place: (place / name).unlink()
 
 
+def remove_pictures(place: Path) -> None:
+    for path in sorted((place / f"{place.name}_rgb").iterdir())[:4]:
+        path.unlink()
+
+
+def cut(name: str) -> Break:
+    def halve(place: Path) -> None:
+        content = (place / name).read_bytes()
+        (place / name).write_bytes(content[: len(content) // 2])
+
+    return halve
+
+
+def mat(name: str, **values: object) -> Break:
+    """Replace variables of a MATLAB file; None removes one."""
+
+    def change(place: Path) -> None:
+        found = scipy.io.loadmat(place / name)
+        found = {key: value for key, value in found.items() if not key.startswith("_")}
+        kept = {key: value for key, value in {**found, **values}.items() if value is not None}
+        scipy.io.savemat(place / name, kept)
+
+    return change
+
+
+def hdf5(name: str, value: object = None) -> Break:
+    def change(place: Path) -> None:
+        with h5py.File(place, "a") as file:
+            del file[name]
+            if value is not None:
+                file[name] = value
+
+    return change
+
+
+def no_pictures(place: Path) -> None:
+    shutil.rmtree(place / "v01" / "pictures_ZIP_RAW_RGB")
+
+
+MCD = "1020_FullHDwebcam_before"
+
+
 def fill(name: str, content: bytes) -> Break:
     return lambda place: (place / name).write_bytes(content)
 
@@ -160,6 +252,11 @@ WRITERS: dict[str, tuple[str, Callable[[Path], Written]]] = {
     "ubfc-rppg-2": ("subject1", write_ubfc_2),
     "pure": ("01-02", write_pure),
     "ubfc-phys": ("s1", write_phys),
+    "mmpd": ("subject1", write_mmpd),
+    "scamps": ("P000001.mat", write_scamps),
+    "ibvp": ("p01_a", write_ibvp),
+    "mcd-rppg": ("video", write_mcd),
+    "physrecorder": ("p001", write_physrecorder),
     "own": ("anna", write_own),
 }
 
@@ -186,6 +283,31 @@ BROKEN: list[tuple[str, Break, str]] = [
     ("own", remove("ppg.csv"), r"ppg\.csv"),
     ("own", fill("metadata.json", b'{"consent": false}'), r"metadata\.json: .*not consented"),
     ("own", fill("metadata.json", b"{}"), r"metadata\.json: does not say whether"),
+    ("mmpd", fill("p1_0.mat", b""), r"p1_0\.mat: not a MATLAB file"),
+    ("mmpd", fill("p1_0.mat", b"no" * 500), r"p1_0\.mat: not a MATLAB file"),
+    ("mmpd", lambda place: write_scamps(place / "p1_0.mat"), r"p1_0\.mat: not a MATLAB file"),
+    ("mmpd", cut("p1_0.mat"), r"p1_0\.mat: .*cut off"),
+    ("mmpd", mat("p1_0.mat", video=np.zeros((7, 8, 9))), r"p1_0\.mat: video must have.*\(7, 8, 9"),
+    ("mmpd", mat("p1_0.mat", GT_ppg=np.zeros(20)), r"p1_0\.mat: 7 frames, but GT_ppg has 20"),
+    ("mmpd", mat("p1_0.mat", GT_ppg=None), r"p1_0\.mat: has no variable GT_ppg"),
+    ("scamps", lambda place: place.write_bytes(b"no"), r"P000001\.mat: not a MATLAB file of"),
+    ("scamps", hdf5("d_ppg"), r"P000001\.mat: has no variable d_ppg"),
+    ("scamps", hdf5("RawFrames"), r"P000001\.mat: has no variable RawFrames"),
+    ("scamps", hdf5("RawFrames", np.zeros((7, 3))), r"RawFrames must have the shape.*\(7, 3\)"),
+    ("scamps", hdf5("d_ppg", np.arange(30.0)), r"P000001\.mat: 7 frames, but d_ppg has 30"),
+    ("ibvp", edit("p01_a_bvp.csv", "BVP", "PPG"), r"p01_a_bvp\.csv: not a table.*BVP"),
+    ("ibvp", edit("p01_a_bvp.csv", "0.000000", "x"), r"p01_a_bvp\.csv: not a table"),
+    ("ibvp", remove_pictures, r"p01_a_rgb: 3 pictures.*7 values"),
+    ("ibvp", fill("p01_a_rgb/9.bmp", b""), r"9\.bmp: not a picture"),
+    ("mcd-rppg", remove(f"../meta/{MCD}.txt"), rf"{MCD}\.txt"),
+    ("mcd-rppg", edit(f"../meta/{MCD}.txt", "2023-11-13", "x"), rf"{MCD}\.txt: not a table of fr"),
+    ("mcd-rppg", fill(f"../meta/{MCD}.txt", b""), rf"{MCD}\.txt: lists no frame"),
+    ("mcd-rppg", edit(f"../ppg_sync/{MCD}.txt", " 0.004\n", "\n"), r"rows of 2 columns"),
+    ("mcd-rppg", lines(f"../ppg_sync/{MCD}.txt", lambda rows: rows[1:]), r"6 values, but.*7 times"),
+    ("physrecorder", remove("v01/frames_timestamp.csv"), r"frames_timestamp\.csv"),
+    ("physrecorder", edit("v01/BVP.csv", "timestamp,bvp", "a,b"), r"BVP\.csv.*'timestamp,bvp'"),
+    ("physrecorder", edit("v01/frames_timestamp.csv", "\n6,", "\n7,"), r"00000006\.png: .*no time"),
+    ("physrecorder", no_pictures, r"v01: neither pictures_ZIP_RAW_RGB nor"),
     # Invalid numbers, and tables of another shape.
     ("ubfc-rppg-1", edit("gtdump.xmp", ",98,", ","), r"gtdump\.xmp.*4 columns.*\[3, 4\]"),
     ("ubfc-rppg-1", edit("gtdump.xmp", ",98,0.0", ",98,x0.0"), r"gtdump\.xmp.*x0\.0"),

@@ -13,8 +13,8 @@ for module in ("scipy", "av", "tqdm", "torch"):
     pytest.importorskip(module, reason="reading recordings needs the extra 'train'")
 
 import rppg_fast as rf  # noqa: E402
+from rppg_fast.evaluation.traces import MAX_GAP, Trace  # noqa: E402
 from training.data.ground_truth import SHORTEST, truth  # noqa: E402
-from training.data.recordings import MAX_GAP, Trace  # noqa: E402
 from training.synthetic.parameters import OFF, Law  # noqa: E402
 from training.synthetic.pulse import PulseWave, label  # noqa: E402
 from training.synthetic.scene import sample_scene  # noqa: E402

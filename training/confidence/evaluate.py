@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rppg_fast import _core
+from rppg_fast.evaluation.metrics import PULSE, mae, mean, rmse
 from rppg_fast.monitor import BOX_SCALE, DEFAULT_METHOD, METHODS, NETWORK_METHODS
 from rppg_fast.reading import Status
 from rppg_fast.student import BUNDLED_WEIGHTS, Student
@@ -36,7 +37,6 @@ from training.confidence.tracks import summed_up
 from training.confidence.videos import filmed_truths, variants_of
 from training.data.clips import Clips
 from training.evaluate.estimators import open_network, open_source
-from training.evaluate.metrics import PULSE, mae, mean, rmse
 from training.evaluate.windows import Floats
 from training.support.command import command
 from training.support.files import as_json, replace_file

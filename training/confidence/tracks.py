@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rppg_fast import _core
+from rppg_fast.evaluation.metrics import PULSE
 from rppg_fast.reading import STATUSES, Status
 from training.confidence.candidates import Candidates
-from training.evaluate.metrics import PULSE
 from training.evaluate.windows import STEP, Floats
 
 

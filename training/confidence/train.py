@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rppg_fast.evaluation.metrics import PULSE, mean
 from rppg_fast.monitor import BOX_SCALE
 from rppg_fast.student import BUNDLED_WEIGHTS
 from training.confidence.fit import Model, TrackModel, cross_validated, fit, fit_tracks
@@ -28,7 +29,6 @@ from training.confidence.sets import CLOSE, FAMILIES, FAR, Examples, gather, wei
 from training.confidence.tracks import tracks
 from training.data.clips import Clips
 from training.evaluate.estimators import open_network
-from training.evaluate.metrics import PULSE, mean
 from training.evaluate.windows import Floats
 from training.support.command import command
 from training.support.files import replace_file

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 import rppg_fast as rf
-from training.data.recordings import Trace
+from rppg_fast.evaluation.traces import Trace
 from training.data.standard_pulse import BAND, LABEL_FS, LABEL_PAD, band_pass, standard_pulse
 from training.data.trajectories import Times
 
@@ -61,9 +61,7 @@ def truth(trace: Trace, times: Times) -> Truth:
     if times[0] < trace.times[0] or times[-1] > trace.times[-1]:
         raise ValueError("the frames go beyond the PPG")
     inside = (trace.times >= times[0]) & (trace.times <= times[-1])
-    rate = (trace.times.size - 1) / (trace.times[-1] - trace.times[0])
-    if rate <= 2 * BAND[1]:
-        raise ValueError(f"the PPG has {rate:.1f} samples a second, needs more than {2 * BAND[1]}")
+    trace.check_rate(BAND[1])
     if np.ptp(trace.ppg[inside]) == 0:
         raise ValueError("the PPG is constant")
     grid = np.arange(trace.times[0], trace.times[-1], 1 / LABEL_FS)

@@ -34,10 +34,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rppg_fast as rf
+from rppg_fast.evaluation.traces import Trace
 from training.data.catalogue import PARTS, SPLIT
 from training.data.clips import Clip, ClipWriter, Frames, as_stored
 from training.data.ground_truth import truth
-from training.data.recordings import LAYOUTS, Recording, TimedFrame, Trace, find
+from training.data.recording import Recording, TimedFrame
+from training.data.recordings import LAYOUTS, find
 from training.data.reduction import made_with, part_of, reduce
 from training.data.trajectories import Times
 from training.data.videos import LIMIT, VideosWork, find_videos
@@ -50,9 +52,6 @@ BOX_SCALE = 1.6
 LOOK_FOR = 5.0
 """Longest time that is searched for a face, s."""
 _LOOK_EVERY = 0.5  # s
-
-ENDS_APART = 2.0
-"""Longest part of a video before the PPG's start or after its end that is left out, s."""
 
 
 @dataclass(frozen=True)
@@ -155,12 +154,7 @@ def find_face(frames: Iterator[TimedFrame], box_scale: float) -> tuple[TimedFram
 
 def _covered(times: Times, trace: Trace) -> slice:
     """Give the frames that the PPG covers."""
-    before, after = trace.times[0] - times[0], times[-1] - trace.times[-1]
-    if max(before, after) > ENDS_APART:
-        raise ValueError(
-            f"the video goes from {times[0]:.2f} s to {times[-1]:.2f} s,"
-            f" the PPG from {trace.times[0]:.2f} s to {trace.times[-1]:.2f} s"
-        )
+    trace.check_covers(times[0], times[-1])
     first, last = np.searchsorted(times, (trace.times[0], np.nextafter(trace.times[-1], np.inf)))
     return slice(int(first), int(last))
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from rppg_fast.evaluation.metrics import PULSE, in_band, mae, peak_rate
 from training.data.clips import Clips, as_float
 from training.evaluate.estimators import NetworkSource, Source
 from training.evaluate.evaluation import Evaluation, Recording
-from training.evaluate.metrics import PULSE, in_band, mae, peak_rate
 from training.evaluate.report import MEASURES, groups, row
 from training.evaluate.windows import Window, true_windows, window_ends
 from training.models.checkpoint import LOG

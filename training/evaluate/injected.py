@@ -32,6 +32,7 @@ from tqdm import tqdm
 
 import rppg_fast as rf
 from rppg_fast import _core
+from rppg_fast.evaluation.metrics import PULSE, bootstrap, mae, mean, peak_rate, snr_db, within
 from rppg_fast.methods import METHODS
 from training.data.carriers import Carriers, steps
 from training.data.catalogue import chosen_by_people
@@ -41,7 +42,6 @@ from training.data.inject import RATES, SHORTEST
 from training.data.injection import Look
 from training.data.trajectories import Times
 from training.evaluate.estimators import NetworkSource, Source, open_source
-from training.evaluate.metrics import PULSE, bootstrap, mae, mean, peak_rate, snr_db, within
 from training.evaluate.validation import CLOSE
 from training.support.command import command
 from training.support.files import as_json, replace_file

@@ -23,11 +23,11 @@ import torch
 from tqdm import tqdm
 
 import rppg_fast as rf
+from rppg_fast.evaluation.metrics import peak_rate, snr_db
 from training.data.clips import Clip, Clips, Frames
 from training.data.splits import PARTS, Split
 from training.evaluate.estimators import Source, open_source
 from training.evaluate.evaluation import WINDOW, Evaluation, Recording, rounded
-from training.evaluate.metrics import peak_rate, snr_db
 from training.evaluate.report import as_csv, as_markdown, provenance, rows
 from training.evaluate.windows import true_windows, window_ends
 from training.support.command import command

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from rppg_fast.evaluation.metrics import bootstrap, mae, mean, pearson, rmse, within
+from rppg_fast.evaluation.tables import markdown_table
 from training.evaluate.evaluation import WINDOW, Evaluation, Recording
-from training.evaluate.metrics import bootstrap, mae, mean, pearson, rmse, within
 
 MEASURES: dict[str, str] = {
     "mae": "MAE over recordings, bpm",
@@ -216,7 +217,7 @@ def as_markdown(table: Sequence[Row], data: Mapping[str, Any]) -> str:
         "",
         "## All recordings",
         "",
-        *_table(
+        *markdown_table(
             ["Measure", *names],
             [
                 [title, *(_with_interval(r, measure) for r in everything)]
@@ -236,7 +237,7 @@ def as_markdown(table: Sequence[Row], data: Mapping[str, Any]) -> str:
                 for group in group_names
             ]
             if any(cell for line in cells for cell in line[1:]):
-                lines += ["", *_table([MEASURES[measure], *names], cells)]
+                lines += ["", *markdown_table([MEASURES[measure], *names], cells)]
     return "\n".join(lines) + "\n"
 
 
@@ -263,12 +264,7 @@ def provenance(evaluations: Sequence[Evaluation], seed: int) -> str:
     header = ["Source", "Kind", "Weights, SHA-256", "Config, SHA-256", "Seed"]
     clips = f"Clips: SHA-256 {evaluations[0].data['sha256']}."
     drawn = f"The confidence intervals were drawn with seed {seed}."
-    return "\n".join(["## Sources", "", *_table(header, cells), "", clips, drawn]) + "\n"
-
-
-def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
-    rule = ["---", *("---:" for _ in header[1:])]
-    return [f"| {' | '.join(cells)} |" for cells in (header, rule, *lines)]
+    return "\n".join(["## Sources", "", *markdown_table(header, cells), "", clips, drawn]) + "\n"
 
 
 def _with_interval(r: Row, measure: str) -> str:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 import rppg_fast as rf
 from rppg_fast import _core
+from rppg_fast.evaluation.metrics import PULSE, peak_rate, snr_db
 from rppg_fast.reference import Reference
 from rppg_fast.student import BUNDLED_WEIGHTS
 from rppg_fast.video import Frame
-from training.evaluate.metrics import PULSE, peak_rate, snr_db
 from training.evaluate.scoreboard_items import Item
 from training.support.files import file_sha256, replace_file
 

@@ -8,7 +8,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from training.evaluate.metrics import mae, mean, within
+from rppg_fast.evaluation.metrics import mae, mean, within
 from training.evaluate.scoreboard_items import Item
 from training.evaluate.scoreboard_measure import Record
 

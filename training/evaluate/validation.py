@@ -13,8 +13,8 @@ from torch import nn
 from tqdm import tqdm
 
 import rppg_fast as rf
+from rppg_fast.evaluation.metrics import PULSE, mae, mean, peak_rate, pearson, snr_db, within
 from training.data.clips import Clips, Frames, as_float
-from training.evaluate.metrics import PULSE, mae, mean, peak_rate, pearson, snr_db, within
 
 CLOSE = 3.0  # bpm
 PREDICT_BATCH = 128  # larger batches do not fit the processor's cache and are slower

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 import rppg_fast as rf
 from rppg_fast import _core
+from rppg_fast.evaluation.metrics import PULSE
 from training.data.clips import Frames, as_float
-from training.evaluate.metrics import PULSE
 
 STEP = 1.0
 """Time between consecutive windows, s."""

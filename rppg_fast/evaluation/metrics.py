@@ -20,6 +20,9 @@ PEAK = 0.1
 CONFIDENCE = 0.95
 """Probability with which a confidence interval contains the true value."""
 
+NORMAL_95 = 1.96
+"""Standard deviations on both sides of the mean that hold 95 % of a normal distribution."""
+
 RESAMPLES = 1000
 """Number of bootstrap resamples; an interval's ends vary by a few percent of its width."""
 
@@ -36,6 +39,12 @@ def rmse(error: ArrayLike) -> float:
     return math.sqrt(mean(np.square(np.asarray(error, np.float64))))
 
 
+def mape(measured: ArrayLike, true: ArrayLike) -> float:
+    """Return the mean absolute error as a percentage of the truth; NaN if there is no value."""
+    a, b = np.asarray(measured, np.float64), np.asarray(true, np.float64)
+    return 100 * mean(np.abs((a - b) / b))
+
+
 def within(error: ArrayLike, tolerance: float) -> float:
     """Return the share of errors whose size is at most ``tolerance``; NaN if there is no value."""
     return mean(np.abs(np.asarray(error, np.float64)) <= tolerance)
@@ -48,6 +57,41 @@ def pearson(x: ArrayLike, y: ArrayLike) -> float:
         return math.nan
     a, b = a - a.mean(), b - b.mean()
     return float(a @ b) / math.sqrt(float(a @ a) * float(b @ b))
+
+
+def limits_of_agreement(error: ArrayLike) -> tuple[float, float]:
+    """Return Bland and Altman's limits: the mean error minus and plus 1.96 standard deviations.
+
+    The standard deviation is that of a sample, with one degree of freedom less than there are
+    errors. NaN if there are fewer than two.
+    """
+    given = np.asarray(error, np.float64)
+    if given.size < 2:
+        return math.nan, math.nan
+    bias, spread = float(given.mean()), NORMAL_95 * float(given.std(ddof=1))
+    return bias - spread, bias + spread
+
+
+def standard_error(values: ArrayLike) -> float:
+    """Return the standard error of a mean, as rPPG-Toolbox prints it; NaN if there is no value.
+
+    The standard deviation is that of the values themselves, without the correction for a sample.
+    """
+    given = np.asarray(values, np.float64)
+    return float(given.std()) / math.sqrt(given.size) if given.size else math.nan
+
+
+def rmse_standard_error(error: ArrayLike) -> float:
+    """Return what rPPG-Toolbox prints beside the RMSE, in the unit of the error.
+
+    It is the square root of the standard error of the squared errors.
+    """
+    return math.sqrt(standard_error(np.square(np.asarray(error, np.float64))))
+
+
+def pearson_standard_error(correlation: float, count: int) -> float:
+    """Return the standard error of a correlation; NaN if there are fewer than three pairs."""
+    return math.sqrt((1 - correlation**2) / (count - 2)) if count > 2 else math.nan
 
 
 def mean(values: ArrayLike) -> float:

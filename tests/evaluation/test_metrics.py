@@ -12,15 +12,20 @@ import rppg_fast as rf
 scipy_stats = pytest.importorskip("scipy.stats")
 from scipy import signal  # noqa: E402
 
-from training.evaluate.metrics import (  # noqa: E402
+from rppg_fast.evaluation.metrics import (  # noqa: E402
     PULSE,
     bootstrap,
+    limits_of_agreement,
     mae,
+    mape,
     mean,
     peak_rate,
     pearson,
+    pearson_standard_error,
     rmse,
+    rmse_standard_error,
     snr_db,
+    standard_error,
     within,
 )
 
@@ -56,7 +61,47 @@ def test_errors_of_a_case_worked_by_hand() -> None:
     assert within([math.nan, 0.0], 5.0) == 0.5
 
 
+def test_measures_are_those_that_rppg_toolbox_prints() -> None:
+    """Its definitions, written out: means over n pairs, each with its standard error."""
+    random = np.random.default_rng(4)
+    true = random.uniform(50, 120, 40)
+    measured = true + random.normal(1.0, 4.0, 40)
+    n = len(true)
+    absolute = [abs(a - b) for a, b in zip(measured, true)]
+    squared = [one**2 for one in absolute]
+    relative = [100 * one / b for one, b in zip(absolute, true)]
+
+    def spread(values: Sequence[float]) -> float:
+        middle = sum(values) / n
+        return math.sqrt(sum((one - middle) ** 2 for one in values) / n)
+
+    assert mae(measured - true) == pytest.approx(sum(absolute) / n)
+    assert standard_error(absolute) == pytest.approx(spread(absolute) / math.sqrt(n))
+    assert rmse(measured - true) == pytest.approx(math.sqrt(sum(squared) / n))
+    assert rmse_standard_error(measured - true) == pytest.approx(
+        math.sqrt(spread(squared) / math.sqrt(n))
+    )
+    assert mape(measured, true) == pytest.approx(sum(relative) / n)
+    r = scipy_stats.pearsonr(measured, true)[0]
+    assert pearson_standard_error(r, n) == pytest.approx(math.sqrt((1 - r**2) / (n - 2)))
+    assert standard_error(absolute) == pytest.approx(scipy_stats.sem(absolute, ddof=0))
+
+
+def test_limits_of_agreement_hold_95_percent_of_normal_errors() -> None:
+    error = np.random.default_rng(5).normal(2.0, 3.0, 100_000)
+    low, high = limits_of_agreement(error)
+    assert (low, high) == pytest.approx(scipy_stats.norm(2.0, 3.0).interval(0.95), abs=0.1)
+    middle, spread = sum(error[:9]) / 9, np.std(error[:9], ddof=1)
+    assert limits_of_agreement(error[:9]) == pytest.approx(
+        (middle - 1.96 * spread, middle + 1.96 * spread)
+    )
+    assert all(map(math.isnan, limits_of_agreement([1.0])))
+
+
 def test_nothing_has_no_mean() -> None:
+    assert math.isnan(mape([], []))
+    assert math.isnan(standard_error([]))
+    assert math.isnan(pearson_standard_error(1.0, 2))
     for value in (mae([]), rmse([]), within([], 5.0), mean([]), pearson([], []), pearson([1], [2])):
         assert math.isnan(value)
 
