@@ -15,7 +15,7 @@ import pytest
 
 import rppg_fast as rf
 from rppg_fast.cli import BAD_INPUT, NO_HEART_RATE, OK, main
-from rppg_fast.many.results import Table
+from rppg_fast.many.table import Table
 from tests.support.clips import BOX, frame_times, skin, write_video
 
 RATES = {"calm": 60.0, "quick": 96.0}
@@ -27,15 +27,15 @@ import os, sys
 from pathlib import Path
 import rppg_fast.many.run as run
 
-measure_one = run.measure_one
+measure = run._measure
 
-def dies_on_one(job, options, weights):
+def dies_on_one(options, weights, folder, report, job):
     if "deadly" in job.video:
         os._exit(1)
-    return measure_one(job, options, weights)
+    return measure(options, weights, folder, report, job)
 
 if __name__ == "__main__":
-    run.measure_one = dies_on_one
+    run._measure = dies_on_one
     options = {"box": (8, 6, 72, 54), "method": "pos"}
     for result in run.measure_many([sys.argv[1]], jobs=2, out=sys.argv[2], **options):
         print(result.video, flush=True)
@@ -131,7 +131,7 @@ def test_a_wrong_option_is_refused_before_the_first_video(tmp_path: Path) -> Non
     with pytest.raises(ValueError, match="jobs must be at least 1"):
         rf.measure_many(["a.avi"], jobs=0)
     assert not out.exists()
-    with pytest.raises(ValueError, match=r"must end in \.jsonl or \.csv"):
+    with pytest.raises(ValueError, match=r"must end in \.jsonl, \.csv or \.parquet"):
         rf.measure_many(["a.avi"], out=tmp_path / "r.txt")
 
 
@@ -161,7 +161,7 @@ def test_faces_of_a_video_that_was_cut_are_measured_again(tmp_path: Path) -> Non
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     table = Table(path, "s")
     table.close()
-    assert table.done == {"a"}
+    assert [name for name in "ab" if table.has(name)] == ["a"]
     assert rows_of(path) == rows[:1]
 
 

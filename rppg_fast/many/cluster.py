@@ -1,0 +1,78 @@
+"""Run tasks on a Dask cluster."""
+
+from __future__ import annotations
+
+from concurrent.futures import CancelledError, Future
+from importlib.util import find_spec
+from time import monotonic
+from typing import TYPE_CHECKING, Callable, Union
+
+from rppg_fast.many.workers import Item, ProcessEnded, Result, Workers
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+#: A client of a cluster, or the address of its scheduler.
+ClientLike = Union["Client", str]
+
+#: Tasks that are sent to the cluster for each thread there, so that none waits for the next.
+_AHEAD = 2
+#: How long a number of threads is taken for right, s.
+_KNOWN_FOR = 2.0
+
+
+def check_dask() -> None:
+    """Raise an ImportError if Dask's scheduler is not installed."""
+    if find_spec("distributed") is None:
+        raise ImportError('a cluster needs Dask: pip install "rppg_fast[dask]"')
+
+
+class ClusterWorkers(Workers):
+    """Threads of a Dask cluster, usually one in each process.
+
+    If a process is killed, the scheduler gives its task to another one. A task is given up when it
+    has seen more processes end than the scheduler's setting ``allowed-failures``, 3, allows.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._executor = client.get_executor(pure=False)
+        self._room, self._until = 1, 0.0
+
+    def room(self) -> int:
+        """Return twice the number of threads that the cluster has now."""
+        if monotonic() >= self._until:
+            self._room = max(1, _AHEAD * sum(self._client.nthreads().values()))
+            self._until = monotonic() + _KNOWN_FOR
+        return self._room
+
+    def submit(self, task: Callable[[Item], Result], item: Item) -> Future[Result]:
+        """Send a task to the cluster."""
+        future: Future[Result] = self._executor.submit(task, item)
+        return future
+
+    def result(self, future: Future[Result]) -> Result:
+        """Return the result of a finished task or raise its error.
+
+        Raises
+        ------
+        ConnectionError
+            If the scheduler has gone, or has forgotten the task.
+        """
+        from distributed import KilledWorker
+
+        try:
+            return future.result()
+        except KilledWorker as error:
+            raise ProcessEnded(str(error)) from error
+        except CancelledError as error:
+            raise ConnectionError(
+                "the connection to the Dask scheduler is lost: start it, and give the same command"
+                " again"
+            ) from error
+
+    def close(self) -> None:
+        """Cancel the tasks that are under way."""
+        self._executor.shutdown(wait=False)
+        if self._owned:
+            self._client.close()
