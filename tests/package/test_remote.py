@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import threading
+import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -58,6 +59,31 @@ def s3(folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def gs(folder: Path) -> Iterator[str]:
+    """Return the address of the folder in a store with Google's interface."""
+    emulator = pytest.importorskip("gcp_storage_emulator.server", reason="needs an emulator")
+    server = emulator.create_server("127.0.0.1", 0, in_memory=True)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        port = server._api._httpd.server_port
+        patch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+        patch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # the emulator has no gRPC
+        pytest.importorskip("gcsfs", reason="Google's stores need the extra remote")
+        patch.setenv("FSSPEC_GS_TOKEN", "anon")
+        patch.setenv("FSSPEC_GCS_TOKEN", "anon")
+        fsspec.config.set_conf_env(fsspec.config.conf)
+        system = fsspec.filesystem("gs")
+        system.mkdir("clips")
+        for name in NAMES:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)  # of aiohttp, of large bodies
+                system.put_file(str(folder / name), f"clips/day/{name}")
+        yield "gs://clips/day"
+        system.clear_instance_cache()
+    server.stop()
+
+
+@pytest.fixture(scope="module")
 def web(folder: Path) -> Iterator[str]:
     """Return the address of the folder on a web server."""
     handler = partial(Quiet, directory=str(folder))
@@ -89,6 +115,14 @@ def test_a_store_is_measured_like_a_folder(s3: str, folder: Path, tmp_path: Path
     assert text == (tmp_path / "here.csv").read_text()
     assert [result.columns for result in there] == [{"subject": "1"}, {"subject": "2"}]
     assert [result.error for result in here] == ["", ""]
+
+
+def test_a_google_store_is_measured_like_a_folder(gs: str, folder: Path, tmp_path: Path) -> None:
+    assert [job.video for job in rf.list_videos([gs])] == [f"{gs}/{name}" for name in NAMES]
+    list(rf.measure_many([f"{gs}/**/*.mkv"], out=tmp_path / "there.jsonl", **OPTIONS))
+    list(rf.measure_many([folder], out=tmp_path / "here.jsonl", **OPTIONS))
+    text = (tmp_path / "there.jsonl").read_text().replace(gs, str(folder))
+    assert text == (tmp_path / "here.jsonl").read_text()
 
 
 def test_a_store_is_a_source(s3: str, folder: Path) -> None:
