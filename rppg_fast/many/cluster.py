@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import CancelledError, Future
 from importlib.util import find_spec
 from time import monotonic
-from typing import TYPE_CHECKING, Callable, Union
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 from rppg_fast.many.workers import Item, ProcessEnded, Result, Workers
 
@@ -30,13 +30,24 @@ def check_dask() -> None:
 class ClusterWorkers(Workers):
     """Threads of a Dask cluster, usually one in each process.
 
-    If a process is killed, the scheduler gives its task to another one. A task is given up when it
-    has seen more processes end than the scheduler's setting ``allowed-failures``, 3, allows.
+    If a process is killed, the scheduler gives its tasks to others. It gives a task up when more of
+    its processes have ended than the setting ``allowed-failures``, 3, allows. The task may only have
+    waited for another one that ended them, so it is sent once more.
+
+    Raises
+    ------
+    OSError
+        If no scheduler answers at the address.
     """
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._executor = client.get_executor(pure=False)
+    tries = 2
+
+    def __init__(self, client: ClientLike) -> None:
+        from distributed import Client
+
+        self._owned = isinstance(client, str)
+        self._client = Client(client, set_as_default=False) if isinstance(client, str) else client
+        self._sent: dict[Future[Any], Any] = {}
         self._room, self._until = 1, 0.0
 
     def room(self) -> int:
@@ -48,8 +59,12 @@ class ClusterWorkers(Workers):
 
     def submit(self, task: Callable[[Item], Result], item: Item) -> Future[Result]:
         """Send a task to the cluster."""
-        future: Future[Result] = self._executor.submit(task, item)
-        return future
+        sent = self._client.submit(task, item, pure=False)
+        done: Future[Any] = Future()
+        self._sent[done] = sent
+        # Dask's own executor with futures of this kind waits for ever if a result gets lost.
+        sent.add_done_callback(lambda _: done.set_result(None))
+        return done
 
     def result(self, future: Future[Result]) -> Result:
         """Return the result of a finished task or raise its error.
@@ -62,7 +77,8 @@ class ClusterWorkers(Workers):
         from distributed import KilledWorker
 
         try:
-            return future.result()
+            result: Result = self._sent.pop(future).result()
+            return result
         except KilledWorker as error:
             raise ProcessEnded(str(error)) from error
         except CancelledError as error:
@@ -73,6 +89,7 @@ class ClusterWorkers(Workers):
 
     def close(self) -> None:
         """Cancel the tasks that are under way."""
-        self._executor.shutdown(wait=False)
+        self._client.cancel(list(self._sent.values()))
+        self._sent = {}
         if self._owned:
             self._client.close()

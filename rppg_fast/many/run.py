@@ -89,27 +89,32 @@ def measure_many(
         check_dask()
         if jobs != 1:
             raise ValueError("jobs are processes of this machine: leave them out with a cluster")
+    if out is not None and Path(out).suffix == PARQUET:
+        check_parquet()
     _check(options, weights)
     for video in {scheme(job.video): job.video for job in all_jobs}.values():
         if is_remote(video):
             file_system(video)
-    table, todo = None, all_jobs
-    if out is not None:
-        out = Path(out)
-        if out.suffix == PARQUET:
-            check_parquet()
-        columns = list(dict.fromkeys(name for job in all_jobs for name in job.columns))
-        table = Table(out, _settings(options, weights), columns)
-        todo = [job for job in all_jobs if not table.has(job.video)]
-    earlier = len(all_jobs) - len(todo)
-    reporter = None if progress is None else Reporter(progress, earlier, len(all_jobs))
-    workers: Workers | None = None
-    if client is not None:
-        workers = ClusterWorkers(client)
-    elif processes > 1:
-        workers = LocalWorkers(processes)
-    results = _results(todo, workers, options, weights, reporter)
-    return _written(results, all_jobs, table, reporter)
+    with ExitStack() as opened:
+        workers: Workers | None = None
+        if client is not None:
+            workers = ClusterWorkers(client)
+        elif processes > 1:
+            workers = LocalWorkers(processes)
+        if workers is not None:
+            opened.callback(workers.close)
+        table, todo = None, all_jobs
+        if out is not None:
+            columns = list(dict.fromkeys(name for job in all_jobs for name in job.columns))
+            table = Table(Path(out), _settings(options, weights), columns)
+            opened.callback(table.close)
+            todo = [job for job in all_jobs if not table.has(job.video)]
+        reporter = None
+        if progress is not None:
+            reporter = Reporter(progress, len(all_jobs) - len(todo), len(all_jobs))
+            opened.callback(reporter.close)
+        results = _results(todo, workers, options, weights, reporter)
+        return _written(results, all_jobs, table, reporter, opened.pop_all())
 
 
 def _written(
@@ -117,12 +122,10 @@ def _written(
     jobs: Sequence[VideoJob],
     table: Table | None,
     reporter: Reporter | None,
+    opened: ExitStack,
 ) -> Iterator[VideoResult]:
     """Yield results after they have been appended to the table, if there is one."""
-    with ExitStack() as stack:
-        for one in (table, reporter):
-            if one is not None:
-                stack.callback(one.close)
+    with opened:
         for result in results:
             if table is not None:
                 table.add(result)
