@@ -30,9 +30,9 @@ def check_dask() -> None:
 class ClusterWorkers(Workers):
     """Threads of a Dask cluster, usually one in each process.
 
-    If a process is killed, the scheduler gives its tasks to others. It gives a task up when more of
-    its processes have ended than the setting ``allowed-failures``, 3, allows. The task may only have
-    waited for another one that ended them, so it is sent once more.
+    If a process is killed, the scheduler gives its tasks to others. It gives up a task when more of
+    its processes have ended than the setting ``allowed-failures``, 3, allows. Such a task may only
+    have waited behind the one that ended them, so it is sent once more.
 
     Raises
     ------
