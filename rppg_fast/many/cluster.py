@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from importlib.util import find_spec
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Callable, Union
@@ -41,6 +42,7 @@ class ClusterWorkers(Workers):
     """
 
     tries = 2
+    elsewhere = True
 
     def __init__(self, client: ClientLike) -> None:
         from distributed import Client
@@ -89,7 +91,9 @@ class ClusterWorkers(Workers):
 
     def close(self) -> None:
         """Cancel the tasks that are under way."""
-        self._client.cancel(list(self._sent.values()))
-        self._sent = {}
+        sent, self._sent = list(self._sent.values()), {}
+        if sent:
+            with suppress(OSError):  # the scheduler may be gone
+                self._client.cancel(sent)
         if self._owned:
             self._client.close()

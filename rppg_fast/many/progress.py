@@ -75,8 +75,13 @@ class Reporter:
 
 
 def note_frames(folder: str, video: str, frames: int, total: int) -> None:
-    """Write how many frames of a video were read, and how many it has, 0 if that is not known."""
-    _file_of(folder, video).write_text(json.dumps([video, frames, total]))
+    """Write how many frames of a video were read, and how many it has, 0 if that is not known.
+
+    Nothing is written if that fails: on another machine, which has no such folder, or on a full
+    disk.
+    """
+    with suppress(OSError):
+        _file_of(folder, video).write_text(json.dumps([video, frames, total]))
 
 
 def _file_of(folder: str, video: str) -> Path:

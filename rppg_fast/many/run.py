@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -118,14 +118,14 @@ def measure_many(
 
 
 def _written(
-    results: Iterator[VideoResult],
+    results: Generator[VideoResult, None, None],
     jobs: Sequence[VideoJob],
     table: Table | None,
     reporter: Reporter | None,
     opened: ExitStack,
 ) -> Iterator[VideoResult]:
     """Yield results after they have been appended to the table, if there is one."""
-    with opened:
+    with opened, closing(results):
         for result in results:
             if table is not None:
                 table.add(result)
@@ -156,19 +156,21 @@ def _results(
     options: Mapping[str, Any],
     weights: str | None,
     reporter: Reporter | None,
-) -> Iterator[VideoResult]:
+) -> Generator[VideoResult, None, None]:
     """Yield results as they come."""
     folder = None if reporter is None else reporter.folder
     report = None if reporter is None else reporter.report
     if workers is None:
         yield from map(partial(_measure, options, weights, folder, report), jobs)
         return
-    # Processes of a cluster have other current folders.
-    weights = None if weights is None else os.path.abspath(weights)
-    sent = [replace(job, video=absolute(job.video)) for job in jobs]
+    sent = jobs
+    if workers.elsewhere:
+        weights = None if weights is None else os.path.abspath(weights)
+        sent = [replace(job, video=absolute(job.video)) for job in jobs]
     task = partial(_measure, options, weights, folder, None)
     for index, result in run_tasks(workers, task, sent, lost=ended, waiting=report):
-        yield replace(result, video=jobs[index].video)
+        name = jobs[index].video
+        yield replace(result, video=name, error=result.error.replace(result.video, name))
 
 
 def _measure(
@@ -184,7 +186,7 @@ def _measure(
     """
 
     def told(frames: int, total: int) -> None:
-        if folder is not None and os.path.isdir(folder):  # there is none on other machines
+        if folder is not None:
             note_frames(folder, job.video, frames, total)
         if report is not None:
             report()

@@ -42,9 +42,12 @@ class Workers(ABC):
     ----------
     tries
         How often a task is started if the process that runs it ends.
+    elsewhere
+        Whether they may have other current folders, as on other machines.
     """
 
     tries = 1
+    elsewhere = False
 
     @abstractmethod
     def room(self) -> int:
