@@ -135,7 +135,7 @@ def test_a_store_is_a_source(s3: str, folder: Path) -> None:
 
 def test_the_command_measures_a_store(s3: str, tmp_path: Path) -> None:
     given = ["--method", "pos", "--box", ",".join(map(str, BOX)), "--out", str(tmp_path / "r.csv")]
-    assert main(["measure", f"{s3}/", *given, "--jobs", "2"]) == OK
+    assert main(["measure", f"{s3}/", *given]) == OK
     assert (tmp_path / "r.csv").read_text().count(s3) == len(NAMES)
 
 
