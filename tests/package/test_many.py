@@ -329,7 +329,7 @@ def test_a_run_that_is_killed_at_any_moment_gives_the_same_table(
     for number in range(12):
         (videos / f"{number:02d}.avi").symlink_to(folder / "calm.avi")
     whole, out = tmp_path / "whole.csv", tmp_path / "r.csv"
-    list(rf.measure_many([videos], out=whole, box=BOX, method="pos"))
+    list(rf.measure_many([videos], out=whole, box=(8, 6, 72, 54), method="pos"))
 
     def lines() -> int:
         return out.read_bytes().count(b"\n") if out.exists() else 0
