@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -122,6 +123,18 @@ def naming(name: str) -> Iterator[None]:
         if error.errno is None:
             raise
         raise OSError(error.errno, os.strerror(error.errno), name) from error
+
+
+@contextmanager
+def noting_warnings() -> Iterator[list[str]]:
+    """Collect the texts of the RuntimeWarnings from within; they are in the list at the end."""
+    texts: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RuntimeWarning)
+        try:
+            yield texts
+        finally:
+            texts += [str(one.message) for one in caught]
 
 
 def reason_of(error: Exception) -> str:

@@ -6,7 +6,6 @@ import argparse
 import importlib.util
 import signal
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +25,7 @@ from rppg_fast.options import TEACHER_METHOD
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.reading import Measurement, Status
 from rppg_fast.reference import Reference
-from rppg_fast.results import naming, open_results
+from rppg_fast.results import naming, noting_warnings, open_results
 from rppg_fast.sources import Source, open_source
 from rppg_fast.student import BUNDLED_WEIGHTS, Student
 from rppg_fast.teacher import Teacher
@@ -52,9 +51,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument(
         "--out",
         metavar="FILE",
-        help="append the results of many videos to FILE.jsonl or FILE.csv as they come, and leave "
-        "out those that are there; VIDEO may then also be a folder of videos, a pattern, @LIST or "
-        "a CSV file with a column 'video'",
+        help="append the results of many videos to FILE.jsonl, FILE.csv or FILE.parquet as they "
+        "come, and leave out those that are there; VIDEO may then also be a folder of videos, a "
+        "pattern, @LIST, a CSV file with a column 'video', and each of these in a store, as "
+        "s3://BUCKET/FOLDER/",
     )
     command.add_argument(
         "--jobs",
@@ -62,6 +62,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=1,
         metavar="N",
         help="with --out: measure N videos at once; -1 for one on each processor core (1)",
+    )
+    command.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="with --out: measure on a Dask cluster; ADDRESS is its scheduler's, as tcp://HOST:8786",
     )
     command.add_argument("--plot", metavar="FILE", help="draw pulse and spectrum (one video only)")
     command.add_argument(
@@ -171,8 +176,10 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError('--plot needs matplotlib: pip install "rppg_fast[plot]"')
     if options.out and (options.json or options.plot):
         raise ValueError("--out writes the results of many videos: leave out --json and --plot")
-    if options.jobs != 1 and not options.out:
-        raise ValueError("--jobs is for many videos: also give --out")
+    if (options.jobs != 1 or options.dask) and not options.out:
+        raise ValueError("--jobs and --dask are for many videos: also give --out")
+    if options.jobs != 1 and options.dask:
+        raise ValueError("--jobs is for this machine, --dask for a cluster: give one of them")
     reference = Reference.read(options.reference) if options.reference else None
     settings = PulseSettings(
         window=options.window,
@@ -230,7 +237,7 @@ def _measure_file(
         with (
             source,
             ProgressBar(source) as bar,
-            _warnings_in_one_line(name),
+            noting_warnings() as noted,
             _until_ctrl_c(source),
         ):
             found = measure(
@@ -251,23 +258,10 @@ def _measure_file(
     except (ValueError, TypeError, OSError) as error:
         return None, complain(error)
     results = _as_list(found)
-    said = list(source.warnings)
-    if source.damaged and not said:
-        said = [f"{source.damaged} of {bar.frames} frames are damaged"]
-    for line in said:
+    for line in (*noted, *source.remarks(bar.frames)):
         print(f"rppg-fast: {name}: {line}", file=sys.stderr)
     right = any(result.status is Status.OK for result in results)
     return results, OK if right else NO_HEART_RATE
-
-
-@contextmanager
-def _warnings_in_one_line(name: str) -> Iterator[None]:
-    """Print the warnings about a video in the same form as the program's other messages."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", RuntimeWarning)
-        yield
-    for warning in caught:
-        print(f"rppg-fast: {name}: {warning.message}", file=sys.stderr)
 
 
 @contextmanager

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import glob
+import io
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Union
+
+from rppg_fast.many.results import RESERVED
+from rppg_fast.sources.remote import SERVERS, STORES, file_system, naming_errors, scheme
 
 #: A name, or a name with options of its own.
 VideoLike = Union[str, "os.PathLike[str]", "VideoJob"]
@@ -54,11 +58,20 @@ class VideoJob:
         Options of ``measure`` for this video, which replace those of the run.
     columns
         Further columns of a manifest, such as "subject" and "truth"; they are copied to the result.
+
+    Raises
+    ------
+    ValueError
+        If a column has the name of a result.
     """
 
     video: str
     options: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in RESERVED & self.columns.keys():
+            raise ValueError(f"{self.video}: its column {name!r} is a result's: rename it")
 
 
 def list_videos(inputs: Iterable[VideoLike]) -> list[VideoJob]:
@@ -70,7 +83,8 @@ def list_videos(inputs: Iterable[VideoLike]) -> list[VideoJob]:
         Each is one of: a video file or an address; a folder, whose video files are taken with those
         in its subfolders, sorted by name; a pattern with ``*``, where ``**`` stands for any
         subfolders; ``@FILE``, a text file with an input on each line; a CSV file with a column
-        "video" (``read_manifest``); a ``VideoJob``.
+        "video" (``read_manifest``); a ``VideoJob``. Files, folders and patterns can also be in a
+        store or on a server, such as ``s3://bucket/folder/*.mp4``.
 
     Raises
     ------
@@ -79,7 +93,9 @@ def list_videos(inputs: Iterable[VideoLike]) -> list[VideoJob]:
     ValueError
         If a manifest has a wrong column or value.
     OSError
-        If a list or a manifest cannot be read.
+        If a list, a manifest or a store cannot be read.
+    ImportError
+        If a package for a kind of address is not installed.
     """
     found: dict[str, VideoJob] = {}
     for one in inputs:
@@ -94,9 +110,11 @@ def _expand(one: VideoLike) -> Iterator[VideoJob]:
         return
     name = os.fsdecode(one)
     if name.startswith("@"):
-        yield from _from_list(Path(name[1:]))
+        yield from _from_list(name[1:])
     elif name.lower().endswith(".csv"):
-        yield from read_manifest(Path(name))
+        yield from read_manifest(name)
+    elif is_remote(name):
+        yield from _in_store(name)
     elif os.path.isdir(name):
         yield from _named(sorted(_walk(name)), f"{name}: no video file is in this folder")
     elif not os.path.exists(name) and "://" not in name and glob.has_magic(name):
@@ -109,8 +127,12 @@ def _expand(one: VideoLike) -> Iterator[VideoJob]:
 def _walk(folder: str) -> Iterator[str]:
     for place, _, names in os.walk(folder):
         for name in names:
-            if os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES and not name.startswith("."):
+            if _is_video(name) and not name.startswith("."):
                 yield os.path.join(place, name)
+
+
+def _is_video(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES
 
 
 def _named(names: list[str], otherwise: str) -> Iterator[VideoJob]:
@@ -119,50 +141,103 @@ def _named(names: list[str], otherwise: str) -> Iterator[VideoJob]:
     yield from map(VideoJob, names)
 
 
-def _from_list(path: Path) -> Iterator[VideoJob]:
+def is_remote(name: str) -> bool:
+    """Return whether a name is the address of a file in a store or on a server."""
+    return scheme(name) in STORES | SERVERS
+
+
+def absolute(name: str) -> str:
+    """Return a name that is the same in each folder."""
+    return name if "://" in name else os.path.abspath(name)
+
+
+def _in_store(name: str) -> Iterator[VideoJob]:
+    """Yield a file in a store or on a server, or those of a folder or of a pattern there."""
+    pattern, folder = "*" in name, name.endswith("/")
+    if not pattern and not folder and (_is_video(name) or scheme(name) in SERVERS):
+        yield VideoJob(name)
+        return
+    system, path = file_system(name)
+    with naming_errors(name):
+        if pattern:
+            matching = system.glob(path)
+        elif folder or system.isdir(path):
+            matching = [one for one in system.find(path) if _is_video(one)]
+        else:
+            matching = [path]
+    otherwise = "no file matches this pattern" if pattern else "no video file is in this folder"
+    yield from _named(sorted(map(system.unstrip_protocol, matching)), f"{name}: {otherwise}")
+
+
+def _from_list(place: str) -> Iterator[VideoJob]:
     """Yield the videos of a list; names in it are relative to its folder."""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = [line.strip() for line in _text(place).splitlines()]
     named = [line for line in lines if line and not line.startswith("#")]
     if not named:
-        raise FileNotFoundError(f"{path}: the list names no video")
+        raise FileNotFoundError(f"{place}: the list names no video")
     for name in named:
-        yield from _expand(name if "://" in name else str(path.parent / name))
+        yield from _expand(_beside(place, name))
 
 
-def read_manifest(path: Path) -> list[VideoJob]:
+def read_manifest(place: str | os.PathLike[str]) -> list[VideoJob]:
     """Read a CSV file with a row for each video.
 
     The column "video" holds its path, relative to the file's folder, or an address. Columns with
     the name of an option of ``measure`` (``fps``, ``box`` as "x0 y0 x1 y1", ``method``, ...) hold
-    the option of this video; an empty cell leaves that of the run. All other columns are copied to
-    the results.
+    the option of this video; an empty cell leaves that of the run. All other columns, such as
+    "subject" and "truth", are copied to the results.
 
     Raises
     ------
     ValueError
-        If there is no column "video", a cell of it is empty, or an option has a wrong value.
+        If there is no column "video", a cell of it is empty or names a video again, an option has a
+        wrong value, or a column has the name of a result.
     OSError
         If the file cannot be read.
     """
-    jobs = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        if "video" not in (rows.fieldnames or ()):
-            raise ValueError(f"{path}: must have a column 'video', has {rows.fieldnames}")
-        for row in rows:
-            cells = {name: cell for name, cell in row.items() if name and cell}
-            where = f"{path}: line {rows.line_num}"
-            video = cells.pop("video", "")
-            if not video:
-                raise ValueError(f"{where}: the cell 'video' is empty")
-            options = {}
-            for name in [name for name in cells if name in _OPTIONS]:
-                text = cells.pop(name)
-                try:
-                    options[name] = _OPTIONS[name](text)
-                except ValueError:
-                    raise ValueError(f"{where}: {name} has a wrong value: {text!r}") from None
-            if "://" not in video:
-                video = str(path.parent / video)
-            jobs.append(VideoJob(video, options, cells))
-    return jobs
+    place = os.fsdecode(place)
+    rows = csv.DictReader(io.StringIO(_text(place), newline=""))
+    if "video" not in (rows.fieldnames or ()):
+        raise ValueError(f"{place}: must have a column 'video', has {rows.fieldnames}")
+    jobs: dict[str, VideoJob] = {}
+    for row in rows:
+        cells = {name: cell for name, cell in row.items() if name and cell}
+        where = f"{place}: line {rows.line_num}"
+        video = cells.pop("video", "")
+        if not video:
+            raise ValueError(f"{where}: the cell 'video' is empty")
+        video = _beside(place, video)
+        if video in jobs:
+            raise ValueError(f"{where}: {video} is in an earlier line, too")
+        options = {}
+        for name in [name for name in cells if name in _OPTIONS]:
+            text = cells.pop(name)
+            try:
+                options[name] = _OPTIONS[name](text)
+            except ValueError:
+                raise ValueError(f"{where}: {name} has a wrong value: {text!r}") from None
+        jobs[video] = VideoJob(video, options, cells)
+    return list(jobs.values())
+
+
+def _text(place: str) -> str:
+    """Return the text of a file."""
+    if is_remote(place):
+        system, path = file_system(place)
+        with naming_errors(place):
+            content = bytes(system.cat_file(path))
+    else:
+        content = Path(place).read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{place}: is not text in UTF-8") from None
+
+
+def _beside(place: str, name: str) -> str:
+    """Return a name that is relative to the folder of a file."""
+    if "://" in name:
+        return name
+    if is_remote(place):
+        return f"{place.rpartition('/')[0]}/{name}"
+    return str(Path(place).parent / name)

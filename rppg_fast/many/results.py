@@ -1,17 +1,13 @@
-"""Results of many videos, appended to a file as they come; a killed run continues from it."""
+"""The result of one video of many, and the lines that tables hold of it."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
-
-from rppg_fast.results import naming
+from typing import Any
 
 #: Columns of a CSV file. Columns of a manifest follow them.
 COLUMNS = (
@@ -29,8 +25,11 @@ COLUMNS = (
     "duration_s",
     "fps",
     "method",
+    "warnings",
     "error",
 )
+#: Names of results, which a manifest's own columns cannot have.
+RESERVED = frozenset({*COLUMNS, "box", "turned", "windows"})
 
 
 @dataclass(frozen=True)
@@ -48,19 +47,26 @@ class VideoResult:
         Why the video could not be measured, or not to its end; empty if it was.
     columns
         Further columns of the manifest.
+    warnings
+        What the video's decoder complained about, such as damaged frames.
     """
 
     video: str
     faces: Sequence[Mapping[str, Any]]
     error: str
     columns: Mapping[str, str]
+    warnings: Sequence[str] = ()
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each face; one with empty cells if there is none."""
         faces: Sequence[Mapping[str, Any]] = self.faces or ({"status": "no_face"},)
         if self.error and not self.faces:
             faces = ({"status": "error"},)
-        more = {**self.columns, **({"error": self.error} if self.error else {})}
+        more: dict[str, Any] = dict(self.columns)
+        if self.warnings:
+            more["warnings"] = list(self.warnings)
+        if self.error:
+            more["error"] = self.error
         return [{**face, "video": self.video, **more} for face in faces]
 
 
@@ -80,12 +86,16 @@ class JsonLines:
         found = json.loads(line)
         return found if isinstance(found, dict) else {}
 
+    def video(self, name: str) -> str:
+        """Return a video's name as a row has it."""
+        return name
+
 
 class CsvTable:
     """Rows as lines of CSV: ``COLUMNS`` and those of the manifest, without the windows."""
 
     def __init__(self, columns: Sequence[str]) -> None:
-        self._columns = [*COLUMNS, *(name for name in columns if name not in COLUMNS)]
+        self._columns = [*COLUMNS, *columns]
         self.head = self._line(self._columns)
 
     def line(self, row: Mapping[str, Any]) -> bytes:
@@ -94,96 +104,25 @@ class CsvTable:
 
     def row(self, line: bytes) -> Mapping[str, Any]:
         """Return a line as a row."""
-        return dict(zip(self._columns, next(csv.reader([line.decode()]))))
+        cells = next(csv.reader([line.decode("utf-8", "surrogateescape")]))
+        return dict(zip(self._columns, cells))
+
+    def video(self, name: str) -> str:
+        """Return a video's name as a row has it."""
+        return self._cell(name)
+
+    def _line(self, cells: Sequence[object]) -> bytes:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow(map(self._cell, cells))
+        return text.getvalue().encode("utf-8", "surrogateescape")
 
     @staticmethod
-    def _line(cells: Sequence[object]) -> bytes:
-        text = io.StringIO()
-        in_one_line = ["" if cell is None else str(cell).replace("\n", " ") for cell in cells]
-        csv.writer(text, lineterminator="\n").writerow(in_one_line)
-        return text.getvalue().encode()
+    def _cell(value: object) -> str:
+        """Return a value as text in one line."""
+        if value is None:
+            return ""
+        text = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return text.replace("\r", " ").replace("\n", " ")
 
 
 FORMATS: Mapping[str, type[JsonLines] | type[CsvTable]] = {".jsonl": JsonLines, ".csv": CsvTable}
-
-
-class Table:
-    """The file of a run: rows are appended, and each result is on the disk when ``add`` returns.
-
-    If the program is killed while it writes, the rows of the last video can be incomplete. They are
-    removed when the file is opened again, and the video is measured again.
-
-    Parameters
-    ----------
-    path
-        The file; its name ends in one of ``FORMATS``.
-    settings
-        Text that determines the results: the options of the run. It is kept in a file beside
-        ``path`` with the end ".settings", so that no run continues another one with other options.
-    columns
-        Further columns of the manifest.
-
-    Attributes
-    ----------
-    done
-        Videos whose results are in the file.
-
-    Raises
-    ------
-    ValueError
-        If the name has another end, or the file is of a run with other options or columns.
-    OSError
-        If a file cannot be read or written.
-    """
-
-    def __init__(self, path: Path, settings: str, columns: Sequence[str] = ()) -> None:
-        if path.suffix not in FORMATS:
-            raise ValueError(f"{path}: the name must end in {' or '.join(FORMATS)}")
-        self._path = path
-        self._format = FORMATS[path.suffix](columns)
-        beside = path.with_name(path.name + ".settings")
-        with naming(str(path)):
-            content = path.read_bytes() if path.exists() else b""
-            if content and not (beside.exists() and beside.read_text("utf-8") == settings):
-                raise ValueError(
-                    f"{path}: holds results that were measured with other options: give the same"
-                    " options, or another file"
-                )
-            beside.write_text(settings, "utf-8")
-            complete, self.done = self._complete(content)
-            self._file: BinaryIO = path.open("ab")
-            self._file.truncate(complete)
-            if not complete:
-                self._write(self._format.head)
-
-    def add(self, result: VideoResult) -> None:
-        """Append the rows of a video."""
-        with naming(str(self._path)):
-            self._write(b"".join(map(self._format.line, result.rows())))
-        self.done.add(result.video)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def _complete(self, content: bytes) -> tuple[int, set[str]]:
-        """Return the length of the complete rows, and their videos."""
-        lines = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
-        head = self._format.head
-        if head and lines and lines.pop(0) != head:
-            raise ValueError(f"{self._path}: has other columns than this run")
-        try:
-            rows = [self._format.row(line) for line in lines]
-            videos = [str(row["video"]) for row in rows]
-        except (ValueError, KeyError) as error:
-            raise ValueError(f"{self._path}: is not a table of results: {error}") from None
-        if rows and rows[-1].get("face"):  # there may have been more faces
-            while videos and videos[-1] == rows[-1]["video"]:
-                videos.pop()
-        kept = sum(map(len, lines[: len(videos)]))
-        return (len(head) + kept if lines or content.startswith(head) else 0), set(videos)
-
-    def _write(self, content: bytes) -> None:
-        self._file.write(content)
-        self._file.flush()
-        os.fsync(self._file.fileno())

@@ -1,43 +1,46 @@
-"""Measure many videos in several processes."""
+"""Measure many videos in several processes, on this machine or on a cluster."""
 
 from __future__ import annotations
 
 import json
 import os
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.util import find_spec
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Callable
 
 from rppg_fast.faces import FacesMonitor
-from rppg_fast.many.inputs import VideoJob, VideoLike, list_videos
-from rppg_fast.many.results import Table, VideoResult
-from rppg_fast.measurement import MeasurementInterrupted, measure
+from rppg_fast.many.cluster import ClientLike, ClusterWorkers, check_dask
+from rppg_fast.many.inputs import VideoJob, VideoLike, absolute, is_remote, list_videos
+from rppg_fast.many.one_video import ended, measure_one, network
+from rppg_fast.many.parquet import check_parquet
+from rppg_fast.many.progress import Reporter, RunProgress, note_frames
+from rppg_fast.many.results import VideoResult
+from rppg_fast.many.table import PARQUET, Table
+from rppg_fast.many.workers import LocalWorkers, Workers, process_count, run_tasks
 from rppg_fast.monitor import HeartRateMonitor
-from rppg_fast.results import reason_of
-from rppg_fast.student import Student
-from rppg_fast.teacher import Teacher
-
-if TYPE_CHECKING:
-    from rppg_fast.reading import Measurement
-
-_DIED = "the process that measured it has ended: the video may need too much memory"
+from rppg_fast.sources.remote import file_system, scheme
 
 
 def measure_many(
     videos: Iterable[VideoLike],
     *,
     jobs: int = 1,
+    client: ClientLike | None = None,
     out: str | os.PathLike[str] | None = None,
     weights: str | os.PathLike[str] | None = None,
+    progress: Callable[[RunProgress], None] | None = None,
     **options: Any,
 ) -> Iterator[VideoResult]:
     """Measure many videos, several at once; yield their results as they come.
 
     A video that cannot be measured does not stop the others: its result has an ``error``. With
     ``out``, results are appended to a file as they come, and a run that was interrupted, even by
-    ``kill -9``, continues where it stopped if it is called again in the same way.
+    ``kill -9``, continues where it stopped if it is called again in the same way. A process that is
+    killed costs only its video, which is measured again; a video whose process ends each time gets
+    an ``error``.
 
     Parameters
     ----------
@@ -46,10 +49,18 @@ def measure_many(
     jobs
         Number of processes, each with one thread; -1 for one on each processor core. More than one
         needs joblib: ``pip install "rppg_fast[many]"``.
+    client
+        A Dask cluster that measures the videos in place of this machine: a ``distributed.Client``,
+        or the address of a scheduler. Its processes need the package, and must find the videos and
+        ``weights`` under the same names. Needs ``pip install "rppg_fast[dask]"``.
     out
-        A file whose name ends in ".jsonl" (all of each result) or ".csv" (without the windows).
+        A file whose name ends in ".jsonl" (all of each result), ".csv" (without the windows) or
+        ".parquet" (all of each result; written when all videos have been measured; needs ``pip
+        install "rppg_fast[parquet]"``).
     weights
         Weights file of the student, or of the teacher for ``method="teacher"``.
+    progress
+        Called with a ``RunProgress`` after each result, and about twice a second in between.
     **options
         Options of ``measure``, such as ``fps``, ``faces``, ``method``, ``window``.
 
@@ -57,7 +68,8 @@ def measure_many(
     -------
     iterator of VideoResult
         Each result when it has come, and after it has been written. Videos whose results were in
-        ``out`` already are not among them. The videos are measured while the iterator is used.
+        ``out`` already are not among them. The videos are measured while the iterator is used; at
+        its end the rows of ``out`` are in the order of the videos.
 
     Raises
     ------
@@ -66,43 +78,70 @@ def measure_many(
     ValueError
         If ``jobs``, a manifest or an option has a wrong value, or ``out`` holds another run.
     ImportError
-        If ``jobs`` is not 1 and joblib is not installed.
+        If a package is not installed that ``jobs``, ``client``, ``out`` or an address needs.
     OSError
-        If ``out`` cannot be written.
+        If ``out`` cannot be written, or there is no cluster.
     """
-    todo = list_videos(videos)
+    all_jobs = list_videos(videos)
     weights = None if weights is None else os.fsdecode(weights)
-    if jobs == 0 or jobs < -1:
-        raise ValueError(f"jobs must be at least 1, or -1 for all processor cores, got {jobs}")
-    if jobs != 1 and find_spec("joblib") is None:
-        raise ImportError('jobs above 1 need joblib: pip install "rppg_fast[many]"')
+    processes = process_count(jobs)
+    if client is not None:
+        check_dask()
+        if jobs != 1:
+            raise ValueError("jobs are processes of this machine: leave them out with a cluster")
+    if out is not None and Path(out).suffix == PARQUET:
+        check_parquet()
     _check(options, weights)
-    table = None
-    if out is not None:
-        columns = list(dict.fromkeys(name for job in todo for name in job.columns))
-        table = Table(Path(out), _settings(options, weights), columns)
-        todo = [job for job in todo if job.video not in table.done]
-    return _written(_results(todo, jobs, options, weights), table)
+    for video in {scheme(job.video): job.video for job in all_jobs}.values():
+        if is_remote(video):
+            file_system(video)
+    with ExitStack() as opened:
+        workers: Workers | None = None
+        if client is not None:
+            workers = ClusterWorkers(client)
+        elif processes > 1:
+            workers = LocalWorkers(processes)
+        if workers is not None:
+            opened.callback(workers.close)
+        table, todo = None, all_jobs
+        if out is not None:
+            columns = list(dict.fromkeys(name for job in all_jobs for name in job.columns))
+            table = Table(Path(out), _settings(options, weights), columns)
+            opened.callback(table.close)
+            todo = [job for job in all_jobs if not table.has(job.video)]
+        reporter = None
+        if progress is not None:
+            reporter = Reporter(progress, len(all_jobs) - len(todo), len(all_jobs))
+            opened.callback(reporter.close)
+        results = _results(todo, workers, options, weights, reporter)
+        return _written(results, all_jobs, table, reporter, opened.pop_all())
 
 
-def _written(results: Iterator[VideoResult], table: Table | None) -> Iterator[VideoResult]:
+def _written(
+    results: Generator[VideoResult, None, None],
+    jobs: Sequence[VideoJob],
+    table: Table | None,
+    reporter: Reporter | None,
+    opened: ExitStack,
+) -> Iterator[VideoResult]:
     """Yield results after they have been appended to the table, if there is one."""
-    try:
+    with opened, closing(results):
         for result in results:
             if table is not None:
                 table.add(result)
+            if reporter is not None:
+                reporter.finish(result.video)
             yield result
-    finally:
         if table is not None:
-            table.close()
+            table.finish(job.video for job in jobs)
 
 
 def _check(options: Mapping[str, Any], weights: str | None) -> None:
     """Raise at once for an option that is wrong for every video."""
     of_measure = {"fps", "duration", "faces", "step"}
-    network = _network(options, weights)
     monitor: Any = FacesMonitor if options.get("faces") == "all" else HeartRateMonitor
-    monitor(**{k: v for k, v in options.items() if k not in of_measure}, **network)
+    given = {name: value for name, value in options.items() if name not in of_measure}
+    monitor(**given, **network(options, weights))
 
 
 def _settings(options: Mapping[str, Any], weights: str | None) -> str:
@@ -112,78 +151,44 @@ def _settings(options: Mapping[str, Any], weights: str | None) -> str:
 
 
 def _results(
-    jobs: Sequence[VideoJob], processes: int, options: Mapping[str, Any], weights: str | None
-) -> Iterator[VideoResult]:
+    jobs: Sequence[VideoJob],
+    workers: Workers | None,
+    options: Mapping[str, Any],
+    weights: str | None,
+    reporter: Reporter | None,
+) -> Generator[VideoResult, None, None]:
     """Yield results as they come."""
-    if processes == 1:
-        for job in jobs:
-            yield measure_one(job, options, weights)
+    folder = None if reporter is None else reporter.folder
+    report = None if reporter is None else reporter.report
+    if workers is None:
+        yield from map(partial(_measure, options, weights, folder, report), jobs)
         return
-    yield from _in_processes(list(jobs), processes, options, weights)
+    sent = jobs
+    if workers.elsewhere:
+        weights = None if weights is None else os.path.abspath(weights)
+        sent = [replace(job, video=absolute(job.video)) for job in jobs]
+    task = partial(_measure, options, weights, folder, None)
+    for index, result in run_tasks(workers, task, sent, lost=ended, waiting=report):
+        name = jobs[index].video
+        yield replace(result, video=name, error=result.error.replace(result.video, name))
 
 
-def _in_processes(
-    jobs: list[VideoJob], processes: int, options: Mapping[str, Any], weights: str | None
-) -> Iterator[VideoResult]:
-    """Yield results from joblib's processes.
+def _measure(
+    options: Mapping[str, Any],
+    weights: str | None,
+    folder: str | None,
+    report: Callable[[], None] | None,
+    job: VideoJob,
+) -> VideoResult:
+    """Measure a video; the task of each process.
 
-    If a process dies, joblib ends all of them. The videos that had no result are then measured
-    again: first those that may have been its cause, each alone in a process.
+    How far it is, is written into the folder, if there is one; then ``report`` is called.
     """
-    import joblib
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    left = {job.video: job for job in jobs}
-    processes = joblib.effective_n_jobs(processes)
+    def told(frames: int, total: int) -> None:
+        if folder is not None:
+            note_frames(folder, job.video, frames, total)
+        if report is not None:
+            report()
 
-    def run(some: Sequence[VideoJob], at_once: int) -> Iterator[VideoResult]:
-        with joblib.parallel_config("loky", inner_max_num_threads=1):
-            parallel = joblib.Parallel(at_once, return_as="generator_unordered", batch_size=1)
-            task = joblib.delayed(measure_one)
-            for result in parallel(task(job, options, weights) for job in some):
-                del left[result.video]
-                yield result
-
-    while left:
-        try:
-            yield from run(list(left.values()), processes)
-        except TerminatedWorkerError:
-            # Those that were being measured are among the first that have no result.
-            for job in list(left.values())[: 2 * processes]:
-                try:
-                    yield from run([job], 2)
-                except TerminatedWorkerError:
-                    del left[job.video]
-                    yield VideoResult(job.video, (), _DIED, job.columns)
-
-
-def measure_one(job: VideoJob, options: Mapping[str, Any], weights: str | None) -> VideoResult:
-    """Measure one video of a run; an error becomes a part of the result."""
-    given: dict[str, Any] = {**options, **job.options}
-    error = ""
-    measured: Measurement | list[Measurement] = []
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            measured = measure(job.video, **given, **_network(given, weights))
-    except MeasurementInterrupted as interrupted:
-        measured, error = interrupted.measurement, str(interrupted)
-    except (ValueError, TypeError, OSError) as caught:
-        error = reason_of(caught)
-    faces = measured if isinstance(measured, list) else [measured]
-    return VideoResult(job.video, [face.to_dict() for face in faces], error, job.columns)
-
-
-_networks: dict[tuple[str, str], dict[str, Any]] = {}
-
-
-def _network(options: Mapping[str, Any], weights: str | None) -> dict[str, Any]:
-    """Return the option with the network of a weights file; each process reads a file once."""
-    if weights is None:
-        return {}
-    kind = "teacher" if options.get("method") == "teacher" else "student"
-    key = kind, weights
-    if key not in _networks:
-        load = Teacher.load if kind == "teacher" else Student.load
-        _networks[key] = {kind: load(weights)}
-    return _networks[key]
+    return measure_one(job, options, weights, told)

@@ -13,6 +13,7 @@ from rppg_fast.sources.camera import open_camera
 from rppg_fast.sources.file import FileSource
 from rppg_fast.sources.frames import FramesSource
 from rppg_fast.sources.pictures import PicturesSource, is_pattern
+from rppg_fast.sources.remote import STORES, RemoteSource, scheme
 from rppg_fast.sources.source import Source, VideoError
 from rppg_fast.sources.stream import Readable, StreamSource
 from rppg_fast.sources.url import UrlSource
@@ -40,8 +41,9 @@ def open_source(
     what
         One of: a video file; a folder of pictures, a pattern such as ``f_%04d.png`` or
         ``shots/*.jpg``, with ``fps``; a camera's number, or its device; an address such as
-        ``rtsp://host/path``; ``"-"``, standard input; a binary file object, or bytes, that hold a
-        video; an iterable of (frame, time), or of frames with ``fps``; a ``Source``.
+        ``rtsp://host/path``; a file in an object store, such as ``s3://bucket/name``; ``"-"``,
+        standard input; a binary file object, or bytes, that hold a video; an iterable of (frame,
+        time), or of frames with ``fps``; a ``Source``.
     fps
         Frame rate, Hz, in place of the source's own times. A camera is asked for it.
     size
@@ -64,6 +66,8 @@ def open_source(
         If it holds no video that can be decoded, or if it has no times and ``fps`` is None.
     TypeError, ValueError
         If ``what`` or an option has a wrong type or value.
+    ImportError
+        If a package for this kind of object store is not installed.
     """
     if isinstance(what, Source):
         if fps is not None:
@@ -98,6 +102,8 @@ def _named(name: str, fps: float | None, size: tuple[int, int] | None, timeout: 
         if stat.S_ISFIFO(mode):
             return StreamSource(open(name, "rb"), name, fps, owned=True)
         return FileSource(name, fps)
+    if scheme(name) in STORES:
+        return RemoteSource(name, fps)
     if "://" in name:
         return UrlSource(name, fps, timeout)
     if name.isdecimal():

@@ -73,6 +73,12 @@ class Source(ABC):
         """End the reading after the current frame; a signal handler may call this."""
         self._stopped = True
 
+    def remarks(self, frames: int) -> list[str]:
+        """Return messages for the user about the last reading, of so many frames."""
+        if self.damaged and not self.warnings:
+            return [f"{self.damaged} of {frames} frames are damaged"]
+        return list(self.warnings)
+
     def close(self) -> None:
         """Stop the reading and close the files that the source has opened."""
         self.stop()

@@ -12,14 +12,11 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Callable, TypeVar
 
-import cv2
 from tqdm import tqdm
 
 import rppg_fast as rf
@@ -28,6 +25,7 @@ from training.data.catalogue import RealClip
 from training.data.trajectories import Times
 from training.data.ubfc_format import write_ground_truth
 from training.support.files import replace_file
+from training.support.processes import in_processes
 
 ABOUT = "clip.json"
 TRUTH = "ground_truth.txt"
@@ -124,25 +122,15 @@ def run_jobs(
     int
         Exit code: 0, or 3 if a job failed. Each failure is one line on standard error.
     """
-    failed: list[str] = []
+    failed: dict[int, str] = {}
     with tqdm(total=len(jobs), unit="clip") as bar:
-        for name, reason in zip(names, _reasons(run, jobs, workers)):
+        for index, reason in in_processes(partial(_reason, run), jobs, workers):
             if reason:
-                failed.append(f"{name}: {reason}")
+                failed[index] = reason
             bar.update()
-    for line in failed:
-        print(line, file=sys.stderr)
+    for index in sorted(failed):
+        print(f"{names[index]}: {failed[index]}", file=sys.stderr)
     return 3 if failed else 0
-
-
-def _reasons(run: Callable[[Job], None], jobs: Sequence[Job], workers: int) -> Iterator[str]:
-    _one_thread()
-    if workers == 1:
-        yield from (_reason(run, job) for job in jobs)
-        return
-    # New processes are spawned, because a fork would copy OpenCV's threads in an unknown state.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
-        yield from pool.map(partial(_reason, run), jobs)
 
 
 def _reason(run: Callable[[Job], None], job: Job) -> str:
@@ -151,7 +139,3 @@ def _reason(run: Callable[[Job], None], job: Job) -> str:
     except (OSError, ValueError) as error:
         return str(error)
     return ""
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)

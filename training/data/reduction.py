@@ -11,9 +11,7 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -25,6 +23,7 @@ from tqdm import tqdm
 import rppg_fast as rf
 from training.data.clips import Clips
 from training.support.files import replace_file
+from training.support.processes import in_processes
 
 SETTINGS = "settings.json"
 FAILED = "failed.csv"
@@ -119,17 +118,17 @@ def reduce(work: Work[One], items: Sequence[One], workers: int = 1) -> dict[str,
         return _read_failed(work.out)
     (work.out / PARTS).mkdir(exist_ok=True)
     missing = [item for item in items if not part_of(work, item).is_file()]
-    failed = {}
+    reasons = {}
     with tqdm(
         total=len(items),
         initial=len(items) - len(missing),
         desc=work.out.name,
         unit="video",
     ) as bar:
-        for item, reason in zip(missing, _reasons(work, missing, workers)):
-            if reason:
-                failed[item.name] = reason
+        for index, reason in in_processes(work.run, missing, workers):
+            reasons[missing[index].name] = reason
             bar.update()
+    failed = {item.name: reasons[item.name] for item in missing if reasons[item.name]}
     _write_failed(work.out, failed)
     usable = [item for item in items if item.name not in failed]
     if not usable:
@@ -162,20 +161,6 @@ def _finished(folder: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _reasons(work: Work[One], items: Sequence[One], workers: int) -> Iterator[str]:
-    _one_thread()
-    if workers == 1:
-        yield from map(work.run, items)
-        return
-    # New processes are spawned, because a fork would copy OpenCV's threads in an unknown state.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
-        yield from pool.map(work.run, items)
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
 
 
 def _write_failed(folder: Path, failed: dict[str, str]) -> None:

@@ -21,15 +21,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from functools import partial
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import cv2
 from tqdm import tqdm
 
 import rppg_fast as rf
@@ -49,6 +46,7 @@ from training.evaluate.scoreboard_tables import (
 )
 from training.support.command import command
 from training.support.files import as_json, replace_file
+from training.support.processes import in_processes
 
 CACHE = "cache"
 
@@ -80,26 +78,19 @@ def score(
     """
     cache_folder.mkdir(parents=True, exist_ok=True)
     tasks = [(item, Settings(method, box_scale)) for item, method in product(items, methods)]
-    results, failed = [], {}
+    records: dict[int, Record | str] = {}
     with tqdm(total=len(tasks), unit="clip") as bar:
-        for (item, settings), record in zip(tasks, _records(tasks, cache_folder, workers)):
-            if isinstance(record, str):
-                failed[item.name] = record
-            else:
-                results.append(Result(item, settings.method, record))
+        for index, record in in_processes(partial(_record, cache_folder), tasks, workers):
+            records[index] = record
             bar.update()
+    results, failed = [], {}
+    for index, (item, settings) in enumerate(tasks):
+        found = records[index]
+        if isinstance(found, str):
+            failed[item.name] = found
+        else:
+            results.append(Result(item, settings.method, found))
     return results, failed
-
-
-def _records(tasks: Sequence[_Task], folder: Path, workers: int) -> Iterator[Record | str]:
-    run = partial(_record, folder)
-    _one_thread()
-    if workers == 1:
-        yield from map(run, tasks)
-        return
-    # New processes are spawned, because a fork would copy OpenCV's threads in an unknown state.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
-        yield from pool.map(run, tasks)
 
 
 def _record(folder: Path, task: _Task) -> Record | str:
@@ -107,10 +98,6 @@ def _record(folder: Path, task: _Task) -> Record | str:
         return measured(*task, folder)
     except (OSError, ValueError, rf.MeasurementInterrupted) as error:
         return str(error)
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
 
 
 def read_others(paths: Sequence[Path]) -> dict[str, dict[str, Number]]:

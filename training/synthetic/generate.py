@@ -12,10 +12,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Callable
 
@@ -28,6 +26,7 @@ import rppg_fast as rf
 from training.data.clips import Clip, ClipWriter, Frames, as_stored
 from training.data.trajectories import Times
 from training.support.command import command
+from training.support.processes import in_processes
 from training.synthetic.camera import Frame
 from training.synthetic.codec import transcode
 from training.synthetic.parameters import Law, parse_law
@@ -245,24 +244,10 @@ def fill_cache(writer: ClipWriter, make: Callable[[int], Frames], workers: int =
     with tqdm(
         total=total, initial=total - len(missing), desc=writer.folder.name, unit="clip"
     ) as bar:
-        for i, frames in zip(missing, _made(make, missing, workers)):
-            writer.write(i, frames)
+        for index, frames in in_processes(make, missing, workers):
+            writer.write(missing[index], frames)
             bar.update()
     writer.finish()
-
-
-def _made(make: Callable[[int], Frames], indices: Sequence[int], workers: int) -> Iterator[Frames]:
-    _one_thread()
-    if workers == 1:
-        yield from map(make, indices)
-        return
-    # New processes are spawned, because a fork would copy OpenCV's threads in an unknown state.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
-        yield from pool.map(make, indices)
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
 
 
 def parse_ranges(settings: Sequence[str]) -> dict[str, Law]:

@@ -20,15 +20,15 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
+from rppg_fast.many.workers import LocalWorkers, run_tasks
 from training.data.clips import Clips
 from training.data.splits import PARTS, Split
 from training.evaluate.estimators import open_source
@@ -110,8 +110,9 @@ def read_configs(paths: Sequence[Path]) -> dict[str, Config]:
     return {name: configs[name] for name in sorted(configs, key=lambda n: n not in teachers)}
 
 
-def run_fold(plan: Plan, seed: int, fold: int, threads: int) -> None:
+def run_fold(plan: Plan, threads: int, task: tuple[int, int]) -> None:
     """Train and evaluate every config on one fold with one seed, or finish an earlier run."""
+    seed, fold = task
     torch.set_num_threads(threads)
     training = Clips.open(plan.data).select(plan.split.folds[fold].train)
     clips = plan.clips(fold)
@@ -174,18 +175,10 @@ def crossvalidate(
     for fold in tqdm(folds, "sources", unit="fold", disable=not plan.sources):
         run_sources(plan, fold)
     tasks = [(seed, fold) for seed in seeds for fold in folds] if plan.configs else []
-    with (
-        _quiet_children(),
-        ProcessPoolExecutor(jobs, get_context("spawn")) as pool,
-        tqdm(total=len(tasks), desc="folds", unit="fold") as bar,
-    ):
-        running = [pool.submit(run_fold, plan, *task, threads) for task in tasks]
-        try:
-            for done in as_completed(running):
-                done.result()
-                bar.update()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    workers = LocalWorkers(jobs, threads)
+    with _quiet_children(), tqdm(total=len(tasks), desc="folds", unit="fold") as bar:
+        for _ in run_tasks(workers, partial(run_fold, plan, threads), tasks):
+            bar.update()
 
 
 @contextmanager
