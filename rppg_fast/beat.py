@@ -28,7 +28,11 @@ _WINDOW, _STEP = 10.0, 2.0  # s, of the local heart rate
 _APART = 0.6  # least distance of two beats, in periods of the local heart rate
 _LEAST_SLOPE = 0.3  # of the median of the beats around; a smaller rise is no beat
 _BEFORE, _AFTER, _POINTS = 0.5, 0.8, 50  # the shape of a beat: periods around its time, samples
-_AROUND, _OTHERS = 5, 10  # beats on each side: for the median of slopes and qualities, for the shape
+_LEVELS = 8  # different values that the pulse takes around a beat; a saturated sensor has fewer
+_AROUND, _OTHERS = (
+    5,
+    10,
+)  # beats on each side: for the median of slopes and qualities, for the shape
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ class Beats:
     quality
         float64 of shape (beats,), 0 to 1: how well the shape of a beat correlates with the median
         shape of the beats around it, or the median of this correlation over the beats around it,
-        whichever is lower.
+        whichever is lower. 0 where the pulse takes fewer than 8 different values, as a sensor does
+        at an end of its scale.
     intervals
         float64 of shape (beats - 1,): time from each beat to the next one, s; NaN across a hole in
         the pulse, or if it is not between 0.3 s and 2 s.
@@ -73,8 +78,8 @@ def beats(
 ) -> Beats:
     """Find the beats of a pulse, as of a face video or of a finger.
 
-    The pulse is band-passed forwards and backwards, so beats are for recordings, not for live use. A
-    beat is where the pulse rises most steeply; a parabola finds this time between the samples.
+    The pulse is band-passed forwards and backwards, so beats are for recordings, not for live use.
+    A beat is where the pulse rises most steeply; a parabola finds this time between the samples.
 
     Parameters
     ----------
@@ -190,7 +195,12 @@ def _of_stretch(times: Floats, values: Floats, low: float, high: float) -> tuple
     before, here, after = slope[index - 1], slope[index], slope[index + 1]
     peak = index + 0.5 * (before - after) / (before - 2 * here + after)
     beat_times = times[0] + peak / _RATE
-    return beat_times, _quality(beat_times, grid, wave, 1 / rate[index])
+    period = 1 / rate[index]
+    starts = np.searchsorted(times, beat_times - _BEFORE * period)
+    stops = np.searchsorted(times, beat_times + _AFTER * period)
+    seen = np.array([np.unique(values[a:b]).size for a, b in zip(starts, stops)], np.intp)
+    quality = _quality(beat_times, grid, wave, period)
+    return beat_times, np.where(seen >= _LEVELS, quality, 0.0)
 
 
 def _local_rate(wave: Floats, low: float, high: float) -> Floats | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas
 
 #: A column: numbers, where NaN is an empty cell, or texts, where None is one.
-Column = Union[NDArray[np.float64], list[Union[str, None]]]
+Column = Union[NDArray[np.float64], NDArray[np.int32], "list[str | None]"]
 
 #: Sides of the box, in the order of ``Box``.
 SIDES = ("x0", "y0", "x1", "y1")
@@ -45,9 +45,11 @@ def pulse_columns(measurement: Measurement) -> dict[str, Column]:
     """
     index = _windows_of(measurement.times, measurement.windows)
     of_sample = [measurement.windows[i] if i >= 0 else None for i in index]
-    boxes = measurement.boxes
-    if boxes is None:
-        boxes = np.full((measurement.times.size, 4), np.nan)
+    boxes: NDArray[np.float64] | NDArray[np.int32] = (
+        np.full((measurement.times.size, 4), np.nan)
+        if measurement.boxes is None
+        else measurement.boxes
+    )
     return {
         "time_s": measurement.times,
         "pulse": measurement.pulse,
@@ -59,7 +61,7 @@ def pulse_columns(measurement: Measurement) -> dict[str, Column]:
             )
             for name in ("heart_rate_bpm", "confidence", "coverage")
         },
-        **{side: boxes[:, i].astype(np.float64) for i, side in enumerate(SIDES)},
+        **{side: boxes[:, i] for i, side in enumerate(SIDES)},
     }
 
 
