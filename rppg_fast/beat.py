@@ -29,10 +29,9 @@ _APART = 0.6  # least distance of two beats, in periods of the local heart rate
 _LEAST_SLOPE = 0.3  # of the median of the beats around; a smaller rise is no beat
 _BEFORE, _AFTER, _POINTS = 0.5, 0.8, 50  # the shape of a beat: periods around its time, samples
 _LEVELS = 8  # different values that the pulse takes around a beat; a saturated sensor has fewer
-_AROUND, _OTHERS = (
-    5,
-    10,
-)  # beats on each side: for the median of slopes and qualities, for the shape
+_ROUNDING = 1e-9  # of the largest value; a smaller pulse is none
+_AROUND = 5  # beats on each side for the median of slopes and of correlations
+_OTHERS = 10  # beats on each side for the usual shape
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,8 @@ def _of_stretch(times: Floats, values: Floats, low: float, high: float) -> tuple
     grid = np.arange(times[0], times[-1], 1 / _RATE)
     centred = np.interp(grid, times, values - values.mean())
     wave = _core.BandPass(low, high, _RATE).zero_phase(centred)
-    if wave.std() <= 1e-9 * np.abs(values).max():  # a flat signal, but for rounding
+    rounding = _ROUNDING * float(np.abs(values).max())
+    if wave.std() <= rounding:
         return none
     rate = _local_rate(wave, low, high)
     if rate is None:
@@ -199,6 +199,7 @@ def _of_stretch(times: Floats, values: Floats, low: float, high: float) -> tuple
     starts = np.searchsorted(times, beat_times - _BEFORE * period)
     stops = np.searchsorted(times, beat_times + _AFTER * period)
     seen = np.array([np.unique(values[a:b]).size for a, b in zip(starts, stops)], np.intp)
+    seen[slope[index] * period * _RATE <= rounding] = 0
     quality = _quality(beat_times, grid, wave, period)
     return beat_times, np.where(seen >= _LEVELS, quality, 0.0)
 

@@ -44,7 +44,7 @@ _IDENTIFICATION = slice(88, 168)
 
 
 class Note(NamedTuple):
-    """An annotation: a text for a part of the recording: begin and length, s after the first sample."""
+    """An annotation: a text for a part of the recording; times in s after the first sample."""
 
     onset: float
     duration: float

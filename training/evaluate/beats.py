@@ -207,8 +207,8 @@ def details(name: str, one: Compared) -> dict[str, Any]:
 def markdown(report: dict[str, Any]) -> str:
     """Return both tables."""
     lines = [
-        "| Pulse | Recordings | Beats missed | Good intervals | Median error, ms | 9 of 10 within "
-        "| Wrong | Other intervals | Median error, ms | 9 of 10 within | Wrong | RMSSD, ms | True |",
+        "| Pulse | Recordings | Beats missed | Good intervals | Median error, ms | 9 of 10 in "
+        "| Wrong | Other intervals | Median error, ms | 9 of 10 in | Wrong | RMSSD, ms | True |",
         "| --- |" + " ---: |" * 12,
     ]
     for row in report["sets"]:
