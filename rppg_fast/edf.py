@@ -143,7 +143,7 @@ def _annotate(writer: EdfWriter, notes: list[Note], records: int) -> None:
         raise ValueError("the status changes too often for EDF+: write a .csv or .parquet file")
     writer.set_number_of_annotation_signals(signals)
     for note in notes:
-        writer.writeNote(*note)
+        writer.writeAnnotation(*note)
 
 
 def _header(name: str, column: Numbers, rate: float) -> dict[str, object]:
