@@ -24,6 +24,7 @@ __path__ = extend_path(__path__, __name__)
 __all__ = [
     "MTCNN",
     "BandPass",
+    "Beats",
     "Box",
     "Evaluation",
     "Face",
@@ -50,6 +51,7 @@ __all__ = [
     "__version__",
     "appearance",
     "backends",
+    "beats",
     "evaluate",
     "face_box",
     "largest_face",
@@ -60,6 +62,7 @@ __all__ = [
     "motion",
     "open_source",
     "spectrum",
+    "write_pulse",
 ]
 
 if TYPE_CHECKING:
@@ -73,6 +76,7 @@ if TYPE_CHECKING:
         backends,
         motion,
     )
+    from rppg_fast.beat import Beats, beats
     from rppg_fast.evaluation.evaluation import Evaluation, evaluate
     from rppg_fast.face import MTCNN, Face, FaceDetector, face_box, largest_face
     from rppg_fast.faces import FacesMonitor
@@ -82,6 +86,7 @@ if TYPE_CHECKING:
     from rppg_fast.measurement import MeasurementInterrupted, measure, measure_frames
     from rppg_fast.monitor import HeartRateMonitor, MeasuredFace
     from rppg_fast.pulse import PulseSettings, Spectrum, spectrum
+    from rppg_fast.pulse_files import write_pulse
     from rppg_fast.reading import Box, Measurement, Reading, Status
     from rppg_fast.sources import Source, VideoError, open_source
     from rppg_fast.student import Student
@@ -101,6 +106,7 @@ else:
             "backends",
             "motion",
         ),
+        "beat": ("Beats", "beats"),
         "evaluation.evaluation": ("Evaluation", "evaluate"),
         "face": ("MTCNN", "Face", "FaceDetector", "face_box", "largest_face"),
         "faces": ("FacesMonitor",),
@@ -110,6 +116,7 @@ else:
         "measurement": ("MeasurementInterrupted", "measure", "measure_frames"),
         "monitor": ("HeartRateMonitor", "MeasuredFace"),
         "pulse": ("PulseSettings", "Spectrum", "spectrum"),
+        "pulse_files": ("write_pulse",),
         "reading": ("Box", "Measurement", "Reading", "Status"),
         "sources": ("Source", "VideoError", "open_source"),
         "student": ("Student",),

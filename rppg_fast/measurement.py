@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,7 +17,7 @@ from rppg_fast._core import TimeError
 from rppg_fast.faces import FacesMonitor
 from rppg_fast.monitor import HeartRateMonitor, MeasuredFace
 from rppg_fast.pulse import PulseSettings
-from rppg_fast.reading import STATUSES, Measurement, Reading, none_if_nan
+from rppg_fast.reading import STATUSES, Box, Measurement, Reading, none_if_nan
 from rppg_fast.sources import Openable, Source, open_source
 from rppg_fast.video import VideoFile
 from rppg_fast.yuv import AnyFrame
@@ -268,11 +269,17 @@ class _Record:
         self._settings = settings
         self._recording = _core.Recording(step, settings.max_gap, settings.min_confidence)
         self._windows: list[Reading] = []
+        self._box: Box | None = None
+        self._boxes = array("d")  # time of a frame and four sides, whenever the box changes
 
     def take(self, reading: Reading, monitor: MeasuredFace) -> None:
         """Take the newest reading, and from its monitor the pulse that came with it."""
         if monitor._record(self._recording):
             self._windows.append(reading)
+        box = monitor.box
+        if box is not None and box != self._box:
+            self._box = box
+            self._boxes.extend((reading.time_s, *box))
 
     def measurement(self, name: str, method: str, skipped: int, face: int | None) -> Measurement:
         """Sum up."""
@@ -299,7 +306,14 @@ class _Record:
             times=times,
             pulse=pulse,
             face=face,
+            boxes=self._boxes_at(times),
         )
+
+    def _boxes_at(self, times: Floats) -> NDArray[np.int32]:
+        """Return the box in the last frame before each sample."""
+        changes = np.array(self._boxes).reshape(-1, 5)
+        newest = np.searchsorted(changes[:, 0], times, "right") - 1
+        return changes[np.maximum(newest, 0), 1:].astype(np.int32)
 
     def _pulse(self) -> tuple[Floats, Floats]:
         """Return times and values of the whole pulse: each stretch without a gap is filtered."""

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas
     from numpy.typing import NDArray
+
+    from rppg_fast.beat import Beats
 
 _Value = TypeVar("_Value")
 
@@ -245,6 +248,9 @@ class Measurement:
     damaged_frames
         Number of frames that could not be decoded, or that the decoder says are damaged. A file
         that is cut off counts as one more.
+    boxes
+        int32 of shape (samples, 4): the pixels that were measured at each sample of the pulse, as
+        x0, y0, x1, y1. None if they are not known.
     """
 
     video: str
@@ -266,6 +272,7 @@ class Measurement:
     face: int | None = None
     damaged_frames: int = 0
     turned: int = 0
+    boxes: NDArray[np.int32] | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``rppg-fast measure --json`` writes for one video, or for one face in it."""
@@ -288,6 +295,35 @@ class Measurement:
             "method": self.method,
             "windows": [window.to_dict() for window in self.windows],
         }
+
+    def to_dataframe(self, what: str = "windows") -> pandas.DataFrame:
+        """Return the windows, or the samples of the pulse, as a pandas data frame.
+
+        Parameters
+        ----------
+        what
+            "windows": a row for each window, with the fields of ``Reading``. "pulse": a row for
+            each sample, with the columns of ``rppg-fast measure --pulse``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed (the extra ``pandas``).
+        ValueError
+            If ``what`` is something else.
+        """
+        from rppg_fast.waveform import to_dataframe
+
+        return to_dataframe(self, what)
+
+    def beats(self) -> Beats:
+        """Return the beats of the pulse where the status is OK; see ``rppg_fast.beats``.
+
+        ``sdnn`` is None: no recording of a face of 60 s with a known pulse has shown it right.
+        """
+        from rppg_fast.waveform import beats_of
+
+        return beats_of(self)
 
     @property
     def heart_rate(self) -> float | None:

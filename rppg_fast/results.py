@@ -99,16 +99,25 @@ def _entry(result: Measurement) -> str:
 
 def replace_text(name: str, text: str) -> None:
     """Write a text file, or replace it, completely or not at all; an OSError names the file."""
+    with replacing(name) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+
+
+@contextmanager
+def replacing(name: str) -> Iterator[Path]:
+    """Give the name of another file to write, which then takes the place of the named one.
+
+    After an error the named file is as it was, and an OSError names it.
+    """
     path = Path(os.path.realpath(name))
     partial = path.with_name(f"{path.name}.partial")
     with naming(name):
         try:
-            with partial.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
+            yield partial
+            with partial.open("r+b") as file:
                 os.fsync(file.fileno())
             partial.replace(path)
-        except OSError:
+        except BaseException:
             with suppress(OSError):
                 partial.unlink()
             raise

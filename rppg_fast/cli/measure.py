@@ -23,6 +23,7 @@ from rppg_fast.monitor import (
 )
 from rppg_fast.options import TEACHER_METHOD
 from rppg_fast.pulse import PulseSettings
+from rppg_fast.pulse_files import check_pulse_file, write_pulse
 from rppg_fast.reading import Measurement, Status
 from rppg_fast.reference import Reference
 from rppg_fast.results import naming, noting_warnings, open_results
@@ -67,6 +68,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--dask",
         metavar="ADDRESS",
         help="with --out: measure on a Dask cluster; ADDRESS is its scheduler's, as tcp://HOST:8786",
+    )
+    command.add_argument(
+        "--pulse",
+        metavar="FILE",
+        help="write the pulse to FILE.csv, FILE.parquet or FILE.edf, with a row for each sample "
+        "(one video only)",
     )
     command.add_argument("--plot", metavar="FILE", help="draw pulse and spectrum (one video only)")
     command.add_argument(
@@ -164,6 +171,10 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("--plot draws one video, not several")
     if options.faces == "all" and options.plot:
         raise ValueError("--plot draws one face, not all of them")
+    if options.pulse and (options.out or options.faces == "all" or len(options.videos) > 1):
+        raise ValueError("--pulse writes one face in one video: leave out --out and --faces all")
+    if options.pulse:
+        check_pulse_file(options.pulse)
     if options.reference and not options.plot:
         raise ValueError("--reference is drawn into a plot: also give --plot")
     if options.method == TEACHER_METHOD and not options.weights:
@@ -223,6 +234,8 @@ def run(options: argparse.Namespace) -> int:
                 say(f"{name}: no heart rate, {Status.NO_FACE}: no face was found")
     if report is not None:
         report.finish()
+    if options.pulse and results:
+        _write_pulse(results[0], options.pulse)
     if options.plot and results:
         _plot(results[0], options.plot, reference, settings)
     return code
@@ -279,6 +292,13 @@ def _until_ctrl_c(source: Source) -> Iterator[None]:
 
 def _as_list(found: Measurement | list[Measurement]) -> list[Measurement]:
     return found if isinstance(found, list) else [found]
+
+
+def _write_pulse(result: Measurement, target: str) -> None:
+    if result.times.size > 1:
+        write_pulse(result, target)
+    else:
+        print(f"rppg-fast: {target}: there is no pulse to write", file=sys.stderr)
 
 
 def _plot(

@@ -11,6 +11,7 @@ pytest.importorskip("torch", reason="training needs PyTorch")
 
 import rppg_fast as rf
 from training.confidence.evaluate import as_markdown as trust_as_markdown
+from training.evaluate.beats import markdown as beats_as_markdown
 from training.evaluate.injected import markdown as injected_as_markdown
 from training.evaluate.tables import FORMAT, as_markdown
 
@@ -39,6 +40,11 @@ def test_known_pulses_in_carriers_stand_in_the_text(name: str) -> None:
     text = (TRAINING / "RESULTS.md").read_text(encoding="utf-8")
     assert f"results/injected/{name}.json" in text
     assert injected_as_markdown(report["rows"]) in text
+
+
+def test_beats_stand_in_the_text() -> None:
+    report = json.loads((TRAINING / "results" / "beats" / "beats.json").read_text("utf-8"))
+    assert beats_as_markdown(report) in (TRAINING / "RESULTS.md").read_text(encoding="utf-8")
 
 
 def test_what_readings_are_worth_stands_in_the_text() -> None:
