@@ -22,6 +22,8 @@ const SETTINGS = [
   "box_scale",
   "min_face_size",
 ];
+/** How many of them are settings of the pulse. */
+const PULSE_SETTINGS = 9;
 const WHOLE = new Set(["order", "peaks", "most"]);
 const TEXTS = ["method", "backend"];
 const LARGEST_WHOLE = 2 ** 31 - 1;
@@ -29,7 +31,7 @@ const LARGEST_WHOLE = 2 ** 31 - 1;
 const VALUES = 15;
 
 /** WASI's numbers for success and for what this shim does not have. */
-const [SUCCESS, NOT_SUPPORTED] = [0, 52];
+const [SUCCESS, NO_SUCH_FILE, NOT_SUPPORTED] = [0, 8, 52];
 
 /** An error of the engine. */
 export class RppgError extends Error {
@@ -101,12 +103,12 @@ function wasi(view) {
       console.error(text);
       return SUCCESS;
     },
-    fd_close: () => NOT_SUPPORTED,
-    fd_seek: () => NOT_SUPPORTED,
+    fd_prestat_get: () => NO_SUCH_FILE, // there are no folders
     proc_exit(code) {
       throw new RppgError("internal", `the engine has ended with code ${code}`);
     },
   };
+  for (const name of ["fd_close", "fd_prestat_dir_name", "fd_seek"]) functions[name] = () => NOT_SUPPORTED;
   return { wasi_snapshot_preview1: functions };
 }
 
@@ -116,6 +118,9 @@ export class Engine {
   #formats = new Map();
   #frame = { at: 0, bytes: 0 };
   #ended = "";
+
+  /** The settings of the pulse, by name. */
+  settings;
 
   /**
    * @param {Record<string, any>} options of a monitor, with `wasm` and `face_weights`
@@ -162,6 +167,8 @@ export class Engine {
     } finally {
       if (!this.#ended) for (const one of [...texts, place]) this.#call("rppg_web_release", one);
     }
+    const used = SETTINGS.slice(0, PULSE_SETTINGS).map((name, index) => [name, this.#view.getFloat64(at + 8 * index, true)]);
+    this.settings = Object.freeze(Object.fromEntries(used));
   }
 
   /**
@@ -235,8 +242,7 @@ export class Engine {
     const count = this.#call("rppg_web_pulse_count");
     const values = new Float64Array(this.#calls.memory.buffer, this.#call("rppg_web_pulse_values"), count).slice();
     const first = this.#call("rppg_web_pulse_first_s");
-    const rate = this.#call("rppg_web_rate_hz");
-    return { times: Float64Array.from(values, (_, index) => first + index / rate), values };
+    return { times: Float64Array.from(values, (_, index) => first + index / this.settings.rate), values };
   }
 
   /**
@@ -245,7 +251,7 @@ export class Engine {
    */
   spectrum(number) {
     this.#try("rppg_web_pulse", number);
-    if (this.#call("rppg_web_pulse_count") < this.#call("rppg_web_rate_hz")) return null;
+    if (this.#call("rppg_web_pulse_count") < this.settings.rate) return null;
     const at = this.#call("rppg_web_spectrum");
     const [first, last] = [this.#call("rppg_web_first_bin"), this.#call("rppg_web_last_bin")];
     const step = this.#call("rppg_web_bin_hz");

@@ -30,6 +30,10 @@ export class HeartRateMonitor {
     return this.#face.turned;
   }
 
+  get settings() {
+    return this.#engine.settings;
+  }
+
   get version() {
     return this.#engine.version;
   }
@@ -76,6 +80,10 @@ export class FacesMonitor {
     const { most = MOST_FACES } = options;
     if (!(most >= 1)) throw new RangeError(`most must be at least 1, is ${most}`);
     return new FacesMonitor(await Engine.open({ ...options, most }));
+  }
+
+  get settings() {
+    return this.#engine.settings;
   }
 
   get version() {

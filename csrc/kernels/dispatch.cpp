@@ -51,7 +51,7 @@ constexpr Backend kBackends[] = {
     {&kNeonKernels, [] { return missing_of({}); }},  // every 64-bit Arm processor has NEON
 #endif
 #if defined(RPPG_WASM)
-    {&kWasmKernels, [] { return missing_of({}); }},  // a module with SIMD128 loads only where it is
+    {&kWasmKernels, [] { return missing_of({}); }},  // the module loads only where this runs
 #endif
 #if defined(RPPG_PORTABLE)
     {&kPortableKernels, [] { return missing_of({}); }},

@@ -2,8 +2,10 @@
 // so that closing it gives all of its memory back. Numbers pass in flat arrays of doubles:
 // web/engine.js names their places in the same order. A function that can fail returns an rppg_code,
 // and rppg_web_message says what was wrong.
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <vector>
@@ -22,7 +24,8 @@ constexpr std::int64_t kMostPixels = 1 << 29;
 
 constexpr double kDefault = std::numeric_limits<double>::quiet_NaN();
 
-// Numbers that JavaScript writes before rppg_web_open; NaN stands for the default.
+// Numbers that JavaScript writes before rppg_web_open; NaN stands for the default. Afterwards those
+// of the pulse are the ones in use.
 enum Setting {
   kRateHz,
   kLowHz,
@@ -79,7 +82,11 @@ struct Measurement : Handle {
   std::unique_ptr<rppg::Spectrum> spectrum;
 };
 
-double settings[kSettings];
+struct Settings {
+  double values[kSettings];
+  Settings() { std::fill(std::begin(values), std::end(values), kDefault); }
+  double& operator[](Setting place) { return values[place]; }
+} settings;
 Measurement own;
 
 // Fails with the message of a handle of the C interface.
@@ -105,18 +112,24 @@ void set(std::int32_t& to, Setting from) {
   if (!std::isnan(settings[from])) to = static_cast<std::int32_t>(settings[from]);
 }
 
-void take_settings() {
+// Calls use(number, place) for the numbers of the pulse.
+template <typename Use>
+void for_each_setting(Use&& use) {
   rppg_stream_options& options = own.options;
-  rppg_stream_options_init(&options, sizeof options);
-  set(options.rate_hz, kRateHz);
-  set(options.low_hz, kLowHz);
-  set(options.high_hz, kHighHz);
-  set(options.window_s, kWindowS);
-  set(options.min_window_s, kMinWindowS);
-  set(options.min_confidence, kMinConfidence);
-  set(options.max_gap_s, kMaxGapS);
-  set(options.order, kOrder);
-  set(options.peaks, kPeaks);
+  use(options.rate_hz, kRateHz);
+  use(options.low_hz, kLowHz);
+  use(options.high_hz, kHighHz);
+  use(options.window_s, kWindowS);
+  use(options.min_window_s, kMinWindowS);
+  use(options.min_confidence, kMinConfidence);
+  use(options.max_gap_s, kMaxGapS);
+  use(options.order, kOrder);
+  use(options.peaks, kPeaks);
+}
+
+void take_settings() {
+  rppg_stream_options_init(&own.options, sizeof own.options);
+  for_each_setting([](auto& number, Setting place) { set(number, place); });
 }
 
 void add_face(double number, const rppg_reading& reading, const rppg_box& box, int turned) {
@@ -221,11 +234,8 @@ std::size_t rppg_web_format_bytes(int format, std::int32_t width, std::int32_t h
   return std::int64_t{width} * height > kMostPixels ? 0 : rppg_format_bytes(format, width, height);
 }
 
-// The numbers for rppg_web_open, all of them set to the default.
-EXPORT(rppg_web_settings) double* rppg_web_settings() {
-  for (double& value : settings) value = kDefault;
-  return settings;
-}
+// The numbers of Setting.
+EXPORT(rppg_web_settings) double* rppg_web_settings() { return settings.values; }
 
 // Begins the measurement. Without weights of the face detector it measures the box of the settings.
 // A text that is NULL stands for the default.
@@ -243,6 +253,7 @@ int rppg_web_open(const char* method, const char* backend, const void* face_weig
     const int opened = face_weights ? open_monitor(model, face_weights, size) : open_stream(model);
     own.options.method = own.options.backend = nullptr;  // the texts belong to the caller
     if (opened != RPPG_OK) return opened;
+    for_each_setting([](auto number, Setting place) { settings[place] = number; });
     const rppg_stream_options& options = own.options;
     const auto most = static_cast<std::size_t>(std::ceil(options.window_s * options.rate_hz)) + 1;
     own.pulse.resize(most);
@@ -295,7 +306,6 @@ EXPORT(rppg_web_pulse) int rppg_web_pulse(double number) {
 EXPORT(rppg_web_pulse_values) const double* rppg_web_pulse_values() { return own.pulse.data(); }
 EXPORT(rppg_web_pulse_count) std::size_t rppg_web_pulse_count() { return own.count; }
 EXPORT(rppg_web_pulse_first_s) double rppg_web_pulse_first_s() { return own.first_s; }
-EXPORT(rppg_web_rate_hz) double rppg_web_rate_hz() { return own.options.rate_hz; }
 
 // The spectrum of the pulse that rppg_web_pulse took, at least two samples: power at every multiple
 // of rppg_web_bin_hz up to the highest heart rate. The bins between rppg_web_first_bin and
