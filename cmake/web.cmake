@@ -9,7 +9,6 @@ if(NOT EXISTS ${zig}/libcxxabi/src/cxa_exception.cpp)
 endif()
 
 add_library(rppg_exceptions OBJECT cmake/wasm/exceptions.cpp cmake/wasm/unwind.c)
-set_source_files_properties(cmake/wasm/unwind.c PROPERTIES COMPILE_OPTIONS -fno-lto)
 target_include_directories(rppg_exceptions PRIVATE
   ${zig}/libcxxabi/include ${zig}/libcxxabi/src ${zig}/libcxx/src
   ${zig}/libunwind/include ${zig}/libunwind/src)

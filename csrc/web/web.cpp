@@ -1,7 +1,7 @@
 // What JavaScript calls in the WebAssembly build. One instance of the module holds one measurement,
 // so that closing it gives all of its memory back. Numbers pass in flat arrays of doubles:
-// web/engine.js names their places in the same order. A function that can fail returns an rppg_code,
-// and rppg_web_message says what was wrong.
+// web/engine.js names their places in the same order. A function that can fail returns an
+// rppg_code, and rppg_web_message says what was wrong.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -213,8 +213,8 @@ int open_monitor(const rppg_model* model, const void* face_weights, std::size_t 
   set(which.most_faces, kMostFaces);
   own.several = which.most_faces > 0;
   rppg_monitor* monitor = nullptr;
-  code = rppg_monitor_create_with_options(model, &own.options, face_model, &faces, &which,
-                                          &monitor);
+  code =
+      rppg_monitor_create_with_options(model, &own.options, face_model, &faces, &which, &monitor);
   own.monitor.reset(monitor);
   return failed(code, monitor, rppg_monitor_message);
 }
@@ -295,10 +295,10 @@ EXPORT(rppg_web_pulse) int rppg_web_pulse(double number) {
       return failed(rppg_stream_pulse(own.stream.get(), to, most, &own.count, &own.first_s),
                     own.stream.get(), rppg_stream_message);
     rppg_monitor* const monitor = own.monitor.get();
-    const int code =
-        own.several ? rppg_monitor_face_pulse(monitor, static_cast<std::int64_t>(number), to, most,
-                                              &own.count, &own.first_s)
-                    : rppg_monitor_pulse(monitor, to, most, &own.count, &own.first_s);
+    const int code = own.several
+                         ? rppg_monitor_face_pulse(monitor, static_cast<std::int64_t>(number), to,
+                                                   most, &own.count, &own.first_s)
+                         : rppg_monitor_pulse(monitor, to, most, &own.count, &own.first_s);
     return failed(code, monitor, rppg_monitor_message);
   });
 }
