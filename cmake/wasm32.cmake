@@ -10,5 +10,5 @@ list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES RPPG_ZIG)
 set(target -target wasm32-wasi -mcpu=generic+simd128+exception_handling -fwasm-exceptions)
 set(CMAKE_C_COMPILER ${RPPG_ZIG} cc ${target})
 set(CMAKE_CXX_COMPILER ${RPPG_ZIG} c++ ${target})
-# No product is fused with a sum. Link-time optimisation would lose the exceptions.
-set(CMAKE_CXX_FLAGS_INIT -ffp-contract=off)
+# WebAssembly has no fused multiply-add, so that no option is needed against it. Link-time
+# optimisation would lose the exceptions.

@@ -1,4 +1,4 @@
-"""The advice of the page in the browser is that of the program."""
+"""The page in the browser: its advice is that of the program, and its code can be read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,33 @@ from rppg_fast.live.advice import advise, advise_without_face
 from rppg_fast.live.appearance import Appearance, AppearanceMeter
 from rppg_fast.reading import Box, Reading, Status
 from rppg_fast.yuv import YuvFrame
+from tests.support.pages import blocks
 from tests.support.web import ROOT, node, rgba
 
 ADVICE = (ROOT / "web" / "page" / "advice.js").as_uri()
 #: Sums of numbers in another order.
 ROUNDING = 1e-12
+
+
+def test_every_module_and_the_code_on_the_page_of_the_manual_can_be_read(tmp_path: Path) -> None:
+    files = sorted((ROOT / "web").rglob("*.js"))
+    for number, block in enumerate(blocks(ROOT / "docs" / "browser.md")):
+        if block.language == "js":
+            files.append(tmp_path / f"block{number}.mjs")
+            files[-1].write_text(block.text, "utf-8")
+    assert len(files) > 8
+    found = node(
+        """
+        import { spawnSync } from "node:child_process";
+        import { readFileSync } from "node:fs";
+        answer(given.files.map((file) => {
+          const options = ["--input-type=module", "--check", "-"];
+          return spawnSync(process.execPath, options, { input: readFileSync(file) }).status;
+        }));
+        """,
+        files=[str(file) for file in files],
+    )
+    assert dict(zip(map(str, files), found)) == {str(file): 0 for file in files}
 
 
 def sides(box: Box) -> dict[str, int]:
@@ -46,7 +68,7 @@ def test_the_same_is_advised() -> None:
     ]
     assert found[0] == expected
     assert found[1] == [advise_without_face(look).value for look in looks]
-    assert len(set(found[0])) == 9
+    assert len(set(found[0])) == 10, "each piece of advice is given"
 
 
 @pytest.mark.parametrize("kind", ["rgba", "i420"])
