@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 import rppg_fast as rf
@@ -55,14 +57,20 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Sequence[str]], Path]:
     """Return a function that builds the engine once for each compiler and CMake options.
 
-    The engine is also installed in the subfolder ``prefix``.
+    The engine is also installed in the subfolder ``prefix``. Processes that run tests side by side
+    share the builds.
     """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
     @cache
     def make(compiler: str, options: tuple[str, ...]) -> Path:
-        folder = tmp_path_factory.mktemp("engine")
-        build(folder, compiler, options)
-        run("cmake", "--install", folder, "--prefix", folder / "prefix")
+        digest = hashlib.sha256("\n".join((compiler, *options)).encode()).hexdigest()
+        folder = shared / f"engine-{digest[:12]}"
+        with FileLock(shared / f"{folder.name}.lock"):
+            if not (folder / "prefix").exists():
+                build(folder, compiler, options)
+                run("cmake", "--install", folder, "--prefix", folder / "prefix")
         return folder
 
     return lambda compiler, options: make(compiler, tuple(options))

@@ -21,6 +21,13 @@ static_assert(static_cast<int>(rppg::Status::gap) == RPPG_STATUS_GAP);
 static_assert(static_cast<int>(rppg::Matrix::bt2020) == RPPG_MATRIX_BT2020);
 static_assert(RPPG_SIDE == rppg::kSide && RPPG_PIXELS == rppg::kPixels);
 
+void fill(rppg_model& model, const void* data, std::size_t size, const char* name) {
+  if (rppg::is_teacher_file(data, size))
+    model.teacher = read_weights(rppg::read_teacher_weights, data, size, name);
+  else
+    model.student = read_weights(rppg::read_weights, data, size, name);
+}
+
 }  // namespace
 
 struct rppg_stream : Handle {
@@ -78,7 +85,7 @@ int rppg_model_create_from_file(const char* path, rppg_model** model) {
   return create(model, [&](rppg_model& made) {
     require(path, "path");
     const std::vector<char> bytes = read_file(path);
-    made.weights = read_weights(rppg::read_weights, bytes.data(), bytes.size(), path);
+    fill(made, bytes.data(), bytes.size(), path);
   });
 }
 
@@ -86,16 +93,20 @@ int rppg_model_create_from_memory(const void* data, size_t size, const char* nam
                                   rppg_model** model) {
   return create(model, [&](rppg_model& made) {
     require(data, "data");
-    made.weights = read_weights(rppg::read_weights, data, size, name ? name : "the weights");
+    fill(made, data, size, name ? name : "the weights");
   });
 }
 
 const char* rppg_model_metadata(const rppg_model* model, const char* key) {
-  if (!model || !model->weights || !key) return nullptr;
+  if (!model || !key || !(model->student || model->teacher)) return nullptr;
   // Compares without making a std::string, because that could throw.
-  for (const auto& entry : model->weights->metadata)
+  for (const auto& entry : model->student ? model->student->metadata : model->teacher->metadata)
     if (entry.first == key) return entry.second.c_str();
   return nullptr;
+}
+
+const char* rppg_model_network(const rppg_model* model) {
+  return model && model->teacher ? "teacher" : model && model->student ? "student" : "";
 }
 
 const char* rppg_model_message(const rppg_model* model) { return message_of(model); }
@@ -109,13 +120,11 @@ void rppg_stream_options_init(rppg_stream_options* options, size_t struct_size) 
 int rppg_stream_create(const rppg_model* model, const rppg_stream_options* options,
                        rppg_stream** stream) {
   return create(stream, [&](rppg_stream& made) {
-    require(model, "model");
-    filled(model->weights, "model");
+    filled(model);
     const rppg_stream_options chosen =
         options ? take(options, &rppg_stream_options::backend, "options") : default_options();
-    const auto student =
-        std::make_shared<const rppg::Student>(model->weights, kernels(chosen.backend));
-    made.stream = std::make_unique<rppg::Stream>(student, pulse_options(chosen));
+    made.stream = std::make_unique<rppg::Stream>(make_network(*model, kernels(chosen.backend)),
+                                                 pulse_options(chosen));
   });
 }
 
@@ -214,12 +223,12 @@ void rppg_recording_free(rppg_recording* recording) { delete recording; }
 
 int rppg_student_create(const rppg_model* model, const char* backend, rppg_student** student) {
   return create(student, [&](rppg_student& made) {
-    require(model, "model");
-    filled(model->weights, "model");
+    if (filled(model).teacher)
+      throw std::invalid_argument("model holds a teacher; a student is needed here");
     const rppg::Kernels& chosen = kernels(backend);
     made.resize = std::make_unique<rppg::AreaResize>(chosen);
     made.scratch = std::make_unique<rppg::StudentScratch>();
-    made.student = std::make_unique<rppg::Student>(model->weights, chosen);
+    made.student = std::make_unique<rppg::Student>(model->student, chosen);
   });
 }
 

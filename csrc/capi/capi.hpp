@@ -17,6 +17,7 @@
 #include "frame/resize.hpp"
 #include "monitor/stream.hpp"
 #include "network/student.hpp"
+#include "network/teacher.hpp"
 #include "rppg_fast.h"
 
 namespace rppg::capi {
@@ -272,6 +273,25 @@ inline void give_pulse(rppg::PulseWindow& pulse, double* values, std::size_t cap
 
 }  // namespace rppg::capi
 
+// The weights of one network: the other pointer is empty.
 struct rppg_model : rppg::capi::Handle {
-  std::shared_ptr<const rppg::StudentWeights> weights;
+  std::shared_ptr<const rppg::StudentWeights> student;
+  std::shared_ptr<const rppg::TeacherWeights> teacher;
 };
+
+namespace rppg::capi {
+
+// Checks that the creation of a model succeeded.
+inline const rppg_model& filled(const rppg_model* model) {
+  require(model, "model");
+  if (!model->teacher) filled(model->student, "model");
+  return *model;
+}
+
+inline std::shared_ptr<const rppg::Network> make_network(const rppg_model& model,
+                                                         const rppg::Kernels& kernels) {
+  if (model.teacher) return std::make_shared<const rppg::Teacher>(model.teacher, kernels);
+  return std::make_shared<const rppg::Student>(model.student, kernels);
+}
+
+}  // namespace rppg::capi

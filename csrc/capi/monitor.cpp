@@ -65,9 +65,8 @@ int rppg_monitor_create_with_options(const rppg_model* model, const rppg_stream_
                                      const rppg_monitor_options* monitor_options,
                                      rppg_monitor** monitor) {
   return create(monitor, [&](rppg_monitor& made) {
-    require(model, "model");
+    filled(model);
     require(face_model, "face_model");
-    filled(model->weights, "model");
     filled(face_model->networks, "face_model");
     const rppg_stream_options chosen =
         options ? take(options, &rppg_stream_options::backend, "options") : default_options();
@@ -75,13 +74,12 @@ int rppg_monitor_create_with_options(const rppg_model* model, const rppg_stream_
     const bool follow = which.tracking == RPPG_TRACKING_FOLLOW;
     const rppg_face_options faces =
         take_face_options(face_options, follow ? rppg::kBoxScale : rppg::kPaperBoxScale);
-    const auto student =
-        std::make_shared<const rppg::Student>(model->weights, kernels(chosen.backend));
+    const auto network = make_network(*model, kernels(chosen.backend));
     const rppg::PulseOptions pulse = pulse_options(chosen);
     made.monitor = std::make_unique<rppg::Monitor>(
-        pulse, [student, pulse] { return std::make_unique<rppg::Stream>(student, pulse); },
+        pulse, [network, pulse] { return std::make_unique<rppg::Stream>(network, pulse); },
         std::make_shared<rppg::FaceDetector>(face_model->networks, detector_options(faces),
-                                             student->kernels()),
+                                             network->kernels()),
         rppg::MonitorOptions{faces.box_scale, follow, which.most_faces > 0, which.most_faces});
   });
 }

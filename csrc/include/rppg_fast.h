@@ -61,7 +61,7 @@ extern "C" {
 #endif
 
 #define RPPG_ABI_MAJOR 0
-#define RPPG_ABI_MINOR 6
+#define RPPG_ABI_MINOR 7
 
 #define RPPG_API __attribute__((visibility("default")))
 
@@ -149,8 +149,8 @@ typedef struct rppg_stream_options {
                           variable RPPG_BACKEND names, or the fastest */
   double min_window_s; /* seconds of pulse that are needed before the first reading; 0 for the
                           default */
-  const char* method;  /* "student", "fusion", "pos", "chrom", "green" or "ica"; NULL for the
-                          default */
+  const char* method;  /* "student", "fusion", "pos", "chrom", "green" or "ica"; "teacher" with a
+                          model that holds a teacher; NULL for the default */
 } rppg_stream_options;
 
 /* Pixels in the caller's memory. The text after a semicolon says what 0 means. */
@@ -276,7 +276,8 @@ RPPG_API int rppg_format_guess(int format, int32_t width, int32_t height, const 
 /* The weights that come with the library. */
 RPPG_API int rppg_model_create_default(rppg_model** model);
 
-/* Weights from a safetensors file that the project's training has exported. RPPG_ERROR_FILE,
+/* Weights of a student or a teacher from a safetensors file that the project's training has
+ * exported. A stream or monitor with a teacher needs the method "teacher". RPPG_ERROR_FILE,
  * RPPG_ERROR_WEIGHTS. */
 RPPG_API int rppg_model_create_from_file(const char* path, rppg_model** model);
 
@@ -288,6 +289,9 @@ RPPG_API int rppg_model_create_from_memory(const void* data, size_t size, const 
 /* An entry of the weights' metadata, such as "training_data"; NULL if there is no such key. The
  * text lives as long as the model. */
 RPPG_API const char* rppg_model_metadata(const rppg_model* model, const char* key);
+
+/* "student" or "teacher", the network whose weights the model holds; "" if its creation failed. */
+RPPG_API const char* rppg_model_network(const rppg_model* model);
 
 RPPG_API const char* rppg_model_message(const rppg_model* model);
 RPPG_API void rppg_model_free(rppg_model* model);

@@ -8,6 +8,9 @@ namespace {
 
 using Expected = std::vector<ExpectedTensor>;
 
+constexpr const char* kStudentFormat = "rppg_fast.student";
+constexpr const char* kTeacherFormat = "rppg_fast.teacher";
+
 // The student's tensors, in the order of StudentTensors.
 const Expected& student_tensors() {
   static const Expected tensors = {
@@ -86,7 +89,7 @@ StudentTensors StudentFile::tensors() const {
 }
 
 StudentFile read_student_file(const void* data, std::size_t size, const std::string& source) {
-  return {read_file(data, size, source, "rppg_fast.student", student_tensors())};
+  return {read_file(data, size, source, kStudentFormat, student_tensors())};
 }
 
 std::unique_ptr<const StudentWeights> pack_weights(const StudentFile& file) {
@@ -104,12 +107,20 @@ std::unique_ptr<const StudentWeights> read_weights(const void* data, std::size_t
 
 std::unique_ptr<const TeacherWeights> read_teacher_weights(const void* data, std::size_t size,
                                                            const std::string& source) {
-  const WeightsFile file = read_file(data, size, source, "rppg_fast.teacher", teacher_tensors());
+  const WeightsFile file = read_file(data, size, source, kTeacherFormat, teacher_tensors());
   auto weights = std::make_unique<TeacherWeights>();
   weights->input = file.input;
   weights->metadata = file.metadata;
   pack(tensors_of(file), weights->packed);
   return weights;
+}
+
+bool is_teacher_file(const void* data, std::size_t size) noexcept {
+  try {
+    return require_metadata(parse_safetensors(data, size).metadata, "format") == kTeacherFormat;
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 }  // namespace rppg

@@ -49,4 +49,7 @@ struct TeacherWeights {
 std::unique_ptr<const TeacherWeights> read_teacher_weights(const void* data, std::size_t size,
                                                            const std::string& source);
 
+// Whether a file held in memory says that it contains a teacher. False if it cannot be read.
+bool is_teacher_file(const void* data, std::size_t size) noexcept;
+
 }  // namespace rppg

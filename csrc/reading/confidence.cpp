@@ -66,13 +66,14 @@ TrackEvidence track_evidence(const std::vector<double>& confidences, double shar
   out.items[TrackEvidence::coverage] = share;
   const double apart = (count - 1) * std::min(step, kApart) / kApart;
   out.items[TrackEvidence::length] = std::log1p(std::min(apart, kMostApart));
+  out.items[TrackEvidence::highest] = *std::max_element(confidences.begin(), confidences.end());
   return out;
 }
 
 double recording_confidence(const TrackEvidence& evidence) {
   double logit = kTrackBias;
-  for (int i = 0; i < TrackEvidence::kCount; ++i) logit += kTrackWeights[i] * evidence.items[i];
-  return 1.0 / (1.0 + std::exp(-logit));
+  for (int i = 0; i < TrackEvidence::kWeighted; ++i) logit += kTrackWeights[i] * evidence.items[i];
+  return std::min(1.0 / (1.0 + std::exp(-logit)), evidence.items[TrackEvidence::highest]);
 }
 
 }  // namespace rppg

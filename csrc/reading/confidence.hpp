@@ -18,9 +18,11 @@ double confidence(Method method, const PeakFeatures& features);
 // Features of a track through the windows of a recording.
 struct TrackEvidence {
   enum Item {
-    mean_log_odds,  // mean of the track's windows, natural logarithm
-    coverage,       // share of all windows that the track passes through
-    length,         // log of the number of windows without overlap, at most three
+    mean_log_odds,        // mean of the track's windows, natural logarithm
+    coverage,             // share of all windows that the track passes through
+    length,               // log of the number of windows without overlap, at most three
+    kWeighted,            // the number of items that have a weight
+    highest = kWeighted,  // the highest confidence of a window
     kCount
   };
   std::array<double, kCount> items;
@@ -30,7 +32,9 @@ struct TrackEvidence {
 // these are, and the time from one window to the next, s.
 TrackEvidence track_evidence(const std::vector<double>& confidences, double share, double step);
 
-// The confidence of a track, from 0 to 1: a logistic model that training/confidence/train.py fits.
+// The confidence of a track, from 0 to 1: a logistic model that training/confidence/train.py fits,
+// but never more than the highest confidence of a window. So a recording can only be ok if one of
+// its windows is.
 double recording_confidence(const TrackEvidence& evidence);
 
 }  // namespace rppg

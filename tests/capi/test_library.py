@@ -35,6 +35,7 @@ from tests.support.raw_frames import (
     pack_yuv,
     to_samples,
 )
+from tests.support.weights import TEACHER_METADATA, random_teacher, safetensors_bytes
 
 pytestmark = pytest.mark.skipif(shutil.which("cmake") is None, reason="there is no cmake")
 
@@ -71,6 +72,10 @@ class Library:
     def message(self, kind: str, handle: c.c_void_p) -> str:
         """Return a handle's message."""
         return str(getattr(self.call, f"rppg_{kind}_message")(handle).decode())
+
+    def forget(self, handle: c.c_void_p) -> None:
+        """Leave out a handle that the test has freed."""
+        self._handles = [pair for pair in self._handles if pair[1] is not handle]
 
     def free(self, *kinds: str) -> None:
         """Free all handles of some kinds."""
@@ -166,6 +171,32 @@ def test_a_stream_gives_the_packages_bits(
     )
     np.testing.assert_array_equal(values[:7], pulse[-7:])
     assert first.value == times[-7]
+
+
+def test_a_teacher_gives_the_packages_bits(library: Library) -> None:
+    data = safetensors_bytes(random_teacher(), TEACHER_METADATA)
+    held = library.make("model", data, len(data), b"mine", create="create_from_memory")
+    assert library.call.rppg_model_network(held) == b"teacher"
+    assert library.call.rppg_model_metadata(held, b"format") == b"rppg_fast.teacher"
+    handle, code = library.try_make("student", held, None)
+    assert code == lib.ARGUMENT
+    assert "teacher" in library.message("student", handle)
+    handle, code = library.try_make("stream", held, None)
+    assert code == lib.ARGUMENT
+    assert "needs a student, got a teacher" in library.message("stream", handle)
+
+    box = (3, 5, SIZE - 2, SIZE - 4)
+    monitor = rf.HeartRateMonitor(box=box, method="teacher", teacher=rf.Teacher(data, "mine"))
+    stream = library.make("stream", held, options_of(library, method=b"teacher"))
+    library.call.rppg_model_free(held)  # the stream keeps the weights
+    library.forget(held)
+    reading, peaks = new_reading(), 0
+    for pixels, time in skin(frame_times(30.0, 7.0), 84.0):
+        expected = monitor.push(pixels, time)
+        library.call.rppg_stream_push(stream, frame_of(pixels), lib.Box(*box), time, reading)
+        assert reading.values() == native(expected)
+        peaks += reading.source == b"teacher"
+    assert peaks > 0
 
 
 def test_a_box_moves_as_the_packages_does(library: Library, model: c.c_void_p) -> None:

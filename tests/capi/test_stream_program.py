@@ -354,6 +354,7 @@ def test_damaged_pictures_are_left_out_and_their_time_passes(
     assert "JPEG picture 1 is damaged and was skipped" in said
 
 
+@pytest.mark.slow
 def test_without_libjpeg_there_is_a_way(built: Callable[..., Path]) -> None:
     folder = built(COMPILER, ("-DRPPG_JPEG=OFF",))
     command = [str(folder / "rppg-fast-stream"), "--format", "mjpg", "--fps", "30"]

@@ -87,8 +87,22 @@ def test_noise_is_no_heart_rate_however_long(count: int, seed: int) -> None:
 
 
 def test_windows_that_agree_are_more_together_than_each_alone() -> None:
-    alone, few, many = (summed_up([64.0] * n, [0.6] * n) for n in (1, 6, 60))
-    assert alone.confidence < few.confidence < many.confidence
+    few, many = (summed_up([64.0] * 6 * n, [0.98, 0.5, 0.5, 0.5, 0.5, 0.5] * n) for n in (1, 10))
+    assert few.confidence < many.confidence
+
+
+@pytest.mark.parametrize("count", [1, 4, 60])
+def test_a_recording_is_never_surer_than_its_surest_window(count: int) -> None:
+    """Windows of which none is trusted may agree on a lamp, too."""
+    below = LEAST - 0.01
+    found = summed_up([64.0] * count, [below] * count)
+    assert found.status is rf.Status.LOW_SIGNAL
+    assert math.isnan(found.heart_rate)
+    assert found.confidence <= below
+    if count > 1:
+        one_is_sure = summed_up([64.0] * count, [0.99] + [below] * (count - 1))
+        assert one_is_sure.status is rf.Status.OK
+        assert one_is_sure.heart_rate == pytest.approx(64.0)
 
 
 def test_windows_that_disagree_are_less_than_their_confidence() -> None:

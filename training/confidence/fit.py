@@ -122,14 +122,18 @@ def cross_validated(seen: Candidates, real: NDArray[np.bool_], seed: int) -> Flo
 
 @dataclass(frozen=True)
 class TrackModel:
-    """The confidence of a whole recording: logistic regression on the features of its track."""
+    """The confidence of a whole recording: logistic regression on the features of its track.
+
+    It is at most the highest confidence of a window, which is the last feature.
+    """
 
     weights: Floats
     bias: float
 
     def __call__(self, evidence: Floats) -> Floats:
         """Return confidences, with the arithmetic of csrc/reading/confidence.cpp."""
-        return np.asarray(1 / (1 + np.exp(-(evidence @ self.weights + self.bias))))
+        fitted = 1 / (1 + np.exp(-(evidence[:, :-1] @ self.weights + self.bias)))
+        return np.asarray(np.minimum(fitted, evidence[:, -1]))
 
 
 def fit_tracks(examples: Examples, confidence: Floats) -> TrackModel:
@@ -145,7 +149,7 @@ def fit_tracks(examples: Examples, confidence: Floats) -> TrackModel:
         silent = ~np.isfinite(true[clear])
         of_set = REAL_WEIGHT if real else 1 - REAL_WEIGHT
         weight.append(of_set * np.where(silent, SILENT_WEIGHT, 1.0))
-    x = torch.from_numpy(np.concatenate(known))
+    x = torch.from_numpy(np.concatenate(known)[:, :-1])
     y = torch.from_numpy(np.concatenate(right).astype(np.float64))
     share = np.concatenate(weight)
     of_real = np.concatenate(

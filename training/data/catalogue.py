@@ -64,6 +64,11 @@ class RealClip:
         """Name of the file."""
         return self.path.name
 
+    @property
+    def source(self) -> str:
+        """Origin and licence, as model cards name them."""
+        return f"{self.origin} ({self.licence})"
+
 
 def read_catalogue(path: Path) -> list[RealClip]:
     """Read a catalogue; the clips keep its order.
@@ -162,8 +167,8 @@ def chosen_by_people(split: Path = SPLIT) -> frozenset[str]:
 
 def unlisted(path: Path) -> RealClip:
     """Return what is known of a video that no catalogue lists."""
-    unknown = "not in the catalogue"
-    return RealClip(path, int(not path.name.startswith("none")), "", None, None, unknown, unknown)
+    faces = int(not path.name.startswith("none"))
+    return RealClip(path, faces, "", None, None, "not in a catalogue", "licence unknown")
 
 
 def draw_split(groups: list[dict[str, Any]]) -> dict[str, list[str]]:

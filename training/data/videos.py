@@ -159,8 +159,8 @@ class VideosWork:
             "description": (
                 f"carriers: {len(usable)} videos without a truth, of"
                 f" {len({video.person for video in usable})} persons or groups,"
-                f" {len(self.views)} boxes each; licences of their origins:"
-                f" {', '.join(sorted({video.clip.licence for video in usable}))}"
+                f" {len(self.views)} boxes each, from"
+                f" {', '.join(sorted({video.clip.source for video in usable}))}"
             ),
             "settings": self.settings(),
             # Names and lengths alone would not tell two versions of the videos apart.

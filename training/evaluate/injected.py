@@ -97,6 +97,7 @@ def injected_clips(
     amplitudes: Sequence[float] = AMPLITUDES,
     repeats: int = 1,
     seed: int = 1,
+    unknown: bool = False,
 ) -> Iterator[InjectedClip]:
     """Put pulses into carriers; all amplitudes and all views of a video get the same pulses.
 
@@ -112,13 +113,16 @@ def injected_clips(
         Pulses for each carrier.
     seed
         Seed of the random numbers, together with the carrier's name.
+    unknown
+        Whether to take carriers that are not ``for_tests``, too: they may have a pulse of their
+        own.
     """
     for i, clip in enumerate(carriers.clips.clips):
         frames = carriers[i]
         times = frames.times - frames.times[0]
         inside = times < LIMIT
         times = times[inside]
-        if not clip.scene["for_tests"] or times[-1] < SHORTEST:
+        if not (unknown or clip.scene["for_tests"]) or times[-1] < SHORTEST:
             continue
         seen = as_float(frames.appearance[inside])
         mask = frames.mask[inside].astype(np.float32) / 255

@@ -88,8 +88,17 @@ def hold_out(clips: Clips, seed: int) -> Sides:
     return Sides(clips.select(rest), clips.select(held_out), strangers)
 
 
+def check_student(config: Config) -> None:
+    """Check that a config is for the student that ships, without a teacher; else ValueError."""
+    network = (config.network, config.activation, config.pooling)
+    if network != ("student", "tanh", "average"):
+        raise ValueError("only the student that ships can be fine-tuned: tanh, average pooling")
+    if config.distillation is not None:
+        raise ValueError("fine-tuning has no teacher: it takes no [distillation]")
+
+
 def check_config(config: Config) -> None:
-    """Check that a config can fine-tune a student.
+    """Check that a config can fine-tune a student on recordings.
 
     Raises
     ------
@@ -97,11 +106,7 @@ def check_config(config: Config) -> None:
         If it is for another network, if it has a teacher, or if it needs values that recordings do
         not have.
     """
-    network = (config.network, config.activation, config.pooling)
-    if network != ("student", "tanh", "average"):
-        raise ValueError("only the student that ships can be fine-tuned: tanh, average pooling")
-    if config.distillation is not None:
-        raise ValueError("fine-tuning has no teacher: it takes no [distillation]")
+    check_student(config)
     if config.label_power:
         raise ValueError(
             f"label_power must be 0, not {config.label_power:g}: recordings do not say their"
