@@ -19,6 +19,9 @@ target_compile_options(rppg_capi PRIVATE ${warnings})
 set_source_files_properties(csrc/capi/capi.cpp PROPERTIES
   COMPILE_DEFINITIONS RPPG_VERSION="${PROJECT_VERSION}")
 
+if(web) # which has no libraries
+  return()
+endif()
 add_library(rppg_fast_static STATIC $<TARGET_OBJECTS:rppg_core> $<TARGET_OBJECTS:rppg_capi>)
 set_target_properties(rppg_fast_static PROPERTIES OUTPUT_NAME rppg_fast EXPORT_NAME static)
 target_link_libraries(rppg_fast_static PUBLIC Threads::Threads)

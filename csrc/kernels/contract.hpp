@@ -296,7 +296,8 @@ struct Kernels {
                float* out);
 };
 
-extern const Kernels kPortableKernels, kAvx2Kernels, kAvx512Kernels, kAmxKernels, kNeonKernels;
+extern const Kernels kPortableKernels, kAvx2Kernels, kAvx512Kernels, kAmxKernels, kNeonKernels,
+    kWasmKernels;
 
 // Returns the backend called `name`. For "auto", it returns the backend that the environment
 // variable RPPG_BACKEND names at the first use; without that variable, it returns the fastest

@@ -50,7 +50,12 @@ constexpr Backend kBackends[] = {
 #if defined(RPPG_NEON)
     {&kNeonKernels, [] { return missing_of({}); }},  // every 64-bit Arm processor has NEON
 #endif
+#if defined(RPPG_WASM)
+    {&kWasmKernels, [] { return missing_of({}); }},  // the module loads only where this runs
+#endif
+#if defined(RPPG_PORTABLE)
     {&kPortableKernels, [] { return missing_of({}); }},
+#endif
 #if defined(RPPG_AMX)
     {&kAmxKernels,
      [] {

@@ -29,6 +29,7 @@ def hello(session: LiveSession, browser_camera: bool) -> str:
             # Of a camera in front of a person a mirror is expected, of one at an address it is not.
             "mirror": session.source.live and "://" not in session.source.name,
             "browserCamera": browser_camera,
+            "downloads": True,
         }
     )
 

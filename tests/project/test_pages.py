@@ -95,7 +95,7 @@ def help_of_stream() -> str:
 @pytest.mark.parametrize("page", MANUAL, ids=name)
 def test_every_block_of_the_manual_names_its_language(page: Path) -> None:
     for block in blocks(page):
-        assert block.language in {"sh", "python", "c", "cmake", "text"}, block.text
+        assert block.language in {"sh", "python", "c", "cmake", "js", "text"}, block.text
 
 
 def test_the_commands_of_rppg_fast_exist_with_their_options() -> None:
@@ -145,7 +145,7 @@ def test_paths_in_commands_exist() -> None:
 
 def test_extras_build_options_and_sessions_exist() -> None:
     project, nox = read("pyproject.toml"), read("noxfile.py")
-    build = read("CMakeLists.txt", "cmake/*")
+    build = read("CMakeLists.txt", "cmake/*.cmake")
     for page, line in COMMANDS:
         for extras in re.findall(r"\.\[([\w,]+)\]", line):
             for extra in extras.split(","):

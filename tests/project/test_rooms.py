@@ -21,6 +21,7 @@ ENGINE = {
     "capi": 6,
     "python": 6,
     "program": 6,
+    "web": 7,
 }
 #: Folders of ``training`` in order; files outside of the folders are last.
 TRAINING = ("support", "data", "synthetic", "models", "evaluate", "train", "confidence", "")

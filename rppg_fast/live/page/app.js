@@ -34,6 +34,7 @@ const connection = new Connection({
     fillMethods(message.methods);
     if (localStorage.getItem("mirror") === null) setMirror(message.mirror);
     the("offer").hidden = !message.browserCamera || camera.stream != null;
+    the("downloads").hidden = !message.downloads;
     pulse.clear();
   },
   state(message) {

@@ -11,7 +11,7 @@ export function chosenLanguage() {
 
 /** Loads a language, and puts its words into every element that names one. */
 export async function useLanguage(language) {
-  const answer = await fetch(`/strings/${language}.json`);
+  const answer = await fetch(`strings/${language}.json`);
   words = await answer.json();
   localStorage.setItem("language", language);
   document.documentElement.lang = language;
