@@ -22,10 +22,13 @@ static_assert(static_cast<int>(rppg::Matrix::bt2020) == RPPG_MATRIX_BT2020);
 static_assert(RPPG_SIDE == rppg::kSide && RPPG_PIXELS == rppg::kPixels);
 
 void fill(rppg_model& model, const void* data, std::size_t size, const char* name) {
-  if (rppg::is_teacher_file(data, size))
-    model.teacher = read_weights(rppg::read_teacher_weights, data, size, name);
-  else
-    model.student = read_weights(rppg::read_weights, data, size, name);
+  if constexpr (rppg::kHasTeacher) {
+    if (rppg::is_teacher_file(data, size)) {
+      model.teacher = read_weights(rppg::read_teacher_weights, data, size, name);
+      return;
+    }
+  }
+  model.student = read_weights(rppg::read_weights, data, size, name);
 }
 
 }  // namespace

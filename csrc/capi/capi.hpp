@@ -290,7 +290,8 @@ inline const rppg_model& filled(const rppg_model* model) {
 
 inline std::shared_ptr<const rppg::Network> make_network(const rppg_model& model,
                                                          const rppg::Kernels& kernels) {
-  if (model.teacher) return std::make_shared<const rppg::Teacher>(model.teacher, kernels);
+  if constexpr (rppg::kHasTeacher)
+    if (model.teacher) return std::make_shared<const rppg::Teacher>(model.teacher, kernels);
   return std::make_shared<const rppg::Student>(model.student, kernels);
 }
 

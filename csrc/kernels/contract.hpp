@@ -98,6 +98,13 @@ struct alignas(kAlignment) PackedWeights {
   alignas(kAlignment) float rest2[3][kPairPixels][kMaps2];  // [rows][pixel][map2]
 };
 
+// Whether this build runs the teacher. RPPG_NO_TEACHER is defined where it would be too large.
+#if defined(RPPG_NO_TEACHER)
+inline constexpr bool kHasTeacher = false;
+#else
+inline constexpr bool kHasTeacher = true;
+#endif
+
 // Number of units of the teacher's hidden layer that are computed at a time.
 inline constexpr int kUnitsAtOnce = 64;
 

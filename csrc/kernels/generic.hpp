@@ -59,6 +59,14 @@ struct Generic {
     }
   }
 
+  // Null in a build without the teacher.
+  static constexpr decltype(Kernels::predict_teacher) teacher() {
+    if constexpr (kHasTeacher)
+      return TeacherKernels<V>::predict;
+    else
+      return nullptr;
+  }
+
   // The table of a backend. A backend may pass its own implementation of the student network.
   static constexpr Kernels kernels(
       const char* name, decltype(Kernels::predict_student) predict = StudentKernels<V>::predict) {
@@ -69,7 +77,7 @@ struct Generic {
             Frame::average,
             Frame::motion,
             predict,
-            TeacherKernels<V>::predict,
+            teacher(),
             correlate,
             Fft<V>::power,
             Convolve<V>::row,

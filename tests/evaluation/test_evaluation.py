@@ -14,7 +14,8 @@ import pytest
 
 import rppg_fast as rf
 from rppg_fast.evaluation.compare import BINS
-from rppg_fast.many.results import Table, VideoResult
+from rppg_fast.many.results import VideoResult
+from rppg_fast.many.table import Table
 from tests.support.made_up_results import (
     FIRST_BPM,
     LAST_BPM,

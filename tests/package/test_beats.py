@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -124,14 +125,14 @@ def test_what_is_no_pulse_has_no_good_beats(kind: str) -> None:
     rng = np.random.default_rng(0)
     good = intervals = 0
     for _ in range(3 if kind == "flat" else 20):
-        pulse = {
+        makers: dict[str, Callable[[], NDArray[np.float64]]] = {
             "white": lambda: rng.standard_normal(1800),
             # A saturated sensor that seldom leaves its limit shows the filter's own shape.
             "steps": lambda: np.where(rng.random(1800) < 0.02, 254.0, 255.0),
             "flat": lambda: np.full(1800, 187.3),
             "drift": lambda: np.linspace(0.0, 1e3, 1800) + rng.standard_normal(1800),
-        }[kind]()
-        found = rf.beats(pulse, fs=30.0)
+        }
+        found = rf.beats(makers[kind](), fs=30.0)
         good, intervals = good + int(found.good.sum()), intervals + found.good.size
         assert found.sdnn is None
     assert good <= NOISE_GOOD * intervals

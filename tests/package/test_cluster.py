@@ -20,7 +20,7 @@ import rppg_fast.many.run as run  # noqa: E402
 from rppg_fast.cli import BAD_INPUT, OK, main  # noqa: E402
 from tests.support.clips import BOX, frame_times, skin, write_video  # noqa: E402
 
-OPTIONS = {"box": BOX, "method": "pos"}
+OPTIONS: dict[str, Any] = {"box": BOX, "method": "pos"}
 VIDEOS = 24
 WORKERS = 8
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ from rppg_fast.face import ASSETS  # noqa: E402
 from rppg_fast.sources import remote  # noqa: E402
 from tests.support.clips import BOX, frame_times, skin, write_video  # noqa: E402
 
-OPTIONS = {"box": BOX, "method": "pos"}
+OPTIONS: dict[str, Any] = {"box": BOX, "method": "pos"}
 NAMES = ("a.mkv", "sub/b.mkv")
 
 
@@ -127,7 +128,7 @@ def test_a_google_store_is_measured_like_a_folder(gs: str, folder: Path, tmp_pat
 
 def test_a_store_is_a_source(s3: str, folder: Path) -> None:
     """An MP4 whose index is at its end is read, too; the demonstration clip is one."""
-    assert rf.measure(f"{s3}/a.mkv", **OPTIONS).windows  # type: ignore[call-overload]
+    assert rf.measure(f"{s3}/a.mkv", **OPTIONS).windows
     fsspec.filesystem("s3").put_file(str(ASSETS / "demo.mp4"), "clips/demo.mp4")
     with rf.open_source("s3://clips/demo.mp4") as source:
         assert sum(1 for _ in source) == sum(1 for _ in rf.open_source(ASSETS / "demo.mp4"))

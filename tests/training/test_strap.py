@@ -72,7 +72,7 @@ def test_the_strap_is_put_on_the_clock_of_the_pulse() -> None:
 
 
 def test_missed_beats_and_beats_too_many_have_no_true_interval() -> None:
-    truth = np.arange(20) * 0.8
+    truth = np.linspace(0.0, 15.2, 20)
     times = np.sort(np.append(np.delete(truth, 8), 12.4))
     found = rf.Beats(times, np.ones(20), np.diff(times))
     compared = compare(found, truth, np.ones(19, np.bool_), 16.0)

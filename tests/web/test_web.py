@@ -214,7 +214,7 @@ def test_what_is_refused_is_named_and_changes_nothing(module: str) -> None:
         "no such option": ("TypeError", "speed"),
         "a text for a number": ("TypeError", "low"),
         "half a peak": ("TypeError", "peaks"),
-        "a band upside down": ("RppgError", "low"),
+        "a band upside down": ("RppgError", "band"),
         "no such method": ("RppgError", "magic"),
         "no such backend": ("RppgError", "avx2"),
         "no weights": ("RppgError", "face weights"),

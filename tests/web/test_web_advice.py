@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.engine import ROOT
 from rppg_fast.live.advice import advise, advise_without_face
 from rppg_fast.live.appearance import Appearance, AppearanceMeter
 from rppg_fast.reading import Box, Reading, Status
 from rppg_fast.yuv import YuvFrame
 from tests.support.pages import blocks
-from tests.support.web import ROOT, node, rgba
+from tests.support.web import node, rgba
 
 ADVICE = (ROOT / "web" / "page" / "advice.js").as_uri()
 #: Sums of numbers in another order.
