@@ -161,7 +161,7 @@ def test_every_processor_runs_the_teacher(engine: Engine, tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="AVX2 is x86-64's")
-@pytest.mark.parametrize("name", ["here", "clang"])
+@pytest.mark.parametrize("name", ["here", pytest.param("clang", marks=pytest.mark.slow)])
 def test_sums_of_products_stay_in_registers(name: str, built: Callable[..., Path]) -> None:
     """Half of the networks' time is spent there; spilled registers make it twice as long."""
     target = TARGETS[name]

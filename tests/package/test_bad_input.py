@@ -6,9 +6,12 @@ Errors of single functions are tested with those functions.
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import pickle
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -253,9 +256,22 @@ def measured_face() -> rf.MeasuredFace:
     return face
 
 
+@functools.cache
+def made_up_evaluation() -> rf.Evaluation:
+    """Return the evaluation of one result beside a table of the truth."""
+    with tempfile.TemporaryDirectory() as folder:
+        truth = Path(folder, "truth.csv")
+        truth.write_text("video,hr\na.mp4,60\n", encoding="utf-8")
+        results = Path(folder, "results.csv")
+        results.write_text("video,hr\na.mp4,61\n", encoding="utf-8")
+        return rf.evaluate(results, truth)
+
+
 def public_objects() -> dict[str, object]:
     return {
+        "Beats": rf.beats(np.sin(7.0 * np.arange(300) / 30), fs=30.0),
         "Box": rf.Box(0, 0, 5, 5),
+        "Evaluation": made_up_evaluation(),
         "Face": rf.Face(0.0, 0.0, 5.0, 5.0, 0.9),
         "MTCNN": rf.MTCNN(),
         "MeasuredFace": measured_face(),

@@ -158,6 +158,7 @@ def test_two_processes_train_like_one(runs: Path) -> None:
     same_run(runs / "student", runs / "student-2", SHORT.steps)
 
 
+@pytest.mark.slow
 def test_two_processes_go_on_distilling_like_one(runs: Path) -> None:
     same_run(runs / "distilled", runs / "distilled-2", DISTILLED.steps)
 

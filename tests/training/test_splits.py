@@ -212,8 +212,8 @@ def test_each_stratum_is_dealt_by_itself(tmp_path: Path) -> None:
 # --- The committed files
 
 
-# Split files of videos in parts, not of subjects in folds; test_inject.py checks that one.
-OTHERS = {"real.json"}
+# Split files of videos and records in parts, not of subjects in folds.
+OTHERS = {"beats.json", "real.json"}
 COMMITTED = sorted(path for path in SPLITS.glob("*.json") if path.name not in OTHERS)
 
 
