@@ -52,8 +52,7 @@ constexpr Backend kBackends[] = {
 #endif
 #if defined(RPPG_WASM)
     {&kWasmKernels, [] { return missing_of({}); }},  // the module loads only where this runs
-#endif
-#if defined(RPPG_PORTABLE)
+#else
     {&kPortableKernels, [] { return missing_of({}); }},
 #endif
 #if defined(RPPG_AMX)

@@ -205,6 +205,6 @@ def test_the_hosts_side_of_cuda_against_a_stand_in_for_its_runtime(tmp_path: Pat
     )
     sources = [ROOT / "csrc" / f"{name}.cpp" for name in (*names, "kernels/portable")]
     program = tmp_path / "run_cuda_host"
-    link = ["-fsanitize=address", "-pthread", "-DRPPG_PORTABLE"]
+    link = ["-fsanitize=address", "-pthread"]
     run(COMPILER, *flags, *link, *objects, *sources, "-o", program)
     run(program)
