@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from filelock import FileLock
 from hypothesis import settings
 
 import rppg_fast as rf
@@ -60,6 +59,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Sequence[s
     The engine is also installed in the subfolder ``prefix``. Processes that run tests side by side
     share the builds.
     """
+    from filelock import FileLock  # not in the environments that test sources only
+
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
