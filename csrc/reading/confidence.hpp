@@ -18,13 +18,13 @@ double confidence(Method method, const PeakFeatures& features);
 // Features of a track through the windows of a recording.
 struct TrackEvidence {
   enum Item {
-    mean_log_odds,        // mean of the track's windows, natural logarithm
-    coverage,             // share of all windows that the track passes through
-    length,               // log of the number of windows without overlap, at most three
-    kWeighted,            // the number of items that have a weight
-    highest = kWeighted,  // the highest confidence of a window
+    mean_log_odds,  // mean of the track's windows, natural logarithm
+    coverage,       // share of all windows that the track passes through
+    length,         // log of the number of windows without overlap, at most three
+    highest,        // the highest confidence of a window
     kCount
   };
+  static constexpr int kWeighted = highest;  // the items before it have a weight
   std::array<double, kCount> items;
 };
 
