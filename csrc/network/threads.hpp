@@ -19,7 +19,7 @@ void spread(std::ptrdiff_t count, [[maybe_unused]] int threads, const Run& run) 
 #else
   const std::ptrdiff_t workers =
       std::max<std::ptrdiff_t>(1, std::min<std::ptrdiff_t>(threads, count));
-  std::vector<std::future<void> > others;
+  std::vector<std::future<void>> others;
   for (std::ptrdiff_t k = 1; k < workers; ++k)
     others.push_back(
         std::async(std::launch::async, run, count * k / workers, count * (k + 1) / workers));

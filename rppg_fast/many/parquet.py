@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rppg_fast.results import naming
+from rppg_fast.results import replacing
 
 #: Rows that are in memory at once.
 _BATCH = 500
@@ -44,15 +43,9 @@ def write_parquet(lines: Path, target: Path, columns: Sequence[str]) -> None:
     from pyarrow.parquet import ParquetWriter
 
     schema = _schema(columns)
-    partial = target.with_name(f"{target.name}.partial")
-    with naming(str(target)):
-        with partial.open("wb") as file:
-            with ParquetWriter(file, schema) as writer:
-                for rows in _batches(lines):
-                    writer.write_table(pyarrow.Table.from_pylist(rows, schema))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
+    with replacing(str(target)) as partial, ParquetWriter(partial, schema) as writer:
+        for rows in _batches(lines):
+            writer.write_table(pyarrow.Table.from_pylist(rows, schema))
 
 
 def _batches(lines: Path) -> Iterator[list[Any]]:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import rppg_fast as rf
 from rppg_fast.student import BUNDLED_WEIGHTS
+from training.data.carriers import Carriers
 from training.data.clips import Clips
 from training.data.preprocess import BOX_SCALE, Work, preprocess
 from training.data.recordings import LAYOUTS, find
@@ -152,24 +153,41 @@ def finetune(
     # Evaluate before the training, which is useless if the recordings are too short for a reading.
     before, pos = (open_source(text) for text in (f"before={weights}", "pos"))
     evaluations = [evaluate(source, sides.held_out) for source in (before, pos)]
-    run = out / "run"
-    execute(
-        config,
-        sides.training,
-        None,
-        run,
-        resume=(run / CHECKPOINT).is_file(),
-        device=device,
-        start=read_start(weights, sides.training, config),
-    )
-    export(Checkpoint.load(run / CHECKPOINT), out / WEIGHTS, None)
-    after = open_source(f"after={out / WEIGHTS}")
+    after = train_further(weights, out, config, sides.training, device)
     evaluations.insert(1, evaluate(after, sides.held_out))
     table = [row for evaluation in evaluations for row in rows(evaluation, config.seed)]
     pictures = draw((before, after, pos), evaluations, sides.held_out, out / FIGURES)
     text = report(sides, unused, evaluations, table, pictures)
     replace_file(out / REPORT, text.encode())
     return verdict(table)
+
+
+def train_further(
+    weights: Path,
+    out: Path,
+    config: Config,
+    clips: Clips,
+    device: str,
+    carriers: Carriers | None = None,
+) -> Source:
+    """Train weights further, or finish an earlier run; write and return the new ones, "after".
+
+    OUT receives ``run/`` and the weights with their card; the other parameters and the errors are
+    those of ``trainer.execute``.
+    """
+    run = out / "run"
+    execute(
+        config,
+        clips,
+        None,
+        run,
+        resume=(run / CHECKPOINT).is_file(),
+        device=device,
+        start=read_start(weights, clips, config),
+        carriers=carriers,
+    )
+    export(Checkpoint.load(run / CHECKPOINT), out / WEIGHTS, None)
+    return open_source(f"after={out / WEIGHTS}")
 
 
 def draw(
@@ -198,7 +216,12 @@ def verdict(table: Sequence[Row]) -> str:
         f" {error['after']:.2f} bpm after"
     )
     # Compare with the precision that is shown: a smaller difference is no improvement.
-    if round(error["after"], 2) < round(error["before"], 2):
+    return as_sentence(round(error["after"], 2) < round(error["before"], 2), numbers)
+
+
+def as_sentence(better: bool, numbers: str) -> str:
+    """Return the sentence that says whether the new weights are better, with the numbers."""
+    if better:
         return f"The fine-tuned weights are better on what was held out: {numbers}."
     return (
         f"Warning: the fine-tuned weights are not better on what was held out: {numbers}."

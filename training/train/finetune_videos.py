@@ -40,19 +40,22 @@ from training.data.splits import deal
 from training.data.videos import VideosWork, find_videos
 from training.evaluate.estimators import Source, open_source
 from training.evaluate.injected import Reading, injected_clips, markdown, measures, read, summary
-from training.models.checkpoint import Checkpoint
 from training.models.config import Config
 from training.models.config import load as load_config
-from training.models.export import export
 from training.support.command import command
 from training.support.files import replace_file
 from training.synthetic.generate import Recipe, Stratum, make_cache
 from training.synthetic.presets import PRESETS
 from training.synthetic.scene import sample_scene
 from training.synthetic.timeline import pulse_wave
-from training.train.finetune import PARTS, REPORT, WEIGHTS, check_student
-from training.train.start import read_start
-from training.train.trainer import CHECKPOINT, execute
+from training.train.finetune import (
+    PARTS,
+    REPORT,
+    WEIGHTS,
+    as_sentence,
+    check_student,
+    train_further,
+)
 
 CONFIG = Path(__file__).parents[1] / "configs" / "finetune_videos.toml"
 
@@ -90,10 +93,10 @@ def hold_out(carriers: Carriers, seed: int) -> tuple[Carriers, Carriers]:
     return carriers.select(rest), carriers.select(held_out)
 
 
-def compare(
+def read_all(
     sources: Sequence[Source], held_out: Carriers, records: Sequence[Finger], seed: int
-) -> tuple[dict[str, list[Reading]], str]:
-    """Read pulses that are put into carriers; return all readings, and a table in Markdown.
+) -> tuple[list[tuple[str, str, float]], dict[str, list[Reading]]]:
+    """Read pulses that are put into carriers: person, view and amplitude of each, and readings.
 
     Raises
     ------
@@ -109,7 +112,7 @@ def compare(
             readings[source.name].append(read(source, clip))
     if not clips:
         raise ValueError(f"{held_out.clips.folder}: no video that is held out is long enough")
-    return readings, markdown(summary(clips, readings, seed))
+    return clips, readings
 
 
 def verdict(readings: dict[str, list[Reading]]) -> str:
@@ -121,12 +124,7 @@ def verdict(readings: dict[str, list[Reading]]) -> str:
     )
     # Compare with the precision that is shown: a smaller difference is no improvement.
     shown = [(round(within, 2), round(snr, 2)) for _, within, snr in (before, after)]
-    if shown[1] > shown[0]:
-        return f"The fine-tuned weights are better on what was held out: {numbers}."
-    return (
-        f"Warning: the fine-tuned weights are not better on what was held out: {numbers}."
-        " Keep the old ones."
-    )
+    return as_sentence(shown[1] > shown[0], numbers)
 
 
 def finetune(
@@ -135,7 +133,7 @@ def finetune(
     weights: Path,
     config: Config,
     records: Sequence[Finger],
-    clips: int,
+    synthetic_clips: int,
     workers: int,
     device: str,
 ) -> str:
@@ -153,7 +151,7 @@ def finetune(
         Config of the training, with [carriers].
     records : sequence of Finger
         Records from which the pulses of the comparison are taken.
-    clips : int
+    synthetic_clips : int
         Number of synthetic clips.
     workers : int
         Number of processes that cut videos and draw clips.
@@ -179,25 +177,14 @@ def finetune(
     rest, held_out = hold_out(Carriers.open(work.out), config.seed)
     # Compare before the training, which is useless if the videos are too short for a reading.
     before, pos = (open_source(text) for text in (f"before={weights}", "pos"))
-    compare([before], held_out, records, config.seed)
-    stratum = Stratum("", clips, PRESETS["broad"])
+    _, known = read_all((before, pos), held_out, records, config.seed)
+    stratum = Stratum("", synthetic_clips, PRESETS["broad"])
     recipe = Recipe("synthetic clips", SYNTHETIC_SEED, 10.0, (stratum,))
     make_cache(recipe, out / "synthetic", workers)
     synthetic = Clips.open(out / "synthetic")
-    run = out / "run"
-    execute(
-        config,
-        synthetic,
-        None,
-        run,
-        resume=(run / CHECKPOINT).is_file(),
-        device=device,
-        start=read_start(weights, synthetic, config),
-        carriers=rest,
-    )
-    export(Checkpoint.load(run / CHECKPOINT), out / WEIGHTS, None)
-    after = open_source(f"after={out / WEIGHTS}")
-    readings, table = compare((before, after, pos), held_out, records, config.seed)
+    after = train_further(weights, out, config, synthetic, device, rest)
+    clips, trained = read_all((after,), held_out, records, config.seed)
+    readings = {"before": known["before"], **trained, "pos": known["pos"]}
     said = verdict(readings)
     lines = [
         "# Fine-tuning on videos",
@@ -211,7 +198,7 @@ def finetune(
         f" `{after.about['sha256']}`, `{WEIGHTS}`.",
         *(f"- Not used: {name}: {reason}." for name, reason in unused.items()),
         "",
-        table,
+        markdown(summary(clips, readings, config.seed)),
     ]
     replace_file(out / REPORT, "\n".join(lines).encode())
     return said
