@@ -6,16 +6,44 @@ export { RppgError };
 
 /** The most faces that are measured at once by default. */
 const MOST_FACES = 8;
+/** Before the first frame. */
+const NO_FACE = Object.freeze({ number: 0, box: null, turned: 0 });
 
-/** Measures the heart rate of one person, frame by frame; see rppg_fast.d.ts. */
-export class HeartRateMonitor {
-  #engine;
-  #face = { number: 0, box: null, turned: 0 };
+/** What both monitors have; it is not exported. */
+class Monitor {
+  _engine;
 
   constructor(engine) {
-    if (!(engine instanceof Engine)) throw new TypeError("use await HeartRateMonitor.create()");
-    this.#engine = engine;
+    if (!(engine instanceof Engine)) {
+      throw new TypeError(`use await ${new.target.name}.create()`);
+    }
+    this._engine = engine;
   }
+
+  get settings() {
+    return this._engine.settings;
+  }
+
+  get version() {
+    return this._engine.version;
+  }
+
+  get bytes() {
+    return this._engine.bytes;
+  }
+
+  reset() {
+    this._engine.reset();
+  }
+
+  close() {
+    this._engine.close();
+  }
+}
+
+/** Measures the heart rate of one person, frame by frame; see rppg_fast.d.ts. */
+export class HeartRateMonitor extends Monitor {
+  #face = NO_FACE;
 
   static async create(options = {}) {
     if ("most" in options) throw new TypeError("most is for a FacesMonitor");
@@ -30,51 +58,28 @@ export class HeartRateMonitor {
     return this.#face.turned;
   }
 
-  get settings() {
-    return this.#engine.settings;
-  }
-
-  get version() {
-    return this.#engine.version;
-  }
-
-  get bytes() {
-    return this.#engine.bytes;
-  }
-
   push(image, time) {
-    const [face] = this.#engine.push(image, time);
+    const [face] = this._engine.push(image, time);
     this.#face = face;
     return face.reading;
   }
 
   pulse() {
-    return this.#engine.pulse(this.#face.number);
+    return this._engine.pulse(this.#face.number);
   }
 
   spectrum() {
-    return this.#engine.spectrum(this.#face.number);
+    return this._engine.spectrum(this.#face.number);
   }
 
   reset() {
-    this.#engine.reset();
-    this.#face = { number: 0, box: null, turned: 0 };
-  }
-
-  close() {
-    this.#engine.close();
+    super.reset();
+    this.#face = NO_FACE;
   }
 }
 
 /** Measures the heart rates of several people, frame by frame; see rppg_fast.d.ts. */
-export class FacesMonitor {
-  #engine;
-
-  constructor(engine) {
-    if (!(engine instanceof Engine)) throw new TypeError("use await FacesMonitor.create()");
-    this.#engine = engine;
-  }
-
+export class FacesMonitor extends Monitor {
   static async create(options = {}) {
     if (options.box != null) throw new TypeError("box is for one face, not for all of them");
     const { most = MOST_FACES } = options;
@@ -82,35 +87,15 @@ export class FacesMonitor {
     return new FacesMonitor(await Engine.open({ ...options, most }));
   }
 
-  get settings() {
-    return this.#engine.settings;
-  }
-
-  get version() {
-    return this.#engine.version;
-  }
-
-  get bytes() {
-    return this.#engine.bytes;
-  }
-
   push(image, time) {
-    return this.#engine.push(image, time);
+    return this._engine.push(image, time);
   }
 
   pulse(number) {
-    return this.#engine.pulse(number);
+    return this._engine.pulse(number);
   }
 
   spectrum(number) {
-    return this.#engine.spectrum(number);
-  }
-
-  reset() {
-    this.#engine.reset();
-  }
-
-  close() {
-    this.#engine.close();
+    return this._engine.spectrum(number);
   }
 }

@@ -29,6 +29,7 @@ from tests.support.live import (
     TOLERANCE_BPM,
     chromium,
     demo_frames,
+    filmed_by,
     numbered,
     playwright,
     until,
@@ -223,15 +224,10 @@ def test_a_browsers_own_camera_is_measured(driver: Playwright, tmp_path: Path) -
     from playwright.sync_api import expect
 
     film = write_mjpeg(tmp_path / "camera.mjpeg")
-    fake = (
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-video-capture={film}",
-    )
     with (
         LiveSession(BrowserCamera()) as session,
         LiveServer(session, port=0) as server,
-        chromium(driver, *fake) as browser,
+        chromium(driver, *filmed_by(film)) as browser,
     ):
         page, wrong = open_page(browser, server)
         expect(page.locator("#advice")).to_have_text(words("en")["offer_camera"])

@@ -153,3 +153,12 @@ def chromium(playwright: Playwright, *arguments: str) -> Iterator[Browser]:
         yield browser
     finally:
         browser.close()
+
+
+def filmed_by(film: Path) -> tuple[str, ...]:
+    """Return the arguments for a Chromium whose camera shows the film of ``write_mjpeg``."""
+    return (
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-video-capture={film}",
+    )

@@ -17,6 +17,7 @@ from tests.support.live import (
     PATIENCE,
     TOLERANCE_BPM,
     chromium,
+    filmed_by,
     playwright,
     until,
     write_mjpeg,
@@ -55,12 +56,7 @@ def driver() -> Iterator[Playwright]:
 def filming(driver: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Start a Chromium whose camera shows the demonstration clip."""
     film = write_mjpeg(tmp_path_factory.mktemp("film") / "camera.mjpeg")
-    with chromium(
-        driver,
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-video-capture={film}",
-    ) as browser:
+    with chromium(driver, *filmed_by(film)) as browser:
         yield browser
 
 
