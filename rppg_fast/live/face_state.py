@@ -83,7 +83,7 @@ class _SteadyAdvice:
 class _FaceState:
     def __init__(self, number: int, settings: PulseSettings, since_s: float) -> None:
         self._number, self._settings, self._since = number, settings, since_s
-        self._end = 0
+        self._end = self._samples = 0
         self._meter = AppearanceMeter()
         self._advice = _SteadyAdvice()
         self._spectrum: FaceSpectrum | None = None
@@ -97,12 +97,12 @@ class _FaceState:
         face: MeasuredFace | None,
         history: History,
     ) -> FaceSnapshot:
-        box = samples = None
+        box = None
         if face is not None:
             box = face.box
             piece = face.pulse_since(self._end)
             self._end = piece.end
-            samples = history.add_pulse(self._number, piece.times, piece.values)
+            self._samples = history.add_pulse(self._number, piece.times, piece.values)
             if time_s >= self._spectrum_due:
                 self._spectrum_due = time_s + _SPECTRUM_EVERY
                 self._spectrum = self._read_spectrum(face) if reading.candidate_bpm else None
@@ -116,7 +116,7 @@ class _FaceState:
             box=box,
             advice=self._advice.update(advice, reading.status, time_s),
             progress=self._progress(reading),
-            samples=samples or 0,
+            samples=self._samples,
             spectrum=self._spectrum,
         )
 

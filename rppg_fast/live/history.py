@@ -51,10 +51,11 @@ class PulseRing:
             self._times[place], self._values[place] = time, value
             self.count += 1
 
-    def since(self, index: int, most: int) -> PulsePiece:
-        """Return the samples from an index on, but not more than the newest ``most``."""
-        first = max(index, self.count - min(most, len(self._times)), 0)
-        places = np.arange(first, max(self.count, first)) % len(self._times)
+    def since(self, index: int, most: int, end: int | None = None) -> PulsePiece:
+        """Return the samples from an index on and before ``end``, at most the newest ``most``."""
+        end = self.count if end is None else min(end, self.count)
+        first = max(index, end - most, self.count - len(self._times), 0)
+        places = np.arange(first, max(end, first)) % len(self._times)
         return PulsePiece(first, self._times[places], self._values[places])
 
 
@@ -112,13 +113,18 @@ class History:
         with self._lock:
             self._rows.append(row)
 
-    def pulse_since(self, face: int, index: int, most: int = _SAMPLES) -> PulsePiece:
-        """Return the newest samples of a face from an index on; none if it is not known."""
+    def pulse_since(
+        self, face: int, index: int, most: int = _SAMPLES, end: int | None = None
+    ) -> PulsePiece:
+        """Return the newest samples of a face from an index on; none if it is not known.
+
+        With ``end``, only samples before that index.
+        """
         with self._lock:
             ring = self._pulses.get(face)
             if ring is None:
                 return PulsePiece(0, np.empty(0), np.empty(0))
-            return ring.since(index, most)
+            return ring.since(index, most, end)
 
     @property
     def faces(self) -> list[int]:

@@ -71,7 +71,8 @@ def state(session: LiveSession, snapshot: Snapshot, begins: tuple[tuple[int, int
 
 def _face(session: LiveSession, face: FaceSnapshot, begin: int) -> dict[str, Any]:
     reading = face.reading
-    piece = session.pulse_since(face.number, begin, _FIRST_SAMPLES)
+    # Samples that came after this snapshot belong to the next message.
+    piece = session.pulse_since(face.number, begin, _FIRST_SAMPLES, face.samples)
     return {
         "number": face.number,
         "box": None if face.box is None else list(face.box),

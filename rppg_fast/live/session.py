@@ -150,12 +150,16 @@ class LiveSession:
         """Now, on the session's clock, s."""
         return self._capture.clock
 
-    def pulse_since(self, face: int, index: int, most: int = 300) -> PulsePiece:
+    def pulse_since(
+        self, face: int, index: int, most: int = 300, end: int | None = None
+    ) -> PulsePiece:
         """Return the newest samples of a face's live waveform from an index on, at most ``most``.
 
         Indices begin with 0 for each face; the next one is ``first`` plus the number of samples.
+        With ``end``, only samples before that index: with ``FaceSnapshot.samples``, those that
+        belong to that snapshot.
         """
-        return self.history.pulse_since(face, index, most)
+        return self.history.pulse_since(face, index, most, end)
 
     def wait(self, version: int, timeout: float) -> Snapshot:
         """Return the newest snapshot once it is newer than ``version``, or after ``timeout`` s."""

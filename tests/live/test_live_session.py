@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from rppg_fast.live import Advice, FaceSnapshot, LiveFrame, LiveSession, Snapshot, State
+from rppg_fast.live import (
+    Advice,
+    FaceSnapshot,
+    LiveFrame,
+    LiveSession,
+    Snapshot,
+    State,
+    messages,
+)
 from rppg_fast.live.capture import CapturedFrame, FrameQueue
 from rppg_fast.live.history import PulseRing
 from rppg_fast.reading import Status
@@ -275,3 +284,27 @@ def test_the_pulse_that_is_kept_is_bounded_and_its_indices_go_on() -> None:
     np.testing.assert_array_equal(piece.values, 2 * piece.times)
     assert len(ring.since(ring.count, 10).times) == 0
     assert len(ring.since(ring.count - 3, 10).times) == 3
+    older = ring.since(ring.count - 20, 1000, end=ring.count - 5)
+    np.testing.assert_array_equal(older.times, np.arange(ring.count - 20, ring.count - 5))
+    assert older.first == ring.count - 20
+    assert len(ring.since(ring.count, 10, end=ring.count - 5).times) == 0
+    assert len(ring.since(0, 10, end=ring.count - 5).times) == 10
+
+
+def test_a_message_has_the_samples_of_its_snapshot_and_the_next_one_goes_on() -> None:
+    frames = demo_frames()[:90]
+    seen: list[Snapshot] = []
+    measuring = fast_session(frames)
+    measuring.add_listener(seen.append)
+    with measuring as session:
+        until(lambda: session.snapshot.frames == len(frames))
+        # The session has measured on since these snapshots: more samples are there than they say.
+        shown = [snapshot for snapshot in seen if snapshot.faces and snapshot.faces[0].samples][::7]
+        assert len(shown) > 5
+        index = 0
+        for snapshot in shown:
+            (face,) = snapshot.faces
+            (sent,) = json.loads(messages.state(session, snapshot, ((1, index),)))["faces"]
+            assert sent["first"] == index
+            index += len(sent["values"])
+            assert index == face.samples
