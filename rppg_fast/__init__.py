@@ -26,6 +26,7 @@ __all__ = [
     "BandPass",
     "Beats",
     "Box",
+    "Conditions",
     "Evaluation",
     "Face",
     "FaceDetector",
@@ -34,6 +35,7 @@ __all__ = [
     "MeasuredFace",
     "Measurement",
     "MeasurementInterrupted",
+    "Obstacle",
     "PulseSettings",
     "Reading",
     "Resampler",
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
         motion,
     )
     from rppg_fast.beat import Beats, beats
+    from rppg_fast.conditions import Conditions, Obstacle
     from rppg_fast.evaluation.evaluation import Evaluation, evaluate
     from rppg_fast.face import MTCNN, Face, FaceDetector, face_box, largest_face
     from rppg_fast.faces import FacesMonitor
@@ -107,6 +110,7 @@ else:
             "motion",
         ),
         "beat": ("Beats", "beats"),
+        "conditions": ("Conditions", "Obstacle"),
         "evaluation.evaluation": ("Evaluation", "evaluate"),
         "face": ("MTCNN", "Face", "FaceDetector", "face_box", "largest_face"),
         "faces": ("FacesMonitor",),

@@ -880,8 +880,8 @@ class RecordingSummary:
 
         The order is that of ``TrackEvidence`` in ``csrc/reading/confidence.hpp``.
         """
-    def summary(self) -> tuple[int, float, float, float, float, float, int, float, float]:
-        """Return status, heart rate, SNR, confidence, coverage, spread, frames, duration and rate.
+    def summary(self) -> tuple[int, float, float, float, float, float, int, float, float, float]:
+        """Return the items of ``Summary`` in ``csrc/reading/summary.hpp``, in its order.
 
         Units are bpm, dB, s and Hz; NaN stands for None.
         """
@@ -893,7 +893,7 @@ class Recording:
     """
 
     def __init__(self, step: float, max_gap: float, min_confidence: float) -> None: ...
-    def summary(self) -> tuple[int, float, float, float, float, float, int, float, float]:
+    def summary(self) -> tuple[int, float, float, float, float, float, int, float, float, float]:
         """Return what ``RecordingSummary.summary`` returns."""
     def samples(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
         """Return the pulse before the filter: times (s), values, and which are missing."""

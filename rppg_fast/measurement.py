@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rppg_fast import _core
 from rppg_fast._core import TimeError
+from rppg_fast.conditions import ConditionsMeter
 from rppg_fast.faces import FacesMonitor
 from rppg_fast.monitor import HeartRateMonitor, MeasuredFace
 from rppg_fast.pulse import PulseSettings
@@ -141,8 +142,16 @@ def measure(
         pairs = source if duration is None else _first(source, duration)
         found = measure_frames(pairs, monitor, name=source.name, step=step, progress=progress)
     if isinstance(found, Measurement):
-        return replace(found, damaged_frames=source.damaged)
-    return [replace(face, damaged_frames=source.damaged) for face in found]
+        return _from(source, found)
+    return [_from(source, face) for face in found]
+
+
+def _from(source: Source, found: Measurement) -> Measurement:
+    """Add what only the source knows."""
+    conditions = found.conditions
+    if conditions is not None:
+        conditions = conditions._replace(bits_per_pixel=source.bits_per_pixel)
+    return replace(found, damaged_frames=source.damaged, conditions=conditions)
 
 
 def _first(source: Source, duration: float) -> Iterator[tuple[AnyFrame, float]]:
@@ -240,11 +249,11 @@ def measure_frames(
                 progress(count + skipped + 1)
             try:
                 if isinstance(monitor, HeartRateMonitor):
-                    records[None].take(monitor.push(frame, time), monitor)
+                    records[None].take(monitor.push(frame, time), frame, monitor)
                 else:
                     for face, reading in monitor.push(frame, time).items():
                         record = records.setdefault(face, _Record(step, monitor.settings))
-                        record.take(reading, monitor.monitors[face])
+                        record.take(reading, frame, monitor.monitors[face])
             except TimeError:
                 skipped += 1
             else:
@@ -270,22 +279,34 @@ class _Record:
         self._recording = _core.Recording(step, settings.max_gap, settings.min_confidence)
         self._windows: list[Reading] = []
         self._box: Box | None = None
+        self._conditions = ConditionsMeter()
         self._boxes = array("d")  # time of a frame and four sides, whenever the box changes
 
-    def take(self, reading: Reading, monitor: MeasuredFace) -> None:
-        """Take the newest reading, and from its monitor the pulse that came with it."""
+    def take(self, reading: Reading, frame: AnyFrame, monitor: MeasuredFace) -> None:
+        """Take the newest reading with its frame, and from its monitor the pulse."""
         if monitor._record(self._recording):
             self._windows.append(reading)
         box = monitor.box
+        if box is not None:
+            self._conditions.update(frame, box, reading.time_s)
         if box is not None and box != self._box:
             self._box = box
             self._boxes.extend((reading.time_s, *box))
 
     def measurement(self, name: str, method: str, skipped: int, face: int | None) -> Measurement:
         """Sum up."""
-        (status, heart_rate, snr_db, confidence, coverage, spread, frames, duration, fps) = (
-            self._recording.summary()
-        )
+        (
+            status,
+            heart_rate,
+            snr_db,
+            confidence,
+            coverage,
+            spread,
+            frames,
+            duration,
+            fps,
+            candidate,
+        ) = self._recording.summary()
         times, pulse = self._pulse()
         return Measurement(
             video=name,
@@ -307,6 +328,8 @@ class _Record:
             pulse=pulse,
             face=face,
             boxes=self._boxes_at(times),
+            candidate_bpm=none_if_nan(candidate),
+            conditions=self._conditions.conditions,
         )
 
     def _boxes_at(self, times: Floats) -> NDArray[np.int32]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rppg_fast.beat import Beats
+    from rppg_fast.conditions import Conditions, Obstacle
 
 _Value = TypeVar("_Value")
 
@@ -251,6 +252,11 @@ class Measurement:
     boxes
         int32 of shape (samples, 4): the pixels that were measured at each sample of the pulse, as
         x0, y0, x1, y1. None if they are not known.
+    candidate_bpm
+        Mean rate of the windows that agree, bpm, trusted or not. It is not a heart rate unless
+        ``status`` is ``Status.OK``. None if no window has a peak.
+    conditions
+        Light, movement, size and compression of the face's picture. None if no face was found.
     """
 
     video: str
@@ -273,9 +279,17 @@ class Measurement:
     damaged_frames: int = 0
     turned: int = 0
     boxes: NDArray[np.int32] | None = None
+    candidate_bpm: float | None = None
+    conditions: Conditions | None = None
+
+    @property
+    def obstacles(self) -> tuple[Obstacle, ...]:
+        """What in ``conditions`` can hide a pulse, whatever the status."""
+        return () if self.conditions is None else self.conditions.obstacles
 
     def to_dict(self) -> dict[str, object]:
         """Return what ``rppg-fast measure --json`` writes for one video, or for one face in it."""
+        conditions = self.conditions
         return {
             "video": self.video,
             **({} if self.face is None else {"face": self.face}),
@@ -285,6 +299,9 @@ class Measurement:
             "confidence": self.confidence,
             "coverage": self.coverage,
             "spread_bpm": self.spread_bpm,
+            "candidate_bpm": self.candidate_bpm,
+            "obstacles": [obstacle.value for obstacle in self.obstacles],
+            "conditions": None if conditions is None else conditions.to_dict(),
             "frames": self.frames,
             "skipped_frames": self.skipped_frames,
             "damaged_frames": self.damaged_frames,

@@ -204,6 +204,7 @@ int rppg_recording_summarise(rppg_recording* recording, rppg_summary* summary) {
     out.fps = found.fps;
     out.coverage = found.coverage;
     out.spread_bpm = found.spread;
+    out.candidate_bpm = found.candidate;
     give(out, summary, summary->struct_size);
   });
 }

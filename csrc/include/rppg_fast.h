@@ -61,7 +61,7 @@ extern "C" {
 #endif
 
 #define RPPG_ABI_MAJOR 0
-#define RPPG_ABI_MINOR 7
+#define RPPG_ABI_MINOR 8
 
 #define RPPG_API __attribute__((visibility("default")))
 
@@ -207,6 +207,8 @@ typedef struct rppg_summary {
   double fps;            /* mean frame rate in this time; 0 if there is none */
   double coverage;       /* share of the windows that agree, 0 to 1 */
   double spread_bpm;     /* standard deviation of the rate over them; NaN unless the status is ok */
+  double candidate_bpm;  /* mean over the windows that agree, trusted or not. It is not a heart rate
+                            unless the status is RPPG_STATUS_OK; NaN if no window has a peak */
 } rppg_summary;
 
 /* How faces are found. */

@@ -321,7 +321,7 @@ py::object make_reading(double time, const Reading& reading) {
 py::tuple summary_tuple(const Summary& summary) {
   return py::make_tuple(static_cast<int>(summary.status), summary.heart_rate, summary.snr_db,
                         summary.confidence, summary.coverage, summary.spread, summary.frames,
-                        summary.duration, summary.fps);
+                        summary.duration, summary.fps, summary.candidate);
 }
 
 void bind_pulse(py::module_& module) {

@@ -5,7 +5,6 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 
 #include "signal/require.hpp"
 
@@ -132,8 +131,16 @@ std::pair<double, TrackEvidence> RecordingSummary::evidence() const {
 Summary RecordingSummary::summary() const {
   const double duration = frames_ ? covered_ + last_ - first_ : 0.0;
   const double fps = duration > 0 ? static_cast<double>(steps_) / duration : 0.0;
-  Summary out{
-      latest_.value_or(Status::no_face), kNone, kNone, kNone, 0.0, kNone, frames_, duration, fps};
+  Summary out{latest_.value_or(Status::no_face),
+              kNone,
+              kNone,
+              kNone,
+              0.0,
+              kNone,
+              frames_,
+              duration,
+              fps,
+              kNone};
   if (count_ == 0) return out;
   out.status = Status::low_signal;
   const std::vector<const Window*> passed = track();
@@ -144,9 +151,12 @@ Summary RecordingSummary::summary() const {
   const TrackEvidence known = evidence(passed);
   out.coverage = known.items[TrackEvidence::coverage];
   out.confidence = recording_confidence(known);
+  const auto [mean, deviation] = rate(passed);
+  out.candidate = mean;
   if (out.confidence >= min_confidence_) {
     out.status = Status::ok;
-    std::tie(out.heart_rate, out.spread) = rate(passed);
+    out.heart_rate = mean;
+    out.spread = deviation;
   }
   return out;
 }

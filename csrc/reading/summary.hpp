@@ -28,6 +28,7 @@ struct Summary {
   std::int64_t frames;  // since the start
   double duration;      // from the first frame to the last without the gaps, s
   double fps;           // mean over that time, Hz; 0 without any
+  double candidate;     // bpm, mean of the track, trusted or not; NaN without a track
 };
 
 class RecordingSummary {

@@ -6,10 +6,12 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
+from rppg_fast.conditions import Obstacle
 from rppg_fast.reading import Measurement, Status
 from rppg_fast.results import naming, reason_of
 
 if TYPE_CHECKING:
+    from rppg_fast.conditions import Conditions
     from rppg_fast.pulse import PulseSettings
 
 #: Exit codes: every video gave a heart rate; the input is bad; a video gave no heart rate.
@@ -70,8 +72,28 @@ def _reason(result: Measurement, settings: PulseSettings) -> str:
             f"frames are missing: no {least:g} s were seen with pauses of at most "
             f"{settings.max_gap:g} s"
         )
-    about = "" if result.confidence is None else f" (confidence {result.confidence:.2f})"
-    return (
-        f"no pulse that can be trusted{about}: more light from the front, a face that is larger "
-        "and still, and less compression help"
-    )
+    return f"no pulse that can be trusted{_clearest(result)}: {_remedy(result.conditions)}"
+
+
+def _clearest(result: Measurement) -> str:
+    """Return how clear the clearest rhythm is, in parentheses; nothing if there is none."""
+    if result.confidence is None or result.candidate_bpm is None:
+        return ""
+    return f" (confidence {result.confidence:.2f} for {result.candidate_bpm:.0f} bpm)"
+
+
+def _remedy(conditions: Conditions | None) -> str:
+    """Return what can hide the pulse, and what helps."""
+    if conditions is None or not conditions.obstacles:
+        return "more light from the front, a still face and less compression help"
+    bits = 0.0 if conditions.bits_per_pixel is None else conditions.bits_per_pixel
+    words = {
+        Obstacle.DARK: "the face is dark, give it more light from the front",
+        Obstacle.BRIGHT: "the face is too bright, use less light or a shorter exposure",
+        Obstacle.SMALL: f"the face is small ({conditions.side_px:.0f} pixels), come closer",
+        Obstacle.MOVEMENT: "the face moves much, hold still",
+        Obstacle.COMPRESSION: f"the video is strongly compressed ({bits:.3f} bits a pixel), record "
+        "with a higher bit rate",
+        Obstacle.NO_COLOR: "the picture has no color, use a color camera",
+    }
+    return "; ".join(words[obstacle] for obstacle in conditions.obstacles)

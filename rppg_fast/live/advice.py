@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import enum
 
-from rppg_fast.live.appearance import Appearance
+from rppg_fast.appearance_meter import Appearance
+from rppg_fast.conditions import Obstacle, obstacles_in
 from rppg_fast.reading import Box, Reading, Status
 
 
@@ -34,16 +35,15 @@ class Advice(str, enum.Enum):
         return self.value
 
 
-#: Shorter side of a measured box, pixels, under which camera noise hides the pulse.
-_SMALL_BOX = 72
-#: Mean brightness of a face, 0 to 1, under which and over which the pulse is hard to see.
-_DARK, _BRIGHT = 0.2, 0.9
 #: Mean brightness of a whole picture under which a face may be there and not be seen.
 _NIGHT = 0.08
-#: Share of a face's pixels that are as bright as the camera can show: no pulse is in them.
-_MUCH_CLIPPED = 0.15
-#: Change from one look to the next over the brightness; see ``Appearance``.
-_MUCH_MOVEMENT = 0.06
+#: What to do against an obstacle.
+_AGAINST = {
+    Obstacle.DARK: Advice.MORE_LIGHT,
+    Obstacle.BRIGHT: Advice.LESS_LIGHT,
+    Obstacle.SMALL: Advice.COME_CLOSER,
+    Obstacle.MOVEMENT: Advice.HOLD_STILL,
+}
 
 
 def advise_without_face(appearance: Appearance) -> Advice:
@@ -71,14 +71,8 @@ def advise(reading: Reading, box: Box | None, appearance: Appearance, newcomer: 
         return Advice.NO_FACE
     if newcomer and reading.status is Status.WARMING_UP:
         return Advice.SOMEONE_ELSE
-    if appearance.brightness < _DARK:
-        return Advice.MORE_LIGHT
-    if appearance.brightness > _BRIGHT or appearance.clipped > _MUCH_CLIPPED:
-        return Advice.LESS_LIGHT
-    if min(box.width, box.height) < _SMALL_BOX:
-        return Advice.COME_CLOSER
-    if appearance.movement > _MUCH_MOVEMENT:
-        return Advice.HOLD_STILL
+    for obstacle in obstacles_in(appearance, min(box.width, box.height)):
+        return _AGAINST[obstacle]
     if reading.status is Status.GAP:
         return Advice.FRAMES_MISSING
     return Advice.MEASURING if reading.status is Status.WARMING_UP else Advice.NO_PULSE

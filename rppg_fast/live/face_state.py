@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from rppg_fast.appearance_meter import AppearanceMeter
 from rppg_fast.faces import FacesMonitor
 from rppg_fast.live.advice import Advice, advise, advise_without_face
-from rppg_fast.live.appearance import AppearanceMeter
 from rppg_fast.live.history import History
 from rppg_fast.live.snapshot import FaceSnapshot, FaceSpectrum
 from rppg_fast.monitor import MeasuredFace

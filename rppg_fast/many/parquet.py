@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from rppg_fast.conditions import Conditions
 from rppg_fast.results import replacing
 
 #: Rows that are in memory at once.
@@ -32,7 +33,7 @@ def write_parquet(lines: Path, target: Path, columns: Sequence[str]) -> None:
         The Parquet file.
     columns
         Further columns of text, from a manifest. All others are those of the JSON lines: numbers,
-        text, and lists for "box", "warnings" and "windows".
+        text, lists for "obstacles", "box", "warnings" and "windows", and "conditions".
 
     Raises
     ------
@@ -77,7 +78,8 @@ def _schema(columns: Sequence[str]) -> Any:
         {
             **{"video": text, "face": count, "status": text},
             **dict.fromkeys(("heart_rate_bpm", "confidence", "snr_db", "coverage"), number),
-            "spread_bpm": number,
+            **{"spread_bpm": number, "candidate_bpm": number, "obstacles": pa.list_(text)},
+            "conditions": pa.struct(dict.fromkeys(Conditions._fields, number)),
             **dict.fromkeys(("frames", "skipped_frames", "damaged_frames"), count),
             **{"duration_s": number, "fps": number, "method": text},
             **{"box": pa.list_(count), "turned": count},

@@ -19,6 +19,8 @@ COLUMNS = (
     "snr_db",
     "coverage",
     "spread_bpm",
+    "candidate_bpm",
+    "obstacles",
     "frames",
     "skipped_frames",
     "damaged_frames",
@@ -29,7 +31,7 @@ COLUMNS = (
     "error",
 )
 #: Names of results, which a manifest's own columns cannot have.
-RESERVED = frozenset({*COLUMNS, "box", "turned", "windows"})
+RESERVED = frozenset({*COLUMNS, "conditions", "box", "turned", "windows"})
 
 
 @dataclass(frozen=True)

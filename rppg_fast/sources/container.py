@@ -121,3 +121,4 @@ class ContainerSource(Source):
                 yield from reader
             finally:
                 self.damaged, self.warnings = reader.damaged, reader.warnings
+                self.bits_per_pixel = reader.bits_per_pixel

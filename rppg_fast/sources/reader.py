@@ -71,6 +71,7 @@ class Reader:
     ) -> None:
         self._name, self._fps = name, fps
         self.damaged = self._lost = 0
+        self._bytes = self._pixels = 0
         self.warnings: list[str] = []
         streams = video_streams(container, name)
         self._stream, self._packets = best_stream(streams, self._demuxed(container, streams))
@@ -128,6 +129,11 @@ class Reader:
         if index == 0:
             raise NoFrameError(f"{self._name}: no frame can be decoded")
 
+    @property
+    def bits_per_pixel(self) -> float | None:
+        """Bits of the packets so far for each pixel of their frames; None before the first one."""
+        return 8 * self._bytes / self._pixels if self._pixels else None
+
     def _no_times(self) -> VideoError:
         return VideoError(
             f"{self._name}: its frames have no times: give their rate (--fps, or fps=)"
@@ -158,7 +164,9 @@ class Reader:
                 self.damaged += 1
                 self._lost += 1
                 continue
+            self._bytes += 0 if packet is None else packet.size
             for frame in frames:
+                self._pixels += frame.width * frame.height
                 self.damaged += frame.is_corrupt
                 if self._counts:
                     last = last + 1 if frame.dts is None else frame.dts

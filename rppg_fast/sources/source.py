@@ -40,6 +40,9 @@ class Source(ABC):
         damaged.
     warnings
         Messages for the user about the last reading.
+    bits_per_pixel
+        Bits of the compressed video for each pixel of each frame, over the last reading; None if
+        it is not known.
 
     Raises
     ------
@@ -53,12 +56,14 @@ class Source(ABC):
         self.frame_count = 0
         self.damaged = 0
         self.warnings: list[str] = []
+        self.bits_per_pixel: float | None = None
         self._stopped = False
 
     def __iter__(self) -> Iterator[tuple[AnyFrame, float]]:
         self._stopped = False
         self.damaged = 0
         self.warnings = []
+        self.bits_per_pixel = None
         with closing(self._pictures()) as pictures:
             for picture, time in pictures:
                 yield picture, time

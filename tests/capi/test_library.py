@@ -270,6 +270,7 @@ def test_a_recording_says_what_measure_says(library: Library, model: c.c_void_p)
     assert (summary.heart_rate_bpm, summary.snr_db) == (expected.heart_rate_bpm, expected.snr_db)
     assert summary.confidence == expected.confidence
     assert (summary.coverage, summary.spread_bpm) == (expected.coverage, expected.spread_bpm)
+    assert summary.candidate_bpm == expected.candidate_bpm == summary.heart_rate_bpm
     frames_seen = summary.frames, summary.duration_s, summary.fps
     assert frames_seen == (expected.frames, expected.duration_s, expected.fps)
     assert expected.duration_s < frames[-1][1] - frames[0][1]  # the pause does not count
@@ -279,6 +280,7 @@ def test_a_recording_says_what_measure_says(library: Library, model: c.c_void_p)
     assert STATUSES[summary.status] is rf.Status.LOW_SIGNAL
     assert math.isnan(summary.heart_rate_bpm)
     assert math.isnan(summary.spread_bpm)
+    assert summary.candidate_bpm == expected.candidate_bpm
     assert library.call.rppg_recording_set_min_confidence(recording, 1.5) == lib.ARGUMENT
     assert "between 0 and 1" in library.message("recording", recording)
     reading.time_s = math.nan

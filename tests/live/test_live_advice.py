@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from rppg_fast.appearance_meter import Appearance, AppearanceMeter
 from rppg_fast.live import Advice
 from rppg_fast.live.advice import advise
-from rppg_fast.live.appearance import Appearance, AppearanceMeter
 from rppg_fast.live.strings import LANGUAGES, words
 from rppg_fast.reading import Box, Reading, Status
 from tests.support.live import Frame, demo_frames

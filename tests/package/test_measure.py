@@ -102,8 +102,8 @@ def test_json_is_the_documented_one(clip_72: Path) -> None:
     found = json.loads(json.dumps(rf.measure(clip_72, box=BOX).to_dict(), allow_nan=False))
     assert list(found) == [
         "video", "status", "heart_rate_bpm", "snr_db", "confidence", "coverage", "spread_bpm",
-        "frames", "skipped_frames", "damaged_frames", "duration_s", "fps", "box", "turned",
-        "method", "windows",
+        "candidate_bpm", "obstacles", "conditions", "frames", "skipped_frames", "damaged_frames",
+        "duration_s", "fps", "box", "turned", "method", "windows",
     ]  # fmt: skip
     assert list(found["windows"][0]) == [
         "start_s", "end_s", "heart_rate_bpm", "snr_db", "confidence", "coverage", "candidate_bpm",
@@ -113,6 +113,10 @@ def test_json_is_the_documented_one(clip_72: Path) -> None:
     assert found["windows"][0]["source"] == "student"
     assert found["windows"][0]["candidate_bpm"] == found["windows"][0]["heart_rate_bpm"]
     assert found["box"] == list(BOX)
+    assert found["obstacles"] == []
+    assert list(found["conditions"]) == [
+        "brightness", "clipped", "movement", "color", "side_px", "bits_per_pixel",
+    ]  # fmt: skip
 
 
 def test_a_damaged_file_says_so_as_the_decoder_sees_it(clip_72: Path, tmp_path: Path) -> None:
@@ -225,7 +229,7 @@ def test_fields_have_one_name_in_python_and_json_and_old_names_still_work(clip_7
     about = found.to_dict()
     for result, known in ((found, about), (window, window.to_dict())):
         for name, value in known.items():
-            if name not in ("box", "windows"):
+            if name not in ("box", "windows", "conditions", "obstacles"):
                 assert getattr(result, name) == value
     assert about["windows"] == [one.to_dict() for one in found.windows]
     of_both = {"heart_rate": "heart_rate_bpm"}

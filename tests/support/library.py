@@ -119,6 +119,7 @@ class Summary(c.Structure):
         ("fps", c.c_double),
         ("coverage", c.c_double),
         ("spread_bpm", c.c_double),
+        ("candidate_bpm", c.c_double),
     ]
 
 

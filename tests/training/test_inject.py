@@ -23,6 +23,8 @@ from training.data.inject import main as inject  # noqa: E402
 from training.data.injection import Look, SkinPulse, measured_amplitude  # noqa: E402
 from training.data.skin import GRID, skin_masks  # noqa: E402
 from training.data.timed_video import ENCODERS, write_timed_video  # noqa: E402
+from training.evaluate.compression import kept  # noqa: E402
+from training.evaluate.compression import main as compression  # noqa: E402
 
 SPLIT = Path(__file__).parents[2] / "training" / "splits" / "real.json"
 
@@ -228,6 +230,26 @@ def test_a_clip_has_its_pulse_its_truth_and_its_origin(made: Path) -> None:
     assert found.heart_rate_bpm is not None
     assert abs(found.heart_rate_bpm - about["true_mean_rate_bpm"]) < CLOSE
     assert rf.measure(made / "lossless" / "walk-0-1" / "video.nut").status is not rf.Status.OK
+
+
+@pytest.mark.slow
+def test_strong_compression_leaves_less_of_a_pulse(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {}
+    for crf in (14, 34):
+        assert run(made, f"crf{crf}", "--amplitudes", "1.2", "--crf", str(crf)) == 0
+        (found[crf],) = kept(made / f"crf{crf}")
+    assert found[34].bits_per_pixel < 0.5 * found[14].bits_per_pixel
+    assert found[34].share < found[14].share
+    file = made / "crf14" / "walk-1.2-1" / "video.mp4"
+    conditions = rf.measure(file).conditions
+    assert conditions is not None
+    assert conditions.bits_per_pixel == pytest.approx(found[14].bits_per_pixel)
+    capsys.readouterr()
+    assert compression([str(made / "crf14"), str(made / "crf34")]) == 0
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert sum(int(row.split("|")[2]) for row in rows) == 2
 
 
 def test_the_same_command_goes_on_and_other_settings_are_refused(

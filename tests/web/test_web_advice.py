@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bench.engine import ROOT
+from rppg_fast.appearance_meter import Appearance, AppearanceMeter
 from rppg_fast.live.advice import advise, advise_without_face
-from rppg_fast.live.appearance import Appearance, AppearanceMeter
 from rppg_fast.reading import Box, Reading, Status
 from rppg_fast.yuv import YuvFrame
 from tests.support.pages import blocks

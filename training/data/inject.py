@@ -76,6 +76,8 @@ class Injection:
         Range of the heart rate, bpm.
     seed : int
         Seed of all random values, together with the clip's name and ``repeat``.
+    crf : int or None
+        Constant rate factor of H.264; None to draw it from ``CRF``.
     """
 
     carrier: Carrier
@@ -87,6 +89,7 @@ class Injection:
     encoder: str
     rates: tuple[float, float]
     seed: int
+    crf: int | None = None
 
     def folder(self, amplitude: float) -> Path:
         """Return the folder of the clip with this amplitude."""
@@ -103,6 +106,7 @@ class Injection:
             "rates_bpm": list(self.rates),
             "encoder": self.encoder,
             **asdict(self.look),
+            **({} if self.crf is None else {"crf": self.crf}),
         }
 
 
@@ -122,7 +126,8 @@ def inject(job: Injection) -> None:
     key = [job.seed, job.carrier.number, job.repeat]
     random = np.random.default_rng(key)
     rate = float(random.uniform(*job.rates))
-    crf = int(random.integers(CRF[0], CRF[1], endpoint=True))
+    drawn = int(random.integers(CRF[0], CRF[1], endpoint=True))
+    crf = drawn if job.crf is None else job.crf
     path, times = follow_face(job.carrier.frames())
     pulse = draw_pulse(job.fingers, times, rate, random)
     masks = skin_masks(job.carrier.frames(), path, times)
@@ -191,6 +196,7 @@ def _pulses(args: argparse.Namespace, clips: Sequence[RealClip]) -> int:
             encoder=args.encoder,
             rates=tuple(args.rates),
             seed=args.seed,
+            crf=args.crf,
         )
         for repeat in range(1, args.repeats + 1)
         for clip in clips
@@ -221,6 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--variation", type=float, default=look.variation)
     parser.add_argument("--delay", type=float, default=look.delay, help="over the face, s")
     parser.add_argument("--encoder", choices=ENCODERS, default="h264")
+    parser.add_argument("--crf", type=int, help="constant rate factor of H.264, 0 to 51")
     parser.add_argument("--own-pulse", action="store_true", help="take clips with their own, too")
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args(arguments)

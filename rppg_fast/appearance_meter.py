@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from rppg_fast.reading import Box
 from rppg_fast.yuv import AnyFrame, YuvFrame
 
+#: Smallest side of a box that is looked at, pixels.
+FEWEST = 32
 #: Points in each direction that are looked at, and how many of them make a mean. Means have less
 #: noise of the camera than single points.
-_POINTS, _MEAN_OF = 32, 2
+_POINTS, _MEAN_OF = FEWEST, 2
 #: Black and white of luma that does not use its full range, of 255.
 _BLACK, _WHITE = 16.0, 235.0
 #: Brightness from which a point counts as clipped.
@@ -89,7 +91,7 @@ def _points(frame: AnyFrame, box: Box) -> NDArray[np.float64] | None:
         plane = frame[..., 1] if frame.ndim == 3 else frame
     height, width = plane.shape
     x1, y1 = min(box.x1, width), min(box.y1, height)
-    if x1 - box.x0 < _POINTS or y1 - box.y0 < _POINTS:
+    if x1 - box.x0 < FEWEST or y1 - box.y0 < FEWEST:
         return None
     rows = np.linspace(box.y0, y1 - 1, _POINTS).astype(np.intp)
     columns = np.linspace(box.x0, x1 - 1, _POINTS).astype(np.intp)
