@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Widest picture that is sent, pixels.
 WIDEST = 640
 #: Pictures a second. The pulse is drawn at the screen's rate; the picture only shows the face.
-_RATE = 12.0
+_RATE = 10.0
 #: The encoder's quantiser, 2 (best) to 31: 5 gives about 20 kB at 640x480.
 _QUANTISER = 5
 #: Fixed tables take a tenth less time than those made for each picture, for a twentieth more bytes.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -48,6 +53,88 @@ def test_home_assistant_asks_for_fields_that_there_are() -> None:
     fields = re.findall(r"readings\[0\]\.(\w+)", text)
     assert len(fields) >= 3
     assert set(fields) <= set(FIELDS)
+
+
+@contextmanager
+def broker(port: int) -> Iterator[None]:
+    """Run an MQTT broker."""
+    program = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        pytest.skip("there is no mosquitto here")
+    with subprocess.Popen([program, "-p", str(port)], stderr=subprocess.DEVNULL) as process:
+        try:
+            until(lambda: not answers_nobody(port))
+            yield
+        finally:
+            process.terminate()
+
+
+def answers_nobody(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def subscriber(port: int) -> Iterator[dict[str, str]]:
+    """Collect the newest message of each topic of a broker."""
+    mqtt = pytest.importorskip("paho.mqtt.client")
+    found: dict[str, str] = {}
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    client.on_connect = lambda client, *_: client.subscribe("#")
+    client.on_message = lambda client, _, message: found.update(
+        {message.topic: message.payload.decode()}
+    )
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    try:
+        yield found
+    finally:
+        client.loop_stop()
+        client.disconnect()
+
+
+def test_home_assistant_gets_sensors_and_readings_by_mqtt(session: LiveSession) -> None:
+    port = free_port()
+    with LiveServer(session, port=0) as server, broker(port), subscriber(port) as found:
+        command = [sys.executable, str(EXAMPLES / "mqtt.py"), server.url, f"127.0.0.1:{port}"]
+        with subprocess.Popen(command) as process:
+            try:
+                reading = json.loads(until(lambda: found.get("rppg_fast/reading")))
+                assert set(reading) == set(FIELDS)
+                assert until(lambda: found.get("rppg_fast/online")) == "yes"
+                sensors = [json.loads(found[topic]) for topic in found if topic.endswith("/config")]
+                assert len(sensors) == 3
+                for sensor in sensors:
+                    (field,) = re.findall(r"value_json\.(\w+)", sensor["value_template"])
+                    assert field in FIELDS
+                    assert sensor["state_topic"] in found
+                    assert sensor["availability_topic"] in found
+            finally:
+                process.kill()
+        # The broker tells the others that the program has gone.
+        until(lambda: found["rppg_fast/online"] == "no")
+
+
+def test_after_the_broker_was_away_readings_come_again(session: LiveSession) -> None:
+    port = free_port()
+    with LiveServer(session, port=0) as server:
+        command = [sys.executable, str(EXAMPLES / "mqtt.py"), server.url, f"127.0.0.1:{port}"]
+        with broker(port), subscriber(port) as before:
+            process = subprocess.Popen(command)
+            until(lambda: before.get("rppg_fast/reading"))
+        try:
+            with broker(port), subscriber(port) as after:
+                until(lambda: after.get("rppg_fast/reading"))
+                assert after["rppg_fast/online"] == "yes"
+        finally:
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.slow
