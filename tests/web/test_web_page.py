@@ -35,9 +35,10 @@ WINDOW_S = 13.0
 #: Frames a second of the film.
 FILM_RATE = 30.0
 
-# Wall time of a frame in the page. Chromium draws in software here, on the same cores; the engine's
-# own time is tested in Node.
-MOST_MS = 12.0
+# Wall time of a frame in Chromium while nothing else runs.
+MOST_MS = 3.0
+# The same in the page. Chromium plays and draws in software here, on the same two cores.
+MOST_DRAWN_MS = 12.0
 
 
 @pytest.fixture(scope="module")
@@ -183,4 +184,41 @@ def test_the_page_stays_smooth_and_a_frame_takes_little(filming: Browser, addres
         until(lambda: re.match(r"\d", shown(page, "frame-time")))
         time.sleep(WINDOW_S)
         taken = float(shown(page, "frame-time").split()[0])
+        assert taken <= MOST_DRAWN_MS
+
+
+#: Takes frames of the camera, stops it, and measures them over and over; returns ms a frame.
+MEASURE_FRAMES = """async ([engine, count, rounds]) => {
+  const { FacesMonitor } = await import(engine);
+  const stream = await navigator.mediaDevices.getUserMedia({ video: true });
+  const [track] = stream.getVideoTracks();
+  const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
+  const images = [];
+  while (images.length < count) {
+    const { value: frame } = await reader.read();
+    const { width, height } = frame.visibleRect;
+    const data = new Uint8Array(frame.allocationSize());
+    await frame.copyTo(data);
+    images.push({ data, width, height, format: frame.format.toLowerCase() });
+    frame.close();
+  }
+  track.stop();
+  images.push(...images.slice(1, -1).reverse());  // and back, so that the face never jumps
+  const monitor = await FacesMonitor.create();
+  let faces = 0;
+  const began = performance.now();
+  for (let i = 0; i < rounds * images.length; i++) {
+    faces += monitor.push(images[i % images.length], i / 30).length;
+  }
+  return [(performance.now() - began) / (rounds * images.length), faces / (rounds * images.length)];
+}"""
+
+
+def test_a_frame_takes_at_most_three_milliseconds_in_the_browser(
+    filming: Browser, address: str
+) -> None:
+    with opened(filming, address) as page:
+        taken, faces = page.evaluate(MEASURE_FRAMES, ["./engine/rppg_fast.js", 60, 6])
+        print(f"{taken:.2f} ms a frame")
+        assert faces > 0.95
         assert taken <= MOST_MS
