@@ -24,6 +24,8 @@ _MUCH_MOVEMENT = 0.06
 _GREY = 0.02
 #: Points in each direction at which the color is looked at.
 _POINTS = 16
+#: Time between two looks at the color, s.
+_COLOR_EVERY = 1.0
 #: Bits of the compressed video for each pixel, under which compression removes most of a pulse.
 _FEW_BITS = 0.05
 
@@ -112,6 +114,7 @@ class ConditionsMeter:
     def __init__(self) -> None:
         self._meter = AppearanceMeter()
         self._rows: list[tuple[float, ...]] = []
+        self._color, self._color_due = 0.0, -np.inf
 
     def update(self, frame: AnyFrame, box: Box, time: float) -> None:
         """Look at the measured pixels of a frame if it is time to."""
@@ -119,7 +122,9 @@ class ConditionsMeter:
         seen = self._meter.update(frame, box, time)
         side = min(box.width, box.height)
         if seen is not before or side < FEWEST:  # too few pixels for the meter
-            self._rows.append((*seen, _color(frame, box), side))
+            if time >= self._color_due:
+                self._color, self._color_due = _color(frame, box), time + _COLOR_EVERY
+            self._rows.append((*seen, self._color, side))
 
     @property
     def conditions(self) -> Conditions | None:
