@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from array import array
 from typing import NamedTuple
 
 import numpy as np
@@ -113,7 +114,7 @@ class ConditionsMeter:
 
     def __init__(self) -> None:
         self._meter = AppearanceMeter()
-        self._rows: list[tuple[float, ...]] = []
+        self._looks = array("d")  # one row for each, without the bits
         self._color, self._color_due = 0.0, -np.inf
 
     def update(self, frame: AnyFrame, box: Box, time: float) -> None:
@@ -124,14 +125,15 @@ class ConditionsMeter:
         if seen is not before or side < FEWEST:  # too few pixels for the meter
             if time >= self._color_due:
                 self._color, self._color_due = _color(frame, box), time + _COLOR_EVERY
-            self._rows.append((*seen, self._color, side))
+            self._looks.extend((*seen, self._color, side))
 
     @property
     def conditions(self) -> Conditions | None:
         """Medians over all looks; None without any."""
-        if not self._rows:
+        if not self._looks:
             return None
-        return Conditions(*np.median(np.array(self._rows), axis=0).tolist())
+        looks = np.array(self._looks).reshape(-1, len(Conditions._fields) - 1)
+        return Conditions(*np.median(looks, axis=0).tolist())
 
 
 def _color(frame: AnyFrame, box: Box) -> float:
