@@ -18,7 +18,7 @@ from nbconvert import MarkdownExporter
 
 FOLDER = Path(__file__).parent / "notebooks"
 
-#: The same as where a reader of the site gets the notebook itself.
+#: In HTML: a link of Markdown to a notebook leads to its page.
 _DOWNLOAD = '<p><a href="{name}" download>Download this page as a notebook</a></p>'
 
 

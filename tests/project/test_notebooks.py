@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+import nbclient
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from tests.support.pages import ROOT
 
@@ -50,17 +49,12 @@ def test_every_notebook_is_in_the_menu_and_on_the_first_page(path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
-def test_notebooks_run(path: Path) -> None:
+def test_notebooks_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each cell runs, and what the notebook asserts holds; no cell warns."""
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(
-        notebook,
-        kernel_name="python3",
-        timeout=600,
-        startup_timeout=300,
-        resources={"metadata": {"path": str(path.parent)}},
-    )
-    client.execute(env={**os.environ, "TQDM_DISABLE": "1"})
+    monkeypatch.setenv("TQDM_DISABLE", "1")  # no progress bars on stderr
+    limits = {"timeout": 600, "startup_timeout": 300}  # s; other tests run beside it
+    nbclient.execute(notebook, str(path.parent), kernel_name="python3", **limits)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert any("image/png" in output.get("data", ()) for output in outputs)
     assert [output.text for output in outputs if output.get("name") == "stderr"] == []
