@@ -53,8 +53,13 @@ def test_notebooks_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each cell runs, and what the notebook asserts holds; no cell warns."""
     notebook = nbformat.read(path, as_version=4)
     monkeypatch.setenv("TQDM_DISABLE", "1")  # no progress bars on stderr
-    limits = {"timeout": 600, "startup_timeout": 300}  # s; other tests run beside it
-    nbclient.execute(notebook, str(path.parent), kernel_name="python3", **limits)
+    nbclient.execute(
+        notebook,
+        str(path.parent),
+        kernel_name="python3",
+        timeout=600,  # s, for a cell; other tests run beside it
+        startup_timeout=300,
+    )
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert any("image/png" in output.get("data", ()) for output in outputs)
     assert [output.text for output in outputs if output.get("name") == "stderr"] == []
