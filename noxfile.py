@@ -16,7 +16,6 @@ PINS = ("-c", "constraints.txt")
 PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 CXX_FILES = ("*.c", "*.h", "*.cpp", "*.hpp", "*.cu")
 ENGINE = ("-DRPPG_PYTHON=OFF", "-DRPPG_CUDA=OFF", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON")
-EXTRAS = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]
 
 
 @nox.session
@@ -69,6 +68,6 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation in build/site; every warning is an error."""
-    session.install(*PINS, *EXTRAS["docs"])
+    """Build the documentation in build/site, run its notebooks; every warning is an error."""
+    session.install(*PINS, ".[docs]")
     session.run("mkdocs", "build", "--strict", *session.posargs)

@@ -2,7 +2,8 @@
 
 Pages link to the repository as it lies on disk, such as ``../training/RESULTS.md``, so that a
 reader of the source can follow the links, too. In the site every file keeps its path below the
-root. Markdown files become pages, and the files that they link to are added, too.
+root. Markdown files become pages, and the files that they link to are added, too. A link to a
+notebook leads to its page; see ``notebooks.py``.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ def _target(page: str, link: str) -> str:
 
 
 def _in_site(path: str) -> str:
-    """Return the path in the site of a file of the repository."""
-    return path.removeprefix("docs/")
+    """Return the path in the site of a file of the repository; of a notebook, its page's."""
+    path = path.removeprefix("docs/")
+    return re.sub(r"\.ipynb$", ".md", path)
 
 
 def _text(path: Path) -> str:
@@ -58,7 +60,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Turn links within the repository into links within the site."""
     source = page.file.src_uri
-    inside = source if page.file.generated_by else f"docs/{source}"
+    inside = source if (ROOT / source).is_file() else f"docs/{source}"
 
     def link(match: re.Match[str]) -> str:
         before, target, anchor = match.groups()
