@@ -12,9 +12,16 @@ from hypothesis import settings
 
 import rppg_fast as rf
 from bench.engine import build, run
+from rppg_fast.many.workers import THREAD_VARIABLES
 
 if TYPE_CHECKING:  # needs PyTorch, which not every test has
     from training.evaluate.evaluation import Evaluation
+
+# Each process that runs tests beside others computes in one thread, and so do the processes that it
+# starts: threads that wait for a busy core take many times the processor time.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for _variable in THREAD_VARIABLES:
+        os.environ.setdefault(_variable, "1")
 
 # The time of an example depends on the machine more than on the code.
 settings.register_profile("no deadline", deadline=None)

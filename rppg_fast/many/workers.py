@@ -21,7 +21,7 @@ TICK = 0.5
 #: Time between two looks of a process for the one that started it, s.
 _PARENT_CHECK = 1.0
 #: Variables that set the number of threads of numerical libraries in a new process.
-_THREADS = (
+THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -90,7 +90,7 @@ class LocalWorkers(Workers):
 
     def __init__(self, count: int, threads: int = 1) -> None:
         self._count = count
-        self._environment = {name: str(threads) for name in _THREADS}
+        self._environment = {name: str(threads) for name in THREAD_VARIABLES}
         self._idle: list[Any] = []
         self._busy: dict[Future[Any], Any] = {}
 
