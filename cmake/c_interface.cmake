@@ -1,5 +1,4 @@
 # The C interface of the engine with the bundled weights, as a static library.
-
 set(bundled ${CMAKE_CURRENT_BINARY_DIR}/bundled.cpp)
 set(weights ${CMAKE_CURRENT_SOURCE_DIR}/rppg_fast/assets/student.safetensors)
 set(face_weights ${CMAKE_CURRENT_SOURCE_DIR}/rppg_fast/assets/mtcnn.safetensors)

@@ -34,7 +34,7 @@ if(WIN32) # fopen, getenv and sscanf are no mistakes
   add_compile_definitions(_CRT_SECURE_NO_WARNINGS)
 endif()
 
-if(NOT RPPG_PYTHON) # the Python module uses the system's C++ runtime
+if(NOT RPPG_PYTHON) # the Python module uses the system's C++ runtime, unless it is told otherwise
   set(alone ON)
 endif()
 option(RPPG_STATIC_RUNTIME "Link the compiler's own libraries in: only libc is needed then" ${alone})

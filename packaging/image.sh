@@ -30,8 +30,8 @@ echo "nobody:x:65534:65534:nobody:/tmp:/" >"$image/etc/passwd"
 python3 -m venv "$work/venv"
 packages=$image/usr/lib/python3/dist-packages
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check --no-compile --target "$packages" \
-  --config-settings=cmake.define.RPPG_JPEG=OFF --config-settings=cmake.define.RPPG_CUDA=OFF "$root[live]"
-rm -rf "$packages/bin" "$packages"/numpy/{f2py,doc}
+  --config-settings=cmake.define.RPPG_JPEG=OFF --config-settings=cmake.define.RPPG_CUDA=OFF "${root}[live]"
+rm -rf "${packages:?}/bin" "$packages"/numpy/{f2py,doc}
 find "$packages" -type d \( -name tests -o -name __pycache__ -o -name include \) -prune -exec rm -rf {} +
 find "$packages" -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.a' \) -delete
 du -sm "$image"
