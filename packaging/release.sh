@@ -5,8 +5,8 @@
 # FOLDER holds the files, with a wheel for the Python that runs this. `sha256sum -c SHA256SUMS` checks
 # them where they were downloaded to.
 set -euo pipefail
-cd "$1"
 root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$1"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -18,5 +18,6 @@ python3 -m venv "$work/tools"
 "$work/tools/bin/pip" install --quiet cyclonedx-bom
 "$work/tools/bin/cyclonedx-py" environment --pyproject "$root/pyproject.toml" --output-reproducible \
   --output-format JSON --output-file rppg_fast.cdx.json "$work/package/bin/python"
-sha256sum -- *.whl *.tar.gz *.tgz *.cdx.json >SHA256SUMS
+find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs sha256sum -- >"$work/sums"
+mv "$work/sums" SHA256SUMS
 cat SHA256SUMS
