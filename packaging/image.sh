@@ -22,7 +22,7 @@ mkdir -p "$image"/{etc,usr,tmp}
 chmod 1777 "$image/tmp"
 cp -a "$work/unpacked/." "$image"
 rm -rf "$image"/usr/share/{doc,man,lintian,binfmts,applications,pixmaps} \
-  "$image"/usr/lib/*/{gconv,audit} "$image"/usr/lib/python3.11/{lib2to3,ensurepip,idlelib,pydoc_data} \
+  "$image"/usr/lib/*/{gconv,audit} "$image"/usr/lib/python3.11/{lib2to3,ensurepip,idlelib,pydoc_data,test} \
   "$image/sbin" "$image/usr/sbin"
 echo "nobody:x:65534:65534:nobody:/tmp:/" >"$image/etc/passwd"
 
@@ -31,7 +31,9 @@ python3 -m venv "$work/venv"
 packages=$image/usr/lib/python3/dist-packages
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check --no-compile --target "$packages" \
   --config-settings=cmake.define.RPPG_JPEG=OFF --config-settings=cmake.define.RPPG_CUDA=OFF "${root}[live]"
-rm -rf "${packages:?}/bin" "$packages"/numpy/{f2py,doc}
+rm -rf "${packages:?}/bin" "$packages"/numpy/{f2py,distutils,doc}
+# What draws in a terminal: the page is the container's view.
+rm -rf "$packages"/{rich,pygments,markdown_it,mdurl}{,-*}
 find "$packages" -type d \( -name tests -o -name __pycache__ -o -name include \) -prune -exec rm -rf {} +
 find "$packages" -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.a' \) -delete
 du -sm "$image"
