@@ -1,10 +1,4 @@
 # The C interface of the engine with the bundled weights, as a static library.
-if(NOT RPPG_PYTHON) # the Python module uses the system's C++ runtime
-  set(alone ON)
-endif()
-option(RPPG_STATIC_RUNTIME "Link the compiler's own libraries in: only libc is needed then" ${alone})
-set(runtime $<$<BOOL:${RPPG_STATIC_RUNTIME}>:-static-libstdc++$<SEMICOLON>-static-libgcc>)
-
 set(bundled ${CMAKE_CURRENT_BINARY_DIR}/bundled.cpp)
 set(weights ${CMAKE_CURRENT_SOURCE_DIR}/rppg_fast/assets/student.safetensors)
 set(face_weights ${CMAKE_CURRENT_SOURCE_DIR}/rppg_fast/assets/mtcnn.safetensors)
@@ -16,6 +10,7 @@ add_library(rppg_capi OBJECT csrc/capi/capi.cpp csrc/capi/face.cpp csrc/capi/mon
   ${bundled})
 target_include_directories(rppg_capi PUBLIC csrc csrc/include)
 target_compile_options(rppg_capi PRIVATE ${warnings})
+target_compile_definitions(rppg_capi PRIVATE RPPG_BUILD)
 set_source_files_properties(csrc/capi/capi.cpp PROPERTIES
   COMPILE_DEFINITIONS RPPG_VERSION="${PROJECT_VERSION}")
 
@@ -24,4 +19,7 @@ if(web) # which has no libraries
 endif()
 add_library(rppg_fast_static STATIC $<TARGET_OBJECTS:rppg_core> $<TARGET_OBJECTS:rppg_capi>)
 set_target_properties(rppg_fast_static PROPERTIES OUTPUT_NAME rppg_fast EXPORT_NAME static)
+if(MSVC) # where rppg_fast.lib belongs to the DLL
+  set_target_properties(rppg_fast_static PROPERTIES OUTPUT_NAME rppg_fast_static)
+endif()
 target_link_libraries(rppg_fast_static PUBLIC Threads::Threads)

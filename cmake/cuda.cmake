@@ -3,7 +3,7 @@
 # module also loads on a machine without one.
 if(RPPG_CUDA STREQUAL "AUTO")
   set(with_cuda OFF)
-  if(RPPG_PYTHON AND NOT CMAKE_CROSSCOMPILING)
+  if(RPPG_PYTHON AND NOT CMAKE_CROSSCOMPILING AND NOT WIN32)
     include(CheckLanguage)
     check_language(CUDA)
     if(CMAKE_CUDA_COMPILER)

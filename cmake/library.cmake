@@ -11,12 +11,15 @@ foreach(part MAJOR MINOR)
   string(REGEX REPLACE "^.* " "" abi_${part} "${line}")
 endforeach()
 
-set(exports ${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map)
-
 add_library(rppg_fast SHARED $<TARGET_OBJECTS:rppg_core> $<TARGET_OBJECTS:rppg_capi>)
 set_target_properties(rppg_fast PROPERTIES
-  VERSION ${abi_MAJOR}.${abi_MINOR} SOVERSION ${abi_MAJOR} LINK_DEPENDS ${exports})
-target_link_options(rppg_fast PRIVATE ${runtime} -Wl,--version-script=${exports} -Wl,--no-undefined)
+  VERSION ${abi_MAJOR}.${abi_MINOR} SOVERSION ${abi_MAJOR})
+target_link_options(rppg_fast PRIVATE ${runtime})
+if(NOT WIN32 AND NOT APPLE) # or what is inlined of the C++ library would be exported, too
+  set(exports ${CMAKE_CURRENT_SOURCE_DIR}/cmake/exports.map)
+  set_target_properties(rppg_fast PROPERTIES LINK_DEPENDS ${exports})
+  target_link_options(rppg_fast PRIVATE -Wl,--version-script=${exports} -Wl,--no-undefined)
+endif()
 target_link_libraries(rppg_fast PRIVATE Threads::Threads)
 
 foreach(library rppg_fast rppg_fast_static)

@@ -63,7 +63,13 @@ extern "C" {
 #define RPPG_ABI_MAJOR 0
 #define RPPG_ABI_MINOR 8
 
+#if !defined(_WIN32)
 #define RPPG_API __attribute__((visibility("default")))
+#elif defined(RPPG_BUILD) /* defined only while the library itself is compiled */
+#define RPPG_API __declspec(dllexport)
+#else
+#define RPPG_API
+#endif
 
 /* Side of the square picture that the network sees, and the number of its values. */
 #define RPPG_SIDE 36

@@ -1,8 +1,9 @@
 #include "amx_support.hpp"
 
-#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "cpu_features.hpp"
 
 namespace rppg {
 namespace {
@@ -18,14 +19,11 @@ bool ask_for_permission() {
 
 AmxSupport amx_support() {
   static const AmxSupport support = [] {
-    const auto has = [](unsigned bits, int bit) { return (bits >> bit & 1) != 0; };
+    const CpuFeatures& cpu = cpu_features();
     AmxSupport found{};
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
-      found.bf16 = has(d, 22);
-      found.tile = has(d, 24);
-      if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) found.avx512_bf16 = has(a, 5);
-    }
+    found.avx512_bf16 = cpu.avx512_bf16;
+    found.tile = cpu.amx_tile;
+    found.bf16 = cpu.amx_bf16;
     found.permitted = found.tile && ask_for_permission();
     return found;
   }();

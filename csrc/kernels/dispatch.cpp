@@ -9,6 +9,9 @@
 #if defined(RPPG_AMX)
 #include "amx_support.hpp"
 #endif
+#if defined(RPPG_AVX2) || defined(RPPG_AVX512)
+#include "cpu_features.hpp"
+#endif
 
 namespace rppg {
 namespace {
@@ -33,7 +36,7 @@ struct Backend {
   bool runs_here() const { return missing().empty(); }
 };
 
-#define RPPG_CPU(feature) {feature, __builtin_cpu_supports(feature) != 0}
+#define RPPG_CPU(feature) {#feature, cpu_features().feature}
 
 // The fastest first. Backends below `portable`, which runs everywhere, are never chosen by "auto".
 constexpr Backend kBackends[] = {
@@ -41,11 +44,11 @@ constexpr Backend kBackends[] = {
     {&kAvx512Kernels,
      [] {
        return missing_of(
-           {RPPG_CPU("avx512f"), RPPG_CPU("avx512bw"), RPPG_CPU("avx512vl"), RPPG_CPU("fma")});
+           {RPPG_CPU(avx512f), RPPG_CPU(avx512bw), RPPG_CPU(avx512vl), RPPG_CPU(fma)});
      }},
 #endif
 #if defined(RPPG_AVX2)
-    {&kAvx2Kernels, [] { return missing_of({RPPG_CPU("avx2"), RPPG_CPU("fma")}); }},
+    {&kAvx2Kernels, [] { return missing_of({RPPG_CPU(avx2), RPPG_CPU(fma)}); }},
 #endif
 #if defined(RPPG_NEON)
     {&kNeonKernels, [] { return missing_of({}); }},  // every 64-bit Arm processor has NEON
@@ -59,10 +62,10 @@ constexpr Backend kBackends[] = {
     {&kAmxKernels,
      [] {
        const AmxSupport amx = amx_support();
-       return missing_of({RPPG_CPU("avx512f"),
-                          RPPG_CPU("avx512bw"),
-                          RPPG_CPU("avx512vl"),
-                          RPPG_CPU("fma"),
+       return missing_of({RPPG_CPU(avx512f),
+                          RPPG_CPU(avx512bw),
+                          RPPG_CPU(avx512vl),
+                          RPPG_CPU(fma),
                           {"avx512_bf16", amx.avx512_bf16},
                           {"amx-tile", amx.tile},
                           {"amx-bf16", amx.bf16},

@@ -11,20 +11,13 @@
 #include "face_weights.hpp"
 #include "options.hpp"
 #include "source.hpp"
+#include "system.hpp"
 
 namespace {
 
 constexpr int kBadInput = 2, kNoHeartRate = 3;
 
 volatile std::sig_atomic_t stopped = 0;
-
-// The handler is installed without SA_RESTART, so that a call that waits for a frame returns and
-// the summary can still be written.
-void stop_on_signals() {
-  struct sigaction action{};
-  action.sa_handler = [](int) { stopped = 1; };
-  for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
-}
 
 template <typename Handle>
 struct Free;
@@ -250,6 +243,7 @@ int run(const Options& options) {
 
 int main(int count, char** arguments) {
   try {
+    use_plain_bytes();
     const Options options = parse_options(count, arguments);
     if (options.help || options.version) {
       if (options.help)
@@ -258,7 +252,7 @@ int main(int count, char** arguments) {
         std::printf("rppg-fast-stream %s\n", rppg_version());
       return 0;
     }
-    stop_on_signals();
+    on_stop([](int) { stopped = 1; });
     return run(options);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "rppg-fast-stream: %s\n", error.what());

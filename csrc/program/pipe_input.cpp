@@ -1,13 +1,12 @@
 #include "pipe_input.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
 
 #include "source.hpp"
+#include "system.hpp"
 
 namespace {
 
@@ -26,7 +25,7 @@ std::size_t PipeInput::read_directly(std::uint8_t* to, std::size_t count) {
 }
 
 std::size_t PipeInput::read_once(std::uint8_t* to, std::size_t count) {
-  const ssize_t got = ::read(STDIN_FILENO, to, count);
+  const std::ptrdiff_t got = read_input(to, count);
   if (got >= 0) return static_cast<std::size_t>(got);
   if (errno != EINTR) throw InputError(system_message("standard input", errno));
   interrupted_ = true;

@@ -76,10 +76,9 @@ SOFTWARE = ROOT / "tests" / "native" / "software"
 IN_SOFTWARE = (
     "-O3",
     f"-I{SOFTWARE}",
-    "-D__builtin_cpu_supports(feature)=1",
     *("-DRPPG_AVX512", "-DRPPG_AMX"),
     *(KERNELS / f"{name}.cpp" for name in ("avx512", "amx", "dispatch")),
-    SOFTWARE / "amx_support.cpp",
+    *(SOFTWARE / f"{name}.cpp" for name in ("amx_support", "cpu_features")),
 )
 NOT_VECTORISED = ("-O3", "-fno-tree-vectorize", "-fno-tree-slp-vectorize", KERNELS / "portable.cpp")
 TARGETS = {
