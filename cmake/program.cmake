@@ -1,9 +1,9 @@
 # The program, which needs no Python: it uses the C interface, and libjpeg if it is found.
 set(RPPG_JPEG AUTO CACHE STRING "Decode JPEG in rppg-fast-stream: ON, OFF or, with libjpeg, AUTO")
 
-add_executable(rppg-fast-stream csrc/program/main.cpp csrc/program/face_weights.cpp csrc/program/format_check.cpp csrc/program/jpeg_scan.cpp
-  csrc/program/options.cpp csrc/program/pipe.cpp csrc/program/pipe_input.cpp
-  csrc/program/y4m.cpp)
+add_executable(rppg-fast-stream csrc/program/main.cpp csrc/program/face_weights.cpp
+  csrc/program/format_check.cpp csrc/program/jpeg_scan.cpp csrc/program/options.cpp
+  csrc/program/pipe.cpp csrc/program/pipe_input.cpp csrc/program/y4m.cpp)
 if(WIN32)
   target_sources(rppg-fast-stream PRIVATE csrc/program/system_windows.cpp)
 else()
