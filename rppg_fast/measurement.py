@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rppg_fast import _core
 from rppg_fast._core import TimeError
-from rppg_fast.conditions import ConditionsMeter
+from rppg_fast.conditions_meter import ConditionsMeter
 from rppg_fast.faces import FacesMonitor
 from rppg_fast.monitor import HeartRateMonitor, MeasuredFace
 from rppg_fast.pulse import PulseSettings

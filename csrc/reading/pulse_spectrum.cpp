@@ -15,6 +15,10 @@ namespace {
 // tests/package/test_monitor.py contains such heart rates and such light.
 constexpr double kOvertoneRatio = 4.0;
 constexpr double kAliasRatio = 1.0;
+// A line below the band stands out from the frequencies below it. The slow drift of light and
+// movement, which every real video has, does not: its power rises towards zero.
+constexpr double kLineOverDrift = 2.0;
+constexpr double kMainLobe = 2.0;    // half width of a line in a Hann window, in 1 / window length
 constexpr double kLineWidth = 0.05;  // Hz to either side
 constexpr double kLeastGain = 1e-6;  // below it the filter leaves rounding errors only
 
@@ -22,7 +26,8 @@ constexpr double kLeastGain = 1e-6;  // below it the filter leaves rounding erro
 
 PulseSpectrum::PulseSpectrum(const Kernels& kernels, const PulseOptions& options, double rate,
                              std::size_t most_samples, double highest, double bins_per_hz)
-    : low_(options.low),
+    : rate_(rate),
+      low_(options.low),
       high_(options.high),
       highest_(highest),
       spectrum_(kernels, rate, options.low, options.high, most_samples, highest, bins_per_hz),
@@ -38,6 +43,7 @@ PulseSpectrum::PulseSpectrum(const Kernels& kernels, const PulseOptions& options
 
 int PulseSpectrum::analyse(const double* filtered, std::size_t count, int most) {
   spectrum_.analyse(filtered, count);
+  main_lobe_ = kMainLobe * rate_ / static_cast<double>(count);
   strongest_above_ = strongest(high_ + 2.0 * kLineWidth, highest_);
   return spectrum_.find_peaks(peaks_, most);
 }
@@ -57,9 +63,13 @@ double PulseSpectrum::strongest(double low, double high) const {
 bool PulseSpectrum::is_harmonic_or_alias(double frequency) const {
   const auto line = [&](double f) { return strongest(f - kLineWidth, f + kLineWidth); };
   const double peak = line(frequency);
-  for (const double divisor : {2.0, 3.0})
-    if (frequency / divisor < low_ && line(frequency / divisor) > kOvertoneRatio * peak)
-      return true;
+  for (const double divisor : {2.0, 3.0}) {
+    const double cause = frequency / divisor, below = cause - main_lobe_;
+    // In a short window, a line near zero cannot be told from drift.
+    if (cause >= low_ || below <= 0) continue;
+    const double power = line(cause);
+    if (power > kOvertoneRatio * peak && power > kLineOverDrift * line(below)) return true;
+  }
   return strongest_above_ > kAliasRatio * peak;
 }
 

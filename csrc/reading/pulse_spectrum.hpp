@@ -34,7 +34,8 @@ class PulseSpectrum {
   // Power of the strongest line from `low` to `high` (Hz), divided by the gain of the band-pass.
   double strongest(double low, double high) const;
 
-  double low_, high_, highest_;
+  double rate_, low_, high_, highest_;
+  double main_lobe_ = 0;  // half width of a line in the window, Hz
   Spectrum spectrum_;
   Peak peaks_[kMostPeaks];
   double strongest_above_ = 0;  // power of the strongest line above the band, a source of aliases

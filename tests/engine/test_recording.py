@@ -36,6 +36,7 @@ class Summary:
     frames: int
     duration: float
     fps: float
+    candidate: float
 
 
 def summed_up(
@@ -200,3 +201,13 @@ def test_windows_count_a_step_apart_and_at_once_after_a_gap() -> None:
 def test_bad_settings_are_named(arguments: tuple[float, float, float], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         _core.RecordingSummary(*arguments)
+
+
+def test_a_track_that_is_not_trusted_has_a_rate_but_no_heart_rate() -> None:
+    found = summed_up(np.full(8, 64.0), np.full(8, 0.2))
+    assert found.status is rf.Status.LOW_SIGNAL
+    assert math.isnan(found.heart_rate)
+    assert found.candidate == pytest.approx(64.0)
+    trusted = summed_up(np.full(8, 64.0), np.full(8, 0.95))
+    assert trusted.heart_rate == trusted.candidate
+    assert math.isnan(summed_up([], []).candidate)

@@ -342,3 +342,32 @@ def test_more_peaks_are_tried_until_one_is_trusted() -> None:
         assert reading.candidate_bpm == pytest.approx(72, abs=1)
         assert reading.heart_rate_bpm == (reading.candidate_bpm if trusted else None)
     assert window_of(samples, peaks=1).read(10.0).heart_rate_bpm is None
+
+
+def highest_peak(pulse: Floats) -> tuple[float, float]:
+    """Return rate in bpm and confidence of the highest peak; 0 if it is taken for a harmonic."""
+    regions = 1e-4 * np.random.default_rng(1).standard_normal((len(pulse), 2 * PLACES))
+    frequency, _, _, _, confidence, _ = window_of(rows(pulse, regions)).candidates()[0]
+    return 60 * frequency, confidence
+
+
+@pytest.mark.parametrize("strength", [0.0, 10.0, 60.0, 100.0, 200.0])
+def test_a_pulse_in_slow_drift_is_not_taken_for_a_harmonic_of_it(strength: float) -> None:
+    """The drift of light and movement in real video has power at a half and a third of any rate."""
+    times = np.arange(SAMPLES) / RATE
+    drift = np.zeros(SAMPLES)
+    for amplitude, frequency, phase in ((1.0, 0.07, 0.5), (0.33, 0.17, 2.0), (0.1, 0.27, 1.0)):
+        drift += amplitude * np.sin(2 * np.pi * frequency * times + phase)
+    rate, confidence = highest_peak(np.sin(2 * np.pi * 65 / 60 * times) + strength * drift)
+    assert rate == pytest.approx(65, abs=1)
+    assert confidence > 0
+
+
+@pytest.mark.parametrize(("slow", "multiple"), [(33.0, 2), (36.0, 2), (40.0, 2), (22.0, 3)])
+def test_the_harmonic_of_a_line_below_the_band_is_taken_for_one(slow: float, multiple: int) -> None:
+    times = np.arange(SAMPLES) / RATE
+    line = np.sin(2 * np.pi * slow / 60 * times)
+    pulse = 12 * line + np.sin(2 * np.pi * multiple * slow / 60 * times)
+    rate, confidence = highest_peak(pulse)
+    assert rate == pytest.approx(multiple * slow, abs=1)
+    assert confidence == 0

@@ -114,7 +114,7 @@ def test_home_assistant_gets_sensors_and_readings_by_mqtt(session: LiveSession) 
                     (field,) = re.findall(r"value_json\.(\w+)", sensor["value_template"])
                     assert field in FIELDS
                     assert sensor["state_topic"] in found
-                    assert sensor["availability_topic"] in found
+                    assert sensor["availability"]["topic"] in found
             finally:
                 process.kill()
         # The broker tells the others that the program has gone.
