@@ -79,7 +79,12 @@ def _clearest(result: Measurement) -> str:
     """Return how clear the clearest rhythm is, in parentheses; nothing if there is none."""
     if result.confidence is None or result.candidate_bpm is None:
         return ""
-    return f" (confidence {result.confidence:.2f} for {result.candidate_bpm:.0f} bpm)"
+    text = f"confidence {result.confidence:.2f} for {result.candidate_bpm:.0f} bpm"
+    rates = [w.heart_rate_bpm for w in result.windows if w.heart_rate_bpm is not None]
+    if rates:
+        read = f"{min(rates):.0f} to {max(rates):.0f} bpm in {len(rates)}"
+        text += f"; {read} of {len(result.windows)} windows alone"
+    return f" ({text})"
 
 
 def _remedy(conditions: Conditions | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -127,6 +128,19 @@ def test_the_command_line_names_what_it_found_and_what_helps() -> None:
     text = describe(found, rf.PulseSettings())
     assert "the face is dark, give it more light from the front" in text
     assert "compress" not in text
+
+
+def test_the_command_line_says_which_windows_could_be_read_alone() -> None:
+    found = rf.measure_frames(clip(), rf.HeartRateMonitor(box=BOX), name="clip")
+    assert found.status is rf.Status.OK
+    rates = [window.heart_rate_bpm for window in found.windows if window.heart_rate_bpm]
+    withheld = replace(
+        found, status=rf.Status.LOW_SIGNAL, heart_rate_bpm=None, confidence=0.2, candidate_bpm=72.0
+    )
+    text = describe(withheld, rf.PulseSettings())
+    assert "no heart rate" in text
+    read = f"{min(rates):.0f} to {max(rates):.0f} bpm in {len(rates)} of {len(found.windows)}"
+    assert f"(confidence 0.20 for 72 bpm; {read} windows alone)" in text
 
 
 def test_nobody_has_no_conditions() -> None:
