@@ -63,7 +63,7 @@ def lines(
 ) -> tuple[list[dict[str, Any]], int, str]:
     """Return the program's lines, its exit code, and what it says on standard error."""
     done = subprocess.run(
-        [*command, *options], input=data, capture_output=True, env=environment, timeout=300
+        [*command, *options], input=data, capture_output=True, env=environment, timeout=1200
     )
     assert b"\r" not in done.stdout
     return (
