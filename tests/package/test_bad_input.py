@@ -271,6 +271,7 @@ def public_objects() -> dict[str, object]:
     return {
         "Beats": rf.beats(np.sin(7.0 * np.arange(300) / 30), fs=30.0),
         "Box": rf.Box(0, 0, 5, 5),
+        "Conditions": rf.Conditions(0.5, 0.0, 0.01, 0.2, 120.0),
         "Evaluation": made_up_evaluation(),
         "Face": rf.Face(0.0, 0.0, 5.0, 5.0, 0.9),
         "MTCNN": rf.MTCNN(),
@@ -279,6 +280,7 @@ def public_objects() -> dict[str, object]:
         "MeasurementInterrupted": rf.MeasurementInterrupted(
             "x", rf.measure_frames([], rf.HeartRateMonitor(box=BOX))
         ),
+        "Obstacle": rf.Obstacle.DARK,
         "PulseSettings": rf.PulseSettings(window=5.0),
         "Reading": rf.Reading(0.0, rf.Status.GAP, None, None, None, 0.0, 0.0),
         "Spectrum": rf.spectrum(np.sin(np.arange(60.0)), 30.0),
