@@ -179,8 +179,8 @@ int print_summary(const Owned<rppg_recording>& recording, long skipped, const Me
   summary.struct_size = sizeof summary;
   check(rppg_recording_summarise(recording.get(), &summary), recording);
   print_line(json_result(summary) + ", \"spread_bpm\": " + json(summary.spread_bpm) +
-             ", \"candidate_bpm\": " + json(summary.candidate_bpm) + ", \"frames\": " + std::to_string(summary.frames) +
-             ", \"skipped_frames\": " + std::to_string(skipped) +
+             ", \"candidate_bpm\": " + json(summary.candidate_bpm) + ", \"frames\": " +
+             std::to_string(summary.frames) + ", \"skipped_frames\": " + std::to_string(skipped) +
              ", \"duration_s\": " + json(summary.duration_s) + ", \"fps\": " + json(summary.fps) +
              ", \"box\": " + json(meter.box()) + ", \"turned\": " + std::to_string(meter.turned()) +
              ", \"method\": " + json(options.stream.method));
