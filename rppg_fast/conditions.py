@@ -18,7 +18,8 @@ _SMALL_BOX = 72
 _MUCH_MOVEMENT = 0.06
 #: Color, see ``Conditions``, under which a picture is grey.
 _GREY = 0.02
-#: Bits of the compressed video for each pixel, under which compression removes most of a pulse.
+#: Bits of the compressed video for each pixel. With fewer, H.264 removes a third of a pulse or
+#: more; measured by ``training.evaluate.compression``.
 _FEW_BITS = 0.05
 
 

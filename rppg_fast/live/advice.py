@@ -71,8 +71,9 @@ def advise(reading: Reading, box: Box | None, appearance: Appearance, newcomer: 
         return Advice.NO_FACE
     if newcomer and reading.status is Status.WARMING_UP:
         return Advice.SOMEONE_ELSE
-    for obstacle in obstacles_in(appearance, min(box.width, box.height)):
-        return _AGAINST[obstacle]
+    obstacles = obstacles_in(appearance, min(box.width, box.height))
+    if obstacles:
+        return _AGAINST[obstacles[0]]
     if reading.status is Status.GAP:
         return Advice.FRAMES_MISSING
     return Advice.MEASURING if reading.status is Status.WARMING_UP else Advice.NO_PULSE
