@@ -172,6 +172,8 @@ class LiveSession:
     def add_listener(self, listener: SnapshotListener) -> Callable[[], None]:
         """Call a function with every new snapshot, in the measuring thread: it must return at once.
 
+        A listener that is added before ``start`` misses nothing.
+
         Returns
         -------
         callable
@@ -186,7 +188,8 @@ class LiveSession:
         It is called in the measuring thread, in the order of the frames, and holds up the
         measurement until it returns: give the frame to a thread of your own if more than a
         millisecond of work is to be done. While the session is paused it is not called. If it
-        raises, the session stops with the state FAILED and the error as the reason.
+        raises, the session stops with the state FAILED and the error as the reason. A listener that
+        is added before ``start`` misses no frame.
 
         Returns
         -------

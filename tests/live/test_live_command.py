@@ -207,8 +207,8 @@ def test_the_terminal_shows_rate_pulse_and_advice(language: str) -> None:
     view = TerminalView(session, language, console)
     console.print(view.render(session.snapshot))
     assert say["advice.starting"] in console.export_text()
+    session.add_listener(lambda snapshot: seen.extend([snapshot] if snapshot.faces else []))
     with session:
-        session.add_listener(lambda snapshot: seen.extend([snapshot] if snapshot.faces else []))
         until(lambda: session.snapshot.frames == 8 * 30)
         console.print(view.render(seen[-1]))
     text = console.export_text()

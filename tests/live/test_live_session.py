@@ -49,8 +49,9 @@ def first_face(session: LiveSession) -> FaceSnapshot | None:
 def test_the_known_pulse_is_read_and_all_of_it_is_kept() -> None:
     frames = demo_frames()[: 12 * 30]
     seen: list[LiveFrame] = []
-    with fast_session(frames) as session:
-        session.add_frame_listener(seen.append)
+    measuring = fast_session(frames)
+    measuring.add_frame_listener(seen.append)
+    with measuring as session:
         until(lambda: session.snapshot.frames == len(frames))
         face = seen[-1].readings[1]
         snapshot = session.snapshot
@@ -79,11 +80,12 @@ def test_the_first_heart_rate_comes_within_six_seconds_and_its_peak_is_in_the_sp
             first.append(frame)
 
     progress: list[float] = []
-    with fast_session(demo_frames()[:SEVEN_SECONDS]) as session:
-        session.add_frame_listener(listen)
-        session.add_listener(
-            lambda snapshot: progress.extend(face.progress for face in snapshot.faces)
-        )
+    measuring = fast_session(demo_frames()[:SEVEN_SECONDS])
+    measuring.add_frame_listener(listen)
+    measuring.add_listener(
+        lambda snapshot: progress.extend(face.progress for face in snapshot.faces)
+    )
+    with measuring as session:
         face = until(
             lambda: (one := first_face(session)) and one.spectrum is not None and one, 60.0
         )
@@ -109,11 +111,13 @@ def test_of_frames_that_cannot_be_measured_in_time_the_newest_win(empty: Frame) 
 def test_a_file_is_played_in_its_own_time(empty: Frame) -> None:
     begun = time.monotonic()
     arrivals: list[float] = []
-    with LiveSession([(empty, index / 10) for index in range(11)]) as session:
-        session.add_frame_listener(lambda frame: arrivals.append(frame.captured_s))
+    playing = LiveSession([(empty, index / 10) for index in range(11)])
+    playing.add_frame_listener(lambda frame: arrivals.append(frame.captured_s))
+    with playing as session:
         until(lambda: session.snapshot.state is State.ENDED)
     assert 0.95 <= time.monotonic() - begun < 10.0
-    assert arrivals[-1] - arrivals[0] >= 0.7  # the listener may miss the first ones
+    # On a busy machine the first frame may come late, and the last one early after it.
+    assert arrivals[-1] - arrivals[0] >= 0.7
 
 
 class BreakingCamera(Source):
@@ -237,16 +241,18 @@ def test_somebody_else_is_noticed_and_a_second_face_is_not_somebody_else() -> No
         for one in snapshot.faces:
             advice.setdefault(one.number, []).append(one.advice)
 
-    with fast_session([(frame, index / 30) for index, frame in enumerate(frames)]) as session:
-        session.add_listener(note)
+    measuring = fast_session([(frame, index / 30) for index, frame in enumerate(frames)])
+    measuring.add_listener(note)
+    with measuring as session:
         until(lambda: session.snapshot.frames == len(frames))
     assert set(advice) == {1, 2}
     assert Advice.SOMEONE_ELSE not in advice[1]
     assert Advice.SOMEONE_ELSE in advice[2]
     both = np.hstack([face, face[:, ::-1]])
     advice.clear()
-    with fast_session([(both, index / 30) for index in range(60)]) as session:
-        session.add_listener(note)
+    measuring = fast_session([(both, index / 30) for index in range(60)])
+    measuring.add_listener(note)
+    with measuring as session:
         until(lambda: session.snapshot.frames == 60)
     assert set(advice) == {1, 2}
     assert all(Advice.SOMEONE_ELSE not in found for found in advice.values())
@@ -256,8 +262,9 @@ def test_a_listener_that_raises_stops_the_session_and_says_why(empty: Frame) -> 
     def full(frame: LiveFrame) -> None:
         raise OSError("no space left")
 
-    with LiveSession([(empty, index / 50) for index in range(20)], loop=True) as session:
-        session.add_frame_listener(full)
+    playing = LiveSession([(empty, index / 50) for index in range(20)], loop=True)
+    playing.add_frame_listener(full)
+    with playing as session:
         snapshot = until(lambda: (now := session.snapshot).state is State.FAILED and now)
     assert snapshot.reason == "OSError: no space left"
 
