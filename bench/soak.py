@@ -29,8 +29,6 @@ HEART = 1.3
 """Frequency of the pulse, Hz."""
 LIGHT = 1 / 3600
 """Frequency of the drift, Hz; the sum of the changes may drift by 1000 pulse amplitudes."""
-FIRST, GAP, HOLE = 0, 2, 3
-"""Steps that the native resampler returns; see ``csrc/signal/clock.hpp``."""
 CHECKS = 40
 RESTARTS = 3
 """Expected number of restarts in a run of any length, so that long stretches remain."""
@@ -104,14 +102,14 @@ def soak(seconds: float, seed: int = 0) -> Iterator[Check]:
             step, samples = resampler.push(shown, [value])
         except rf.TimeError:
             continue
-        if step in (FIRST, GAP):
-            window.restart(shown, step == GAP)
+        if step in (_core.Step.FIRST, _core.Step.GAP):
+            window.restart(shown, step is _core.Step.GAP)
             times, values = array("d"), array("d")
         times.append(shown)
         values.append(value)
         rows = np.zeros((len(samples), _core.SIGNALS))
         rows[:, :1] = samples
-        window.push(rows, missing=step == HOLE)
+        window.push(rows, missing=step is _core.Step.HOLE)
         if true >= due and window.size == window.capacity:
             due = true + seconds / CHECKS
             expected = offline(np.array(times), np.array(values), window.total)

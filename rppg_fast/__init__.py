@@ -42,6 +42,7 @@ __all__ = [
     "Source",
     "Spectrum",
     "Status",
+    "Step",
     "Student",
     "Teacher",
     "TimeError",
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from rppg_fast._core import (
         BandPass,
         Resampler,
+        Step,
         TimeError,
         __version__,
         appearance,
@@ -103,6 +105,7 @@ else:
         "_core": (
             "BandPass",
             "Resampler",
+            "Step",
             "TimeError",
             "__version__",
             "appearance",

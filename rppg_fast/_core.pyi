@@ -1,10 +1,11 @@
+import enum
 from collections.abc import Callable, Iterable
 from typing import TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rppg_fast.reading import Box, Reading
+from rppg_fast.reading import Box, Reading, Status
 from rppg_fast.yuv import AnyFrame, PlaneArray
 
 _Array = TypeVar("_Array")
@@ -235,18 +236,32 @@ class TimeError(ValueError):
     was set back, and the stream starts a new window with that frame.
     """
 
+class Step(enum.IntEnum):
+    """What the time of a frame or of values means for a stream.
+
+    Attributes
+    ----------
+    FIRST
+        The first one.
+    NEXT
+        It continues the stream.
+    GAP
+        The first one after a gap: the stream starts again.
+    HOLE
+        It continues the stream, but the samples between it and the one before are missing.
+    """
+
+    FIRST = 0
+    NEXT = 1
+    GAP = 2
+    HOLE = 3
+
 class Clock:
     """Checks and classifies the times of a stream's frames; see ``csrc/signal/clock.hpp``."""
 
     def __init__(self, max_gap: float) -> None: ...
-    def push(self, time: float) -> int:
+    def push(self, time: float) -> Step:
         """Take the time of the next frame, s.
-
-        Returns
-        -------
-        int
-            0: the first frame. 1: a next frame. 2: the first frame after a gap. 3: a next frame
-            after a hole; the samples between it and the frame before are missing.
 
         Raises
         ------
@@ -480,13 +495,22 @@ class PythonDetector(Detector):
 class FaceTracker:
     """Decides when a detector looks at a frame, and moves the boxes; ``csrc/face/tracker.hpp``."""
 
+    class Task(enum.Enum):
+        """What to do with a frame."""
+
+        NONE = 0
+        REDETECT = 1
+        CHECK = 2
+        SEARCH = 3
+        COMPARE = 4
+
     def __init__(self, box_scale: float, most: int, follow: bool, by_rotation: bool) -> None: ...
     def reset(self) -> None: ...
     def restart(self, time: float) -> None: ...
     def update(self, detector: Detector, frame: AnyFrame, time: float) -> None:
         """Carry out the next task for a frame, blue-green-red."""
-    def next_task(self, width: int, height: int, time: float) -> int:
-        """Return what to do: 0 nothing, 1 redetect, 2 check, 3 search, 4 compare."""
+    def next_task(self, width: int, height: int, time: float) -> Task:
+        """Return what to do with the next frame."""
     def update_target(self, face: _ProbableFace | None, by_cascade: bool) -> None: ...
     def update_comparison(self, face: _ProbableFace | None) -> None: ...
     def update_detections(self, faces: list[_ProbableFace]) -> None: ...
@@ -698,7 +722,7 @@ class Resampler:
     """
 
     def __init__(self, rate: float, channels: int = 1, max_gap: float = ...) -> None: ...
-    def push(self, time: float, values: ArrayLike) -> tuple[int, NDArray[np.float64]]:
+    def push(self, time: float, values: ArrayLike) -> tuple[Step, NDArray[np.float64]]:
         """Add the next values of the signals.
 
         Parameters
@@ -710,9 +734,8 @@ class Resampler:
 
         Returns
         -------
-        step : int
-            0: the first values. 1: next values. 2: the first values after a gap. 3: next values
-            after a hole; all samples returned with them are missing.
+        step : Step
+            What the time means. After a hole, all samples returned with the values are missing.
         samples : ndarray
             float64 of shape (cells, channels): the samples of the grid that became complete.
 
@@ -866,7 +889,7 @@ class RecordingSummary:
     def push(
         self,
         time: float,
-        status: int,
+        status: Status,
         snr_db: float,
         confidence: float,
         start: float,
@@ -880,7 +903,7 @@ class RecordingSummary:
 
         The order is that of ``TrackEvidence`` in ``csrc/reading/confidence.hpp``.
         """
-    def summary(self) -> tuple[int, float, float, float, float, float, int, float, float, float]:
+    def summary(self) -> tuple[Status, float, float, float, float, float, int, float, float, float]:
         """Return the items of ``Summary`` in ``csrc/reading/summary.hpp``, in its order.
 
         Units are bpm, dB, s and Hz; NaN stands for None.
@@ -893,7 +916,7 @@ class Recording:
     """
 
     def __init__(self, step: float, max_gap: float, min_confidence: float) -> None: ...
-    def summary(self) -> tuple[int, float, float, float, float, float, int, float, float, float]:
+    def summary(self) -> tuple[Status, float, float, float, float, float, int, float, float, float]:
         """Return what ``RecordingSummary.summary`` returns."""
     def samples(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
         """Return the pulse before the filter: times (s), values, and which are missing."""
@@ -910,7 +933,7 @@ class Patience:
     def __init__(self, window: float) -> None: ...
     def restart(self) -> None:
         """Start again with another face."""
-    def is_over(self, time: float, status: int, confidence: float) -> bool:
+    def is_over(self, time: float, status: Status, confidence: float) -> bool:
         """Add the reading of a frame; NaN stands for None.
 
         Return whether the face has shown no sign of a pulse for a full window.

@@ -18,7 +18,7 @@ from rppg_fast.conditions_meter import ConditionsMeter
 from rppg_fast.faces import FacesMonitor
 from rppg_fast.monitor import HeartRateMonitor, MeasuredFace
 from rppg_fast.pulse import PulseSettings
-from rppg_fast.reading import STATUSES, Box, Measurement, Reading, none_if_nan
+from rppg_fast.reading import Box, Measurement, Reading, none_if_nan
 from rppg_fast.sources import Openable, Source, open_source
 from rppg_fast.video import VideoFile
 from rppg_fast.yuv import AnyFrame
@@ -311,7 +311,7 @@ class _Record:
         return Measurement(
             video=name,
             method=method,
-            status=STATUSES[status],
+            status=status,
             heart_rate_bpm=none_if_nan(heart_rate),
             snr_db=none_if_nan(snr_db),
             confidence=none_if_nan(confidence),

@@ -105,10 +105,6 @@ class Status(str, enum.Enum):
         return self.value
 
 
-#: The native module numbers the statuses in this order.
-STATUSES = tuple(Status)
-
-
 def none_if_nan(value: float) -> float | None:
     """Return the number, or None for NaN; the native module has NaN in place of None."""
     return None if math.isnan(value) else value

@@ -1,5 +1,6 @@
 // Face detection and tracking for Python: checks arguments and releases the GIL. It does no
 // arithmetic.
+#include <pybind11/native_enum.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -237,18 +238,22 @@ void bind_tracker(py::module_& module) {
   py::class_<PythonDetector, Detector, std::shared_ptr<PythonDetector>>(module, "PythonDetector")
       .def(py::init<py::function>(), py::arg("find"));
 
-  py::class_<FaceTracker>(module, "FaceTracker")
+  py::class_<FaceTracker> tracker(module, "FaceTracker");
+  py::native_enum<FaceTracker::Task>(tracker, "Task", "enum.Enum")
+      .value("NONE", FaceTracker::Task::none)
+      .value("REDETECT", FaceTracker::Task::redetect)
+      .value("CHECK", FaceTracker::Task::check)
+      .value("SEARCH", FaceTracker::Task::search)
+      .value("COMPARE", FaceTracker::Task::compare)
+      .finalize();
+  tracker
       .def(py::init<double, int, bool, bool>(), py::arg("box_scale"), py::arg("most"),
            py::arg("follow"), py::arg("by_rotation"))
       .def("reset", &FaceTracker::reset)
       .def("restart", &FaceTracker::restart, py::arg("time"))
       .def("update", update_tracker, py::arg("detector"), py::arg("frame"), py::arg("time"))
-      .def(
-          "next_task",
-          [](FaceTracker& self, int width, int height, double time) {
-            return static_cast<int>(self.next_task(width, height, time));
-          },
-          py::arg("width"), py::arg("height"), py::arg("time"))
+      .def("next_task", &FaceTracker::next_task, py::arg("width"), py::arg("height"),
+           py::arg("time"))
       .def(
           "update_target",
           [](FaceTracker& self, const std::optional<Probable>& face, bool by_cascade) {

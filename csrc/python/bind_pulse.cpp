@@ -17,6 +17,7 @@
 #include "monitor/stream.hpp"
 #include "python/arrays.hpp"
 #include "python/bind.hpp"
+#include "python/status.hpp"
 #include "reading/patience.hpp"
 #include "reading/summary.hpp"
 
@@ -24,6 +25,19 @@ namespace py = pybind11;
 
 namespace rppg {
 namespace {
+
+// The members of rppg_fast.Status, in the order of Status.
+const std::vector<py::object>& statuses() {
+  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<std::vector<py::object>> members;
+  return members
+      .call_once_and_store_result([] {
+        std::vector<py::object> found;
+        for (const py::handle status : py::module_::import("rppg_fast.reading").attr("Status"))
+          found.push_back(py::reinterpret_borrow<py::object>(status));
+        return found;
+      })
+      .get_stored();
+}
 
 // Makes the named tuple of rppg_fast/reading.py. It is filled directly, because its constructor, or
 // a conversion from another tuple, takes a microsecond for every frame.
@@ -38,7 +52,7 @@ class ReadingType {
       return std::isnan(value) ? py::object(py::none()) : py::float_(value);
     };
     py::object fields[kFields] = {py::float_(time),
-                                  statuses_[static_cast<std::size_t>(reading.status)],
+                                  status_object(reading.status),
                                   known(reading.heart_rate),
                                   known(reading.snr_db),
                                   known(reading.confidence),
@@ -63,13 +77,11 @@ class ReadingType {
   ReadingType() {
     const auto module = py::module_::import("rppg_fast.reading");
     type_ = module.attr("Reading");
-    for (const py::handle status : module.attr("STATUSES"))
-      statuses_.push_back(py::reinterpret_borrow<py::object>(status));
     for (const char* name : kMethodNames) methods_.push_back(py::str(name));
   }
 
   py::object type_;
-  std::vector<py::object> statuses_, methods_;
+  std::vector<py::object> methods_;
 };
 
 void check_count(const PulseWindow& window, std::size_t count) {
@@ -276,10 +288,10 @@ void bind_recording(py::module_& module) {
            py::arg("min_confidence"))
       .def(
           "push",
-          [](RecordingSummary& self, double time, int status, double snr_db, double confidence,
+          [](RecordingSummary& self, double time, Status status, double snr_db, double confidence,
              double start, double end, double coverage, double candidate) {
             Reading reading{};
-            reading.status = static_cast<Status>(status);
+            reading.status = status;
             reading.snr_db = snr_db;
             reading.confidence = confidence;
             reading.start = start;
@@ -303,9 +315,9 @@ void bind_recording(py::module_& module) {
       .def("restart", &Patience::restart)
       .def(
           "is_over",
-          [](Patience& self, double time, int status, double confidence) {
+          [](Patience& self, double time, Status status, double confidence) {
             Reading reading{};
-            reading.status = static_cast<Status>(status);
+            reading.status = status;
             reading.confidence = confidence;
             return self.is_over(time, reading);
           },
@@ -314,14 +326,25 @@ void bind_recording(py::module_& module) {
 
 }  // namespace
 
+py::object status_object(Status status) { return statuses()[static_cast<std::size_t>(status)]; }
+
+bool is_status(py::handle object, Status& status) {
+  const auto& members = statuses();
+  const auto found = std::find_if(members.begin(), members.end(),
+                                  [&](const py::object& member) { return member.is(object); });
+  if (found == members.end()) return false;
+  status = static_cast<Status>(found - members.begin());
+  return true;
+}
+
 py::object make_reading(double time, const Reading& reading) {
   return ReadingType::get().make(time, reading);
 }
 
 py::tuple summary_tuple(const Summary& summary) {
-  return py::make_tuple(static_cast<int>(summary.status), summary.heart_rate, summary.snr_db,
-                        summary.confidence, summary.coverage, summary.spread, summary.frames,
-                        summary.duration, summary.fps, summary.candidate);
+  return py::make_tuple(summary.status, summary.heart_rate, summary.snr_db, summary.confidence,
+                        summary.coverage, summary.spread, summary.frames, summary.duration,
+                        summary.fps, summary.candidate);
 }
 
 void bind_pulse(py::module_& module) {

@@ -1,4 +1,5 @@
 // The signal stages for Python: argument checks, no arithmetic.
+#include <pybind11/native_enum.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
@@ -32,7 +33,7 @@ py::tuple resample(Resampler& resampler, double time, const py::object& object) 
   });
   py::array_t<double> out({static_cast<py::ssize_t>(samples.size()) / channels, channels});
   std::copy(samples.begin(), samples.end(), out.mutable_data());
-  return py::make_tuple(static_cast<int>(step), out);
+  return py::make_tuple(step, out);
 }
 
 // Filters a copy of the samples forwards and backwards with the filter's sections.
@@ -49,11 +50,16 @@ Doubles zero_phase(const BandPass& filter, const py::object& object) {
 void bind_signal(py::module_& module) {
   py::register_exception<TimeError>(module, "TimeError", PyExc_ValueError);
 
+  // Its numbers have always been those of Python's interface.
+  py::native_enum<Clock::Step>(module, "Step", "enum.IntEnum")
+      .value("FIRST", Clock::Step::first)
+      .value("NEXT", Clock::Step::next)
+      .value("GAP", Clock::Step::gap)
+      .value("HOLE", Clock::Step::hole)
+      .finalize();
   py::class_<Clock>(module, "Clock")
       .def(py::init<double>(), py::arg("max_gap"))
-      .def(
-          "push", [](Clock& clock, double time) { return static_cast<int>(clock.push(time)); },
-          py::arg("time"))
+      .def("push", &Clock::push, py::arg("time"))
       .def("reset", &Clock::reset);
 
   const PulseOptions defaults;

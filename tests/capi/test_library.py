@@ -20,7 +20,6 @@ from bench.engine import COMPILER
 from bench.size import static_size
 from rppg_fast.measurement import measure_frames
 from rppg_fast.monitor import BOX_SCALE, DEFAULT_METHOD, METHODS
-from rppg_fast.reading import STATUSES
 from rppg_fast.student import BUNDLED_WEIGHTS
 from tests.support import library as lib
 from tests.support import mtcnn
@@ -45,6 +44,7 @@ MOST_BYTES = 1 << 20  # size of the static engine with its weights
 HOLE, PAUSE = 0.7, 2.3  # s
 # OpenCV rounds each converted pixel to 8 bits: half a level on average.
 OPENCV_TOLERANCE = 0.6 / 255.0
+STATUSES = tuple(rf.Status)  # in the order of rppg_status
 
 
 class Library:

@@ -130,13 +130,13 @@ def test_channels_share_their_times() -> None:
 
 def test_a_gap_starts_a_new_grid() -> None:
     resampler = rf.Resampler(30.0, max_gap=0.5)
-    assert resampler.push(0.0, [1.0])[0] == 0
-    assert resampler.push(0.5, [1.0])[0] == 1
+    assert resampler.push(0.0, [1.0])[0] is rf.Step.FIRST
+    assert resampler.push(0.5, [1.0])[0] is rf.Step.NEXT
     step, samples = resampler.push(1.1, [5.0])
-    assert (step, len(samples)) == (2, 0)
+    assert (step, len(samples)) == (rf.Step.GAP, 0)
     np.testing.assert_allclose(resampler.push(1.2, [5.0])[1], 5.0)
     resampler.reset()
-    assert resampler.push(0.0, [1.0])[0] == 0
+    assert resampler.push(0.0, [1.0])[0] is rf.Step.FIRST
 
 
 def test_the_rate_of_values_is_known() -> None:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 import rppg_fast as rf
 from rppg_fast import _core
-from rppg_fast.reading import STATUSES
 
 STEP, MAX_GAP, LEAST = 1.0, 2.0, 0.75
 # A hundredth of the variation of a heart's rate from beat to beat.
@@ -50,11 +49,9 @@ def summed_up(
     for i, (rate, confidence) in enumerate(zip(rates, confidences)):
         status = rf.Status.OK if confidence >= LEAST else rf.Status.LOW_SIGNAL
         end = 10.0 + i
-        index = STATUSES.index(status)
-        took = recording.push(end, index, 3.0, confidence, end - 10, end, coverage, rate)
+        took = recording.push(end, status, 3.0, confidence, end - 10, end, coverage, rate)
         assert took
-    found = recording.summary()
-    return Summary(STATUSES[found[0]], *found[1:])
+    return Summary(*recording.summary())
 
 
 def wrong_windows(count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -130,7 +127,7 @@ def test_sure_windows_weigh_more_and_so_do_full_ones() -> None:
     found = summed_up([70.0, 72.0], [0.9, 0.3], least=0.0)
     assert found.heart_rate == pytest.approx((0.9 * 70 + 0.3 * 72) / 1.2, abs=RATE_TOLERANCE_BPM)
     recording = _core.RecordingSummary(STEP, MAX_GAP, 0.0)
-    ok = STATUSES.index(rf.Status.OK)
+    ok = rf.Status.OK
     recording.push(10.0, ok, 3.0, 0.9, 0.0, 10.0, 0.5, 70.0)
     recording.push(11.0, ok, 3.0, 0.9, 1.0, 11.0, 1.0, 72.0)
     rate = recording.summary()[1]
@@ -140,7 +137,7 @@ def test_sure_windows_weigh_more_and_so_do_full_ones() -> None:
 def test_a_window_that_grows_counts_once_in_the_mean() -> None:
     """The last window contains the shorter ones and gives the best rate."""
     recording = _core.RecordingSummary(STEP, MAX_GAP, 0.0)
-    ok = STATUSES.index(rf.Status.OK)
+    ok = rf.Status.OK
     for end, rate in ((5.0, 66.0), (6.0, 68.0), (7.0, 70.0), (8.0, 72.0)):
         recording.push(end, ok, 3.0, 0.9, max(0.0, end - 7.0), end, end / 7.0, rate)
     found = recording.summary()
@@ -182,10 +179,10 @@ def test_nothing_has_no_track() -> None:
 def test_windows_count_a_step_apart_and_at_once_after_a_gap() -> None:
     recording = _core.RecordingSummary(STEP, MAX_GAP, LEAST)
     times = [5.0, 5.5, 6.0, 6.9, 7.0, 12.0, 12.5, 13.0]
-    low = STATUSES.index(rf.Status.LOW_SIGNAL)
+    low = rf.Status.LOW_SIGNAL
     took = [recording.push(t, low, 3.0, 0.1, t - 5, t, 0.5, 70.0) for t in times]
     assert took == [True, False, True, False, True, True, False, True]
-    waiting = STATUSES.index(rf.Status.WARMING_UP)
+    waiting = rf.Status.WARMING_UP
     assert not recording.push(14.0, waiting, math.nan, math.nan, 13.0, 14.0, 0.1, math.nan)
 
 

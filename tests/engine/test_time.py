@@ -17,7 +17,7 @@ from tests.support.clips import BOX, SIZE, Frame, frame_times, skin
 
 # Promised accuracy for synthetic pulses with every kind of clock error.
 RATE_TOLERANCE_BPM = 1.0
-FIRST, NEXT, GAP, HOLE = range(4)
+FIRST, NEXT, GAP, HOLE = _core.Step
 MAX_GAP = 2.0  # s, the default
 LONGEST_STEP = 0.5  # s; samples within a longer step are missing
 COVERAGE_TOLERANCE = 0.01  # one frame on each side of a pause, and the cells that end there
@@ -158,7 +158,7 @@ def test_no_history_makes_a_clock_refuse_a_cameras_second_frame(
 ) -> None:
     clock = _core.Clock(MAX_GAP)
 
-    def push(time: float) -> int | None:
+    def push(time: float) -> _core.Step | None:
         try:
             return clock.push(time)
         except rf.TimeError:

@@ -189,7 +189,8 @@ def test_a_face_that_comes_back_soon_and_near_is_the_same() -> None:
 
 # --- results of looks and searches, given one by one ---
 
-LOOK, CHECK, SEARCH = 1, 2, 3
+Task = _core.FaceTracker.Task
+LOOK, CHECK, SEARCH = Task.REDETECT, Task.CHECK, Task.SEARCH
 
 
 class Tasks:
@@ -197,7 +198,7 @@ class Tasks:
 
     def __init__(self, most: int = 1, follow: bool = True) -> None:
         self.tracker = _core.FaceTracker(1.6, most, follow, False)
-        self.log: list[tuple[int, float]] = []
+        self.log: list[tuple[Task, float]] = []
         self.seen: rf.Face | None = None  # by O-Net
         self.checked: rf.Face | None = None  # by the cascade near the face
         self.found: list[rf.Face] = []  # by the cascade in the whole frame
@@ -207,7 +208,7 @@ class Tasks:
         names = []
         for time in steps(seconds, fps, start):
             task = self.tracker.next_task(400, 100, time)
-            self.log += [(task, time)] if task else []
+            self.log += [(task, time)] if task is not Task.NONE else []
             if task == CHECK and self.checked:
                 self.tracker.update_target((self.checked.edges, 0.99, 0), True)
             elif task in (LOOK, CHECK):
@@ -219,7 +220,7 @@ class Tasks:
             names.append([track[0] for track in self.tracker.tracks])
         return names
 
-    def times(self, task: int) -> NDArray[np.float64]:
+    def times(self, task: Task) -> NDArray[np.float64]:
         return np.array([time for each, time in self.log if each == task])
 
 

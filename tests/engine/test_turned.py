@@ -132,7 +132,8 @@ def test_no_other_turn_is_taken() -> None:
 
 # --- tasks of the tracker ---
 
-LOOK, CHECK, SEARCH, COMPARE = 1, 2, 3, 4
+Task = _core.FaceTracker.Task
+_, LOOK, CHECK, SEARCH, COMPARE = Task
 SIDE = 40.0
 
 
@@ -151,7 +152,7 @@ class Tasks:
         self.tracker = _core.FaceTracker(1.6, most, True, True)
         self.there: list[rf.Face] = []
         self.also: dict[int, float] = {}
-        self.log: list[tuple[int, float, int]] = []
+        self.log: list[tuple[Task, float, int]] = []
 
     def seen(self, turned: int) -> list[tuple[Edges, float, int]]:
         told = []
@@ -167,17 +168,17 @@ class Tasks:
             if task == SEARCH:
                 turned = self.tracker.search_turned
                 self.tracker.update_detections(self.seen(turned))
-            elif task:
+            elif task is not Task.NONE:
                 turned = self.tracker.target[6]
                 face = next(iter(self.seen(turned)), None)
                 if task == COMPARE:
                     self.tracker.update_comparison(face)
                 else:
                     self.tracker.update_target(face, task == CHECK)
-            if task:
+            if task is not Task.NONE:
                 self.log.append((task, time, turned))
 
-    def of(self, task: int, turned: int | None = None) -> list[float]:
+    def of(self, task: Task, turned: int | None = None) -> list[float]:
         return [t for each, t, way in self.log if each == task and turned in (None, way)]
 
     @property

@@ -15,7 +15,7 @@ import rppg_fast as rf
 from rppg_fast import _core
 
 RATE, WINDOW = 30.0, 10.0
-FIRST, NEXT, GAP, HOLE = range(4)
+FIRST, NEXT, GAP, HOLE = _core.Step
 # Cells that are ended by the frames on both sides of a hole, of 300.
 COVERAGE_TOLERANCE = 2 / 300
 # For a clean pulse over at least 8 of 10 s; the holes widen its spectral line slightly.
@@ -228,10 +228,8 @@ SIGN, NONE = 0.5, 0.05
 
 def patience(*said: tuple[float, rf.Status, float], window: float = WINDOW) -> list[float]:
     """Return the times at which the patience is over."""
-    from rppg_fast.reading import STATUSES
-
     native = _core.Patience(window)
-    return [t for t, status, sure in said if native.is_over(t, STATUSES.index(status), sure)]
+    return [t for t, status, sure in said if native.is_over(t, status, sure)]
 
 
 def test_a_face_that_shows_nothing_for_a_window_has_had_its_turn() -> None:
@@ -250,7 +248,7 @@ def test_a_sign_of_a_pulse_earns_a_face_another_window(status: rf.Status) -> Non
 
 def test_patience_begins_with_a_face() -> None:
     native = _core.Patience(WINDOW)
-    low = 3
+    low = rf.Status.LOW_SIGNAL
     assert not native.is_over(0.0, low, NONE)
     native.restart()
     assert not native.is_over(9.0, low, NONE)

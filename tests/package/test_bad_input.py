@@ -285,6 +285,7 @@ def public_objects() -> dict[str, object]:
         "Reading": rf.Reading(0.0, rf.Status.GAP, None, None, None, 0.0, 0.0),
         "Spectrum": rf.spectrum(np.sin(np.arange(60.0)), 30.0),
         "Status": rf.Status.OK,
+        "Step": rf.Step.HOLE,
         "Student": rf.Student.load(),
         "Teacher": made_up_teacher(),
         "TimeError": rf.TimeError("late"),

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -151,6 +152,15 @@ def test_the_stubs_name_arguments_as_the_native_module_does() -> None:
     assert checked > 15
 
 
+def defined(node: ast.ClassDef) -> Iterator[str]:
+    """Name the methods, classes and members of enums in a stub's class."""
+    for member in node.body:
+        if isinstance(member, (ast.FunctionDef, ast.ClassDef)):
+            yield member.name
+        elif isinstance(member, ast.Assign):
+            yield from (target.id for target in member.targets if isinstance(target, ast.Name))
+
+
 def test_the_stubs_mirror_the_native_module() -> None:
     stub = ast.parse((Path(rf.__file__).parent / "_core.pyi").read_text())
     names = set()
@@ -162,7 +172,7 @@ def test_the_stubs_mirror_the_native_module() -> None:
                 if isinstance(member, ast.FunctionDef):
                     assert hasattr(native, member.name), f"{node.name}.{member.name}"
             public = {m for m in vars(native) if not m.startswith("_")}
-            assert public <= {m.name for m in node.body if isinstance(m, ast.FunctionDef)}
+            assert public <= set(defined(node)), node.name
         elif isinstance(node, ast.FunctionDef):
             names.add(node.name)
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):

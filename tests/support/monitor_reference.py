@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 import rppg_fast as rf
 from rppg_fast import _core
 from rppg_fast.face import nearest_face, sure_faces
-from rppg_fast.reading import STATUSES
 from rppg_fast.yuv import in_bgr_order, to_bgr
 
 Frame = NDArray[np.uint8]
@@ -26,7 +25,7 @@ Detector = Callable[[Frame], Sequence[rf.Face]]
 Told = tuple[tuple[float, float, float, float], float, int]
 
 GAP = 2  # the clock's step that begins a stream anew
-LOOK, CHECK, SEARCH, COMPARE = 1, 2, 3, 4  # the tracker's tasks
+Task = _core.FaceTracker.Task
 
 
 def told(face: rf.Face) -> Told:
@@ -45,21 +44,21 @@ class Tracking:
         native, mtcnn = self.native, self.detector
         task = native.next_task(frame.shape[1], frame.shape[0], time)
         if isinstance(mtcnn, rf.MTCNN):
-            if task in (LOOK, CHECK):
-                sight = mtcnn.sight(frame, rf.Face(*native.target), task == CHECK)
+            if task in (Task.REDETECT, Task.CHECK):
+                sight = mtcnn.sight(frame, rf.Face(*native.target), task is Task.CHECK)
                 native.update_target(
                     *((None, False) if sight is None else (told(sight[0]), sight[1]))
                 )
-            elif task == COMPARE:
+            elif task is Task.COMPARE:
                 found = mtcnn.compare(frame, rf.Face(*native.target))
                 native.update_comparison(None if found is None else told(found))
-            elif task == SEARCH:
+            elif task is Task.SEARCH:
                 found_all = mtcnn.locate(frame, native.search_step, native.search_turned)
                 native.update_detections([told(face) for face in found_all])
-        elif task in (LOOK, CHECK):
+        elif task in (Task.REDETECT, Task.CHECK):
             near = nearest_face(sure_faces(self.detector(to_bgr(frame))), rf.Face(*native.target))
             native.update_target(None if near is None else told(near), near is not None)
-        elif task == SEARCH:
+        elif task is Task.SEARCH:
             native.update_detections([told(face) for face in self.detector(to_bgr(frame))])
         return {track[0]: (rf.Box(*track[1]), track[3][6]) for track in native.tracks}
 
@@ -106,8 +105,7 @@ class OneFace:
             reading = self._measure(frame, time)
         if self.box is not None and self.follow:
             self.seen = time
-            status = STATUSES.index(reading.status)
-            if self.patience.is_over(time, status, reading.confidence or 0.0):
+            if self.patience.is_over(time, reading.status, reading.confidence or 0.0):
                 self.tracking.native.pass_over(self.face)
         return reading
 

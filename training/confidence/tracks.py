@@ -7,31 +7,30 @@ from numpy.typing import NDArray
 
 from rppg_fast import _core
 from rppg_fast.evaluation.metrics import PULSE
-from rppg_fast.reading import STATUSES, Status
+from rppg_fast.reading import Status
 from training.confidence.candidates import Candidates
 from training.evaluate.windows import STEP, Floats
 
 
 def _recording(seen: Candidates, confidence: Floats) -> _core.RecordingSummary:
     """Pass the windows of one recording to the engine, with given confidences of their peaks."""
-    ok_code, low_code = STATUSES.index(Status.OK), STATUSES.index(Status.LOW_SIGNAL)
     recording = _core.RecordingSummary(STEP, PULSE.max_gap, PULSE.min_confidence)
     for i, end in enumerate(seen.end):
         best = chosen_peak(confidence[i], seen.highest[i])
         sure, rate = confidence[i, best], seen.rate[i, best]
-        code = ok_code if sure >= PULSE.min_confidence else low_code
+        status = Status.OK if sure >= PULSE.min_confidence else Status.LOW_SIGNAL
         coverage, snr_db = (
             seen.features[i, best, _core.PEAK_COVERAGE],
             seen.features[i, best, _core.PEAK_SNR],
         )
-        recording.push(end, code, snr_db, sure, seen.start[i], end, coverage, rate)
+        recording.push(end, status, snr_db, sure, seen.start[i], end, coverage, rate)
     return recording
 
 
 def summed_up(seen: Candidates) -> tuple[Status, float]:
     """Return status and rate (bpm; NaN unless ok) of a recording, by the engine's confidences."""
     status, rate, *_ = _recording(seen, seen.confidence).summary()
-    return STATUSES[status], rate
+    return status, rate
 
 
 def tracks(seen: Candidates, confidence: Floats) -> tuple[Floats, Floats, Floats]:

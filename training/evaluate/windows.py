@@ -27,10 +27,6 @@ _SLACK = 0.1  # s; the pulse of a clip of 10 s is shorter by one step, 0.1 s at 
 Floats = NDArray[np.float64]
 
 
-FIRST, NEXT, GAP, HOLE = range(4)
-"""Steps that the native resampler returns; see ``csrc/signal/clock.hpp``."""
-
-
 class SignalStream:
     """Windows of the signals of all frames: the native stream after network and averages.
 
@@ -51,10 +47,10 @@ class SignalStream:
     def take(self, values: ArrayLike, time: float) -> None:
         """Add the level and the values of ``_core.observe``, (``CHANNELS``,), at a time in s."""
         step, samples = self._resampler.push(time, values)
-        if step in (FIRST, GAP):
-            self._window.restart(time, step == GAP)
+        if step in (_core.Step.FIRST, _core.Step.GAP):
+            self._window.restart(time, step is _core.Step.GAP)
         too_slow = self._window.is_too_slow(self._resampler.value_rate)
-        self._window.push(samples, step == HOLE, too_slow)
+        self._window.push(samples, step is _core.Step.HOLE, too_slow)
 
     def read(self, time: float) -> rf.Reading:
         """Return the reading of the window that ends at a time in s."""
