@@ -763,8 +763,35 @@ Frequency (Hz), SNR (dB), the method whose spectrum has the peak, whether it is 
 that spectrum, confidence (0 to 1), and its features, float64 of shape (``PEAK_FEATURES``,).
 """
 
+def temporal_pulse(
+    cells: ArrayLike, weights: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Run the temporal network of ``csrc/reading/temporal.hpp``.
+
+    Parameters
+    ----------
+    cells
+        Band-passed signals, 10 cells a second, shape (cells, ``SIGNALS``).
+    weights
+        Those of ``training.train.temporal``, in the place of those of this build.
+
+    Returns
+    -------
+    ndarray
+        float64 of shape (cells,), the pulse in units of its own.
+    """
+
 class PulseWindow:
     """The window of the last seconds, and the heart rate in it; see ``csrc/reading/window.hpp``.
+
+    Parameters
+    ----------
+    options
+        Its settings.
+    backend
+        One of ``backends()``.
+    temporal
+        Weights of the temporal network, in the place of those of this build.
 
     Raises
     ------
@@ -772,7 +799,12 @@ class PulseWindow:
         If the options contradict each other, or there is no such backend.
     """
 
-    def __init__(self, options: PulseOptions, backend: str = "auto") -> None: ...
+    def __init__(
+        self, options: PulseOptions, backend: str = "auto", temporal: ArrayLike | None = None
+    ) -> None: ...
+    @property
+    def temporal_pulse(self) -> NDArray[np.float64]:
+        """The temporal network's pulse, band-passed, of the cells that it saw last."""
     def restart(self, start: float, after_gap: bool) -> None:
         """Forget all samples; the cell of the next sample begins at ``start`` (s)."""
     def push(self, samples: ArrayLike, missing: bool = False, too_slow: bool = False) -> None:

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -212,7 +213,32 @@ void push_samples(PulseWindow& window, const Doubles& samples, bool missing, boo
     window.push(samples.data(i, 0), missing, too_slow);
 }
 
+// The weights as the engine keeps them; none is for those of this build.
+std::shared_ptr<const TemporalWeights> temporal_weights_of(
+    const std::optional<TemporalWeights>& weights) {
+  return weights ? std::make_shared<const TemporalWeights>(*weights) : nullptr;
+}
+
+Doubles temporal_pulse(const py::object& object, const std::optional<TemporalWeights>& weights) {
+  const Doubles cells = as_real(object, "cells");
+  if (cells.ndim() != 2 || cells.shape(1) != kCellSignals)
+    throw py::value_error("cells must have shape (cells, " + std::to_string(kCellSignals) +
+                          "), got " + describe(cells));
+  const auto count = static_cast<std::size_t>(cells.shape(0));
+  TemporalNetwork network(temporal_weights_of(weights), count);
+  for (std::size_t i = 0; i < count; ++i)
+    std::transform(cells.data(static_cast<py::ssize_t>(i), 0),
+                   cells.data(static_cast<py::ssize_t>(i), 0) + kCellSignals, network.cell(i),
+                   [](double value) { return static_cast<float>(value); });
+  std::vector<float> pulse(count);
+  if (count > 0) network.run(count, pulse.data());
+  Doubles out(cells.shape(0));
+  std::copy(pulse.begin(), pulse.end(), out.mutable_data());
+  return out;
+}
+
 void bind_windows(py::module_& module) {
+  module.def("temporal_pulse", &temporal_pulse, py::arg("cells"), py::arg("weights") = py::none());
   // The number of features of a peak, and the indices of those that Python uses by name.
   const std::pair<const char*, PeakFeatures::Item> items[] = {
       {"PEAK_FEATURES", PeakFeatures::kCount},
@@ -253,14 +279,21 @@ void bind_windows(py::module_& module) {
 
   py::class_<PulseWindow> window(module, "PulseWindow");
   window
-      .def(py::init([](const PulseOptions& options, const std::string& backend) {
-             return PulseWindow(options, select_kernels(backend.c_str()));
+      .def(py::init([](const PulseOptions& options, const std::string& backend,
+                       const std::optional<TemporalWeights>& temporal) {
+             return PulseWindow(options, select_kernels(backend.c_str()),
+                                temporal_weights_of(temporal));
            }),
-           py::arg("options"), py::arg("backend") = "auto")
+           py::arg("options"), py::arg("backend") = "auto", py::arg("temporal") = py::none())
       .def("restart", &PulseWindow::restart, py::arg("start"), py::arg("after_gap"))
       .def("push", push_samples, py::arg("samples"), py::arg("missing") = false,
            py::arg("too_slow") = false)
       .def_property_readonly("capacity", &PulseWindow::capacity)
+      .def_property_readonly("temporal_pulse",
+                             [](const PulseWindow& self) {
+                               const auto& pulse = self.temporal_pulse();
+                               return Doubles(static_cast<py::ssize_t>(pulse.size()), pulse.data());
+                             })
       .def("is_too_slow", &PulseWindow::is_too_slow, py::arg("frame_rate"))
       .def(
           "read", [](PulseWindow& self, double time) { return make_reading(time, self.read()); },

@@ -6,12 +6,13 @@
 
 namespace rppg {
 
-// The source of a pulse. `fusion` is the student with the color methods CHROM and POS as second
-// opinions: in each window, the peak with the highest confidence gives the heart rate.
-enum class Method { student, green, ica, chrom, pos, fusion, teacher };
-inline constexpr int kMethods = 7;
-inline constexpr const char* kMethodNames[kMethods] = {"student", "green",  "ica",    "chrom",
-                                                       "pos",     "fusion", "teacher"};
+// The source of a pulse. `fusion` is the student with the temporal network and the color methods
+// CHROM and POS as second opinions: in each window, the peak with the highest confidence gives the
+// heart rate. `temporal` is only the source of a peak.
+enum class Method { student, green, ica, chrom, pos, fusion, teacher, temporal };
+inline constexpr int kMethods = 7;  // that can be chosen
+inline constexpr const char* kMethodNames[] = {"student", "green",  "ica",     "chrom",
+                                               "pos",     "fusion", "teacher", "temporal"};
 
 constexpr const char* name_of(Method method) { return kMethodNames[static_cast<int>(method)]; }
 

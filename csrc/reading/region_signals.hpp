@@ -72,6 +72,8 @@ struct PeakFeatures {
     chrom_height,  // as in `Peak`
     pos_snr,       // the same for POS
     pos_height,
+    temporal_snr,  // of the temporal network's pulse at the frequency, dB
+    temporal_height,
     kCount
   };
   std::array<double, kCount> items;
@@ -85,6 +87,10 @@ class RegionSignals {
 
   void restart();
   void push(const double* region_signals);
+
+  // The newest `count` samples, oldest first: rows of `kRegionRow` values, of which the first
+  // `kRegionSignals` are the differences from the first sample since the restart.
+  const float* newest(std::size_t count) const { return rows_.newest(count); }
 
   // Selects the newest `count` samples for `features`; that many must have been pushed. `pulse`
   // contains the pulse of the same samples, and `hann` the Hann window of that length; both must

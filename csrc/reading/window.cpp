@@ -37,6 +37,8 @@ constexpr double kSamePeak = 0.05;
 // Samples between two renewals of the second opinions. In 0.1 s a window hardly changes, and the
 // second opinions cost as much time as the rest of a reading.
 constexpr std::size_t kRenewal = 3;
+// The same for the temporal network, which costs more: in 0.5 s its pulse hardly changes.
+constexpr std::size_t kTemporalRenewal = 15;
 
 // Whether a pulse varies by rounding errors only. For a real pulse, the first few samples decide.
 bool is_silent(const double* pulse, std::size_t count) {
@@ -91,12 +93,13 @@ std::size_t needed_samples(const PulseOptions& options) {
   const double seconds = std::min(least, options.window) - kWindowSlack;
   const std::size_t coarse = coarseness(options.rate, options.high, window_samples(options));
   return std::max(static_cast<std::size_t>(std::max(0.0, std::round(seconds * options.rate))),
-                  2 * coarse + kRenewal - 1);
+                  2 * coarse + std::max(kRenewal, kTemporalRenewal) - 1);
 }
 
 }  // namespace
 
-PulseWindow::PulseWindow(const PulseOptions& options, const Kernels& kernels)
+PulseWindow::PulseWindow(const PulseOptions& options, const Kernels& kernels,
+                         std::shared_ptr<const TemporalWeights> temporal)
     : options_(checked(options)),
       needed_(needed_samples(options)),
       levels_(window_samples(options)),
@@ -108,6 +111,7 @@ PulseWindow::PulseWindow(const PulseOptions& options, const Kernels& kernels)
       spectrum_(kernels, options, options.rate, capacity(), highest_line(options), kBinsPerHz),
       color_window_(options, kernels, options.rate, uses_network(options.method) ? 2 : capacity()),
       second_(options, kernels, capacity()),
+      temporal_(options, kernels, std::move(temporal), capacity()),
       regions_(kernels, options.rate, options.low, options.high, capacity()),
       color_pulse_(capacity()),
       color_live_(capacity()),
@@ -117,7 +121,8 @@ void PulseWindow::restart(double start, bool after_gap) {
   band_pass_.reset();
   regions_.restart();
   size_ = seen_ = since_too_slow_ = 0;
-  total_ = extracted_ = asked_ = read_ = 0;
+  total_ = extracted_ = asked_ = asked_temporal_ = read_ = 0;
+  temporal_.forget();
   start_ = start;
   after_gap_ = after_gap;
 }
@@ -237,7 +242,9 @@ int PulseWindow::find_peaks() {
             own);
 
   ask_colors();
+  ask_temporal();
   if (options_.method == Method::fusion) {
+    add_peaks(temporal_.spectrum(), temporal_.peaks(), Method::temporal);
     add_peaks(second_.pos(), second_.pos_peaks(), Method::pos);
     add_peaks(second_.chrom(), second_.chrom_peaks(), Method::chrom);
   }
@@ -270,6 +277,37 @@ void PulseWindow::ask_colors() {
   second_.analyse(count);
 }
 
+void PulseWindow::ask_temporal() {
+  const std::uint64_t renewal = total_ / kTemporalRenewal + 1;
+  if (!temporal_.is_able() || asked_temporal_ == renewal) return;
+  asked_temporal_ = renewal;
+  // As in `ask_colors`.
+  const std::size_t coarse = temporal_.coarse();
+  const std::size_t end = size_ - static_cast<std::size_t>(total_ % kTemporalRenewal);
+  const std::size_t count = std::min(end, capacity() - (kTemporalRenewal - 1)) / coarse;
+  const std::size_t skip = end - count * coarse;
+  const double* levels = levels_.newest(size_) + skip;
+  const double* colors[kColors];
+  for (int c = 0; c < kColors; ++c) colors[c] = colors_[c].newest(size_) + skip;
+  const float* regions = regions_.newest(size_) + skip * kRegionRow;
+  const unsigned char* missing = missing_.newest(size_) + skip;
+  for (std::size_t i = 0; i < count; ++i) {
+    double* const cell = temporal_.cell(i);
+    std::fill_n(cell, kCellSignals, 0.0);
+    for (std::size_t k = 0; k < coarse; ++k, regions += kRegionRow) {
+      cell[0] += *levels++;
+      for (int c = 0; c < kColors; ++c) cell[1 + c] += *colors[c]++;
+      for (int r = 0; r < kRegionSignals; ++r)
+        cell[1 + kColors + r] += static_cast<double>(regions[r]);
+    }
+    for (int k = 0; k < kCellSignals; ++k) cell[k] /= static_cast<double>(coarse);
+    temporal_.missing()[i] =
+        std::any_of(missing, missing + coarse, [](unsigned char m) { return m != 0; });
+    missing += coarse;
+  }
+  temporal_.analyse(count);
+}
+
 void PulseWindow::add_peaks(const PulseSpectrum& spectrum, int found, Method source) {
   for (int i = 0; i < found && count_ < kMostSourcePeaks; ++i) {
     const Peak& peak = spectrum.peak(i);
@@ -286,6 +324,7 @@ void PulseWindow::add_peaks(const PulseSpectrum& spectrum, int found, Method sou
 
 const PulseSpectrum& PulseWindow::spectrum_of(Method source) const {
   if (options_.method != Method::fusion || source == Method::student) return spectrum_;
+  if (source == Method::temporal) return temporal_.spectrum();
   return source == Method::pos ? second_.pos() : second_.chrom();
 }
 
@@ -301,11 +340,17 @@ PeakFeatures PulseWindow::features(const SourcePeak& candidate) {
   features.items[PeakFeatures::chrom_height] = chrom.height;
   features.items[PeakFeatures::pos_snr] = bounded_snr(pos.snr_db);
   features.items[PeakFeatures::pos_height] = pos.height;
+  const Peak temporal = temporal_.examine(frequency);
+  features.items[PeakFeatures::temporal_snr] = bounded_snr(temporal.snr_db);
+  features.items[PeakFeatures::temporal_height] = temporal.height;
   return features;
 }
 
 bool PulseWindow::is_harmonic_or_alias(const SourcePeak& candidate) const {
-  return spectrum_of(candidate.source).is_harmonic_or_alias(candidate.peak.frequency);
+  // The temporal network removes the lines that would show it; the student's pulse has them.
+  const bool temporal = candidate.source == Method::temporal;
+  const PulseSpectrum& spectrum = temporal ? spectrum_ : spectrum_of(candidate.source);
+  return spectrum.is_harmonic_or_alias(candidate.peak.frequency);
 }
 
 double PulseWindow::peak_confidence(const SourcePeak& candidate) {

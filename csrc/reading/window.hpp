@@ -3,12 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "reading/color_pulse.hpp"
 #include "reading/pulse_spectrum.hpp"
 #include "reading/reading.hpp"
 #include "reading/region_signals.hpp"
+#include "reading/temporal.hpp"
 #include "signal/band_pass.hpp"
 #include "signal/latest.hpp"
 
@@ -19,8 +21,10 @@ inline constexpr int kSignals = 1 + kObserved;
 
 class PulseWindow {
  public:
-  // Throws std::invalid_argument if the band, the window or another option is invalid.
-  PulseWindow(const PulseOptions& options, const Kernels& kernels);
+  // `temporal` are weights in the place of those of this build. Throws std::invalid_argument if the
+  // band, the window or another option is invalid.
+  PulseWindow(const PulseOptions& options, const Kernels& kernels,
+              std::shared_ptr<const TemporalWeights> temporal = nullptr);
 
   // Forgets everything. The cell of the next sample begins at `start` (s).
   void restart(double start, bool after_gap);
@@ -46,6 +50,8 @@ class PulseWindow {
   };
   // Empty while the window cannot be read.
   std::vector<Candidate> candidates();
+  // The temporal network's pulse, band-passed, of the cells that it saw last; empty at first.
+  const std::vector<double>& temporal_pulse() const { return temporal_.pulse(); }
 
   const PulseOptions& options() const { return options_; }
   std::size_t size() const { return size_; }
@@ -85,8 +91,9 @@ class PulseWindow {
   // Computes all spectra and finds the candidates; returns their number.
   int find_peaks();
   void add_peaks(const PulseSpectrum& spectrum, int found, Method source);
-  // Computes the second opinions again if a renewal is due.
+  // Compute the second opinions again if a renewal is due.
   void ask_colors();
+  void ask_temporal();
   // The spectrum of a source's pulse.
   const PulseSpectrum& spectrum_of(Method source) const;
   // Whether a candidate is only a harmonic or an alias of a line outside the band.
@@ -104,6 +111,7 @@ class PulseWindow {
   std::size_t since_too_slow_ = 0;           // samples since the last one from too slow frames
   std::uint64_t total_ = 0, extracted_ = 0;  // extracted_: total_ at the last `extract`
   std::uint64_t asked_ = 0;                  // index of the renewal that computed second_
+  std::uint64_t asked_temporal_ = 0;         // of the one that computed temporal_
   std::uint64_t read_ = 0;                   // total_ + 1 when reading_ was computed
   double start_ = 0;
   bool after_gap_ = false;
@@ -113,6 +121,7 @@ class PulseWindow {
   PulseSpectrum spectrum_;
   ColorWindow color_window_;  // of a classical method
   ColorOpinion second_;
+  TemporalOpinion temporal_;
   RegionSignals regions_;
   std::vector<double> color_pulse_, color_live_;  // of a classical method
   std::vector<double> filtered_;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from training.confidence.signals import Recorder, Signals, number_of
 from training.confidence.videos import FilmedTruth
 from training.data.clips import Clips
 from training.evaluate.estimators import MethodSource, NetworkSource
-from training.evaluate.windows import STEP, Floats, SignalStream
+from training.evaluate.windows import STEP, Floats, SignalStream, Weights
 
-MOST = 8
+MOST = 10
 """Largest number of candidates of a window; with any method, the engine tries at most as many."""
 
 OWN = 4.0
@@ -104,6 +104,35 @@ class Candidates:
         return cls(**{name: np.concatenate(part) for name, part in values.items()})
 
 
+@dataclass(frozen=True)
+class Unseen:
+    """Temporal networks by the persons that they have not learned from.
+
+    A network is surer of the persons that it has learned from. A confidence must be fitted to its
+    pulses of others.
+
+    Attributes
+    ----------
+    by_person : dict of str to float32 array
+        Weights, see ``training.train.temporal``. For all other persons, those of this build.
+    """
+
+    by_person: Mapping[str, Weights]
+
+    @classmethod
+    def read(cls, paths: Sequence[Path]) -> Unseen:
+        """Read the files of the folds that ``training.train.temporal`` writes."""
+        found: dict[str, Weights] = {}
+        for path in paths:
+            with np.load(path) as kept:
+                found.update(dict.fromkeys(map(str, kept["left_out"]), kept["weights"]))
+        return cls(found)
+
+    def of(self, person: str) -> Weights | None:
+        """Return the weights for a person; None for those of this build."""
+        return self.by_person.get(person)
+
+
 class _Gatherer:
     """Collects windows one by one."""
 
@@ -172,6 +201,7 @@ def candidates_in_videos(
     variant: str,
     recorder: Recorder,
     step: float = STEP,
+    unseen: Unseen | None = None,
 ) -> Candidates:
     """Collect the peaks of windows of whole videos, measured as in ``rppg_fast.measure``.
 
@@ -187,13 +217,16 @@ def candidates_in_videos(
         Gives the signals of the videos, which all methods share.
     step
         Time between windows, s.
+    unseen
+        Temporal networks that have not learned from the persons.
     """
+    weights = unseen or Unseen({})
     rows = _Gatherer()
     for i, video in enumerate(tqdm(videos, f"{method} {variant}", unit="video", leave=False)):
         truth = None if video.truth is None else Reference.read(video.truth)
         own = [] if video.carrier is None else own_rates(video.carrier, recorder)
         taken = recorder.signals(video.video, variant)
-        for reading, found in _windows(taken, method, step):
+        for reading, found in _windows(taken, method, step, weights.of(video.person)):
             true = math.inf
             if truth is not None:
                 true = truth.mean_heart_rate(reading.start_s, reading.end_s)
@@ -203,14 +236,14 @@ def candidates_in_videos(
 
 
 def _windows(
-    taken: Signals, method: str, step: float
+    taken: Signals, method: str, step: float, temporal: Weights | None = None
 ) -> Iterator[tuple[rf.Reading, list[_core.Candidate]]]:
     """Yield the reading of every window, and the peaks from which it was chosen."""
-    signals = SignalStream(method)
+    signals = SignalStream(method, temporal)
     due, face = -math.inf, 0
     for time, values, number in zip(taken.times, taken.values, taken.face):
         if number != face:
-            signals, face = SignalStream(method), number
+            signals, face = SignalStream(method, temporal), number
         signals.take(values, time)
         if time < due:
             continue

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rppg_fast.student import Student
 from training.confidence.candidates import (
     Candidates,
+    Unseen,
     candidates_in_clips,
     candidates_in_videos,
 )
@@ -78,6 +79,7 @@ def gather(
     scale: float,
     carriers: Path | None,
     cache: Path,
+    unseen: Unseen | None = None,
 ) -> Examples:
     """Collect the windows to which one of the two networks is fitted.
 
@@ -97,6 +99,8 @@ def gather(
         Folder of the real videos from which ``videos`` were made.
     cache
         Folder for the signals of the videos.
+    unseen
+        Temporal networks that have not learned from the persons of the videos.
     """
     names, sets, real = [], [], []
     recorder = Recorder(Student.load(student), scale, cache)
@@ -105,7 +109,7 @@ def gather(
             truths = filmed_truths(folder, carriers)
             for variant in variants_of(truths):
                 names.append(f"{folder.name} {variant} {method}")
-                sets.append(candidates_in_videos(truths, method, variant, recorder))
+                sets.append(candidates_in_videos(truths, method, variant, recorder, unseen=unseen))
                 real.append(True)
         for folder in clips:
             source = open_network(student, method) if family == "network" else None

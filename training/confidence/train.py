@@ -24,6 +24,7 @@ import numpy as np
 from rppg_fast.evaluation.metrics import PULSE, mean
 from rppg_fast.monitor import BOX_SCALE
 from rppg_fast.student import BUNDLED_WEIGHTS
+from training.confidence.candidates import Unseen
 from training.confidence.fit import Model, TrackModel, cross_validated, fit, fit_tracks
 from training.confidence.sets import CLOSE, FAMILIES, FAR, Examples, gather, weighed_peaks
 from training.confidence.tracks import tracks
@@ -144,11 +145,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--box-scale", type=float, default=BOX_SCALE)
     parser.add_argument("--carriers", type=Path, help="folder of the real videos")
     parser.add_argument("--cache", type=Path, required=True, help="folder for signals of videos")
+    parser.add_argument(
+        "--temporal",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="temporal networks that have not seen some persons, of training.train.temporal",
+    )
     parser.add_argument("--out", type=Path, required=True, help="the C++ header to write")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     models = {}
     track = None
+    unseen = Unseen.read(given.temporal)
     for family in FAMILIES:
         clips = (*given.pulse, *given.none)
         examples = gather(
@@ -159,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given.box_scale,
             given.carriers,
             given.cache,
+            unseen,
         )
         seen, real = examples.joined, examples.is_real
         models[family] = fit(*weighed_peaks(seen, real), given.seed)

@@ -25,6 +25,7 @@ _TIME_TOLERANCE = 1e-6  # s, for rounding errors of sums of grid steps
 _SLACK = 0.1  # s; the pulse of a clip of 10 s is shorter by one step, 0.1 s at 10 fps
 
 Floats = NDArray[np.float64]
+Weights = NDArray[np.float32]
 
 
 class SignalStream:
@@ -36,13 +37,15 @@ class SignalStream:
     ----------
     method
         One of ``rppg_fast.monitor.METHODS``.
+    temporal
+        Weights of the temporal network, in the place of those of this build.
     """
 
     CHANNELS = _core.SIGNALS
 
-    def __init__(self, method: str = "student") -> None:
+    def __init__(self, method: str = "student", temporal: Weights | None = None) -> None:
         self._resampler = _core.Resampler(PULSE.rate, self.CHANNELS, PULSE.max_gap)
-        self._window = _core.PulseWindow(PULSE.to_native(method))
+        self._window = _core.PulseWindow(PULSE.to_native(method), temporal=temporal)
 
     def take(self, values: ArrayLike, time: float) -> None:
         """Add the level and the values of ``_core.observe``, (``CHANNELS``,), at a time in s."""

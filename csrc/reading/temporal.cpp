@@ -1,0 +1,313 @@
+#include "reading/temporal.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "kernels/float4.hpp"
+#include "reading/temporal_weights.hpp"
+
+namespace rppg {
+namespace {
+
+using temporal_weights::kFaceChannels;
+using temporal_weights::kRegionChannels;
+using temporal_weights::kSmooth;
+using temporal_weights::kTaps;
+
+constexpr int kWhole = 1 + kColors;  // signals of the whole face
+constexpr int kPerRegion = 2;        // brightness and color
+constexpr int kFaceInputs = kRegionChannels + kWhole + kPerRegion;
+constexpr int kSteps[] = {1, 2, 4};  // distances of the taps of the face's convolutions, cells
+constexpr int kLayers = static_cast<int>(std::size(kSteps));
+constexpr int kReach = kTaps / 2;
+
+constexpr float kSmall = 0.003F;   // a relative change of light that counts as large
+constexpr float kFaint = 1e-6F;    // of the student's pulse, against a division by zero
+constexpr double kDarkest = 1e-4;  // of a color, against the logarithm of zero
+
+constexpr double kCellRate = 10.0;                 // Hz, which the network learned from
+constexpr double kSlowest = 8.5, kFastest = 11.8;  // Hz, which it can read
+constexpr double kHighest = 4.2;                   // Hz, that it can see at the slowest
+constexpr double kUnknown = -4.0;                  // log10 of the height where it has no opinion
+constexpr int kTemporalPeaks = 2;                  // that are examined
+constexpr double kTemporalBins = 60.0;             // per Hz
+constexpr int kGroup = 4;                          // signals that are filtered together
+
+// The places of the weights. Of a convolution: for each tap and input the weights of all outputs,
+// then the biases.
+constexpr int conv(int inputs, int outputs, int taps = kTaps) {
+  return taps * inputs * outputs + outputs;
+}
+constexpr int kRegionFirst = 0;
+constexpr int kRegionSecond = kRegionFirst + conv(kPerRegion + kWhole, kRegionChannels);
+constexpr int kScore = kRegionSecond + conv(kRegionChannels, kRegionChannels);
+constexpr int kFaceFirst = kScore + conv(kRegionChannels, 1, 1);
+constexpr int kFaceLayers = kFaceFirst + conv(kFaceInputs, kFaceChannels);
+constexpr int kOutput = kFaceLayers + kLayers * conv(kFaceChannels, kFaceChannels);
+constexpr int kStudent = kOutput + conv(kFaceChannels, 1);
+constexpr int kCount = kStudent + 1;
+
+static_assert(kCount == std::size(temporal_weights::kWeights), "the network has these weights");
+static_assert(kRegionChannels == TemporalNetwork::kDepth, "as the header says");
+static_assert(kRegionChannels % kFloat4 == 0 && kFaceChannels % kFloat4 == 0, "no rest");
+static_assert(kPlaces * kPerRegion == kRegionSignals, "each region has two signals");
+
+constexpr int kFarthest = kReach * kSteps[kLayers - 1];  // cells that a convolution reaches
+
+float bounded(float value, float scale) { return value / (scale + std::abs(value)); }
+
+// Adds to `sums`, of kOut channels, a convolution of `in`: rows of `width` values, of which the
+// first kIn are used. `in` is the row in the middle, and `apart` the distance of the taps in rows.
+// `inputs` is the number of inputs that the weights have, `first` the first of those to use.
+template <int kIn, int kOut>
+void add_convolution(const float* in, int width, int apart, const float* weights, int inputs,
+                     int first, float* sums) {
+  constexpr int kVectors = kOut / kFloat4;
+  Float4 total[kVectors];
+  for (int k = 0; k < kVectors; ++k) total[k] = load(sums + k * kFloat4);
+  for (int tap = 0; tap < kTaps; ++tap) {
+    const float* row = in + (tap - kReach) * apart * width;
+    const float* weight = weights + (tap * inputs + first) * kOut;
+    for (int i = 0; i < kIn; ++i)
+      for (int k = 0; k < kVectors; ++k) total[k] += row[i] * load(weight + i * kOut + k * kFloat4);
+  }
+  for (int k = 0; k < kVectors; ++k) store(total[k], sums + k * kFloat4);
+}
+
+template <int kOut>
+void keep_positive(float* values) {
+  for (int i = 0; i < kOut; ++i) values[i] = std::max(values[i], 0.0F);
+}
+
+// The row of cell `i` of an array with kFarthest rows of zeros before it.
+float* at(std::vector<float>& rows, std::size_t i, int width) {
+  return rows.data() + (i + kFarthest) * static_cast<std::size_t>(width);
+}
+
+std::size_t padded(std::size_t cells, int width) {
+  return (cells + 2 * kFarthest) * static_cast<std::size_t>(width);
+}
+
+// Sets the rows behind the last of `count` cells to zero, where an earlier, longer window was.
+void end(std::vector<float>& rows, std::size_t count, int width) {
+  std::fill_n(at(rows, count, width), kFarthest * width, 0.0F);
+}
+
+}  // namespace
+
+TemporalNetwork::TemporalNetwork(std::shared_ptr<const TemporalWeights> weights, std::size_t most)
+    : kept_(std::move(weights)),
+      weights_(kept_ ? kept_->data() : temporal_weights::kWeights),
+      cells_(most * kCellSignals),
+      whole_(padded(most, kWhole)),
+      regions_(padded(most, kPerRegion)),
+      shared_(most * kRegionChannels),
+      found_(padded(most, kRegionChannels)),
+      channels_(most * kPlaces * kRegionChannels),
+      face_in_(padded(most, kFaceInputs)),
+      face_(padded(most, kFaceChannels)),
+      change_(most * kFaceChannels),
+      score_(most * kPlaces),
+      level_(most) {
+  if (kept_ && kept_->size() != kCount)
+    throw std::invalid_argument("the temporal network has " + std::to_string(kCount) +
+                                " weights, got " + std::to_string(kept_->size()));
+}
+
+void TemporalNetwork::compress(std::size_t count) {
+  double sum = 0, squares = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double level = cell(i)[0];
+    sum += level;
+    squares += level * level;
+  }
+  const double mean = sum / static_cast<double>(count);
+  const double variance = std::max(0.0, squares / static_cast<double>(count) - mean * mean);
+  const float scale = static_cast<float>(std::sqrt(variance)) + kFaint;
+  for (std::size_t i = 0; i < count; ++i) {
+    float* const signals = cell(i);
+    level_[i] = signals[0] / scale;
+    signals[0] = bounded(level_[i], 1.0F);
+    for (int k = 1; k < kCellSignals; ++k) signals[k] = bounded(signals[k], kSmall);
+    std::copy_n(signals, kWhole, at(whole_, i, kWhole));
+  }
+  end(whole_, count, kWhole);
+}
+
+// Computes the channels of all regions, and their mean by what each region is worth.
+void TemporalNetwork::weigh_regions(std::size_t count) {
+  constexpr int kInputs = kPerRegion + kWhole;
+  const float* const first = weights_ + kRegionFirst;
+  const float* const second = weights_ + kRegionSecond;
+  const float* const score = weights_ + kScore;
+  // The part of the first convolution that all regions share.
+  for (std::size_t i = 0; i < count; ++i) {
+    float* const sums = shared_.data() + i * kRegionChannels;
+    std::copy_n(first + kTaps * kInputs * kRegionChannels, kRegionChannels, sums);
+    add_convolution<kWhole, kRegionChannels>(at(whole_, i, kWhole), kWhole, 1, first, kInputs,
+                                             kPerRegion, sums);
+  }
+  for (int region = 0; region < kPlaces; ++region) {
+    for (std::size_t i = 0; i < count; ++i) {
+      float* const row = at(regions_, i, kPerRegion);
+      row[0] = cell(i)[kWhole + region];
+      row[1] = cell(i)[kWhole + kPlaces + region];
+    }
+    end(regions_, count, kPerRegion);
+    for (std::size_t i = 0; i < count; ++i) {
+      float* const row = at(found_, i, kRegionChannels);
+      std::copy_n(shared_.data() + i * kRegionChannels, kRegionChannels, row);
+      add_convolution<kPerRegion, kRegionChannels>(at(regions_, i, kPerRegion), kPerRegion, 1,
+                                                   first, kInputs, 0, row);
+      keep_positive<kRegionChannels>(row);
+    }
+    end(found_, count, kRegionChannels);
+    for (std::size_t i = 0; i < count; ++i) {
+      const float* const row = at(found_, i, kRegionChannels);
+      float* const deep = channels(i, region);
+      std::copy_n(second + kTaps * kRegionChannels * kRegionChannels, kRegionChannels, deep);
+      add_convolution<kRegionChannels, kRegionChannels>(row, kRegionChannels, 1, second,
+                                                        kRegionChannels, 0, deep);
+      keep_positive<kRegionChannels>(deep);
+      float worth = score[kRegionChannels];
+      for (int c = 0; c < kRegionChannels; ++c) {
+        deep[c] += row[c];
+        worth += score[c] * deep[c];
+      }
+      score_[i * kPlaces + static_cast<std::size_t>(region)] = worth;
+    }
+  }
+}
+
+void TemporalNetwork::share_regions(std::size_t count) {
+  const auto worth = [&](std::ptrdiff_t i) {
+    const auto last = static_cast<std::ptrdiff_t>(count) - 1;
+    return score_.data() + std::clamp<std::ptrdiff_t>(i, 0, last) * kPlaces;
+  };
+  constexpr std::ptrdiff_t kEdge = kSmooth / 2;
+  double sums[kPlaces] = {};
+  for (std::ptrdiff_t i = -kEdge; i < kEdge; ++i)
+    for (int k = 0; k < kPlaces; ++k) sums[k] += static_cast<double>(worth(i)[k]);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto middle = static_cast<std::ptrdiff_t>(i);
+    for (int k = 0; k < kPlaces; ++k) sums[k] += static_cast<double>(worth(middle + kEdge)[k]);
+    const double most = *std::max_element(sums, sums + kPlaces);
+    float shares[kPlaces], total = 0;
+    for (int k = 0; k < kPlaces; ++k) {
+      shares[k] = std::exp(static_cast<float>((sums[k] - most) / kSmooth));
+      total += shares[k];
+    }
+    float* const row = at(face_in_, i, kFaceInputs);
+    std::fill_n(row, kFaceInputs, 0.0F);
+    std::copy_n(at(whole_, i, kWhole), kWhole, row + kRegionChannels);
+    const float* const signals = cell(i) + kWhole;
+    for (int k = 0; k < kPlaces; ++k) {
+      const float share = shares[k] / total;
+      const float* const deep = channels(i, k);
+      for (int c = 0; c < kRegionChannels; ++c) row[c] += share * deep[c];
+      row[kRegionChannels + kWhole] += share * signals[k];
+      row[kRegionChannels + kWhole + 1] += share * signals[kPlaces + k];
+    }
+    for (int k = 0; k < kPlaces; ++k) sums[k] -= static_cast<double>(worth(middle - kEdge)[k]);
+  }
+  end(face_in_, count, kFaceInputs);
+}
+
+void TemporalNetwork::run(std::size_t count, float* pulse) {
+  compress(count);
+  weigh_regions(count);
+  share_regions(count);
+  const float* const first = weights_ + kFaceFirst;
+  for (std::size_t i = 0; i < count; ++i) {
+    float* const row = at(face_, i, kFaceChannels);
+    std::copy_n(first + kTaps * kFaceInputs * kFaceChannels, kFaceChannels, row);
+    add_convolution<kFaceInputs, kFaceChannels>(at(face_in_, i, kFaceInputs), kFaceInputs, 1, first,
+                                                kFaceInputs, 0, row);
+    keep_positive<kFaceChannels>(row);
+  }
+  end(face_, count, kFaceChannels);
+  const float* layer = weights_ + kFaceLayers;
+  for (const int apart : kSteps) {
+    for (std::size_t i = 0; i < count; ++i) {
+      float* const change = change_.data() + i * kFaceChannels;
+      std::copy_n(layer + kTaps * kFaceChannels * kFaceChannels, kFaceChannels, change);
+      add_convolution<kFaceChannels, kFaceChannels>(at(face_, i, kFaceChannels), kFaceChannels,
+                                                    apart, layer, kFaceChannels, 0, change);
+      keep_positive<kFaceChannels>(change);
+    }
+    float* const rows = at(face_, 0, kFaceChannels);
+    for (std::size_t i = 0; i < count * kFaceChannels; ++i) rows[i] += change_[i];
+    layer += conv(kFaceChannels, kFaceChannels);
+  }
+  const float* const output = weights_ + kOutput;
+  for (std::size_t i = 0; i < count; ++i) {
+    const float* const row = at(face_, i, kFaceChannels) - kReach * kFaceChannels;
+    Float4 sums = {};
+    for (int k = 0; k < kTaps * kFaceChannels; k += kFloat4)
+      sums += load(row + k) * load(output + k);
+    pulse[i] = total(sums) + output[kTaps * kFaceChannels] + weights_[kStudent] * level_[i];
+  }
+}
+
+TemporalOpinion::TemporalOpinion(const PulseOptions& options, const Kernels& kernels,
+                                 std::shared_ptr<const TemporalWeights> weights, std::size_t window)
+    : coarse_(static_cast<std::size_t>(std::max(1.0, std::round(options.rate / kCellRate)))),
+      rate_(options.rate / static_cast<double>(coarse_)),
+      able_(uses_network(options.method) && rate_ >= kSlowest && rate_ <= kFastest &&
+            options.high <= kHighest),
+      network_(std::move(weights), able_ ? window / coarse_ : 1),
+      in_(BandPass(PulseOptions{}.low, PulseOptions{}.high, able_ ? rate_ : kCellRate, 1),
+          able_ ? window / coarse_ : 1),
+      out_(BandPass(options.low, options.high, able_ ? rate_ : options.rate, options.order),
+           able_ ? window / coarse_ : 1),
+      spectrum_(kernels, options, able_ ? rate_ : options.rate, able_ ? window / coarse_ : window,
+                options.high, kTemporalBins),
+      cells_(able_ ? window / coarse_ * kCellSignals : 0),
+      group_(able_ ? window / coarse_ * kGroup : 0),
+      found_(able_ ? window / coarse_ : 0),
+      missing_(found_.size()) {
+  pulse_.reserve(found_.size());
+}
+
+void TemporalOpinion::analyse(std::size_t count) {
+  for (int first = 0; first < kCellSignals; first += kGroup) {
+    const int signals = std::min(kGroup, kCellSignals - first);
+    double* to = group_.data();
+    for (std::size_t i = 0; i < count; ++i)
+      for (int k = 0; k < signals; ++k) {
+        const double value = cell(i)[first + k];
+        *to++ =
+            first + k >= 1 && first + k <= kColors ? std::log(std::max(value, kDarkest)) : value;
+      }
+    in_.run(group_.data(), missing_.data(), count, signals);
+    const double* from = group_.data();
+    for (std::size_t i = 0; i < count; ++i)
+      for (int k = 0; k < signals; ++k) network_.cell(i)[first + k] = static_cast<float>(*from++);
+  }
+  network_.run(count, found_.data());
+  pulse_.assign(found_.begin(), found_.begin() + static_cast<std::ptrdiff_t>(count));
+  out_.run(pulse_.data(), missing_.data(), count, 1);
+  peaks_ = spectrum_.analyse(pulse_.data(), count, kTemporalPeaks);
+  known_ = true;
+}
+
+void TemporalOpinion::forget() {
+  known_ = false;
+  peaks_ = 0;
+}
+
+Peak TemporalOpinion::examine(double frequency) const {
+  if (known_) return spectrum_.examine(frequency);
+  Peak none{};
+  none.frequency = frequency;
+  none.snr_db = std::numeric_limits<double>::quiet_NaN();
+  none.height = kUnknown;
+  return none;
+}
+
+}  // namespace rppg

@@ -1,0 +1,127 @@
+"""The temporal network: the pulse of a window from the signals of all its parts.
+
+The student sees one step between two frames. This network sees a whole window of seconds: the
+student's pulse and the color of the face, of 16 blocks in it and of the rim around it. It decides
+at each time which regions show the pulse, and what in them moves without it.
+``csrc/reading/temporal.cpp`` runs it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfiltfilt
+from torch import Tensor, nn
+
+from rppg_fast import _core
+from rppg_fast.evaluation.metrics import PULSE
+
+COARSE = 3
+"""Samples of a window that are averaged into one cell."""
+
+RATE = PULSE.rate / COARSE
+"""Cells a second, Hz."""
+
+REGIONS = 17
+"""16 blocks of the face and the rim around it."""
+
+COLORS = 3
+SIGNALS = 1 + COLORS + 2 * REGIONS
+
+SMALL = 0.003
+"""A relative change of light that counts as large: inputs are x / (SMALL + |x|)."""
+
+SMOOTH = 31
+"""Cells over which the weights of the regions are averaged."""
+
+_FAINT = 1e-6  # of the student's pulse, against a division by zero
+
+assert SIGNALS == _core.SIGNALS
+
+
+def cells_of(signals: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Average samples to cells and band-pass them forwards and backwards.
+
+    Parameters
+    ----------
+    signals : (..., samples, channels)
+        At ``PULSE.rate``; colors and brightness as logarithms.
+
+    Returns
+    -------
+    float64 (..., cells, channels)
+        The last samples fill whole cells; earlier ones that do not are left out.
+    """
+    count = signals.shape[-2] // COARSE
+    used = signals[..., signals.shape[-2] - count * COARSE :, :]
+    cells = used.reshape(*used.shape[:-2], count, COARSE, used.shape[-1]).mean(-2)
+    sos = butter(1, (PULSE.low, PULSE.high), "bandpass", fs=RATE, output="sos")
+    padding = min(round(RATE / PULSE.low), count - 1)  # as csrc/signal/band_pass.cpp
+    return np.asarray(sosfiltfilt(sos, cells, -2, padtype="even", padlen=padding))
+
+
+class TemporalNetwork(nn.Module):
+    """Computes the pulse of windows from their cells.
+
+    Parameters
+    ----------
+    channels
+        Channels of a region.
+    width
+        Channels of the whole face.
+    kernel
+        Cells that a convolution sees; an odd number.
+    """
+
+    def __init__(self, channels: int = 8, width: int = 32, kernel: int = 5) -> None:
+        super().__init__()
+        whole = 1 + COLORS
+
+        def convolution(inputs: int, outputs: int, step: int = 1) -> nn.Conv1d:
+            padding = kernel // 2 * step
+            return nn.Conv1d(inputs, outputs, kernel, padding=padding, dilation=step)
+
+        self.region_first = convolution(2 + whole, channels)
+        self.region_second = convolution(channels, channels)
+        self.score = nn.Conv1d(channels, 1, 1)
+        self.face_first = convolution(channels + whole + 2, width)
+        self.face = nn.ModuleList(convolution(width, width, step) for step in (1, 2, 4))
+        self.output = convolution(width, 1)
+        self.student = nn.Parameter(torch.tensor(0.3))
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """Compute the pulse, in units of its own.
+
+        Parameters
+        ----------
+        cells
+            Shape (windows, ``SIGNALS``, cells), of ``cells_of``.
+
+        Returns
+        -------
+        Tensor
+            Shape (windows, cells).
+        """
+        windows, _, count = cells.shape
+        level = cells[:, :1]
+        level = level / (level.std(-1, correction=0, keepdim=True) + _FAINT)
+        changes = cells[:, 1:]
+        changes = changes / (SMALL + changes.abs())
+        whole = torch.cat([level / (1 + level.abs()), changes[:, :COLORS]], 1)
+        # Brightness and color of each region.
+        regions = changes[:, COLORS:].view(windows, 2, REGIONS, count).transpose(1, 2)
+        seen = torch.cat([regions, whole[:, None].expand(-1, REGIONS, -1, -1)], 2).flatten(0, 1)
+        found = torch.relu(self.region_first(seen))
+        found = found + torch.relu(self.region_second(found))
+        score = self.score(found).view(windows, REGIONS, count)
+        edge = SMOOTH // 2
+        score = nn.functional.pad(score, (edge, edge), mode="replicate")
+        weight = nn.functional.avg_pool1d(score, SMOOTH, 1).softmax(1)[:, :, None]
+        found = (found.view(windows, REGIONS, -1, count) * weight).sum(1)
+        face = torch.cat([found, whole, (regions * weight).sum(1)], 1)
+        face = torch.relu(self.face_first(face))
+        for convolution in self.face:
+            face = face + torch.relu(convolution(face))
+        pulse: Tensor = (self.output(face) + self.student * level)[:, 0]
+        return pulse
