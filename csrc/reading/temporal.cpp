@@ -33,6 +33,7 @@ constexpr double kDarkest = 1e-4;  // of a color, against the logarithm of zero
 constexpr double kCellRate = 10.0;                 // Hz, which the network learned from
 constexpr double kSlowest = 8.5, kFastest = 11.8;  // Hz, which it can read
 constexpr double kHighest = 4.2;                   // Hz, that it can see at the slowest
+constexpr float kSilent = 1e-5F;                   // range of a pulse of rounding errors only
 constexpr double kUnknown = -4.0;                  // log10 of the height where it has no opinion
 constexpr int kTemporalPeaks = 2;                  // that are examined
 constexpr double kTemporalBins = 60.0;             // per Hz
@@ -104,6 +105,8 @@ TemporalNetwork::TemporalNetwork(std::shared_ptr<const TemporalWeights> weights,
     : kept_(std::move(weights)),
       weights_(kept_ ? kept_->data() : temporal_weights::kWeights),
       cells_(most * kCellSignals),
+      still_(cells_),
+      rest_(most),
       whole_(padded(most, kWhole)),
       regions_(padded(most, kPerRegion)),
       shared_(most * kRegionChannels),
@@ -219,6 +222,17 @@ void TemporalNetwork::share_regions(std::size_t count) {
 }
 
 void TemporalNetwork::run(std::size_t count, float* pulse) {
+  if (rest_count_ != count) {
+    cells_.swap(still_);
+    respond(count, rest_.data());
+    cells_.swap(still_);  // zeros have stayed zeros
+    rest_count_ = count;
+  }
+  respond(count, pulse);
+  for (std::size_t i = 0; i < count; ++i) pulse[i] -= rest_[i];
+}
+
+void TemporalNetwork::respond(std::size_t count, float* pulse) {
   compress(count);
   weigh_regions(count);
   share_regions(count);
@@ -290,9 +304,12 @@ void TemporalOpinion::analyse(std::size_t count) {
       for (int k = 0; k < signals; ++k) network_.cell(i)[first + k] = static_cast<float>(*from++);
   }
   network_.run(count, found_.data());
+  const auto [least, most] =
+      std::minmax_element(found_.begin(), found_.begin() + static_cast<std::ptrdiff_t>(count));
+  const bool silent = *most - *least < kSilent;
   pulse_.assign(found_.begin(), found_.begin() + static_cast<std::ptrdiff_t>(count));
   out_.run(pulse_.data(), missing_.data(), count, 1);
-  peaks_ = spectrum_.analyse(pulse_.data(), count, kTemporalPeaks);
+  peaks_ = spectrum_.analyse(pulse_.data(), count, silent ? 0 : kTemporalPeaks);
   known_ = true;
 }
 

@@ -35,10 +35,12 @@ class TemporalNetwork {
 
   // The signals of cell `i`, which the caller fills: band-passed at 10 cells a second.
   float* cell(std::size_t i) { return cells_.data() + i * kCellSignals; }
-  // Computes the pulse of `count` cells. Allocates nothing.
+  // Computes the pulse of `count` cells; it is zero where nothing changes. Allocates nothing.
   void run(std::size_t count, float* pulse);
 
  private:
+  // Computes the response to the cells.
+  void respond(std::size_t count, float* pulse);
   // The channels of a region in a cell.
   float* channels(std::size_t cell, int region) {
     return channels_.data() + (cell * kPlaces + static_cast<std::size_t>(region)) * kDepth;
@@ -53,6 +55,8 @@ class TemporalNetwork {
   std::shared_ptr<const TemporalWeights> kept_;
   const float* weights_;
   std::vector<float> cells_;
+  std::vector<float> still_, rest_;  // cells in which nothing changes, and the response to them
+  std::size_t rest_count_ = 0;
   // With zeros before and after, as far as a convolution reaches: the level and the colors; the
   // brightness and color of each region; the channels of each region; and those of the face.
   std::vector<float> whole_, regions_, shared_, found_, channels_, face_in_, face_, change_;

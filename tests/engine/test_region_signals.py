@@ -74,6 +74,10 @@ def snr_by_numpy(signal: Floats, frequency: float) -> float:
     return float(10 * np.log10(power[band & near].sum() / power[band & ~near].sum()))
 
 
+CELL_RATE = 10.0
+"""Cells of the temporal network a second, Hz."""
+
+
 def stand_by_numpy(pulse: Floats, frequency: float) -> list[float]:
     """Return height, clearance and rival of a peak."""
     count = len(pulse)
@@ -101,7 +105,13 @@ def opinion_by_scipy(colors: Floats, method: str, frequency: float) -> list[floa
     due = colors[: len(colors) - len(colors) % RENEWAL][-(SAMPLES - RENEWAL + 1) :]
     pairs = due[len(due) % COARSE :].reshape(-1, COARSE, 3).mean(axis=1)
     rate = RATE / COARSE
-    pulse = zero_phase(REFERENCE[method](pairs, rate), LOW, HIGH, rate, ORDER)
+    return opinion(
+        zero_phase(REFERENCE[method](pairs, rate), LOW, HIGH, rate, ORDER), rate, frequency
+    )
+
+
+def opinion(pulse: Floats, rate: float, frequency: float) -> list[float]:
+    """Return SNR and height of a frequency in a pulse at a reduced rate."""
     count, length = len(pulse), 1024  # the power of two that gives 60 bins per Hz
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(count) + 0.5) / count)
     power = np.abs(np.fft.rfft(hann * (pulse - pulse.mean()), length)) ** 2
@@ -112,7 +122,7 @@ def opinion_by_scipy(colors: Floats, method: str, frequency: float) -> list[floa
     peaks = band[1:-1] & (inner > power[:-2]) & (inner >= power[2:])
     snr = 10 * np.log10(power[band & near].sum() / power[band & ~near].sum())
     here = power[np.argmin(np.abs(f - frequency))]
-    return [float(snr), float(np.log10(here / inner[peaks].max() + 1e-4))]
+    return [float(np.clip(snr, -30, 30)), float(np.log10(here / inner[peaks].max() + 1e-4))]
 
 
 def features_by_numpy(regions: Floats, pulse: Floats, frequency: float, snr_db: float) -> Floats:
@@ -222,6 +232,7 @@ def test_peak_features_are_numpys(count: int, method: str, backend: str) -> None
                 coverage,
                 *opinion_by_scipy(colors, "chrom", frequency),
                 *opinion_by_scipy(colors, "pos", frequency),
+                *opinion(window.temporal_pulse, CELL_RATE, frequency),
             ]
         )
         assert len(items) == _core.PEAK_FEATURES

@@ -16,8 +16,8 @@ from training.models.temporal import (  # noqa: E402
     SIGNALS,
     TemporalNetwork,
     cells_of,
+    packed,
 )
-from training.train.temporal import packed  # noqa: E402
 
 Floats = NDArray[np.float64]
 

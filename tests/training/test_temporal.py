@@ -18,17 +18,23 @@ from rppg_fast.evaluation.metrics import PULSE  # noqa: E402
 from rppg_fast.student import BUNDLED_WEIGHTS  # noqa: E402
 from tests.support.made_up_carriers import make_carriers  # noqa: E402
 from tests.support.made_up_clips import make_clips  # noqa: E402
-from training.confidence.candidates import Unseen  # noqa: E402
 from training.data.carriers import Carriers  # noqa: E402
-from training.data.window_signals import (  # noqa: E402
+from training.evaluate.estimators import NetworkSource, open_network  # noqa: E402
+from training.evaluate.window_signals import (  # noqa: E402
     SAMPLES,
     CarriedSignals,
     WindowSignals,
     sample_times,
     signals_of,
 )
-from training.evaluate.estimators import NetworkSource, open_network  # noqa: E402
-from training.models.temporal import COARSE, RATE, SIGNALS, cells_of  # noqa: E402
+from training.models.temporal import (  # noqa: E402
+    COARSE,
+    RATE,
+    SIGNALS,
+    Unseen,
+    cells_of,
+    packed,
+)
 from training.synthetic.parameters import laws, parse_law  # noqa: E402
 from training.synthetic.skin_pulses import PREFIX, StepPulse  # noqa: E402
 from training.train.temporal import (  # noqa: E402
@@ -38,7 +44,6 @@ from training.train.temporal import (  # noqa: E402
     fold_of,
     heart_share,
     main,
-    packed,
     trained,
 )
 
@@ -124,10 +129,13 @@ def made_up(count: int, seed: int) -> WindowSignals:
 
 def test_it_learns_to_find_a_pulse_that_the_student_does_not_see() -> None:
     settings = Settings(steps=200, batch=12, drawn=0.5, mixed=0.0, holed=0.2)
-    sets = made_up(64, 1), made_up(4, 2), made_up(64, 3)
-    draw = Windows(*sets, settings, np.random.default_rng(0))
+    draw = Windows(
+        made_up(64, 1), made_up(4, 2), made_up(64, 3), settings, np.random.default_rng(0)
+    )
     network = trained(draw, settings, "test")
-    others = Windows(*(made_up(32, seed) for seed in (4, 5, 6)), settings, np.random.default_rng(1))
+    others = Windows(
+        made_up(32, 4), made_up(4, 5), made_up(32, 6), settings, np.random.default_rng(1)
+    )
     cells, true, frequency = others()
     with torch.no_grad():
         share = heart_share(network(cells), frequency).mean()
@@ -143,7 +151,7 @@ def test_it_learns_to_find_a_pulse_that_the_student_does_not_see() -> None:
 
 def test_windows_are_cells_of_five_to_ten_seconds_at_their_own_rate() -> None:
     settings = Settings(batch=6, faster=1.18)
-    draw = Windows(*(made_up(8, seed) for seed in (1, 2, 3)), settings, np.random.default_rng(0))
+    draw = Windows(made_up(8, 1), made_up(8, 2), made_up(8, 3), settings, np.random.default_rng(0))
     lengths = set()
     for _ in range(30):
         cells, true, frequency = draw()

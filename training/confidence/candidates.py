@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from training.confidence.signals import Recorder, Signals, number_of
 from training.confidence.videos import FilmedTruth
 from training.data.clips import Clips
 from training.evaluate.estimators import MethodSource, NetworkSource
-from training.evaluate.windows import STEP, Floats, SignalStream, Weights
+from training.evaluate.windows import STEP, Floats, SignalStream
+from training.models.temporal import Unseen, Weights
 
 MOST = 10
 """Largest number of candidates of a window; with any method, the engine tries at most as many."""
@@ -102,35 +103,6 @@ class Candidates:
         first = np.cumsum([0, *(part.max(initial=-1) + 1 for part in values["clip"])])
         values["clip"] = [part + start for part, start in zip(values["clip"], first)]
         return cls(**{name: np.concatenate(part) for name, part in values.items()})
-
-
-@dataclass(frozen=True)
-class Unseen:
-    """Temporal networks by the persons that they have not learned from.
-
-    A network is surer of the persons that it has learned from. A confidence must be fitted to its
-    pulses of others.
-
-    Attributes
-    ----------
-    by_person : dict of str to float32 array
-        Weights, see ``training.train.temporal``. For all other persons, those of this build.
-    """
-
-    by_person: Mapping[str, Weights]
-
-    @classmethod
-    def read(cls, paths: Sequence[Path]) -> Unseen:
-        """Read the files of the folds that ``training.train.temporal`` writes."""
-        found: dict[str, Weights] = {}
-        for path in paths:
-            with np.load(path) as kept:
-                found.update(dict.fromkeys(map(str, kept["left_out"]), kept["weights"]))
-        return cls(found)
-
-    def of(self, person: str) -> Weights | None:
-        """Return the weights for a person; None for those of this build."""
-        return self.by_person.get(person)
 
 
 class _Gatherer:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from rppg_fast.student import Student
 from training.confidence.candidates import (
     Candidates,
-    Unseen,
     candidates_in_clips,
     candidates_in_videos,
 )
@@ -21,6 +20,7 @@ from training.confidence.videos import filmed_truths, variants_of
 from training.data.clips import Clips
 from training.evaluate.estimators import MethodSource, open_network
 from training.evaluate.windows import Floats
+from training.models.temporal import Unseen
 
 CLOSE = 3.0
 """A peak with a smaller error is the heart's, bpm."""

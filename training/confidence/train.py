@@ -24,13 +24,13 @@ import numpy as np
 from rppg_fast.evaluation.metrics import PULSE, mean
 from rppg_fast.monitor import BOX_SCALE
 from rppg_fast.student import BUNDLED_WEIGHTS
-from training.confidence.candidates import Unseen
 from training.confidence.fit import Model, TrackModel, cross_validated, fit, fit_tracks
 from training.confidence.sets import CLOSE, FAMILIES, FAR, Examples, gather, weighed_peaks
 from training.confidence.tracks import tracks
 from training.data.clips import Clips
 from training.evaluate.estimators import open_network
 from training.evaluate.windows import Floats
+from training.models.temporal import Unseen
 from training.support.command import command
 from training.support.files import replace_file
 

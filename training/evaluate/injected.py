@@ -2,13 +2,17 @@ r"""Measure how well a known pulse is read in the faces of people that were not 
 
     python -m training.evaluate.injected --carriers data/carriers/test \
         --fingers $RPPG_DATA/pulse/welltory --views "fixed 1.6" "followed 1.4" --out runs/injected \
-        student=rppg_fast/assets/student.safetensors pos chrom green
+        student=rppg_fast/assets/student.safetensors temporal pos chrom green
 
 puts pieces of real fingers' records, stretched to heart rates of 45 to 150 bpm, into carriers
 (``training.data.preprocess --layout videos``), at 36 x 36, in several amplitudes, and reads each
 recording once, as a whole: band-passed forwards and backwards, the highest peak of its spectrum.
 The truth is the PPG that was put in, read in the same way.
-OUT receives ``injected.json`` and ``injected.md``. All sources read the same clips.
+OUT receives ``injected.json`` and ``injected.md``. All sources read the same clips. Sources are
+those of ``training.evaluate.estimators``, and ``temporal``, the temporal network of this build on
+the signals of the bundled student; ``NAME=temporal:FILES`` runs weights of
+``training.train.temporal``, files with commas between them, each for the persons whom it has left
+out.
 
 Carriers that seem to hold a readable pulse of their own, that show more than one face or one for
 less than 5 s, and those that no catalogue lists, are left out. To choose between networks look at
@@ -34,6 +38,7 @@ import rppg_fast as rf
 from rppg_fast import _core
 from rppg_fast.evaluation.metrics import PULSE, bootstrap, mae, mean, peak_rate, snr_db, within
 from rppg_fast.methods import METHODS
+from rppg_fast.student import BUNDLED_WEIGHTS
 from training.data.carriers import Carriers, steps
 from training.data.catalogue import chosen_by_people
 from training.data.clips import Clip, as_float
@@ -41,8 +46,11 @@ from training.data.finger import Finger, InjectedPulse, draw_pulse, fingers
 from training.data.inject import RATES, SHORTEST
 from training.data.injection import Look
 from training.data.trajectories import Times
-from training.evaluate.estimators import NetworkSource, Source, open_source
+from training.evaluate.estimators import NetworkSource, Source, open_network, open_source
 from training.evaluate.validation import CLOSE
+from training.evaluate.window_signals import signals_of
+from training.models.temporal import RATE as CELL_RATE
+from training.models.temporal import Unseen, cells_of
 from training.support.command import command
 from training.support.files import as_json, replace_file
 from training.synthetic.skin_pulses import put_into_clip
@@ -159,6 +167,38 @@ def _pulse(records: Sequence[Finger], times: Times, random: np.random.Generator)
     )
 
 
+@dataclass(frozen=True)
+class TemporalSource:
+    """The temporal network as a source."""
+
+    name: str
+    student: NetworkSource
+    unseen: Unseen
+    files: Sequence[str]
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Description in plain values."""
+        return {"kind": "temporal network", "student": self.student.about, "files": [*self.files]}
+
+    def pulse(self, clip: InjectedClip) -> Floats:
+        """Return the pulse of a whole clip, at the rate of cells."""
+        cells = cells_of(signals_of(clip.seen, clip.times, self.student))
+        return _core.temporal_pulse(cells, self.unseen.of(clip.person))
+
+
+def open_reader(text: str) -> Source | TemporalSource:
+    """Open a source of ``open_source``, or the temporal network; raise the errors of the former."""
+    label, named, rest = text.partition("=")
+    name, what = (label, rest) if named and "/" not in label else (text, text)
+    kind, _, files = what.partition(":")
+    if kind != "temporal":
+        return open_source(text)
+    paths = [Path(one) for one in files.split(",") if one]
+    student = open_network(str(BUNDLED_WEIGHTS))
+    return TemporalSource(name, student, Unseen.read(paths), [path.name for path in paths])
+
+
 def wave_of(source: Source, clip: InjectedClip) -> Floats:
     """Return the pulse that a source gives for a whole clip, at ``PULSE.rate``."""
     if isinstance(source, NetworkSource):
@@ -166,11 +206,11 @@ def wave_of(source: Source, clip: InjectedClip) -> Floats:
     return METHODS[source.method](_uniform(_colors(clip), clip.times), PULSE.rate)
 
 
-def _spectrum(wave: Floats) -> rf.Spectrum:
+def _spectrum(wave: Floats, rate: float = PULSE.rate) -> rf.Spectrum:
     """Return the spectrum of a wave, band-passed forwards and backwards."""
-    band_pass = _core.BandPass(PULSE.low, PULSE.high, PULSE.rate, PULSE.order)
+    band_pass = _core.BandPass(PULSE.low, PULSE.high, rate, PULSE.order)
     pulse = band_pass.zero_phase(wave - wave.mean())
-    return rf.spectrum(pulse, PULSE.rate, PULSE.low, PULSE.high)
+    return rf.spectrum(pulse, rate, PULSE.low, PULSE.high)
 
 
 def _level(source: NetworkSource, clip: InjectedClip) -> Floats:
@@ -206,9 +246,12 @@ def _uniform(values: Floats, times: Times) -> Floats:
     return np.concatenate(parts)
 
 
-def read(source: Source, clip: InjectedClip) -> Reading:
+def read(source: Source | TemporalSource, clip: InjectedClip) -> Reading:
     """Read a clip as a whole."""
-    spectrum = _spectrum(wave_of(source, clip))
+    if isinstance(source, TemporalSource):
+        spectrum = _spectrum(source.pulse(clip), CELL_RATE)
+    else:
+        spectrum = _spectrum(wave_of(source, clip))
     error = peak_rate(spectrum) - clip.heart_rate
     return Reading(error, snr_db(spectrum, clip.heart_rate))
 
@@ -308,7 +351,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             clip.stratum in given.views and (not given.choosing or clip.subject in chosen_by)
         )
     )
-    sources = [open_source(text) for text in given.sources]
+    sources = [open_reader(text) for text in given.sources]
     records = fingers(given.fingers)
     made = injected_clips(carriers, records, given.amplitudes, given.repeats, given.seed)
     clips: list[tuple[str, str, float]] = []

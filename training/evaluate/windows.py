@@ -17,6 +17,7 @@ import rppg_fast as rf
 from rppg_fast import _core
 from rppg_fast.evaluation.metrics import PULSE
 from training.data.clips import Frames, as_float
+from training.models.temporal import Weights
 
 STEP = 1.0
 """Time between consecutive windows, s."""
@@ -25,7 +26,6 @@ _TIME_TOLERANCE = 1e-6  # s, for rounding errors of sums of grid steps
 _SLACK = 0.1  # s; the pulse of a clip of 10 s is shorter by one step, 0.1 s at 10 fps
 
 Floats = NDArray[np.float64]
-Weights = NDArray[np.float32]
 
 
 class SignalStream:

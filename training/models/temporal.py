@@ -8,6 +8,10 @@ at each time which regions show the pulse, and what in them moves without it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -38,6 +42,9 @@ SMOOTH = 31
 _FAINT = 1e-6  # of the student's pulse, against a division by zero
 
 assert SIGNALS == _core.SIGNALS
+
+Weights = NDArray[np.float32]
+"""The weights of a network in the order in which the engine has them; see ``packed``."""
 
 
 def cells_of(signals: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -91,7 +98,7 @@ class TemporalNetwork(nn.Module):
         self.student = nn.Parameter(torch.tensor(0.3))
 
     def forward(self, cells: Tensor) -> Tensor:
-        """Compute the pulse, in units of its own.
+        """Compute the pulse, in units of its own; it is zero where nothing changes.
 
         Parameters
         ----------
@@ -103,6 +110,10 @@ class TemporalNetwork(nn.Module):
         Tensor
             Shape (windows, cells).
         """
+        rest = torch.zeros_like(cells[:1])
+        return self._respond(cells) - self._respond(rest)
+
+    def _respond(self, cells: Tensor) -> Tensor:
         windows, _, count = cells.shape
         level = cells[:, :1]
         level = level / (level.std(-1, correction=0, keepdim=True) + _FAINT)
@@ -125,3 +136,52 @@ class TemporalNetwork(nn.Module):
             face = face + torch.relu(convolution(face))
         pulse: Tensor = (self.output(face) + self.student * level)[:, 0]
         return pulse
+
+
+def packed(network: TemporalNetwork) -> NDArray[np.float32]:
+    """Return the weights in the order of ``TemporalWeights`` in csrc/reading/temporal.hpp.
+
+    Of a convolution: for each tap, input and output the weight, then the biases.
+    """
+    parts = []
+    layers = [
+        network.region_first,
+        network.region_second,
+        network.score,
+        network.face_first,
+        *network.face,
+        network.output,
+    ]
+    for layer in layers:
+        parts += [layer.weight.permute(2, 1, 0).flatten(), layer.bias]
+    parts.append(network.student[None])
+    return torch.cat([part.detach() for part in parts]).numpy()
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Temporal networks by the persons that they have not learned from.
+
+    A network is surer of the persons that it has learned from. A confidence must be fitted to its
+    pulses of others.
+
+    Attributes
+    ----------
+    by_person : dict of str to float32 array
+        Weights, see ``training.train.temporal``. For all other persons, those of this build.
+    """
+
+    by_person: Mapping[str, Weights]
+
+    @classmethod
+    def read(cls, paths: Sequence[Path]) -> Unseen:
+        """Read the files of the folds that ``training.train.temporal`` writes."""
+        found: dict[str, Weights] = {}
+        for path in paths:
+            with np.load(path) as kept:
+                found.update(dict.fromkeys(map(str, kept["left_out"]), kept["weights"]))
+        return cls(found)
+
+    def of(self, person: str) -> Weights | None:
+        """Return the weights for a person; None for those of this build."""
+        return self.by_person.get(person)

@@ -3,8 +3,8 @@ r"""Train the temporal network, which reads the pulse from a whole window of sig
     python -m training.train.temporal --carriers data/carriers/dev --data data/broad \
         --out runs/temporal --header csrc/reading/temporal_weights.hpp
 
-learns from faces of real videos into which a pulse is put (``training.data.window_signals``), and
-from drawn clips. OUT receives the signals, ``all.npz`` with the weights that ship, and for each of
+learns from faces of real videos into which a pulse is put
+(``training.evaluate.window_signals``), and from drawn clips. OUT receives the signals, ``all.npz`` with the weights that ship, and for each of
 ``--folds`` parts of the persons ``fold0.npz``, ... with weights that have not seen them: by these
 the network is judged, and to their readings a confidence is fitted (``training.confidence.train``).
 The header holds the weights for the engine.
@@ -31,14 +31,14 @@ from rppg_fast.student import BUNDLED_WEIGHTS
 from training.data.carriers import Carriers
 from training.data.catalogue import chosen_by_people, names_of_part
 from training.data.clips import Clips
-from training.data.window_signals import (
+from training.evaluate.estimators import open_network
+from training.evaluate.window_signals import (
     SAMPLES,
     CarriedSignals,
     WindowSignals,
     drawn_signals,
 )
-from training.evaluate.estimators import open_network
-from training.models.temporal import COARSE, RATE, SMOOTH, TemporalNetwork, cells_of
+from training.models.temporal import COARSE, RATE, SMOOTH, TemporalNetwork, cells_of, packed
 from training.support.command import command
 from training.support.files import replace_file
 from training.support.processes import in_processes
@@ -227,26 +227,6 @@ def trained(draw: Windows, settings: Settings, name: str) -> TemporalNetwork:
     return network
 
 
-def packed(network: TemporalNetwork) -> NDArray[np.float32]:
-    """Return the weights in the order of ``TemporalWeights`` in csrc/reading/temporal.hpp.
-
-    Of a convolution: for each tap, input and output the weight, then the biases.
-    """
-    parts = []
-    layers = [
-        network.region_first,
-        network.region_second,
-        network.score,
-        network.face_first,
-        *network.face,
-        network.output,
-    ]
-    for layer in layers:
-        parts += [layer.weight.permute(2, 1, 0).flatten(), layer.bias]
-    parts.append(network.student[None])
-    return torch.cat([part.detach() for part in parts]).numpy()
-
-
 def as_header(weights: NDArray[np.float32], about: str) -> str:
     """Return the weights as a C++ header."""
     comment = textwrap.fill(
@@ -257,7 +237,7 @@ def as_header(weights: NDArray[np.float32], about: str) -> str:
     )
     rows = [
         ", ".join(f"{value:#.7g}f" for value in part)
-        for part in np.array_split(weights, -(-len(weights) // 8))
+        for part in np.array_split(weights, -(-len(weights) // 64))
     ]
     values = ",\n    ".join(rows)
     network = TemporalNetwork()
@@ -375,7 +355,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         people -= chosen_by_people()
     if len(people) < 2 and given.folds:
         raise ValueError(
-            f"{given.carriers}: {len(people)} persons of whom nobody can be left out; give --folds 0"
+            f"{given.carriers}: of {len(people)} persons nobody can be left out; give --folds 0"
         )
     source = open_network(given.student)
     out: Path = given.out
