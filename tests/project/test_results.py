@@ -33,7 +33,7 @@ def test_each_table_stands_in_the_text_as_its_file_has_it(path: Path) -> None:
     assert as_markdown(table) in text
 
 
-@pytest.mark.parametrize("name", ["test", "choosing"])
+@pytest.mark.parametrize("name", ["test", "choosing", "temporal", "temporal-folds"])
 def test_known_pulses_in_carriers_stand_in_the_text(name: str) -> None:
     path = TRAINING / "results" / "injected" / f"{name}.json"
     report = json.loads(path.read_text(encoding="utf-8"))
