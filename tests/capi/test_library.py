@@ -40,7 +40,7 @@ pytestmark = pytest.mark.skipif(shutil.which("cmake") is None, reason="there is 
 
 # Averages against float64, relative to full scale; float32 sums of some thousand bytes.
 APPEARANCE_TOLERANCE = 1e-6
-MOST_BYTES = 1 << 20  # size of the static engine with its weights
+MOST_BYTES = 1_200_000  # size of the static engine with its weights
 HOLE, PAUSE = 0.7, 2.3  # s
 # OpenCV rounds each converted pixel to 8 bits: half a level on average.
 OPENCV_TOLERANCE = 0.6 / 255.0
