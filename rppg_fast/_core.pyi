@@ -124,6 +124,7 @@ PEAK_HEIGHT: int
 PEAK_COVERAGE: int
 PEAK_CHROM_HEIGHT: int
 PEAK_POS_HEIGHT: int
+PEAK_TEMPORAL_SNR: int
 """Index of the feature of that name."""
 
 def observe(appearance: NDArray[np.float32]) -> NDArray[np.float64]:

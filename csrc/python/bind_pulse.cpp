@@ -247,6 +247,7 @@ void bind_windows(py::module_& module) {
       {"PEAK_COVERAGE", PeakFeatures::coverage},
       {"PEAK_CHROM_HEIGHT", PeakFeatures::chrom_height},
       {"PEAK_POS_HEIGHT", PeakFeatures::pos_height},
+      {"PEAK_TEMPORAL_SNR", PeakFeatures::temporal_snr},
   };
   for (const auto& [name, item] : items) module.attr(name) = py::int_(static_cast<int>(item));
   const PulseOptions defaults;
