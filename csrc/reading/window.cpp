@@ -37,8 +37,9 @@ constexpr double kSamePeak = 0.05;
 // Samples between two renewals of the second opinions. In 0.1 s a window hardly changes, and the
 // second opinions cost as much time as the rest of a reading.
 constexpr std::size_t kRenewal = 3;
-// The same for the temporal network, which costs more: in 0.5 s its pulse hardly changes.
-constexpr std::size_t kTemporalRenewal = 15;
+// The same for the temporal network, which costs more, while the window grows, and when it is full:
+// the longer the window, the less of it is new.
+constexpr std::size_t kTemporalRenewal = 15, kFullRenewal = 30;
 
 // Whether a pulse varies by rounding errors only. For a real pulse, the first few samples decide.
 bool is_silent(const double* pulse, std::size_t count) {
@@ -93,7 +94,7 @@ std::size_t needed_samples(const PulseOptions& options) {
   const double seconds = std::min(least, options.window) - kWindowSlack;
   const std::size_t coarse = coarseness(options.rate, options.high, window_samples(options));
   return std::max(static_cast<std::size_t>(std::max(0.0, std::round(seconds * options.rate))),
-                  2 * coarse + std::max(kRenewal, kTemporalRenewal) - 1);
+                  2 * coarse + std::max(kRenewal, kFullRenewal) - 1);
 }
 
 }  // namespace
@@ -278,13 +279,14 @@ void PulseWindow::ask_colors() {
 }
 
 void PulseWindow::ask_temporal() {
-  const std::uint64_t renewal = total_ / kTemporalRenewal + 1;
-  if (!temporal_.is_able() || asked_temporal_ == renewal) return;
-  asked_temporal_ = renewal;
+  const std::size_t every = total_ < capacity() ? kTemporalRenewal : kFullRenewal;
+  const std::uint64_t due = total_ - total_ % every;  // samples at the last renewal
+  if (!temporal_.is_able() || asked_temporal_ == due + 1) return;
+  asked_temporal_ = due + 1;
   // As in `ask_colors`.
   const std::size_t coarse = temporal_.coarse();
-  const std::size_t end = size_ - static_cast<std::size_t>(total_ % kTemporalRenewal);
-  const std::size_t count = std::min(end, capacity() - (kTemporalRenewal - 1)) / coarse;
+  const std::size_t end = size_ - static_cast<std::size_t>(total_ - due);
+  const std::size_t count = std::min(end, capacity() - (kFullRenewal - 1)) / coarse;
   const std::size_t skip = end - count * coarse;
   const double* levels = levels_.newest(size_) + skip;
   const double* colors[kColors];

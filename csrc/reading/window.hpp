@@ -111,7 +111,7 @@ class PulseWindow {
   std::size_t since_too_slow_ = 0;           // samples since the last one from too slow frames
   std::uint64_t total_ = 0, extracted_ = 0;  // extracted_: total_ at the last `extract`
   std::uint64_t asked_ = 0;                  // index of the renewal that computed second_
-  std::uint64_t asked_temporal_ = 0;         // of the one that computed temporal_
+  std::uint64_t asked_temporal_ = 0;         // 1 + total_ at the one that computed temporal_
   std::uint64_t read_ = 0;                   // total_ + 1 when reading_ was computed
   double start_ = 0;
   bool after_gap_ = false;
