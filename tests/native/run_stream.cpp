@@ -58,6 +58,7 @@ int main(int, char** arguments) {
   std::ifstream file(arguments[1], std::ios::binary);
   const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
   rppg::PulseOptions options;
+  options.min_confidence = 0.5;  // a patch is not a face, and the rate is what is compared
   const double bpm = std::atof(arguments[2]), seconds = std::atof(arguments[3]);
   for (const char* const* name = rppg::available_backends(); *name; ++name) {
     const auto student = std::make_shared<const rppg::Student>(

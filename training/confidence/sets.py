@@ -34,7 +34,7 @@ FAMILIES = {"network": ("fusion",), "color": ("pos", "chrom", "green")}
 REAL_WEIGHT = 0.6
 """Share of the total weight that peaks of real video have in a fit, whatever their number."""
 
-SILENT_WEIGHT = 8.0
+SILENT_WEIGHT = 12.0
 """Weight of a peak in a window without a pulse relative to other peaks: a heart rate where there is
 no pulse is the worst error."""
 
