@@ -202,7 +202,7 @@ void TemporalNetwork::share_regions(std::size_t count) {
     const double most = *std::max_element(sums, sums + kPlaces);
     float shares[kPlaces], total = 0;
     for (int k = 0; k < kPlaces; ++k) {
-      shares[k] = std::exp(static_cast<float>((sums[k] - most) / kSmooth));
+      shares[k] = static_cast<float>(std::exp((sums[k] - most) / kSmooth));
       total += shares[k];
     }
     float* const row = at(face_in_, i, kFaceInputs);

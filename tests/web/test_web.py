@@ -24,8 +24,11 @@ pytestmark = pytest.mark.slow
 #: exponentials and complex divisions of another C library may differ in the last ones, and a
 #: spectrum adds up some thousand of them.
 TOLERANCE = 1e-12
+#: The same for the confidence: the temporal network takes these numbers as float32, where a
+#: difference in the last bit of a double may turn to one of 6e-8.
+CONFIDENCE_TOLERANCE = 1e-6
 #: Bytes of the module, and of the module with the weights of the face detector.
-LARGEST, LARGEST_WITH_DETECTOR = 500_000, 2_600_000
+LARGEST, LARGEST_WITH_DETECTOR = 580_000, 2_600_000
 #: The face in the demonstration clip.
 BOX = (98, 38, 222, 195)
 #: Frames of the clip that are measured: more than a full window.
@@ -111,7 +114,8 @@ def assert_same(found: dict[str, Any], expected: rf.Reading) -> None:
     assert found.keys() == wanted.keys()
     for name, value in wanted.items():
         if isinstance(value, float):
-            assert math.isclose(found[name], value, rel_tol=TOLERANCE), name
+            allowed = CONFIDENCE_TOLERANCE if name == "confidence" else TOLERANCE
+            assert math.isclose(found[name], value, rel_tol=allowed), name
         else:
             assert found[name] == value, name
 
