@@ -764,9 +764,7 @@ Frequency (Hz), SNR (dB), the method whose spectrum has the peak, whether it is 
 that spectrum, confidence (0 to 1), and its features, float64 of shape (``PEAK_FEATURES``,).
 """
 
-def temporal_pulse(
-    cells: ArrayLike, weights: ArrayLike | None = None
-) -> NDArray[np.float64]:
+def temporal_pulse(cells: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.float64]:
     """Run the temporal network of ``csrc/reading/temporal.hpp``.
 
     Parameters

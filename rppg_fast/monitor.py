@@ -188,8 +188,8 @@ class HeartRateMonitor(MeasuredFace):
     ----------
     method
         "fusion", the student with the temporal network and the color methods POS and CHROM as
-        second opinions; "student", the paper's student network alone; "teacher", the paper's teacher network alone; or a
-        classical method: "pos", "chrom", "green", "ica".
+        second opinions; "student", the paper's student network alone; "teacher", the paper's
+        teacher network alone; or a classical method: "pos", "chrom", "green", "ica".
     student
         The student with its weights, for "fusion" and "student"; the bundled weights by default.
     teacher

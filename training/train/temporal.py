@@ -4,10 +4,10 @@ r"""Train the temporal network, which reads the pulse from a whole window of sig
         --out runs/temporal --header csrc/reading/temporal_weights.hpp
 
 learns from faces of real videos into which a pulse is put
-(``training.evaluate.window_signals``), and from drawn clips. OUT receives the signals, ``all.npz`` with the weights that ship, and for each of
-``--folds`` parts of the persons ``fold0.npz``, ... with weights that have not seen them: by these
-the network is judged, and to their readings a confidence is fitted (``training.confidence.train``).
-The header holds the weights for the engine.
+(``training.evaluate.window_signals``), and from drawn clips. OUT receives the signals, ``all.npz``
+with the weights that ship, and for each of ``--folds`` parts of the persons ``fold0.npz``, ... with
+weights that have not seen them: by these the network is judged, and to their readings a confidence
+is fitted (``training.confidence.train``). The header holds the weights for the engine.
 """
 
 from __future__ import annotations
