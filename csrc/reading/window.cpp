@@ -345,6 +345,11 @@ PeakFeatures PulseWindow::features(const SourcePeak& candidate) {
   const Peak temporal = temporal_.examine(frequency);
   features.items[PeakFeatures::temporal_snr] = bounded_snr(temporal.snr_db);
   features.items[PeakFeatures::temporal_height] = temporal.height;
+  // Where the network cannot read the window, it neither agrees nor disagrees.
+  if (uses_network(options_.method) && !temporal_.is_able()) {
+    features.items[PeakFeatures::temporal_snr] = features.items[PeakFeatures::snr];
+    features.items[PeakFeatures::temporal_height] = features.items[PeakFeatures::height];
+  }
   return features;
 }
 

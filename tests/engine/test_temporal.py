@@ -120,3 +120,18 @@ def test_the_opinion_is_the_same_whenever_it_is_asked(network: TemporalNetwork) 
         if at % 7 == 0:
             seldom.candidates()
             np.testing.assert_array_equal(often.temporal_pulse, seldom.temporal_pulse)
+
+
+@pytest.mark.parametrize("options", [{"rate": 25.0}, {"rate": 12.5, "high": 3.0}, {"high": 4.5}])
+def test_where_the_network_cannot_read_a_window_it_has_no_say(options: dict[str, float]) -> None:
+    """Cells come 8.5 to 11.8 times a second, and the band ends at 4.2 Hz."""
+    settings = PulseSettings(**options)  # type: ignore[arg-type]
+    window = _core.PulseWindow(settings.to_native("fusion"))
+    window.restart(0.0, False)
+    window.push(signals(10.0)[: round(10 * settings.rate)])
+    found = window.candidates()
+    assert found
+    assert "temporal" not in {source for _, _, source, _, _, _ in found}
+    for _, _, _, _, _, items in found:
+        assert items[_core.PEAK_TEMPORAL_SNR] == items[_core.PEAK_SNR]
+    assert window.temporal_pulse.size == 0
