@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import rppg_fast as rf
 from rppg_fast import _core
 from training.confidence.videos import varied
 from training.evaluate.windows import Floats
-from training.support.files import replace_file
+from training.support.files import save_arrays
 
 
 def number_of(name: str) -> int:
@@ -71,9 +70,7 @@ class Recorder:
                 return Signals(kept["times"], kept["values"], kept["face"])
         found = self._record(video, variant, seed)
         self.cache.mkdir(parents=True, exist_ok=True)
-        with io.BytesIO() as file:
-            np.savez(file, times=found.times, values=found.values, face=found.face)
-            replace_file(path, file.getvalue())
+        save_arrays(path, times=found.times, values=found.values, face=found.face)
         return found
 
     def _record(self, video: Path, variant: str, seed: int) -> Signals:

@@ -48,7 +48,7 @@ from training.data.injection import Look
 from training.data.trajectories import Times
 from training.evaluate.estimators import NetworkSource, Source, open_network, open_source
 from training.evaluate.validation import CLOSE
-from training.evaluate.window_signals import signals_of
+from training.evaluate.window_signals import changes_of, signals_of, uniform
 from training.models.temporal import RATE as CELL_RATE
 from training.models.temporal import Unseen, cells_of
 from training.support.command import command
@@ -137,7 +137,7 @@ def injected_clips(
         for repeat in range(repeats):
             key = [seed, _number(clip), repeat]
             pulse = _pulse(records, times, np.random.default_rng(key))
-            heart_rate = peak_rate(_spectrum(_uniform(pulse.ppg[:, None], times)[:, 0]))
+            heart_rate = peak_rate(_spectrum(uniform(pulse.ppg[:, None], times)[:, 0]))
             for amplitude in amplitudes:
                 look = np.random.default_rng([*key, 1])
                 yield InjectedClip(
@@ -202,8 +202,8 @@ def open_reader(text: str) -> Source | TemporalSource:
 def wave_of(source: Source, clip: InjectedClip) -> Floats:
     """Return the pulse that a source gives for a whole clip, at ``PULSE.rate``."""
     if isinstance(source, NetworkSource):
-        return _uniform(_level(source, clip), clip.times)[:, 0]
-    return METHODS[source.method](_uniform(_colors(clip), clip.times), PULSE.rate)
+        return uniform(_level(source, clip), clip.times)[:, 0]
+    return METHODS[source.method](uniform(_colors(clip), clip.times), PULSE.rate)
 
 
 def _spectrum(wave: Floats, rate: float = PULSE.rate) -> rf.Spectrum:
@@ -215,16 +215,8 @@ def _spectrum(wave: Floats, rate: float = PULSE.rate) -> rf.Spectrum:
 
 def _level(source: NetworkSource, clip: InjectedClip) -> Floats:
     """Sum the network's changes, (frames, 1); the sum does not change where the box changes."""
-    begins = steps(clip.times)
-    motion = rf.motion(clip.seen[begins], clip.seen[begins + 1], kind=source.kind)
-    rest = source.rest(clip.seen[0])
-    change = np.zeros(len(clip.times))
-    for part in np.array_split(np.arange(len(begins)), 1 + len(begins) // _AT_ONCE):
-        change[begins[part] + 1] = source.network(motion[part], clip.seen[begins[part]]) - rest
+    change = changes_of(clip.seen, steps(clip.times), source)
     return np.cumsum(change)[:, None]
-
-
-_AT_ONCE = 128  # steps; more do not fit a processor's cache
 
 
 def _colors(clip: InjectedClip) -> Floats:
@@ -235,15 +227,6 @@ def _colors(clip: InjectedClip) -> Floats:
     factor[0] = mean_color[0]
     factor[begins + 1] = mean_color[begins + 1] / mean_color[begins]
     return np.asarray(np.cumprod(factor, axis=0))
-
-
-def _uniform(values: Floats, times: Times) -> Floats:
-    """Resample values at frames' times, the last entry of each time, to ``PULSE.rate``."""
-    last = np.append(np.diff(times) > 0, True)
-    moments = times[last]
-    resampler = _core.Resampler(PULSE.rate, values.shape[1], float(np.ptp(moments)))
-    parts = [resampler.push(time, value)[1] for time, value in zip(moments, values[last])]
-    return np.concatenate(parts)
 
 
 def read(source: Source | TemporalSource, clip: InjectedClip) -> Reading:

@@ -7,7 +7,6 @@ the colors are logarithms here, so that causes add up.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from training.data.carriers import LONGEST_STEP, Carriers, steps
 from training.data.clips import Clips, as_float
 from training.data.trajectories import Times
 from training.evaluate.estimators import NetworkSource
-from training.support.files import replace_file
+from training.support.files import save_arrays
 from training.synthetic.parameters import Law
 from training.synthetic.skin_pulses import draw_pulses, put_into_runs
 
@@ -67,10 +66,8 @@ class WindowSignals:
 
     def save(self, path: Path) -> None:
         """Write a file, completely or not at all."""
-        with io.BytesIO() as file:
-            person = np.array(self.person, np.str_)
-            np.savez(file, signals=self.signals, pulse=self.pulse, beats=self.beats, person=person)
-            replace_file(path, file.getvalue())
+        person = np.array(self.person, np.str_)
+        save_arrays(path, signals=self.signals, pulse=self.pulse, beats=self.beats, person=person)
 
     @classmethod
     def load(cls, path: Path) -> WindowSignals:
@@ -109,20 +106,33 @@ def signals_of(seen: NDArray[np.float32], times: Times, source: NetworkSource) -
         The student.
     """
     begins = steps(times)
-    rest = source.rest(seen[0])
-    change = np.zeros(len(times))
-    for part in np.array_split(begins, 1 + len(begins) // _AT_ONCE):
-        earlier, later = np.ascontiguousarray(seen[part]), np.ascontiguousarray(seen[part + 1])
-        motion = rf.motion(earlier, later, kind=source.kind)
-        change[part + 1] = source.network(motion, earlier) - rest
+    change = changes_of(seen, begins, source)
     observed = np.stack([_core.observe(np.ascontiguousarray(frame)) for frame in seen])
     observed[:, :3] = np.log(np.maximum(observed[:, :3], _DARKEST))
     moved = np.zeros_like(observed)
     moved[begins + 1] = observed[begins + 1] - observed[begins]
-    values = np.column_stack([change, moved]).cumsum(0)
+    return uniform(np.column_stack([change, moved]).cumsum(0), times)
+
+
+def changes_of(
+    seen: NDArray[np.float32], begins: NDArray[np.int64], source: NetworkSource
+) -> Floats:
+    """Return what a network says of each frame of a face, (frames,): 0 where no step ends."""
+    rest = source.rest(seen[0])
+    change = np.zeros(len(seen))
+    for part in np.array_split(begins, 1 + len(begins) // _AT_ONCE):
+        earlier, later = np.ascontiguousarray(seen[part]), np.ascontiguousarray(seen[part + 1])
+        motion = rf.motion(earlier, later, kind=source.kind)
+        change[part + 1] = source.network(motion, earlier) - rest
+    return change
+
+
+def uniform(values: Floats, times: Times) -> Floats:
+    """Resample values at frames' times, the last entry of each time, to ``PULSE.rate``."""
     last = np.append(np.diff(times) > 0, True)
-    resampler = _core.Resampler(PULSE.rate, values.shape[1], float(np.ptp(times)) + 1.0)
-    parts = [resampler.push(time, row)[1] for time, row in zip(times[last], values[last])]
+    moments = times[last]
+    resampler = _core.Resampler(PULSE.rate, values.shape[1], float(np.ptp(moments)))
+    parts = [resampler.push(time, value)[1] for time, value in zip(moments, values[last])]
     return np.concatenate(parts)
 
 

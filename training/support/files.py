@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 def file_sha256(path: Path) -> str:
@@ -25,6 +29,13 @@ def replace_file(path: Path, content: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write arrays as a file of NumPy, completely or not at all."""
+    with io.BytesIO() as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+        replace_file(path, file.getvalue())
 
 
 def as_json(values: Any) -> bytes:

@@ -13,11 +13,11 @@ is fitted (``training.confidence.train``). The header holds the weights for the 
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ from training.evaluate.window_signals import (
 )
 from training.models.temporal import COARSE, RATE, SMOOTH, TemporalNetwork, cells_of, packed
 from training.support.command import command
-from training.support.files import replace_file
+from training.support.files import replace_file, save_arrays
 from training.support.processes import in_processes
 from training.synthetic.parameters import laws, parse_law
 from training.synthetic.skin_pulses import PREFIX, StepPulse
@@ -269,11 +269,17 @@ class _Batch:
     silent: bool
 
     def __call__(self, step: int) -> WindowSignals:
-        carriers = Carriers.open(self.carriers).select(self.people)
-        known = laws(StepPulse, PREFIX)
-        chosen = {name: parse_law(known[name], text) for name, text in LAWS.items()}
-        source = open_network(self.student)
-        return CarriedSignals(carriers, source, chosen, self.seed, self.silent)(step, AT_ONCE)
+        return _maker(self)(step, AT_ONCE)
+
+
+@cache
+def _maker(batch: _Batch) -> CarriedSignals:
+    """Open the carriers once in each process: all of their masks are read."""
+    carriers = Carriers.open(batch.carriers).select(batch.people)
+    known = laws(StepPulse, PREFIX)
+    chosen = {name: parse_law(known[name], text) for name, text in LAWS.items()}
+    source = open_network(batch.student)
+    return CarriedSignals(carriers, source, chosen, batch.seed, batch.silent)
 
 
 def carried_signals(batch: _Batch, faces: int, workers: int, path: Path) -> None:
@@ -313,9 +319,8 @@ class _Training:
         draw = Windows(parts[0], parts[1], drawn, self.settings, random)
         weights = packed(trained(draw, self.settings, name_of(fold)))
         left_out = [person for person, its in self.folds.items() if its == fold]
-        with io.BytesIO() as file:
-            np.savez(file, weights=weights, left_out=np.array(left_out, np.str_))
-            replace_file(self.folder / f"{name_of(fold)}.npz", file.getvalue())
+        path = self.folder / f"{name_of(fold)}.npz"
+        save_arrays(path, weights=weights, left_out=np.array(left_out, np.str_))
         return weights
 
 
