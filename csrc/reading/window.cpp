@@ -252,30 +252,37 @@ int PulseWindow::find_peaks() {
   return count_;
 }
 
+PulseWindow::CoarsePart PulseWindow::coarse_part(std::size_t coarse, std::size_t since,
+                                                 std::size_t most) const {
+  const std::size_t end = size_ - since;
+  const std::size_t count = std::min(end, capacity() - most) / coarse;
+  return {coarse, count, end - count * coarse};
+}
+
+void PulseWindow::copy_missing(const CoarsePart& part, unsigned char* out) const {
+  const unsigned char* from = missing_.newest(size_) + part.skip;
+  for (std::size_t i = 0; i < part.count; ++i, from += part.coarse)
+    out[i] = std::any_of(from, from + part.coarse, [](unsigned char m) { return m != 0; });
+}
+
 void PulseWindow::ask_colors() {
   const std::uint64_t renewal = total_ / kRenewal + 1;
   if (asked_ == renewal) return;
   asked_ = renewal;
-  // The window ends at the sample where the renewal was due, and its beginning leaves room for the
-  // samples since then. The result is thus the same, whichever of these samples asks first.
-  const std::size_t coarse = second_.coarse();
-  const std::size_t end = size_ - static_cast<std::size_t>(total_ % kRenewal);
-  const std::size_t count = std::min(end, capacity() - (kRenewal - 1)) / coarse;
-  const std::size_t skip = end - count * coarse;
+  const CoarsePart part =
+      coarse_part(second_.coarse(), static_cast<std::size_t>(total_ % kRenewal), kRenewal - 1);
   ColorWindow& window = second_.window();
   for (int c = 0; c < kColors; ++c) {
-    const double* from = colors_[c].newest(size_) + skip;
+    const double* from = colors_[c].newest(size_) + part.skip;
     double* const to = window.color(c);
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < part.count; ++i) {
       double sum = 0;
-      for (std::size_t k = 0; k < coarse; ++k) sum += *from++;
-      to[i] = sum / static_cast<double>(coarse);
+      for (std::size_t k = 0; k < part.coarse; ++k) sum += *from++;
+      to[i] = sum / static_cast<double>(part.coarse);
     }
   }
-  const unsigned char* from = missing_.newest(size_) + skip;
-  for (std::size_t i = 0; i < count; ++i, from += coarse)
-    window.missing()[i] = std::any_of(from, from + coarse, [](unsigned char m) { return m != 0; });
-  second_.analyse(count);
+  copy_missing(part, window.missing());
+  second_.analyse(part.count);
 }
 
 void PulseWindow::ask_temporal() {
@@ -283,31 +290,25 @@ void PulseWindow::ask_temporal() {
   const std::uint64_t due = total_ - total_ % every;  // samples at the last renewal
   if (!temporal_.is_able() || asked_temporal_ == due + 1) return;
   asked_temporal_ = due + 1;
-  // As in `ask_colors`.
-  const std::size_t coarse = temporal_.coarse();
-  const std::size_t end = size_ - static_cast<std::size_t>(total_ - due);
-  const std::size_t count = std::min(end, capacity() - (kFullRenewal - 1)) / coarse;
-  const std::size_t skip = end - count * coarse;
-  const double* levels = levels_.newest(size_) + skip;
+  const CoarsePart part =
+      coarse_part(temporal_.coarse(), static_cast<std::size_t>(total_ - due), kFullRenewal - 1);
+  const double* levels = levels_.newest(size_) + part.skip;
   const double* colors[kColors];
-  for (int c = 0; c < kColors; ++c) colors[c] = colors_[c].newest(size_) + skip;
-  const float* regions = regions_.newest(size_) + skip * kRegionRow;
-  const unsigned char* missing = missing_.newest(size_) + skip;
-  for (std::size_t i = 0; i < count; ++i) {
+  for (int c = 0; c < kColors; ++c) colors[c] = colors_[c].newest(size_) + part.skip;
+  const float* regions = regions_.newest(size_) + part.skip * kRegionRow;
+  for (std::size_t i = 0; i < part.count; ++i) {
     double* const cell = temporal_.cell(i);
     std::fill_n(cell, kCellSignals, 0.0);
-    for (std::size_t k = 0; k < coarse; ++k, regions += kRegionRow) {
+    for (std::size_t k = 0; k < part.coarse; ++k, regions += kRegionRow) {
       cell[0] += *levels++;
       for (int c = 0; c < kColors; ++c) cell[1 + c] += *colors[c]++;
       for (int r = 0; r < kRegionSignals; ++r)
         cell[1 + kColors + r] += static_cast<double>(regions[r]);
     }
-    for (int k = 0; k < kCellSignals; ++k) cell[k] /= static_cast<double>(coarse);
-    temporal_.missing()[i] =
-        std::any_of(missing, missing + coarse, [](unsigned char m) { return m != 0; });
-    missing += coarse;
+    for (int k = 0; k < kCellSignals; ++k) cell[k] /= static_cast<double>(part.coarse);
   }
-  temporal_.analyse(count);
+  copy_missing(part, temporal_.missing());
+  temporal_.analyse(part.count);
 }
 
 void PulseWindow::add_peaks(const PulseSpectrum& spectrum, int found, Method source) {

@@ -91,6 +91,16 @@ class PulseWindow {
   // Computes all spectra and finds the candidates; returns their number.
   int find_peaks();
   void add_peaks(const PulseSpectrum& spectrum, int found, Method source);
+  // The part of the window that a second opinion sees, in cells of `coarse` samples.
+  struct CoarsePart {
+    std::size_t coarse, count, skip;  // samples in a cell; cells; samples before the first
+  };
+  // The window ends at the sample where the renewal was due, `since` samples ago, and its beginning
+  // leaves room for up to `most` samples since then. The result is thus the same, whichever of
+  // these samples asks first.
+  CoarsePart coarse_part(std::size_t coarse, std::size_t since, std::size_t most) const;
+  // Writes which of the cells have a missing sample.
+  void copy_missing(const CoarsePart& part, unsigned char* out) const;
   // Compute the second opinions again if a renewal is due.
   void ask_colors();
   void ask_temporal();
