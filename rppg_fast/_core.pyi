@@ -970,6 +970,24 @@ class Patience:
         Return whether the face has shown no sign of a pulse for a full window.
         """
 
+def elementary_function(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Compute ``sin``, ``cos``, ``exp``, ``log`` or ``log10`` as the engine does.
+
+    The results are the same bits on every platform (``csrc/signal/elementary.hpp``).
+
+    Parameters
+    ----------
+    name
+        Name of the function.
+    values
+        Shape (count,).
+
+    Raises
+    ------
+    ValueError
+        If there is no such function.
+    """
+
 def spectrum(
     pulse: ArrayLike, fs: float, low: float = ..., high: float = ..., backend: str = "auto"
 ) -> tuple[float, NDArray[np.float64], bool, float, float]: ...

@@ -38,7 +38,8 @@ Face Face::rotated(int degrees, int width, int height) const {
 
 double face_distance(const Face& face, const Face& other) {
   const Point a = face.centre(), b = other.centre();
-  return std::hypot(a.x - b.x, a.y - b.y) / std::max(face.side(), other.side());
+  const double x = a.x - b.x, y = a.y - b.y;
+  return std::sqrt(x * x + y * y) / std::max(face.side(), other.side());
 }
 
 int nearest_face(const std::vector<Face>& faces, const Face& face) {

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "signal/elementary.hpp"
+
 namespace rppg {
 namespace {
 
@@ -45,8 +47,9 @@ constexpr double kFine = 96, kCoarse = 48;
 
 constexpr double kNobody = -std::numeric_limits<double>::infinity();
 
-// With tanh, because it cannot overflow.
-float sigmoid(float logit) { return 0.5f + 0.5f * std::tanh(0.5f * logit); }
+float sigmoid(float logit) {
+  return static_cast<float>(1.0 / (1.0 + elementary::exp(-static_cast<double>(logit))));
+}
 
 // A view of the frame in which faces turned clockwise by `turned` degrees are upright.
 struct Upright {

@@ -13,6 +13,7 @@
 #include "reading/reading.hpp"
 #include "signal/band_pass.hpp"
 #include "signal/clock.hpp"
+#include "signal/elementary.hpp"
 #include "signal/resampler.hpp"
 #include "signal/spectrum.hpp"
 
@@ -45,6 +46,21 @@ Doubles zero_phase(const BandPass& filter, const py::object& object) {
   return out;
 }
 
+// One of the elementary functions, of each value.
+Doubles elementary_function(const std::string& name, const py::object& object) {
+  const Doubles values = as_doubles(object, "values");
+  double (*function)(double) = name == "sin"     ? elementary::sin
+                               : name == "cos"   ? elementary::cos
+                               : name == "exp"   ? elementary::exp
+                               : name == "log"   ? elementary::log
+                               : name == "log10" ? elementary::log10
+                                                 : nullptr;
+  if (!function) throw py::value_error("there is no elementary function '" + name + "'");
+  Doubles out(values.shape(0));
+  std::transform(values.data(), values.data() + values.shape(0), out.mutable_data(), function);
+  return out;
+}
+
 }  // namespace
 
 void bind_signal(py::module_& module) {
@@ -61,6 +77,8 @@ void bind_signal(py::module_& module) {
       .def(py::init<double>(), py::arg("max_gap"))
       .def("push", &Clock::push, py::arg("time"))
       .def("reset", &Clock::reset);
+
+  module.def("elementary_function", elementary_function, py::arg("name"), py::arg("values"));
 
   const PulseOptions defaults;
   py::class_<BandPass>(module, "BandPass")

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/double2.hpp"
+#include "signal/elementary.hpp"
 #include "signal/spectrum.hpp"
 
 namespace rppg {
@@ -208,8 +209,8 @@ void Classical::prepare(std::size_t count) {
       period_) {  // `count` may change with every window, the length of a block seldom does
     for (std::size_t k = 0; k < cosine_.size(); ++k) {
       const double angle = 2.0 * kPi * static_cast<double>(k) / static_cast<double>(period);
-      cosine_[k] = k < period ? std::cos(angle) : cosine_[k - period];
-      sine_[k] = k < period ? std::sin(angle) : sine_[k - period];
+      cosine_[k] = k < period ? elementary::cos(angle) : cosine_[k - period];
+      sine_[k] = k < period ? elementary::sin(angle) : sine_[k - period];
     }
     period_ = period;
   }

@@ -5,6 +5,7 @@
 
 #include "kernels/float4.hpp"
 #include "reading/confidence_weights.hpp"
+#include "signal/elementary.hpp"
 
 namespace rppg {
 namespace {
@@ -37,7 +38,7 @@ double run(const Network& network, const PeakFeatures& features) {
       logit += static_cast<double>(total(active * load(network.output_weights + h + k * kFloat4)));
     }
   }
-  return 1.0 / (1.0 + std::exp(-logit));
+  return 1.0 / (1.0 + elementary::exp(-logit));
 }
 
 }  // namespace
@@ -58,14 +59,14 @@ TrackEvidence track_evidence(const std::vector<double>& confidences, double shar
   double sum = 0;
   for (const double each : confidences) {
     const double bounded = std::clamp(each, kLeastOdds, 1 - kLeastOdds);
-    sum += std::log(bounded / (1 - bounded));
+    sum += elementary::log(bounded / (1 - bounded));
   }
   const auto count = static_cast<double>(confidences.size());
   TrackEvidence out{};
   out.items[TrackEvidence::mean_log_odds] = sum / count;
   out.items[TrackEvidence::coverage] = share;
   const double apart = (count - 1) * std::min(step, kApart) / kApart;
-  out.items[TrackEvidence::length] = std::log1p(std::min(apart, kMostApart));
+  out.items[TrackEvidence::length] = elementary::log(1.0 + std::min(apart, kMostApart));
   out.items[TrackEvidence::highest] = *std::max_element(confidences.begin(), confidences.end());
   return out;
 }
@@ -73,7 +74,7 @@ TrackEvidence track_evidence(const std::vector<double>& confidences, double shar
 double recording_confidence(const TrackEvidence& evidence) {
   double logit = kTrackBias;
   for (int i = 0; i < TrackEvidence::kWeighted; ++i) logit += kTrackWeights[i] * evidence.items[i];
-  return std::min(1.0 / (1.0 + std::exp(-logit)), evidence.items[TrackEvidence::highest]);
+  return std::min(1.0 / (1.0 + elementary::exp(-logit)), evidence.items[TrackEvidence::highest]);
 }
 
 }  // namespace rppg

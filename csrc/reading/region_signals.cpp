@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "kernels/float4.hpp"
+#include "signal/elementary.hpp"
 
 namespace rppg {
 namespace {
@@ -89,7 +90,8 @@ double spread(const Complex* blocks, Complex mean) {
 }
 
 double line(Complex multiple, Complex at) {
-  return std::log10(std::norm(multiple) / (std::norm(at) + kTiny * kLeastRatio) + kLeastLine);
+  return elementary::log10(std::norm(multiple) / (std::norm(at) + kTiny * kLeastRatio) +
+                           kLeastLine);
 }
 
 void add_pixels(const float* plane, double* sums) {
@@ -132,9 +134,9 @@ void observe(const float* appearance, double* observed) {
   double* const region_signals = observed + kColors;
   for (int k = 0; k < kPlaces; ++k) {
     const double pixels = k < kFaceBlocks ? kBlockSide * kBlockSide : kRimPixels;
-    const double brightness = std::log(std::max(green[k] / pixels, kDarkest));
+    const double brightness = elementary::log(std::max(green[k] / pixels, kDarkest));
     region_signals[k] = brightness;
-    region_signals[kPlaces + k] = brightness - std::log(std::max(red[k] / pixels, kDarkest));
+    region_signals[kPlaces + k] = brightness - elementary::log(std::max(red[k] / pixels, kDarkest));
   }
 }
 
@@ -213,7 +215,7 @@ PeakFeatures RegionSignals::features(const Peak& peak) {
   prepare();
   // Fourier sums at the peak's frequency for the pulse and the face's brightness, and at 2, 3 and
   // 1/2 times that frequency. All oscillations are powers of the one at half the frequency.
-  const Complex step = std::polar(1.0, -kPi * peak.frequency / rate_);
+  const Complex step = elementary::unit(-kPi * peak.frequency / rate_);
   const Complex step2 = step * step;
   const Complexes steps = all(step2 * step2);
   Complexes half = powers(step), pulses{}, multiples[3] = {}, beats[3] = {};
@@ -263,11 +265,11 @@ PeakFeatures RegionSignals::features(const Peak& peak) {
   brightness /= kFaceBlocks;
   color /= kFaceBlocks;
   const Complex rim = z[kFaceBlocks], rim_color = colors[kFaceBlocks];
-  items[PeakFeatures::brightness] = std::log10(length(brightness) + kLeast);
-  items[PeakFeatures::color] = std::log10(length(color) + kLeast);
+  items[PeakFeatures::brightness] = elementary::log10(length(brightness) + kLeast);
+  items[PeakFeatures::color] = elementary::log10(length(color) + kLeast);
   items[PeakFeatures::color_share] = share(color, brightness);
   const auto over = [](Complex part, Complex whole) {
-    return std::log10(length(part) / (length(whole) + kLeast * kLeastRatio) + kLeastRatio);
+    return elementary::log10(length(part) / (length(whole) + kLeast * kLeastRatio) + kLeastRatio);
   };
   items[PeakFeatures::rim_brightness] = over(rim, brightness);
   items[PeakFeatures::rim_color] = over(rim_color, color);
@@ -286,7 +288,7 @@ PeakFeatures RegionSignals::features(const Peak& peak) {
   std::sort(flushes, flushes + kFaceBlocks);
   constexpr int kMiddle = kFaceBlocks / 2, kQuarter = kFaceBlocks / 4;
   const auto amplitude = [](double a, double b) {
-    return std::log10(std::max(0.5 * (a + b), 0.0) + kLeast);
+    return elementary::log10(std::max(0.5 * (a + b), 0.0) + kLeast);
   };
   items[PeakFeatures::color_median] = amplitude(flushes[kMiddle - 1], flushes[kMiddle]);
   items[PeakFeatures::color_quartile] = amplitude(flushes[kQuarter - 1], flushes[kQuarter]);

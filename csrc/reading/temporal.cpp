@@ -10,6 +10,7 @@
 
 #include "kernels/float4.hpp"
 #include "reading/temporal_weights.hpp"
+#include "signal/elementary.hpp"
 
 namespace rppg {
 namespace {
@@ -202,7 +203,7 @@ void TemporalNetwork::share_regions(std::size_t count) {
     const double most = *std::max_element(sums, sums + kPlaces);
     float shares[kPlaces], total = 0;
     for (int k = 0; k < kPlaces; ++k) {
-      shares[k] = static_cast<float>(std::exp((sums[k] - most) / kSmooth));
+      shares[k] = static_cast<float>(elementary::exp((sums[k] - most) / kSmooth));
       total += shares[k];
     }
     float* const row = at(face_in_, i, kFaceInputs);
@@ -295,8 +296,8 @@ void TemporalOpinion::analyse(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i)
       for (int k = 0; k < signals; ++k) {
         const double value = cell(i)[first + k];
-        *to++ =
-            first + k >= 1 && first + k <= kColors ? std::log(std::max(value, kDarkest)) : value;
+        *to++ = first + k >= 1 && first + k <= kColors ? elementary::log(std::max(value, kDarkest))
+                                                       : value;
       }
     in_.run(group_.data(), missing_.data(), count, signals);
     const double* from = group_.data();

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "kernels/double2.hpp"
+#include "signal/elementary.hpp"
 #include "signal/spectrum.hpp"
 
 namespace rppg {
@@ -21,11 +22,11 @@ constexpr double kPaddedPeriods = 1.0;
 constexpr double kShortestStretch = 0.5;  // s
 constexpr int kMostChannels = 4;
 
-// The section with poles p and q, zeros at 1 and -1, and gain 1 at the angle `centre`.
-Section make_section(std::complex<double> p, std::complex<double> q, double centre) {
+// The section with poles p and q, zeros at 1 and -1, and gain 1 where a delay by one sample
+// multiplies by z.
+Section make_section(std::complex<double> p, std::complex<double> q, std::complex<double> z) {
   const double a1 = -(p + q).real(), a2 = (p * q).real();
-  const std::complex<double> z = std::polar(1.0, -centre);
-  const double gain = std::abs((1.0 + a1 * z + a2 * z * z) / (1.0 - z * z));
+  const double gain = elementary::abs(elementary::divide(1.0 + a1 * z + a2 * z * z, 1.0 - z * z));
   return {gain, 0.0, -gain, a1, a2};
 }
 
@@ -37,16 +38,24 @@ BandPass::BandPass(double low, double high, double rate, int order) : low_(low),
     throw std::invalid_argument("the filter's order must be from 1 to 8, is " +
                                 std::to_string(order));
   // Analogue band edges that the bilinear transform maps to the requested ones.
-  const auto warp = [&](double f) { return 2.0 * rate * std::tan(kPi * f / rate); };
+  const auto warp = [&](double f) {
+    const std::complex<double> turn = elementary::unit(kPi * f / rate);
+    return 2.0 * rate * turn.imag() / turn.real();
+  };
   const double width = warp(high) - warp(low), centre2 = warp(low) * warp(high);
-  const auto digital = [&](std::complex<double> s) { return (2.0 * rate + s) / (2.0 * rate - s); };
-  const double centre = 2.0 * std::atan(std::sqrt(centre2) / (2.0 * rate));
+  const auto digital = [&](std::complex<double> s) {
+    return elementary::divide(2.0 * rate + s, 2.0 * rate - s);
+  };
+  // A delay by one sample at the centre, which is mapped to the angle 2 atan(t).
+  const double t = std::sqrt(centre2) / (2.0 * rate);
+  const std::complex<double> centre = std::complex<double>(1.0 - t * t, -2.0 * t) / (1.0 + t * t);
 
   // Each pole of the low-pass prototype gives the two roots of s^2 - p width s + centre^2.
   for (int k = 0; k < (order + 1) / 2; ++k) {
-    const std::complex<double> prototype = std::polar(1.0, kPi * (2 * k + order + 1) / (2 * order));
+    const std::complex<double> prototype =
+        elementary::unit(kPi * (2 * k + order + 1) / (2 * order));
     const std::complex<double> half = 0.5 * width * prototype;
-    const std::complex<double> root = std::sqrt(half * half - centre2);
+    const std::complex<double> root = elementary::sqrt(half * half - centre2);
     const std::complex<double> p = digital(half + root), q = digital(half - root);
     if (2 * k + 1 == order) {
       // The real pole: its two roots form one section.
@@ -60,10 +69,10 @@ BandPass::BandPass(double low, double high, double rate, int order) : low_(low),
 }
 
 double BandPass::gain(double frequency) const {
-  const std::complex<double> z = std::polar(1.0, -2.0 * kPi * frequency / rate_);
+  const std::complex<double> z = elementary::unit(-2.0 * kPi * frequency / rate_);
   double power = 1.0;
   for (const Section& s : sections_)
-    power *= std::norm((s.b0 + s.b1 * z + s.b2 * z * z) / (1.0 + s.a1 * z + s.a2 * z * z));
+    power *= std::norm(s.b0 + s.b1 * z + s.b2 * z * z) / std::norm(1.0 + s.a1 * z + s.a2 * z * z);
   return power;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "kernels/double2.hpp"
+#include "signal/elementary.hpp"
 
 namespace rppg {
 namespace {
@@ -48,7 +49,7 @@ double largest(const double* from, const double* to) {
   return greatest(greater(most[0], most[1]));
 }
 
-double ratio(double part, double whole) { return std::log10(part / whole + kLeastShare); }
+double ratio(double part, double whole) { return elementary::log10(part / whole + kLeastShare); }
 
 }  // namespace
 
@@ -76,8 +77,8 @@ RealFft::RealFft(const Kernels& kernels, std::size_t length, std::size_t most)
   };
   const auto add_factor = [&](std::size_t k, std::size_t of, std::vector<double>& cosine,
                               std::vector<double>& sine) {
-    cosine.push_back(std::cos(angle(k, of)));
-    sine.push_back(std::sin(angle(k, of)));
+    cosine.push_back(elementary::cos(angle(k, of)));
+    sine.push_back(elementary::sin(angle(k, of)));
   };
   const std::size_t points = reversed_.size();
   for (std::size_t k = 0; k < points; ++k) add_factor(k, points, cosine_, sine_);
@@ -86,8 +87,8 @@ RealFft::RealFft(const Kernels& kernels, std::size_t length, std::size_t most)
   lane_sine_.resize((most + 1) / 2);
   for (std::size_t n = 0; n < lane_sine_.size(); ++n)
     for (std::size_t r = 0; r < kFftLanes; ++r) {
-      lane_cosine_[n].values[r] = std::cos(angle(n * r % half_, half_));
-      lane_sine_[n].values[r] = std::sin(angle(n * r % half_, half_));
+      lane_cosine_[n].values[r] = elementary::cos(angle(n * r % half_, half_));
+      lane_sine_[n].values[r] = elementary::sin(angle(n * r % half_, half_));
     }
   for (std::size_t i = 1; i < points; ++i)
     reversed_[i] = reversed_[i / 2] / 2 + (i % 2 ? points / 2 : 0);
@@ -104,8 +105,8 @@ void RealFft::power(const double* samples, std::size_t pairs, double* power, std
 const double* Hann::of(std::size_t count) {
   if (count != count_) {
     for (std::size_t i = 0; i < count; ++i)
-      values_[i] = 0.5 - 0.5 * std::cos(2.0 * kPi * (static_cast<double>(i) + 0.5) /
-                                        static_cast<double>(count));
+      values_[i] = 0.5 - 0.5 * elementary::cos(2.0 * kPi * (static_cast<double>(i) + 0.5) /
+                                               static_cast<double>(count));
     count_ = count;
   }
   return values_.data();
@@ -247,7 +248,7 @@ double Spectrum::snr_db(double frequency) const {
   }
   add(last_ + 1, noise);
   if (!(noise > 0)) return std::numeric_limits<double>::quiet_NaN();
-  return 10.0 * std::log10(signal / noise);
+  return 10.0 * elementary::log10(signal / noise);
 }
 
 std::size_t Spectrum::bound(double bin) const {
