@@ -29,14 +29,17 @@ FrameView view_frame(const pybind11::object& object, const std::string& color = 
 // The planes of a YuvFrame; nullptr for any other object.
 const FrameView* planes_of(const pybind11::handle& object);
 
+// Sets the flag of an object in use. Raises an error if another thread has set it.
+inline void mark_busy(std::atomic_flag& flag, const char* what) {
+  if (flag.test_and_set(std::memory_order_acquire))
+    throw std::runtime_error(std::string("this ") + what +
+                             " is in use by another thread; use one object for each thread");
+}
+
 // Raises an error if two threads use one object at the same time, which would corrupt it.
 class BusyMark {
  public:
-  BusyMark(std::atomic_flag& flag, const char* what) : flag_(flag) {
-    if (flag_.test_and_set(std::memory_order_acquire))
-      throw std::runtime_error(std::string("this ") + what +
-                               " is in use by another thread; use one object for each thread");
-  }
+  BusyMark(std::atomic_flag& flag, const char* what) : flag_(flag) { mark_busy(flag, what); }
   ~BusyMark() { flag_.clear(std::memory_order_release); }
   BusyMark(const BusyMark&) = delete;
 
@@ -64,8 +67,9 @@ void bind_classical(pybind11::module_& module);
 void bind_frame(pybind11::module_& module);
 
 // bind_face.cpp
-// Sets the object that a detector written in Python gets as the next frame; None removes it.
+// Sets the object that a detector written in Python gets as the next frame, and removes it.
 void show_frame(Detector& detector, const pybind11::object& frame);
+void hide_frame(Detector& detector);
 
 // Sets the object for the lifetime of this one.
 class ShownFrame {
@@ -73,7 +77,7 @@ class ShownFrame {
   ShownFrame(Detector& detector, const pybind11::object& frame) : detector_(detector) {
     show_frame(detector, frame);
   }
-  ~ShownFrame() { show_frame(detector_, pybind11::none()); }
+  ~ShownFrame() { hide_frame(detector_); }
   ShownFrame(const ShownFrame&) = delete;
 
  private:

@@ -6,6 +6,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <mutex>
 #include <string_view>
 #include <tuple>
 
@@ -13,6 +14,7 @@
 #include "face/mtcnn.hpp"
 #include "face/tracker.hpp"
 #include "python/bind.hpp"
+#include "python/locked.hpp"
 
 namespace py = pybind11;
 
@@ -145,6 +147,8 @@ class MtcnnDetector final : public Detector {
 
  private:
   DetectorHandle& native() {
+    // Callers do not hold the GIL, so that waiting for it here cannot block another one.
+    const std::lock_guard<std::mutex> lock(making_);
     if (!native_) {
       const py::gil_scoped_acquire acquire;
       native_ = make_().cast<std::shared_ptr<DetectorHandle>>();
@@ -153,6 +157,7 @@ class MtcnnDetector final : public Detector {
   }
 
   py::function make_;
+  std::mutex making_;
   std::shared_ptr<DetectorHandle> native_;
 };
 
@@ -161,7 +166,15 @@ class PythonDetector final : public WholeFrameDetector {
  public:
   explicit PythonDetector(py::function find) : find_(std::move(find)) {}
 
-  void show(const py::object& frame) { frame_ = frame; }
+  // Makes a frame the one in which faces are found, until `hide`.
+  void show(const py::object& frame) {
+    mark_busy(shown_, "detector");
+    frame_ = frame;
+  }
+  void hide() {
+    frame_ = py::none();
+    shown_.clear(std::memory_order_release);
+  }
 
  protected:
   std::vector<Face> find_all(const FrameView&) override {
@@ -172,6 +185,7 @@ class PythonDetector final : public WholeFrameDetector {
  private:
   py::function find_;
   py::object frame_ = py::none();
+  std::atomic_flag shown_ = ATOMIC_FLAG_INIT;
 };
 
 // The output of a network for a picture of its size.
@@ -223,6 +237,28 @@ py::list tracks_of(const FaceTracker& tracker) {
   return out;
 }
 
+// A tracker that only one thread at a time may use. An update does not hold the GIL.
+class TrackerHandle : public FaceTracker {
+ public:
+  using FaceTracker::FaceTracker;
+  std::atomic_flag busy = ATOMIC_FLAG_INIT;
+};
+
+class TrackerMark {
+ public:
+  explicit TrackerMark(const py::object& self)
+      : mark_(self.cast<TrackerHandle&>().busy, "tracker") {}
+
+ private:
+  BusyMark mark_;
+};
+
+// A method of the tracker for pybind11; an error if another thread uses the tracker.
+template <typename Method>
+auto exclusive(Method method) {
+  return locked<TrackerMark>(method);
+}
+
 void update_tracker(FaceTracker& tracker, Detector& detector, const py::object& frame,
                     double time) {
   const FrameView view = view_frame(frame);
@@ -238,7 +274,8 @@ void bind_tracker(py::module_& module) {
   py::class_<PythonDetector, Detector, std::shared_ptr<PythonDetector>>(module, "PythonDetector")
       .def(py::init<py::function>(), py::arg("find"));
 
-  py::class_<FaceTracker> tracker(module, "FaceTracker");
+  py::class_<FaceTracker>(module, "FaceTrackerBase");
+  py::class_<TrackerHandle, FaceTracker> tracker(module, "FaceTracker");
   py::native_enum<FaceTracker::Task>(tracker, "Task", "enum.Enum")
       .value("NONE", FaceTracker::Task::none)
       .value("REDETECT", FaceTracker::Task::redetect)
@@ -249,43 +286,46 @@ void bind_tracker(py::module_& module) {
   tracker
       .def(py::init<double, int, bool, bool>(), py::arg("box_scale"), py::arg("most"),
            py::arg("follow"), py::arg("by_rotation"))
-      .def("reset", &FaceTracker::reset)
-      .def("restart", &FaceTracker::restart, py::arg("time"))
-      .def("update", update_tracker, py::arg("detector"), py::arg("frame"), py::arg("time"))
-      .def("next_task", &FaceTracker::next_task, py::arg("width"), py::arg("height"),
+      .def("reset", exclusive(&FaceTracker::reset))
+      .def("restart", exclusive(&FaceTracker::restart), py::arg("time"))
+      .def("update", exclusive(update_tracker), py::arg("detector"), py::arg("frame"),
            py::arg("time"))
-      .def(
-          "update_target",
-          [](FaceTracker& self, const std::optional<Probable>& face, bool by_cascade) {
-            self.update_target(face ? std::optional<Sight>({face_of(*face), by_cascade})
-                                    : std::nullopt);
-          },
-          py::arg("face"), py::arg("by_cascade"))
-      .def(
-          "update_comparison",
-          [](FaceTracker& self, const std::optional<Probable>& face) {
-            self.update_comparison(face ? std::optional<Face>(face_of(*face)) : std::nullopt);
-          },
-          py::arg("face"))
-      .def(
-          "update_detections",
-          [](FaceTracker& self, const std::vector<Probable>& faces) {
-            self.update_detections(faces_of(faces));
-          },
-          py::arg("faces"))
-      .def("pass_over", &FaceTracker::pass_over, py::arg("id"))
-      .def_property_readonly(
-          "target", [](const FaceTracker& self) { return without_landmarks(self.target()); })
-      .def_property_readonly("tracks", tracks_of)
-      .def_property_readonly("due", &FaceTracker::due)
-      .def_property_readonly("search_step", &FaceTracker::search_step)
-      .def_property_readonly("search_turned", &FaceTracker::search_turned);
+      .def("next_task", exclusive(&FaceTracker::next_task), py::arg("width"), py::arg("height"),
+           py::arg("time"))
+      .def("update_target",
+           exclusive([](FaceTracker& self, const std::optional<Probable>& face, bool by_cascade) {
+             self.update_target(face ? std::optional<Sight>({face_of(*face), by_cascade})
+                                     : std::nullopt);
+           }),
+           py::arg("face"), py::arg("by_cascade"))
+      .def("update_comparison",
+           exclusive([](FaceTracker& self, const std::optional<Probable>& face) {
+             self.update_comparison(face ? std::optional<Face>(face_of(*face)) : std::nullopt);
+           }),
+           py::arg("face"))
+      .def("update_detections",
+           exclusive([](FaceTracker& self, const std::vector<Probable>& faces) {
+             self.update_detections(faces_of(faces));
+           }),
+           py::arg("faces"))
+      .def("pass_over", exclusive(&FaceTracker::pass_over), py::arg("id"))
+      .def_property_readonly("target", exclusive([](const FaceTracker& self) {
+                               return without_landmarks(self.target());
+                             }))
+      .def_property_readonly("tracks", exclusive(tracks_of))
+      .def_property_readonly("due", exclusive(&FaceTracker::due))
+      .def_property_readonly("search_step", exclusive(&FaceTracker::search_step))
+      .def_property_readonly("search_turned", exclusive(&FaceTracker::search_turned));
 }
 
 }  // namespace
 
 void show_frame(Detector& detector, const py::object& frame) {
   if (auto* const python = dynamic_cast<PythonDetector*>(&detector)) python->show(frame);
+}
+
+void hide_frame(Detector& detector) {
+  if (auto* const python = dynamic_cast<PythonDetector*>(&detector)) python->hide();
 }
 
 void bind_face(py::module_& module) {

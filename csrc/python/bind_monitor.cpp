@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "monitor/stream.hpp"
 #include "python/arrays.hpp"
 #include "python/bind.hpp"
+#include "python/locked.hpp"
 
 namespace py = pybind11;
 
@@ -103,15 +105,18 @@ class MonitorHandle {
 
   // The state after the newest frame. Any thread may ask for it, so BusyMark is not needed.
   std::vector<std::int64_t> faces() const {
+    const std::lock_guard<std::mutex> lock(showing_);
     std::vector<std::int64_t> ids;
     for (const ShownFace& face : shown_) ids.push_back(face.id);
     return ids;
   }
   py::object box(const std::optional<std::int64_t>& id) const {
+    const std::lock_guard<std::mutex> lock(showing_);
     const ShownFace* const face = shown(id);
     return face ? face->box : py::object(py::none());
   }
   int turned(const std::optional<std::int64_t>& id) const {
+    const std::lock_guard<std::mutex> lock(showing_);
     const ShownFace* const face = shown(id);
     return face ? face->turned : 0;
   }
@@ -150,9 +155,10 @@ class MonitorHandle {
     return py::make_tuple(times, values, missing, face->samples());
   }
 
-  bool record(Recording& recording, const std::optional<std::int64_t>& id) {
+  bool record(const py::object& recording, const std::optional<std::int64_t>& id) {
     const BusyMark mark(busy_, "stream");
-    return recording.take(monitor_, id);
+    const py::scoped_critical_section lock(recording);
+    return recording.cast<Recording&>().take(monitor_, id);
   }
 
  private:
@@ -198,14 +204,19 @@ class MonitorHandle {
 
   void show_faces() {
     const std::vector<MonitoredFace>& faces = monitor_.faces();
-    shown_.resize(faces.size());
+    next_ = shown_;  // only this function changes it
+    next_.resize(faces.size());
     for (std::size_t i = 0; i < faces.size(); ++i) {
       const Box& box = faces[i].box;
-      if (!shown_[i].box || !(shown_[i].sides == box))
-        shown_[i].box = box_type()(box.x0, box.y0, box.x1, box.y1);
-      shown_[i].id = faces[i].id;
-      shown_[i].sides = box;
-      shown_[i].turned = faces[i].turned;
+      if (!next_[i].box || !(next_[i].sides == box))
+        next_[i].box = box_type()(box.x0, box.y0, box.x1, box.y1);
+      next_[i].id = faces[i].id;
+      next_[i].sides = box;
+      next_[i].turned = faces[i].turned;
+    }
+    {
+      const std::lock_guard<std::mutex> lock(showing_);
+      shown_.swap(next_);
     }
     if (!monitor_.several()) last_id_ = monitor_.only().id;
     time_ = monitor_.time();
@@ -220,9 +231,13 @@ class MonitorHandle {
   std::shared_ptr<Detector> detector_;
   Monitor monitor_;
   std::string color_;
+  // What other threads read while a frame is pushed. Nothing that may wait for the GIL is done with
+  // this lock.
+  mutable std::mutex showing_;
   std::vector<ShownFace> shown_;
-  std::int64_t last_id_ = 0;
-  double time_ = -std::numeric_limits<double>::infinity();
+  std::vector<ShownFace> next_;  // of the thread that pushes
+  std::atomic<std::int64_t> last_id_ = 0;
+  std::atomic<double> time_ = -std::numeric_limits<double>::infinity();
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
 };
 
@@ -243,10 +258,10 @@ void bind_recording(py::module_& module) {
   py::class_<Recording>(module, "Recording")
       .def(py::init<double, double, double>(), py::arg("step"), py::arg("max_gap"),
            py::arg("min_confidence"))
-      .def("summary", [](const Recording& self) { return summary_tuple(self.summary()); })
-      .def("samples", samples_of)
-      .def_property_readonly("box", box_of)
-      .def_property_readonly("turned", &Recording::turned);
+      .def("summary", locked([](const Recording& self) { return summary_tuple(self.summary()); }))
+      .def("samples", locked(samples_of))
+      .def_property_readonly("box", locked(box_of))
+      .def_property_readonly("turned", locked(&Recording::turned));
 }
 
 }  // namespace

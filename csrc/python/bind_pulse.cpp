@@ -18,6 +18,7 @@
 #include "monitor/stream.hpp"
 #include "python/arrays.hpp"
 #include "python/bind.hpp"
+#include "python/locked.hpp"
 #include "python/status.hpp"
 #include "reading/patience.hpp"
 #include "reading/summary.hpp"
@@ -167,15 +168,17 @@ py::list candidates(PulseWindow& window) {
 template <typename Class>
 void add_pulse_window(Class& python_class) {
   using Self = typename Class::type;
-  const auto ask = [](Self& self, auto&& use) {
-    if constexpr (std::is_same_v<Self, PulseWindow>)
-      return use(self);
-    else
-      return self.with_pulse(use);
+  const auto ask = [](const py::object& self, auto&& use) {
+    if constexpr (std::is_same_v<Self, PulseWindow>) {
+      const py::scoped_critical_section lock(self);
+      return use(self.cast<PulseWindow&>());
+    } else {
+      return self.cast<Self&>().with_pulse(use);
+    }
   };
-  python_class.def("candidates", [ask](Self& self) { return ask(self, candidates); })
+  python_class.def("candidates", [ask](const py::object& self) { return ask(self, candidates); })
       .def("filtered",
-           [ask](Self& self) {
+           [ask](const py::object& self) {
              return ask(self, [](PulseWindow& w) {
                Doubles out(static_cast<py::ssize_t>(w.size()));
                w.filter(out.mutable_data());
@@ -184,22 +187,25 @@ void add_pulse_window(Class& python_class) {
            })
       .def(
           "newest",
-          [ask](Self& self, std::size_t count, bool filtered) {
+          [ask](const py::object& self, std::size_t count, bool filtered) {
             return ask(self, [=](PulseWindow& w) { return newest(w, count, filtered); });
           },
           py::arg("count"), py::arg("filtered") = true)
       .def(
           "missing",
-          [ask](Self& self, std::size_t count) {
+          [ask](const py::object& self, std::size_t count) {
             return ask(self, [=](PulseWindow& w) { return missing(w, count); });
           },
           py::arg("count"))
-      .def_property_readonly(
-          "size", [ask](Self& self) { return ask(self, [](PulseWindow& w) { return w.size(); }); })
-      .def_property_readonly(
-          "total",
-          [ask](Self& self) { return ask(self, [](PulseWindow& w) { return w.total(); }); })
-      .def_property_readonly("start", [ask](Self& self) {
+      .def_property_readonly("size",
+                             [ask](const py::object& self) {
+                               return ask(self, [](PulseWindow& w) { return w.size(); });
+                             })
+      .def_property_readonly("total",
+                             [ask](const py::object& self) {
+                               return ask(self, [](PulseWindow& w) { return w.total(); });
+                             })
+      .def_property_readonly("start", [ask](const py::object& self) {
         return ask(self, [](PulseWindow& w) { return w.start(); });
       });
 }
@@ -286,19 +292,18 @@ void bind_windows(py::module_& module) {
                                 temporal_weights_of(temporal));
            }),
            py::arg("options"), py::arg("backend") = "auto", py::arg("temporal") = py::none())
-      .def("restart", &PulseWindow::restart, py::arg("start"), py::arg("after_gap"))
-      .def("push", push_samples, py::arg("samples"), py::arg("missing") = false,
+      .def("restart", locked(&PulseWindow::restart), py::arg("start"), py::arg("after_gap"))
+      .def("push", locked(push_samples), py::arg("samples"), py::arg("missing") = false,
            py::arg("too_slow") = false)
       .def_property_readonly("capacity", &PulseWindow::capacity)
-      .def_property_readonly("temporal_pulse",
-                             [](const PulseWindow& self) {
+      .def_property_readonly("temporal_pulse", locked([](const PulseWindow& self) {
                                const auto& pulse = self.temporal_pulse();
                                return Doubles(static_cast<py::ssize_t>(pulse.size()), pulse.data());
-                             })
+                             }))
       .def("is_too_slow", &PulseWindow::is_too_slow, py::arg("frame_rate"))
-      .def(
-          "read", [](PulseWindow& self, double time) { return make_reading(time, self.read()); },
-          py::arg("time"));
+      .def("read",
+           locked([](PulseWindow& self, double time) { return make_reading(time, self.read()); }),
+           py::arg("time"));
   add_pulse_window(window);
 
   py::class_<StreamHandle> stream(module, "Stream");
@@ -320,42 +325,40 @@ void bind_recording(py::module_& module) {
   py::class_<RecordingSummary>(module, "RecordingSummary")
       .def(py::init<double, double, double>(), py::arg("step"), py::arg("max_gap"),
            py::arg("min_confidence"))
-      .def(
-          "push",
-          [](RecordingSummary& self, double time, Status status, double snr_db, double confidence,
-             double start, double end, double coverage, double candidate) {
-            Reading reading{};
-            reading.status = status;
-            reading.snr_db = snr_db;
-            reading.confidence = confidence;
-            reading.start = start;
-            reading.end = end;
-            reading.coverage = coverage;
-            reading.candidate = candidate;
-            return self.push(time, reading);
-          },
-          py::arg("time"), py::arg("status"), py::arg("snr_db"), py::arg("confidence"),
-          py::arg("start"), py::arg("end"), py::arg("coverage"), py::arg("candidate"))
-      .def("evidence",
-           [](const RecordingSummary& self) {
+      .def("push",
+           locked([](RecordingSummary& self, double time, Status status, double snr_db,
+                     double confidence, double start, double end, double coverage,
+                     double candidate) {
+             Reading reading{};
+             reading.status = status;
+             reading.snr_db = snr_db;
+             reading.confidence = confidence;
+             reading.start = start;
+             reading.end = end;
+             reading.coverage = coverage;
+             reading.candidate = candidate;
+             return self.push(time, reading);
+           }),
+           py::arg("time"), py::arg("status"), py::arg("snr_db"), py::arg("confidence"),
+           py::arg("start"), py::arg("end"), py::arg("coverage"), py::arg("candidate"))
+      .def("evidence", locked([](const RecordingSummary& self) {
              const auto [rate, known] = self.evidence();
              return py::make_tuple(rate,
                                    Doubles(py::ssize_t{TrackEvidence::kCount}, known.items.data()));
-           })
-      .def("summary", [](const RecordingSummary& self) { return summary_tuple(self.summary()); });
+           }))
+      .def("summary",
+           locked([](const RecordingSummary& self) { return summary_tuple(self.summary()); }));
 
   py::class_<Patience>(module, "Patience")
       .def(py::init<double>(), py::arg("window"))
-      .def("restart", &Patience::restart)
-      .def(
-          "is_over",
-          [](Patience& self, double time, Status status, double confidence) {
-            Reading reading{};
-            reading.status = status;
-            reading.confidence = confidence;
-            return self.is_over(time, reading);
-          },
-          py::arg("time"), py::arg("status"), py::arg("confidence"));
+      .def("restart", locked(&Patience::restart))
+      .def("is_over", locked([](Patience& self, double time, Status status, double confidence) {
+             Reading reading{};
+             reading.status = status;
+             reading.confidence = confidence;
+             return self.is_over(time, reading);
+           }),
+           py::arg("time"), py::arg("status"), py::arg("confidence"));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "python/arrays.hpp"
 #include "python/bind.hpp"
+#include "python/locked.hpp"
 #include "reading/reading.hpp"
 #include "signal/band_pass.hpp"
 #include "signal/clock.hpp"
@@ -75,8 +76,8 @@ void bind_signal(py::module_& module) {
       .finalize();
   py::class_<Clock>(module, "Clock")
       .def(py::init<double>(), py::arg("max_gap"))
-      .def("push", &Clock::push, py::arg("time"))
-      .def("reset", &Clock::reset);
+      .def("push", locked(&Clock::push), py::arg("time"))
+      .def("reset", locked(&Clock::reset));
 
   module.def("elementary_function", elementary_function, py::arg("name"), py::arg("values"));
 
@@ -84,17 +85,15 @@ void bind_signal(py::module_& module) {
   py::class_<BandPass>(module, "BandPass")
       .def(py::init<double, double, double, int>(), py::arg("low"), py::arg("high"), py::arg("fs"),
            py::arg("order") = 2)
-      .def(
-          "__call__",
-          [](BandPass& filter, const py::object& object) {
-            const Doubles samples = as_doubles(object, "samples");
-            Doubles out(samples.shape(0));
-            for (py::ssize_t i = 0; i < samples.shape(0); ++i)
-              out.mutable_at(i) = filter.step(samples.at(i));
-            return out;
-          },
-          py::arg("samples"))
-      .def("reset", &BandPass::reset)
+      .def("__call__", locked([](BandPass& filter, const py::object& object) {
+             const Doubles samples = as_doubles(object, "samples");
+             Doubles out(samples.shape(0));
+             for (py::ssize_t i = 0; i < samples.shape(0); ++i)
+               out.mutable_at(i) = filter.step(samples.at(i));
+             return out;
+           }),
+           py::arg("samples"))
+      .def("reset", locked(&BandPass::reset))
       .def("zero_phase", zero_phase, py::arg("samples"))
       .def_property_readonly("sections", [](const BandPass& filter) {
         Doubles out({static_cast<py::ssize_t>(filter.sections().size()), py::ssize_t{6}});
@@ -107,9 +106,9 @@ void bind_signal(py::module_& module) {
   py::class_<Resampler>(module, "Resampler")
       .def(py::init<double, int, double>(), py::arg("rate"), py::arg("channels") = 1,
            py::arg("max_gap") = defaults.max_gap)
-      .def("push", resample, py::arg("time"), py::arg("values"))
-      .def("reset", &Resampler::reset)
-      .def_property_readonly("value_rate", &Resampler::value_rate);
+      .def("push", locked(resample), py::arg("time"), py::arg("values"))
+      .def("reset", locked(&Resampler::reset))
+      .def_property_readonly("value_rate", locked(&Resampler::value_rate));
 
   module.def(
       "spectrum",

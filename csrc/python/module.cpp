@@ -154,7 +154,8 @@ void bind_student(py::module_& module) {
 }  // namespace
 }  // namespace rppg
 
-PYBIND11_MODULE(_core, module) {
+// Objects of the module look after themselves where Python has no GIL: see python/locked.hpp.
+PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   module.attr("__version__") = RPPG_VERSION;
   module.attr("compiler") = RPPG_COMPILER;
   module.attr("flags") = RPPG_FLAGS;
