@@ -16,7 +16,18 @@ using namespace confidence_weights;
 // data, and the network shall not extrapolate.
 constexpr double kFarthest = 3.0;  // standard deviations
 
-double run(const Network& network, const PeakFeatures& features) {
+// The hidden weights of a network.
+struct HiddenWeights {
+  explicit HiddenWeights(const Network& network) {
+    for (int i = 0; i < kItems; ++i)
+      for (int h = 0; h < kHidden; ++h)
+        rows[i][h] = network.unit * static_cast<float>(network.hidden_weights[i][h]);
+  }
+
+  float rows[kItems][kHidden];
+};
+
+double run(const Network& network, const HiddenWeights& hidden, const PeakFeatures& features) {
   constexpr int kAtOnce = 4;
   static_assert(kHidden % (kAtOnce * kFloat4) == 0, "hidden units fill vectors");
   static_assert(kItems == PeakFeatures::kCount, "the network was fitted to these items");
@@ -32,7 +43,7 @@ double run(const Network& network, const PeakFeatures& features) {
     for (int k = 0; k < kAtOnce; ++k) sums[k] = load(network.hidden_bias + h + k * kFloat4);
     for (int i = 0; i < kItems; ++i)
       for (int k = 0; k < kAtOnce; ++k)
-        sums[k] += input[i] * load(network.hidden_weights[i] + h + k * kFloat4);
+        sums[k] += input[i] * load(hidden.rows[i] + h + k * kFloat4);
     for (int k = 0; k < kAtOnce; ++k) {
       const Float4 active = sums[k] > 0.0f ? sums[k] : Float4{};
       logit += static_cast<double>(total(active * load(network.output_weights + h + k * kFloat4)));
@@ -44,7 +55,8 @@ double run(const Network& network, const PeakFeatures& features) {
 }  // namespace
 
 double confidence(Method method, const PeakFeatures& features) {
-  return run(uses_network(method) ? kNetwork : kColor, features);
+  static const HiddenWeights network(kNetwork), color(kColor);
+  return uses_network(method) ? run(kNetwork, network, features) : run(kColor, color, features);
 }
 
 TrackEvidence track_evidence(const std::vector<double>& confidences, double share, double step) {

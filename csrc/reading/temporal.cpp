@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <iterator>
 #include <limits>
 #include <stdexcept>
@@ -19,6 +20,7 @@ using temporal_weights::kFaceChannels;
 using temporal_weights::kRegionChannels;
 using temporal_weights::kSmooth;
 using temporal_weights::kTaps;
+using temporal_weights::kUnits;
 
 constexpr int kWhole = 1 + kColors;  // signals of the whole face
 constexpr int kPerRegion = 2;        // brightness and color
@@ -40,21 +42,37 @@ constexpr int kTemporalPeaks = 2;                  // that are examined
 constexpr double kTemporalBins = 60.0;             // per Hz
 constexpr int kGroup = 4;                          // signals that are filtered together
 
-// The places of the weights. Of a convolution: for each tap and input the weights of all outputs,
-// then the biases.
-constexpr int conv(int inputs, int outputs, int taps = kTaps) {
-  return taps * inputs * outputs + outputs;
-}
-constexpr int kRegionFirst = 0;
-constexpr int kRegionSecond = kRegionFirst + conv(kPerRegion + kWhole, kRegionChannels);
-constexpr int kScore = kRegionSecond + conv(kRegionChannels, kRegionChannels);
-constexpr int kFaceFirst = kScore + conv(kRegionChannels, 1, 1);
-constexpr int kFaceLayers = kFaceFirst + conv(kFaceInputs, kFaceChannels);
-constexpr int kOutput = kFaceLayers + kLayers * conv(kFaceChannels, kFaceChannels);
-constexpr int kStudent = kOutput + conv(kFaceChannels, 1);
-constexpr int kCount = kStudent + 1;
+// The convolutions in the order of their weights. Of each: for each tap and input the weights of
+// all outputs, then the biases.
+struct Convolution {
+  int inputs, outputs, taps;
+  constexpr int weights() const { return taps * inputs * outputs; }
+  constexpr int count() const { return weights() + outputs; }
+};
+constexpr Convolution kRegionFirst{kPerRegion + kWhole, kRegionChannels, kTaps};
+constexpr Convolution kRegionSecond{kRegionChannels, kRegionChannels, kTaps};
+constexpr Convolution kScore{kRegionChannels, 1, 1};
+constexpr Convolution kFaceFirst{kFaceInputs, kFaceChannels, kTaps};
+constexpr Convolution kFaceLayer{kFaceChannels, kFaceChannels, kTaps};
+constexpr Convolution kOutput{kFaceChannels, 1, kTaps};
+constexpr Convolution kConvolutions[] = {kRegionFirst, kRegionSecond, kScore,     kFaceFirst,
+                                         kFaceLayer,   kFaceLayer,    kFaceLayer, kOutput};
 
-static_assert(kCount == std::size(temporal_weights::kWeights), "the network has these weights");
+// The places of the weights; the last one is of the student's pulse.
+constexpr int kRegionFirstAt = 0;
+constexpr int kRegionSecondAt = kRegionFirstAt + kRegionFirst.count();
+constexpr int kScoreAt = kRegionSecondAt + kRegionSecond.count();
+constexpr int kFaceFirstAt = kScoreAt + kScore.count();
+constexpr int kFaceLayersAt = kFaceFirstAt + kFaceFirst.count();
+constexpr int kOutputAt = kFaceLayersAt + kLayers * kFaceLayer.count();
+constexpr int kStudentAt = kOutputAt + kOutput.count();
+constexpr int kCount = kStudentAt + 1;
+
+static_assert(std::size(kConvolutions) == 5 + kLayers, "the layers of the face are among them");
+static_assert(std::size(kConvolutions) == std::size(kUnits), "each has a unit");
+static_assert(kCount ==
+                  std::size(temporal_weights::kMultiples) + std::size(temporal_weights::kOthers),
+              "the network has these weights");
 static_assert(kRegionChannels == TemporalNetwork::kDepth, "as the header says");
 static_assert(kRegionChannels % kFloat4 == 0 && kFaceChannels % kFloat4 == 0, "no rest");
 static_assert(kPlaces * kPerRegion == kRegionSignals, "each region has two signals");
@@ -95,6 +113,25 @@ std::size_t padded(std::size_t cells, int width) {
   return (cells + 2 * kFarthest) * static_cast<std::size_t>(width);
 }
 
+// The weights of this build.
+const float* bundled_weights() {
+  static const TemporalWeights weights = [] {
+    TemporalWeights found;
+    found.reserve(kCount);
+    const std::int8_t* multiple = temporal_weights::kMultiples;
+    const float* other = temporal_weights::kOthers;
+    for (std::size_t k = 0; k < std::size(kConvolutions); ++k) {
+      for (int i = 0; i < kConvolutions[k].weights(); ++i)
+        found.push_back(kUnits[k] * static_cast<float>(*multiple++));
+      found.insert(found.end(), other, other + kConvolutions[k].outputs);
+      other += kConvolutions[k].outputs;
+    }
+    found.push_back(*other);
+    return found;
+  }();
+  return weights.data();
+}
+
 // Sets the rows behind the last of `count` cells to zero, where an earlier, longer window was.
 void end(std::vector<float>& rows, std::size_t count, int width) {
   std::fill_n(at(rows, count, width), kFarthest * width, 0.0F);
@@ -104,7 +141,7 @@ void end(std::vector<float>& rows, std::size_t count, int width) {
 
 TemporalNetwork::TemporalNetwork(std::shared_ptr<const TemporalWeights> weights, std::size_t most)
     : kept_(std::move(weights)),
-      weights_(kept_ ? kept_->data() : temporal_weights::kWeights),
+      weights_(kept_ ? kept_->data() : bundled_weights()),
       cells_(most * kCellSignals),
       still_(cells_),
       rest_(most),
@@ -146,9 +183,9 @@ void TemporalNetwork::compress(std::size_t count) {
 // Computes the channels of all regions, and their mean by what each region is worth.
 void TemporalNetwork::weigh_regions(std::size_t count) {
   constexpr int kInputs = kPerRegion + kWhole;
-  const float* const first = weights_ + kRegionFirst;
-  const float* const second = weights_ + kRegionSecond;
-  const float* const score = weights_ + kScore;
+  const float* const first = weights_ + kRegionFirstAt;
+  const float* const second = weights_ + kRegionSecondAt;
+  const float* const score = weights_ + kScoreAt;
   // The part of the first convolution that all regions share.
   for (std::size_t i = 0; i < count; ++i) {
     float* const sums = shared_.data() + i * kRegionChannels;
@@ -237,7 +274,7 @@ void TemporalNetwork::respond(std::size_t count, float* pulse) {
   compress(count);
   weigh_regions(count);
   share_regions(count);
-  const float* const first = weights_ + kFaceFirst;
+  const float* const first = weights_ + kFaceFirstAt;
   for (std::size_t i = 0; i < count; ++i) {
     float* const row = at(face_, i, kFaceChannels);
     std::copy_n(first + kTaps * kFaceInputs * kFaceChannels, kFaceChannels, row);
@@ -246,7 +283,7 @@ void TemporalNetwork::respond(std::size_t count, float* pulse) {
     keep_positive<kFaceChannels>(row);
   }
   end(face_, count, kFaceChannels);
-  const float* layer = weights_ + kFaceLayers;
+  const float* layer = weights_ + kFaceLayersAt;
   for (const int apart : kSteps) {
     for (std::size_t i = 0; i < count; ++i) {
       float* const change = change_.data() + i * kFaceChannels;
@@ -257,15 +294,15 @@ void TemporalNetwork::respond(std::size_t count, float* pulse) {
     }
     float* const rows = at(face_, 0, kFaceChannels);
     for (std::size_t i = 0; i < count * kFaceChannels; ++i) rows[i] += change_[i];
-    layer += conv(kFaceChannels, kFaceChannels);
+    layer += kFaceLayer.count();
   }
-  const float* const output = weights_ + kOutput;
+  const float* const output = weights_ + kOutputAt;
   for (std::size_t i = 0; i < count; ++i) {
     const float* const row = at(face_, i, kFaceChannels) - kReach * kFaceChannels;
     Float4 sums = {};
     for (int k = 0; k < kTaps * kFaceChannels; k += kFloat4)
       sums += load(row + k) * load(output + k);
-    pulse[i] = total(sums) + output[kTaps * kFaceChannels] + weights_[kStudent] * level_[i];
+    pulse[i] = total(sums) + output[kTaps * kFaceChannels] + weights_[kStudentAt] * level_[i];
   }
 }
 

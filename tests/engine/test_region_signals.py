@@ -326,10 +326,11 @@ def test_confidence_is_the_network_of_the_header(method: str, name: str) -> None
     found = re.search(rf"Network k{name} = ([^;]*);", text)
     assert found
     numbers = np.array([float(v) for v in re.findall(r"-?\d[\d.e+-]*", found[1])])
-    hidden = (len(numbers) - 2 * _core.PEAK_FEATURES - 1) // (_core.PEAK_FEATURES + 2)
-    sizes = [_core.PEAK_FEATURES] * 2 + [_core.PEAK_FEATURES * hidden, hidden, hidden]
-    mean, deviation, matrix, bias, output, last = np.split(numbers, np.cumsum(sizes))
+    hidden = (len(numbers) - 2 * _core.PEAK_FEATURES - 2) // (_core.PEAK_FEATURES + 2)
+    sizes = [_core.PEAK_FEATURES] * 2 + [1, _core.PEAK_FEATURES * hidden, hidden, hidden]
+    mean, deviation, unit, matrix, bias, output, last = np.split(numbers, np.cumsum(sizes))
     assert last.size == 1
+    matrix = unit * matrix
 
     rng = np.random.default_rng(3)
     times = np.arange(SAMPLES) / RATE

@@ -181,6 +181,9 @@ def test_a_run_leaves_each_fold_out_and_resumes(
         for person in people:
             assert (person in other["left_out"]) == (unseen.of(person) == other["weights"]).all()
     assert unseen.of("somebody else") is None
+    everybody = Unseen.read([out / "fold0.npz", out / "all.npz"])
+    for person in ("somebody else", *(p for p in people if folds[p] == 1)):
+        assert np.array_equal(everybody.of(person), weights)
     text = header.read_text()
     assert text.startswith("// Written by training/train/temporal.py")
     assert text.partition("#pragma")[2] == as_header(weights, "").partition("#pragma")[2]

@@ -21,6 +21,7 @@ from training.confidence.sets import (
 )
 from training.confidence.tracks import tracks
 from training.evaluate.windows import Floats
+from training.support.rounding import multiples
 
 FOLDS = 5
 """Number of folds of the cross-validation that supports the choice of the lowest confidence."""
@@ -29,13 +30,19 @@ HIDDEN = 24
 STEPS = 60
 WEIGHT_DECAY = 2e-4
 FARTHEST = 3.0  # as kFarthest in csrc/reading/confidence.cpp
+BITS = 16
+"""Bits of a weight of the hidden layer in the engine."""
+
 MEMBERS = 8
 """Number of fitted networks; the mean of their logits is one network of MEMBERS x HIDDEN units."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network with one hidden layer on standardised, clipped features."""
+    """A network with one hidden layer on standardised, clipped features.
+
+    The hidden weights of a fitted model are rounded to ``BITS`` bits, as the engine has them.
+    """
 
     mean: Floats
     deviation: Floats
@@ -78,10 +85,11 @@ def fit(
         _fit_member(x, y, w, seed + k) for k in tqdm(range(members), "fit", unit="net", leave=False)
     ]
     weights, bias, out, out_bias = zip(*found)
+    whole, unit = multiples(np.concatenate(weights), BITS)
     return Model(
         mean_,
         deviation,
-        np.concatenate(weights),
+        whole * unit,
         np.concatenate(bias),
         np.concatenate([o[0] for o in out]) / members,
         float(np.mean(out_bias)),

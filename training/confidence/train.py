@@ -24,7 +24,7 @@ import numpy as np
 from rppg_fast.evaluation.metrics import PULSE, mean
 from rppg_fast.monitor import BOX_SCALE
 from rppg_fast.student import BUNDLED_WEIGHTS
-from training.confidence.fit import Model, TrackModel, cross_validated, fit, fit_tracks
+from training.confidence.fit import BITS, Model, TrackModel, cross_validated, fit, fit_tracks
 from training.confidence.sets import CLOSE, FAMILIES, FAR, Examples, gather, weighed_peaks
 from training.confidence.tracks import tracks
 from training.data.clips import Clips
@@ -33,6 +33,7 @@ from training.evaluate.windows import Floats
 from training.models.temporal import Unseen
 from training.support.command import command
 from training.support.files import replace_file
+from training.support.rounding import multiples
 
 LIMITS = (0.6, 0.7, 0.75, 0.8, 0.9)
 """Lowest confidences of an ok window that the cross-validation compares."""
@@ -47,10 +48,12 @@ def as_header(models: dict[str, Model], track: TrackModel, about: str) -> str:
     def network(name: str, model: Model) -> str:
         # One row per feature, with the weights of all hidden units, which the engine computes
         # together.
-        matrix = ",\n     ".join(row(values, "f") for values in model.hidden_weights.T)
+        whole, unit = multiples(model.hidden_weights.T, BITS)
+        matrix = ",\n     ".join("{" + ", ".join(map(str, values)) + "}" for values in whole)
         return f"""inline constexpr Network k{name.capitalize()} = {{
     {row(model.mean)},
     {row(model.deviation)},
+    {unit!r}f,
     {{{matrix}}},
     {row(model.hidden_bias, "f")},
     {row(model.output_weights, "f")},
@@ -68,6 +71,8 @@ def as_header(models: dict[str, Model], track: TrackModel, about: str) -> str:
     return f"""{comment}
 #pragma once
 
+#include <cstdint>
+
 namespace rppg::confidence_weights {{
 
 // clang-format off
@@ -75,7 +80,9 @@ inline constexpr int kItems = {len(first.mean)}, kHidden = {len(first.hidden_bia
 
 struct Network {{
   double mean[kItems], deviation[kItems];
-  float hidden_weights[kItems][kHidden], hidden_bias[kHidden], output_weights[kHidden];
+  float unit;  // of the hidden weights
+  std::int{BITS}_t hidden_weights[kItems][kHidden];
+  float hidden_bias[kHidden], output_weights[kHidden];
   double output_bias;
 }};
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from rppg_fast import _core
 from rppg_fast.evaluation.metrics import PULSE
+from training.support.rounding import multiples
 
 COARSE = 3
 """Samples of a window that are averaged into one cell."""
@@ -38,6 +39,9 @@ SMALL = 0.003
 
 SMOOTH = 31
 """Cells over which the weights of the regions are averaged."""
+
+BITS = 8
+"""Bits of a weight of a convolution in the engine, see ``TemporalNetwork.round_weights``."""
 
 _FAINT = 1e-6  # of the student's pulse, against a division by zero
 
@@ -97,6 +101,19 @@ class TemporalNetwork(nn.Module):
         self.output = convolution(width, 1)
         self.student = nn.Parameter(torch.tensor(0.3))
 
+    @property
+    def convolutions(self) -> list[nn.Conv1d]:
+        """The convolutions in the order of their weights in the engine."""
+        face = [layer for layer in self.face if isinstance(layer, nn.Conv1d)]
+        regions = [self.region_first, self.region_second, self.score]
+        return [*regions, self.face_first, *face, self.output]
+
+    def round_weights(self) -> None:
+        """Make the weights of each convolution whole multiples of a power of two, of ``BITS`` bits."""
+        for layer in self.convolutions:
+            found, unit = multiples(layer.weight.detach().double().numpy(), BITS)
+            layer.weight.data = torch.from_numpy(found * unit).to(layer.weight.dtype)
+
     def forward(self, cells: Tensor) -> Tensor:
         """Compute the pulse, in units of its own; it is zero where nothing changes.
 
@@ -144,15 +161,7 @@ def packed(network: TemporalNetwork) -> NDArray[np.float32]:
     Of a convolution: for each tap, input and output the weight, then the biases.
     """
     parts = []
-    layers = [
-        network.region_first,
-        network.region_second,
-        network.score,
-        network.face_first,
-        *network.face,
-        network.output,
-    ]
-    for layer in layers:
+    for layer in network.convolutions:
         parts += [layer.weight.permute(2, 1, 0).flatten(), layer.bias]
     parts.append(network.student[None])
     return torch.cat([part.detach() for part in parts]).numpy()
@@ -168,20 +177,31 @@ class Unseen:
     Attributes
     ----------
     by_person : dict of str to float32 array
-        Weights, see ``training.train.temporal``. For all other persons, those of this build.
+        Weights, see ``training.train.temporal``.
+    others : float32 array or None
+        Weights for all other persons; None for those of this build.
     """
 
     by_person: Mapping[str, Weights]
+    others: Weights | None = None
 
     @classmethod
     def read(cls, paths: Sequence[Path]) -> Unseen:
-        """Read the files of the folds that ``training.train.temporal`` writes."""
+        """Read files of ``training.train.temporal``.
+
+        One that leaves nobody out has the weights for the persons whom no other one leaves out.
+        """
         found: dict[str, Weights] = {}
+        others = None
         for path in paths:
             with np.load(path) as kept:
-                found.update(dict.fromkeys(map(str, kept["left_out"]), kept["weights"]))
-        return cls(found)
+                left_out = [str(person) for person in kept["left_out"]]
+                if left_out:
+                    found.update(dict.fromkeys(left_out, kept["weights"]))
+                else:
+                    others = kept["weights"]
+        return cls(found, others)
 
     def of(self, person: str) -> Weights | None:
         """Return the weights for a person; None for those of this build."""
-        return self.by_person.get(person)
+        return self.by_person.get(person, self.others)

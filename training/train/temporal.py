@@ -38,10 +38,19 @@ from training.evaluate.window_signals import (
     WindowSignals,
     drawn_signals,
 )
-from training.models.temporal import COARSE, RATE, SMOOTH, TemporalNetwork, cells_of, packed
+from training.models.temporal import (
+    BITS,
+    COARSE,
+    RATE,
+    SMOOTH,
+    TemporalNetwork,
+    cells_of,
+    packed,
+)
 from training.support.command import command
 from training.support.files import replace_file, save_arrays
 from training.support.processes import in_processes
+from training.support.rounding import multiples
 from training.synthetic.parameters import laws, parse_law
 from training.synthetic.skin_pulses import PREFIX, StepPulse
 
@@ -195,7 +204,7 @@ def _with_hole(signals: NDArray[np.float32], random: np.random.Generator) -> NDA
 
 
 def trained(draw: Windows, settings: Settings, name: str) -> TemporalNetwork:
-    """Train a network; return the running average of its weights."""
+    """Train a network; return the running average of its weights, rounded for the engine."""
     torch.manual_seed(settings.seed)
     network = TemporalNetwork()
     optimizer = torch.optim.AdamW(
@@ -224,34 +233,52 @@ def trained(draw: Windows, settings: Settings, name: str) -> TemporalNetwork:
             if step % 50 == 0:
                 progress.set_postfix(loss=f"{usual:.3f}")
     network.load_state_dict(average)
+    network.round_weights()
     return network
 
 
 def as_header(weights: NDArray[np.float32], about: str) -> str:
-    """Return the weights as a C++ header."""
+    """Return rounded weights, see ``packed``, as a C++ header."""
     comment = textwrap.fill(
         f"Written by training/train/temporal.py: do not edit. {about}",
         width=100,
         initial_indent="// ",
         subsequent_indent="// ",
     )
-    rows = [
-        ", ".join(f"{value:#.7g}f" for value in part)
-        for part in np.array_split(weights, -(-len(weights) // 64))
-    ]
-    values = ",\n    ".join(rows)
     network = TemporalNetwork()
+    whole: list[NDArray[np.int64]] = []
+    units, others, place = [], [], 0
+    for layer in network.convolutions:
+        assert layer.bias is not None
+        count, biases = layer.weight.numel(), layer.bias.numel()
+        found, unit = multiples(weights[place : place + count], BITS)
+        whole.append(found)
+        units.append(unit)
+        others.extend(weights[place + count : place + count + biases])
+        place += count + biases
+    others.append(weights[place])
+    joined = np.concatenate(whole)
+    rows = [", ".join(map(str, part)) for part in np.array_split(joined, -(-len(joined) // 128))]
+    values = ",\n    ".join(rows)
     first, face = network.region_first, network.face_first
     return f"""{comment}
 #pragma once
+
+#include <cstdint>
 
 namespace rppg::temporal_weights {{
 
 // clang-format off
 inline constexpr int kRegionChannels = {first.out_channels}, kFaceChannels = {face.out_channels};
 inline constexpr int kTaps = {first.kernel_size[0]}, kSmooth = {SMOOTH};
-inline constexpr float kWeights[] = {{
+
+// The weights of all convolutions, as multiples of a unit of each convolution; then the biases of all
+// of them, and the weight of the student's pulse.
+inline constexpr float kUnits[] = {{{", ".join(f"{unit!r}f" for unit in units)}}};
+inline constexpr std::int{BITS}_t kMultiples[] = {{
     {values}}};
+inline constexpr float kOthers[] = {{
+    {", ".join(f"{value:#.9g}f" for value in others)}}};
 // clang-format on
 
 }}  // namespace rppg::temporal_weights
