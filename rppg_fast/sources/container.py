@@ -49,6 +49,10 @@ def open_container(
     """
     import av
 
+    # From version 19 on, av itself replaces what is no text in the metadata, and has no such option.
+    older: dict[str, Any] = {}
+    if int(av.__version__.partition(".")[0]) < 19:
+        older["metadata_errors"] = "replace"
     begun = monotonic()
     try:
         container: InputContainer = av.open(
@@ -59,7 +63,7 @@ def open_container(
             # beyond their end if streams are added later.
             container_options=dict(options),
             timeout=timeout,
-            metadata_errors="replace",
+            **older,
         )
         return container
     except av.error.FFmpegError as error:

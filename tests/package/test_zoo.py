@@ -284,7 +284,9 @@ def test_an_edit_list_is_followed(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     at = content.index(b"elst") + 12
     assert struct.unpack_from(">i", content, at + 4) == (0,)  # from the start
-    struct.pack_into(">Ii", content, at, 8000, 90000)  # 8 s from 1 s on, where there is no keyframe
+    # 8 s, in the movie's unit, from 1 s on, in the track's unit: no keyframe is there.
+    (unit,) = struct.unpack_from(">I", content, content.index(b"mvhd") + 16)
+    struct.pack_into(">Ii", content, at, 8 * unit, 90000)
     path.write_bytes(content)
     found = check(path, 240)
     assert found.windows[0].start_s == pytest.approx(0.0, abs=0.01)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 #: 1 / rate: one addition is rounded otherwise.
 TIME_TOLERANCE = 1e-15
 #: Bytes of the module, and of the module with the weights of the face detector.
-LARGEST, LARGEST_WITH_DETECTOR = 580_000, 2_600_000
+LARGEST, LARGEST_WITH_DETECTOR = 500_000, 2_600_000
 #: The face in the demonstration clip.
 BOX = (98, 38, 222, 195)
 #: Frames of the clip that are measured: more than a full window.
