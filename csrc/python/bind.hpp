@@ -56,9 +56,12 @@ void bind_signal(pybind11::module_& module);
 // bind_pulse.cpp
 // The named tuple of rppg_fast/reading.py, for the frame at `time` (s).
 pybind11::object make_reading(double time, const Reading& reading);
+void bind_pulse(pybind11::module_& module);
+
+// bind_summary.cpp
 // Status, heart rate, SNR, confidence, coverage, spread, frames, duration and frame rate.
 pybind11::tuple summary_tuple(const Summary& summary);
-void bind_pulse(pybind11::module_& module);
+void bind_summary(pybind11::module_& module);
 
 // bind_classical.cpp
 void bind_classical(pybind11::module_& module);

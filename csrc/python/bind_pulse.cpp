@@ -20,8 +20,6 @@
 #include "python/bind.hpp"
 #include "python/locked.hpp"
 #include "python/status.hpp"
-#include "reading/patience.hpp"
-#include "reading/summary.hpp"
 
 namespace py = pybind11;
 
@@ -243,7 +241,24 @@ Doubles temporal_pulse(const py::object& object, const std::optional<TemporalWei
   return out;
 }
 
-void bind_windows(py::module_& module) {
+}  // namespace
+
+py::object status_object(Status status) { return statuses()[static_cast<std::size_t>(status)]; }
+
+bool is_status(py::handle object, Status& status) {
+  const auto& members = statuses();
+  const auto found = std::find_if(members.begin(), members.end(),
+                                  [&](const py::object& member) { return member.is(object); });
+  if (found == members.end()) return false;
+  status = static_cast<Status>(found - members.begin());
+  return true;
+}
+
+py::object make_reading(double time, const Reading& reading) {
+  return ReadingType::get().make(time, reading);
+}
+
+void bind_pulse(py::module_& module) {
   module.def("temporal_pulse", &temporal_pulse, py::arg("cells"), py::arg("weights") = py::none());
   // The number of features of a peak, and the indices of those that Python uses by name.
   const std::pair<const char*, PeakFeatures::Item> items[] = {
@@ -319,74 +334,6 @@ void bind_windows(py::module_& module) {
       .def("reset", &StreamHandle::reset)
       .def_property_readonly("signals", &StreamHandle::signals);
   add_pulse_window(stream);
-}
-
-void bind_recording(py::module_& module) {
-  py::class_<RecordingSummary>(module, "RecordingSummary")
-      .def(py::init<double, double, double>(), py::arg("step"), py::arg("max_gap"),
-           py::arg("min_confidence"))
-      .def("push",
-           locked([](RecordingSummary& self, double time, Status status, double snr_db,
-                     double confidence, double start, double end, double coverage,
-                     double candidate) {
-             Reading reading{};
-             reading.status = status;
-             reading.snr_db = snr_db;
-             reading.confidence = confidence;
-             reading.start = start;
-             reading.end = end;
-             reading.coverage = coverage;
-             reading.candidate = candidate;
-             return self.push(time, reading);
-           }),
-           py::arg("time"), py::arg("status"), py::arg("snr_db"), py::arg("confidence"),
-           py::arg("start"), py::arg("end"), py::arg("coverage"), py::arg("candidate"))
-      .def("evidence", locked([](const RecordingSummary& self) {
-             const auto [rate, known] = self.evidence();
-             return py::make_tuple(rate,
-                                   Doubles(py::ssize_t{TrackEvidence::kCount}, known.items.data()));
-           }))
-      .def("summary",
-           locked([](const RecordingSummary& self) { return summary_tuple(self.summary()); }));
-
-  py::class_<Patience>(module, "Patience")
-      .def(py::init<double>(), py::arg("window"))
-      .def("restart", locked(&Patience::restart))
-      .def("is_over", locked([](Patience& self, double time, Status status, double confidence) {
-             Reading reading{};
-             reading.status = status;
-             reading.confidence = confidence;
-             return self.is_over(time, reading);
-           }),
-           py::arg("time"), py::arg("status"), py::arg("confidence"));
-}
-
-}  // namespace
-
-py::object status_object(Status status) { return statuses()[static_cast<std::size_t>(status)]; }
-
-bool is_status(py::handle object, Status& status) {
-  const auto& members = statuses();
-  const auto found = std::find_if(members.begin(), members.end(),
-                                  [&](const py::object& member) { return member.is(object); });
-  if (found == members.end()) return false;
-  status = static_cast<Status>(found - members.begin());
-  return true;
-}
-
-py::object make_reading(double time, const Reading& reading) {
-  return ReadingType::get().make(time, reading);
-}
-
-py::tuple summary_tuple(const Summary& summary) {
-  return py::make_tuple(summary.status, summary.heart_rate, summary.snr_db, summary.confidence,
-                        summary.coverage, summary.spread, summary.frames, summary.duration,
-                        summary.fps, summary.candidate);
-}
-
-void bind_pulse(py::module_& module) {
-  bind_windows(module);
-  bind_recording(module);
 }
 
 }  // namespace rppg

@@ -165,6 +165,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   rppg::bind_teacher(module);
   rppg::bind_signal(module);
   rppg::bind_pulse(module);
+  rppg::bind_summary(module);
   rppg::bind_classical(module);
   rppg::bind_cuda(module);
   rppg::bind_face(module);

@@ -8,6 +8,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+import rppg_fast as rf
 from bench.engine import ROOT
 
 HEADER = ROOT / "csrc" / "include" / "rppg_fast.h"
@@ -167,3 +171,74 @@ def load(path: Path) -> c.CDLL:
 
 def _argument(kind: str) -> Any:
     return c.c_char_p if kind == "const char*" else c.c_void_p
+
+
+STATUSES = tuple(rf.Status)  # in the order of rppg_status
+
+
+class Library:
+    """The shared library with helpers for the tests."""
+
+    def __init__(self, path: Path) -> None:
+        self.call = load(path)
+        self._handles: list[tuple[str, c.c_void_p]] = []
+
+    def make(self, kind: str, *arguments: Any, create: str = "create") -> c.c_void_p:
+        """Create a handle."""
+        handle, code = self.try_make(kind, *arguments, create=create)
+        assert code == OK, self.message(kind, handle)
+        return handle
+
+    def try_make(
+        self, kind: str, *arguments: Any, create: str = "create"
+    ) -> tuple[c.c_void_p, int]:
+        """Create a handle; also return the code."""
+        handle = c.c_void_p()
+        code = getattr(self.call, f"rppg_{kind}_{create}")(*arguments, c.byref(handle))
+        self._handles.append((kind, handle))
+        return handle, code
+
+    def message(self, kind: str, handle: c.c_void_p) -> str:
+        """Return a handle's message."""
+        return str(getattr(self.call, f"rppg_{kind}_message")(handle).decode())
+
+    def forget(self, handle: c.c_void_p) -> None:
+        """Leave out a handle that the test has freed."""
+        self._handles = [pair for pair in self._handles if pair[1] is not handle]
+
+    def free(self, *kinds: str) -> None:
+        """Free all handles of some kinds."""
+        for kind, handle in self._handles:
+            if kind in kinds:
+                getattr(self.call, f"rppg_{kind}_free")(handle)
+        self._handles = [pair for pair in self._handles if pair[0] not in kinds]
+
+
+def frame_of(pixels: NDArray[np.uint8], layout: int = BGR24) -> Frame:
+    """Describe packed pixels, or a view of a larger picture."""
+    height, width = pixels.shape[:2]
+    stride = pixels.strides[0]
+    return Frame(c.sizeof(Frame), layout, width, height, pixels.ctypes.data, stride)
+
+
+def new_reading() -> Reading:
+    return Reading(c.sizeof(Reading))
+
+
+def pointer(array: NDArray[Any]) -> int:
+    return int(array.ctypes.data)
+
+
+def native(reading: rf.Reading) -> tuple[Any, ...]:
+    status, rate = STATUSES.index(reading.status), reading.heart_rate_bpm
+    known = reading.snr_db, reading.confidence, reading.time_s, reading.start_s, reading.end_s
+    return status, rate, *known, reading.coverage, reading.candidate_bpm, reading.source
+
+
+def options_of(library: Library, **values: Any) -> Options:
+    """Return the default options with some values changed."""
+    made = Options()
+    library.call.rppg_stream_options_init(made, c.sizeof(made))
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made

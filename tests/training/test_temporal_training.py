@@ -32,6 +32,7 @@ from training.models.temporal import (  # noqa: E402
     RATE,
     SIGNALS,
     Unseen,
+    as_header,
     cells_of,
     packed,
 )
@@ -40,7 +41,6 @@ from training.synthetic.skin_pulses import PREFIX, StepPulse  # noqa: E402
 from training.train.temporal import (  # noqa: E402
     Settings,
     Windows,
-    as_header,
     fold_of,
     heart_share,
     main,

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from training.evaluate.windows import Floats
 from training.models.temporal import Unseen
 from training.support.command import command
 from training.support.files import replace_file
+from training.support.headers import opening
 from training.support.rounding import multiples
 
 LIMITS = (0.6, 0.7, 0.75, 0.8, 0.9)
@@ -61,14 +61,8 @@ def as_header(models: dict[str, Model], track: TrackModel, about: str) -> str:
 """
 
     first = next(iter(models.values()))
-    comment = textwrap.fill(
-        f"Written by training/confidence/train.py: do not edit. {about}",
-        width=100,
-        initial_indent="// ",
-        subsequent_indent="// ",
-    )
     networks = "\n".join(network(name, model) for name, model in models.items())
-    return f"""{comment}
+    return f"""{opening("training/confidence/train.py", about)}
 #pragma once
 
 #include <cstdint>

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from rppg_fast import _core
 from rppg_fast.evaluation.metrics import PULSE
+from training.support.headers import opening
 from training.support.rounding import multiples
 
 COARSE = 3
@@ -165,6 +166,56 @@ def packed(network: TemporalNetwork) -> NDArray[np.float32]:
         parts += [layer.weight.permute(2, 1, 0).flatten(), layer.bias]
     parts.append(network.student[None])
     return torch.cat([part.detach() for part in parts]).numpy()
+
+
+def as_header(weights: NDArray[np.float32], about: str) -> str:
+    """Return rounded weights as a C++ header.
+
+    Parameters
+    ----------
+    weights
+        Of ``packed``, after ``TemporalNetwork.round_weights``.
+    about
+        What the weights were made from.
+    """
+    network = TemporalNetwork()
+    whole: list[NDArray[np.int64]] = []
+    units, others, place = [], [], 0
+    for layer in network.convolutions:
+        assert layer.bias is not None
+        count, biases = layer.weight.numel(), layer.bias.numel()
+        found, unit = multiples(weights[place : place + count], BITS)
+        whole.append(found)
+        units.append(unit)
+        others.extend(weights[place + count : place + count + biases])
+        place += count + biases
+    others.append(weights[place])
+    joined = np.concatenate(whole)
+    rows = [", ".join(map(str, part)) for part in np.array_split(joined, -(-len(joined) // 128))]
+    values = ",\n    ".join(rows)
+    first, face = network.region_first, network.face_first
+    return f"""{opening("training/train/temporal.py", about)}
+#pragma once
+
+#include <cstdint>
+
+namespace rppg::temporal_weights {{
+
+// clang-format off
+inline constexpr int kRegionChannels = {first.out_channels}, kFaceChannels = {face.out_channels};
+inline constexpr int kTaps = {first.kernel_size[0]}, kSmooth = {SMOOTH};
+
+// The weights of all convolutions, as multiples of a unit of each convolution; then the biases of all
+// of them, and the weight of the student's pulse.
+inline constexpr float kUnits[] = {{{", ".join(f"{unit!r}f" for unit in units)}}};
+inline constexpr std::int{BITS}_t kMultiples[] = {{
+    {values}}};
+inline constexpr float kOthers[] = {{
+    {", ".join(f"{value:#.9g}f" for value in others)}}};
+// clang-format on
+
+}}  // namespace rppg::temporal_weights
+"""
 
 
 @dataclass(frozen=True)

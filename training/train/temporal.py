@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -39,18 +38,16 @@ from training.evaluate.window_signals import (
     drawn_signals,
 )
 from training.models.temporal import (
-    BITS,
     COARSE,
     RATE,
-    SMOOTH,
     TemporalNetwork,
+    as_header,
     cells_of,
     packed,
 )
 from training.support.command import command
 from training.support.files import replace_file, save_arrays
 from training.support.processes import in_processes
-from training.support.rounding import multiples
 from training.synthetic.parameters import laws, parse_law
 from training.synthetic.skin_pulses import PREFIX, StepPulse
 
@@ -235,54 +232,6 @@ def trained(draw: Windows, settings: Settings, name: str) -> TemporalNetwork:
     network.load_state_dict(average)
     network.round_weights()
     return network
-
-
-def as_header(weights: NDArray[np.float32], about: str) -> str:
-    """Return rounded weights, see ``packed``, as a C++ header."""
-    comment = textwrap.fill(
-        f"Written by training/train/temporal.py: do not edit. {about}",
-        width=100,
-        initial_indent="// ",
-        subsequent_indent="// ",
-    )
-    network = TemporalNetwork()
-    whole: list[NDArray[np.int64]] = []
-    units, others, place = [], [], 0
-    for layer in network.convolutions:
-        assert layer.bias is not None
-        count, biases = layer.weight.numel(), layer.bias.numel()
-        found, unit = multiples(weights[place : place + count], BITS)
-        whole.append(found)
-        units.append(unit)
-        others.extend(weights[place + count : place + count + biases])
-        place += count + biases
-    others.append(weights[place])
-    joined = np.concatenate(whole)
-    rows = [", ".join(map(str, part)) for part in np.array_split(joined, -(-len(joined) // 128))]
-    values = ",\n    ".join(rows)
-    first, face = network.region_first, network.face_first
-    return f"""{comment}
-#pragma once
-
-#include <cstdint>
-
-namespace rppg::temporal_weights {{
-
-// clang-format off
-inline constexpr int kRegionChannels = {first.out_channels}, kFaceChannels = {face.out_channels};
-inline constexpr int kTaps = {first.kernel_size[0]}, kSmooth = {SMOOTH};
-
-// The weights of all convolutions, as multiples of a unit of each convolution; then the biases of all
-// of them, and the weight of the student's pulse.
-inline constexpr float kUnits[] = {{{", ".join(f"{unit!r}f" for unit in units)}}};
-inline constexpr std::int{BITS}_t kMultiples[] = {{
-    {values}}};
-inline constexpr float kOthers[] = {{
-    {", ".join(f"{value:#.9g}f" for value in others)}}};
-// clang-format on
-
-}}  // namespace rppg::temporal_weights
-"""
 
 
 @dataclass(frozen=True)
