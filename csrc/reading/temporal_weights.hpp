@@ -10,8 +10,8 @@ namespace rppg::temporal_weights {
 inline constexpr int kRegionChannels = 8, kFaceChannels = 32;
 inline constexpr int kTaps = 5, kSmooth = 31;
 
-// The weights of all convolutions, as multiples of a unit of each convolution; then the biases of all
-// of them, and the weight of the student's pulse.
+// The weights of all convolutions, as multiples of a unit of each convolution; then the biases of
+// all of them, and the weight of the student's pulse.
 inline constexpr float kUnits[] = {0.0078125f, 0.00390625f, 0.015625f, 0.0078125f, 0.0078125f, 0.00390625f, 0.00390625f, 0.00390625f};
 inline constexpr std::int8_t kMultiples[] = {
     20, -32, 0, 28, 11, -35, -41, 44, 23, -20, 7, -18, -5, -21, 34, 28, -27, 13, -18, 20, 17, 22, 41, -73, 5, -27, 16, 2, -1, -6, -21, 16, 12, 2, -20, 3, 25, 8, 5, -2, -9, -13, 13, -18, -17, 5, 10, -15, 35, 42, -14, 23, 15, -23, -34, 15, -13, 12, -1, -2, 5, -3, 6, -22, 14, -41, -30, 41, 26, 22, 35, 5, 2, 14, -5, -11, 5, -25, -25, -15, 14, 24, 20, 19, 9, -21, 8, 1, 7, 0, -14, 4, -3, -7, -11, 1, 28, 8, 9, 15, -17, 50, 23, 20, 50, 7, 6, 10, 5, 23, 7, -61, -62, 25, 13, -18, -53, -67, -45, 48, 3, 22, -14, -15, -9, 17, 24, 14,

@@ -1,7 +1,7 @@
 """Objects that threads share, and objects of their own: the results are those of one thread.
 
-On Python without the GIL the threads run at the same time, so that a lock that is missing shows here;
-with the GIL the tests hold, too.
+On Python without the GIL the threads run at the same time, so that a lock that is missing shows
+here; with the GIL the tests hold, too.
 """
 
 from __future__ import annotations
@@ -150,5 +150,6 @@ def test_a_detector_of_python_serves_one_monitor_at_a_time() -> None:
 )
 def test_the_engine_leaves_the_gil_off() -> None:
     code = "import sys, rppg_fast; rppg_fast.Student.load(); print(sys._is_gil_enabled())"
-    said = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    command = [sys.executable, "-W", "error", "-c", code]
+    said = subprocess.run(command, capture_output=True, text=True)
     assert (said.stdout.strip(), said.stderr) == ("False", "")

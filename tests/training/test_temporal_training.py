@@ -183,7 +183,9 @@ def test_a_run_leaves_each_fold_out_and_resumes(
     assert unseen.of("somebody else") is None
     everybody = Unseen.read([out / "fold0.npz", out / "all.npz"])
     for person in ("somebody else", *(p for p in people if folds[p] == 1)):
-        assert np.array_equal(everybody.of(person), weights)
+        used = everybody.of(person)
+        assert used is not None
+        assert np.array_equal(used, weights)
     text = header.read_text()
     assert text.startswith("// Written by training/train/temporal.py")
     assert text.partition("#pragma")[2] == as_header(weights, "").partition("#pragma")[2]

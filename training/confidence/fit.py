@@ -89,7 +89,7 @@ def fit(
     return Model(
         mean_,
         deviation,
-        whole * unit,
+        np.asarray(whole * unit, np.float64),
         np.concatenate(bias),
         np.concatenate([o[0] for o in out]) / members,
         float(np.mean(out_bias)),

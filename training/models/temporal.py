@@ -110,7 +110,7 @@ class TemporalNetwork(nn.Module):
         return [*regions, self.face_first, *face, self.output]
 
     def round_weights(self) -> None:
-        """Make the weights of each convolution whole multiples of a power of two, of ``BITS`` bits."""
+        """Round the weights of each convolution to whole multiples of a power of two."""
         for layer in self.convolutions:
             found, unit = multiples(layer.weight.detach().double().numpy(), BITS)
             layer.weight.data = torch.from_numpy(found * unit).to(layer.weight.dtype)
@@ -205,8 +205,8 @@ namespace rppg::temporal_weights {{
 inline constexpr int kRegionChannels = {first.out_channels}, kFaceChannels = {face.out_channels};
 inline constexpr int kTaps = {first.kernel_size[0]}, kSmooth = {SMOOTH};
 
-// The weights of all convolutions, as multiples of a unit of each convolution; then the biases of all
-// of them, and the weight of the student's pulse.
+// The weights of all convolutions, as multiples of a unit of each convolution; then the biases of
+// all of them, and the weight of the student's pulse.
 inline constexpr float kUnits[] = {{{", ".join(f"{unit!r}f" for unit in units)}}};
 inline constexpr std::int{BITS}_t kMultiples[] = {{
     {values}}};
