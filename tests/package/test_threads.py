@@ -15,6 +15,7 @@ from threading import Barrier
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import rppg_fast as rf
 from rppg_fast import _core
@@ -38,10 +39,10 @@ def together(work: Callable[[int], object], threads: int = THREADS) -> list[obje
         return list(pool.map(one, range(threads)))
 
 
-def frames(seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def frames(seed: int) -> NDArray[np.uint8]:
     noise = np.random.default_rng(seed).integers(90, 110, (FRAMES, 64, 64, 3), np.uint8)
     beat = 5 * np.sin(2 * np.pi * 1.2 * np.arange(FRAMES) / 30)
-    return (noise + beat[:, None, None, None]).astype(np.uint8)
+    return np.asarray(noise + beat[:, None, None, None], np.uint8)
 
 
 def readings(seed: int, student: rf.Student) -> list[rf.Reading]:

@@ -163,6 +163,7 @@ def packed(network: TemporalNetwork) -> NDArray[np.float32]:
     """
     parts = []
     for layer in network.convolutions:
+        assert layer.bias is not None
         parts += [layer.weight.permute(2, 1, 0).flatten(), layer.bias]
     parts.append(network.student[None])
     return torch.cat([part.detach() for part in parts]).numpy()
@@ -180,7 +181,9 @@ def as_header(weights: NDArray[np.float32], about: str) -> str:
     """
     network = TemporalNetwork()
     whole: list[NDArray[np.int64]] = []
-    units, others, place = [], [], 0
+    units: list[float] = []
+    others: list[np.float32] = []
+    place = 0
     for layer in network.convolutions:
         assert layer.bias is not None
         count, biases = layer.weight.numel(), layer.bias.numel()
