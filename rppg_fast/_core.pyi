@@ -764,7 +764,9 @@ Frequency (Hz), SNR (dB), the method whose spectrum has the peak, whether it is 
 that spectrum, confidence (0 to 1), and its features, float64 of shape (``PEAK_FEATURES``,).
 """
 
-def temporal_pulse(cells: ArrayLike, weights: ArrayLike | None = None) -> NDArray[np.float64]:
+def temporal_pulse(
+    cells: ArrayLike, weights: ArrayLike | None = None, backend: str = "auto"
+) -> NDArray[np.float64]:
     """Run the temporal network of ``csrc/reading/temporal.hpp``.
 
     Parameters
@@ -773,6 +775,8 @@ def temporal_pulse(cells: ArrayLike, weights: ArrayLike | None = None) -> NDArra
         Band-passed signals, 10 cells a second, shape (cells, ``SIGNALS``).
     weights
         Those of ``training.train.temporal``, in the place of those of this build.
+    backend
+        The kernels.
 
     Returns
     -------

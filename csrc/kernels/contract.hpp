@@ -223,6 +223,17 @@ struct Convolution {
   const float* slope;    // [out]
 };
 
+// A convolution over the cells of a window: rows of `width` floats, of which the first `inputs` are
+// read. `in` is the row in the middle of the first output's taps.
+struct CellConvolution {
+  const float* in;
+  int width, inputs;
+  int taps, apart;       // an odd number, and their distance in rows
+  const float* weights;  // [tap][all inputs][output], from the first input that is read on
+  int all_inputs;        // that the weights have
+  int outputs;           // a multiple of 8
+};
+
 // The weights that make an output pixel from a row of sums: one sum with a share, `whole` sums with
 // weight 1, and two more sums with shares. `whole` is the same for all output pixels, so that the
 // processor predicts every branch.
@@ -296,6 +307,9 @@ struct Kernels {
   // face_tile_floats(layer.in, in_width - 2) floats.
   void (*convolve_tiles)(const Convolution& layer, const float* const* rows, int in_width,
                          int height, float* const* out, float* scratch);
+
+  // Adds a convolution to `count` rows of layer.outputs sums. Buffers need not be aligned.
+  void (*convolve_cells)(const CellConvolution& layer, int count, float* sums);
 
   // Max pooling with stride 2: the largest of `size` pixels of each of `count` rows. The last
   // window is cut off at `in_width`. `channels` is a multiple of kBlock.

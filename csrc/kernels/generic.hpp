@@ -21,6 +21,7 @@
 //                                (bytes times a factor), floats (converts to four V)
 #pragma once
 
+#include "cells.hpp"
 #include "contract.hpp"
 #include "convolve.hpp"
 #include "convolve_tiles.hpp"
@@ -82,6 +83,7 @@ struct Generic {
             Fft<V>::power,
             Convolve<V>::row,
             ConvolveTiles<V>::rows,
+            CellKernels<V>::convolve,
             Convolve<V>::pool};
   }
 };

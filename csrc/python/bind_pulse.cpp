@@ -223,13 +223,14 @@ std::shared_ptr<const TemporalWeights> temporal_weights_of(
   return weights ? std::make_shared<const TemporalWeights>(*weights) : nullptr;
 }
 
-Doubles temporal_pulse(const py::object& object, const std::optional<TemporalWeights>& weights) {
+Doubles temporal_pulse(const py::object& object, const std::optional<TemporalWeights>& weights,
+                       const std::string& backend) {
   const Doubles cells = as_real(object, "cells");
   if (cells.ndim() != 2 || cells.shape(1) != kCellSignals)
     throw py::value_error("cells must have shape (cells, " + std::to_string(kCellSignals) +
                           "), got " + describe(cells));
   const auto count = static_cast<std::size_t>(cells.shape(0));
-  TemporalNetwork network(temporal_weights_of(weights), count);
+  TemporalNetwork network(select_kernels(backend.c_str()), temporal_weights_of(weights), count);
   for (std::size_t i = 0; i < count; ++i)
     std::transform(cells.data(static_cast<py::ssize_t>(i), 0),
                    cells.data(static_cast<py::ssize_t>(i), 0) + kCellSignals, network.cell(i),
@@ -259,7 +260,8 @@ py::object make_reading(double time, const Reading& reading) {
 }
 
 void bind_pulse(py::module_& module) {
-  module.def("temporal_pulse", &temporal_pulse, py::arg("cells"), py::arg("weights") = py::none());
+  module.def("temporal_pulse", &temporal_pulse, py::arg("cells"), py::arg("weights") = py::none(),
+             py::arg("backend") = "auto");
   // The number of features of a peak, and the indices of those that Python uses by name.
   const std::pair<const char*, PeakFeatures::Item> items[] = {
       {"PEAK_FEATURES", PeakFeatures::kCount},

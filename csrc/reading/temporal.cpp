@@ -44,19 +44,19 @@ constexpr int kGroup = 4;                          // signals that are filtered 
 
 // The convolutions in the order of their weights. Of each: for each tap and input the weights of
 // all outputs, then the biases.
-struct Convolution {
+struct Layer {
   int inputs, outputs, taps;
   constexpr int weights() const { return taps * inputs * outputs; }
   constexpr int count() const { return weights() + outputs; }
 };
-constexpr Convolution kRegionFirst{kPerRegion + kWhole, kRegionChannels, kTaps};
-constexpr Convolution kRegionSecond{kRegionChannels, kRegionChannels, kTaps};
-constexpr Convolution kScore{kRegionChannels, 1, 1};
-constexpr Convolution kFaceFirst{kFaceInputs, kFaceChannels, kTaps};
-constexpr Convolution kFaceLayer{kFaceChannels, kFaceChannels, kTaps};
-constexpr Convolution kOutput{kFaceChannels, 1, kTaps};
-constexpr Convolution kConvolutions[] = {kRegionFirst, kRegionSecond, kScore,     kFaceFirst,
-                                         kFaceLayer,   kFaceLayer,    kFaceLayer, kOutput};
+constexpr Layer kRegionFirst{kPerRegion + kWhole, kRegionChannels, kTaps};
+constexpr Layer kRegionSecond{kRegionChannels, kRegionChannels, kTaps};
+constexpr Layer kScore{kRegionChannels, 1, 1};
+constexpr Layer kFaceFirst{kFaceInputs, kFaceChannels, kTaps};
+constexpr Layer kFaceLayer{kFaceChannels, kFaceChannels, kTaps};
+constexpr Layer kOutput{kFaceChannels, 1, kTaps};
+constexpr Layer kConvolutions[] = {kRegionFirst, kRegionSecond, kScore,     kFaceFirst,
+                                   kFaceLayer,   kFaceLayer,    kFaceLayer, kOutput};
 
 // The places of the weights; the last one is of the student's pulse.
 constexpr int kRegionFirstAt = 0;
@@ -74,34 +74,20 @@ static_assert(kCount ==
                   std::size(temporal_weights::kMultiples) + std::size(temporal_weights::kOthers),
               "the network has these weights");
 static_assert(kRegionChannels == TemporalNetwork::kDepth, "as the header says");
-static_assert(kRegionChannels % kFloat4 == 0 && kFaceChannels % kFloat4 == 0, "no rest");
+static_assert(kRegionChannels % 8 == 0 && kFaceChannels % 8 == 0, "as the kernels need");
 static_assert(kPlaces * kPerRegion == kRegionSignals, "each region has two signals");
 
 constexpr int kFarthest = kReach * kSteps[kLayers - 1];  // cells that a convolution reaches
 
 float bounded(float value, float scale) { return value / (scale + std::abs(value)); }
 
-// Adds to `sums`, of kOut channels, a convolution of `in`: rows of `width` values, of which the
-// first kIn are used. `in` is the row in the middle, and `apart` the distance of the taps in rows.
-// `inputs` is the number of inputs that the weights have, `first` the first of those to use.
-template <int kIn, int kOut>
-void add_convolution(const float* in, int width, int apart, const float* weights, int inputs,
-                     int first, float* sums) {
-  constexpr int kVectors = kOut / kFloat4;
-  Float4 total[kVectors];
-  for (int k = 0; k < kVectors; ++k) total[k] = load(sums + k * kFloat4);
-  for (int tap = 0; tap < kTaps; ++tap) {
-    const float* row = in + (tap - kReach) * apart * width;
-    const float* weight = weights + (tap * inputs + first) * kOut;
-    for (int i = 0; i < kIn; ++i)
-      for (int k = 0; k < kVectors; ++k) total[k] += row[i] * load(weight + i * kOut + k * kFloat4);
-  }
-  for (int k = 0; k < kVectors; ++k) store(total[k], sums + k * kFloat4);
+void keep_positive(float* values, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) values[i] = std::max(values[i], 0.0F);
 }
 
-template <int kOut>
-void keep_positive(float* values) {
-  for (int i = 0; i < kOut; ++i) values[i] = std::max(values[i], 0.0F);
+// Sets each of `count` rows to the biases.
+void start(float* rows, const float* biases, int outputs, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i, rows += outputs) std::copy_n(biases, outputs, rows);
 }
 
 // The row of cell `i` of an array with kFarthest rows of zeros before it.
@@ -111,6 +97,16 @@ float* at(std::vector<float>& rows, std::size_t i, int width) {
 
 std::size_t padded(std::size_t cells, int width) {
   return (cells + 2 * kFarthest) * static_cast<std::size_t>(width);
+}
+
+// A layer with all its inputs and its biases, without negative values.
+void convolve(const Kernels& kernels, const Layer& layer, int apart, const float* weights,
+              const float* in, std::size_t count, float* out) {
+  start(out, weights + layer.weights(), layer.outputs, count);
+  kernels.convolve_cells(
+      {in, layer.inputs, layer.inputs, layer.taps, apart, weights, layer.inputs, layer.outputs},
+      static_cast<int>(count), out);
+  keep_positive(out, count * static_cast<std::size_t>(layer.outputs));
 }
 
 // The weights of this build.
@@ -139,8 +135,10 @@ void end(std::vector<float>& rows, std::size_t count, int width) {
 
 }  // namespace
 
-TemporalNetwork::TemporalNetwork(std::shared_ptr<const TemporalWeights> weights, std::size_t most)
-    : kept_(std::move(weights)),
+TemporalNetwork::TemporalNetwork(const Kernels& kernels,
+                                 std::shared_ptr<const TemporalWeights> weights, std::size_t most)
+    : kernels_(kernels),
+      kept_(std::move(weights)),
       weights_(kept_ ? kept_->data() : bundled_weights()),
       cells_(most * kCellSignals),
       still_(cells_),
@@ -187,12 +185,22 @@ void TemporalNetwork::weigh_regions(std::size_t count) {
   const float* const second = weights_ + kRegionSecondAt;
   const float* const score = weights_ + kScoreAt;
   // The part of the first convolution that all regions share.
-  for (std::size_t i = 0; i < count; ++i) {
-    float* const sums = shared_.data() + i * kRegionChannels;
-    std::copy_n(first + kTaps * kInputs * kRegionChannels, kRegionChannels, sums);
-    add_convolution<kWhole, kRegionChannels>(at(whole_, i, kWhole), kWhole, 1, first, kInputs,
-                                             kPerRegion, sums);
-  }
+  const int cells = static_cast<int>(count);
+  CellConvolution shared{at(whole_, 0, kWhole), kWhole, kWhole, kTaps, 1, first, kInputs,
+                         kRegionChannels};
+  shared.weights += kPerRegion * kRegionChannels;
+  start(shared_.data(), first + kRegionFirst.weights(), kRegionChannels, count);
+  kernels_.convolve_cells(shared, cells, shared_.data());
+  const CellConvolution own{at(regions_, 0, kPerRegion),
+                            kPerRegion,
+                            kPerRegion,
+                            kTaps,
+                            1,
+                            first,
+                            kInputs,
+                            kRegionChannels};
+  float* const found = at(found_, 0, kRegionChannels);
+  const std::size_t values = count * kRegionChannels;
   for (int region = 0; region < kPlaces; ++region) {
     for (std::size_t i = 0; i < count; ++i) {
       float* const row = at(regions_, i, kPerRegion);
@@ -200,26 +208,16 @@ void TemporalNetwork::weigh_regions(std::size_t count) {
       row[1] = cell(i)[kWhole + kPlaces + region];
     }
     end(regions_, count, kPerRegion);
-    for (std::size_t i = 0; i < count; ++i) {
-      float* const row = at(found_, i, kRegionChannels);
-      std::copy_n(shared_.data() + i * kRegionChannels, kRegionChannels, row);
-      add_convolution<kPerRegion, kRegionChannels>(at(regions_, i, kPerRegion), kPerRegion, 1,
-                                                   first, kInputs, 0, row);
-      keep_positive<kRegionChannels>(row);
-    }
+    std::copy_n(shared_.data(), values, found);
+    kernels_.convolve_cells(own, cells, found);
+    keep_positive(found, values);
     end(found_, count, kRegionChannels);
+    float* const deep = channels(region);
+    convolve(kernels_, kRegionSecond, 1, second, found, count, deep);
+    for (std::size_t i = 0; i < values; ++i) deep[i] += found[i];
     for (std::size_t i = 0; i < count; ++i) {
-      const float* const row = at(found_, i, kRegionChannels);
-      float* const deep = channels(i, region);
-      std::copy_n(second + kTaps * kRegionChannels * kRegionChannels, kRegionChannels, deep);
-      add_convolution<kRegionChannels, kRegionChannels>(row, kRegionChannels, 1, second,
-                                                        kRegionChannels, 0, deep);
-      keep_positive<kRegionChannels>(deep);
       float worth = score[kRegionChannels];
-      for (int c = 0; c < kRegionChannels; ++c) {
-        deep[c] += row[c];
-        worth += score[c] * deep[c];
-      }
+      for (int c = 0; c < kRegionChannels; ++c) worth += score[c] * deep[i * kRegionChannels + c];
       score_[i * kPlaces + static_cast<std::size_t>(region)] = worth;
     }
   }
@@ -249,7 +247,7 @@ void TemporalNetwork::share_regions(std::size_t count) {
     const float* const signals = cell(i) + kWhole;
     for (int k = 0; k < kPlaces; ++k) {
       const float share = shares[k] / total;
-      const float* const deep = channels(i, k);
+      const float* const deep = channels(k) + i * kRegionChannels;
       for (int c = 0; c < kRegionChannels; ++c) row[c] += share * deep[c];
       row[kRegionChannels + kWhole] += share * signals[k];
       row[kRegionChannels + kWhole + 1] += share * signals[kPlaces + k];
@@ -274,26 +272,14 @@ void TemporalNetwork::respond(std::size_t count, float* pulse) {
   compress(count);
   weigh_regions(count);
   share_regions(count);
-  const float* const first = weights_ + kFaceFirstAt;
-  for (std::size_t i = 0; i < count; ++i) {
-    float* const row = at(face_, i, kFaceChannels);
-    std::copy_n(first + kTaps * kFaceInputs * kFaceChannels, kFaceChannels, row);
-    add_convolution<kFaceInputs, kFaceChannels>(at(face_in_, i, kFaceInputs), kFaceInputs, 1, first,
-                                                kFaceInputs, 0, row);
-    keep_positive<kFaceChannels>(row);
-  }
+  float* const face = at(face_, 0, kFaceChannels);
+  convolve(kernels_, kFaceFirst, 1, weights_ + kFaceFirstAt, at(face_in_, 0, kFaceInputs), count,
+           face);
   end(face_, count, kFaceChannels);
   const float* layer = weights_ + kFaceLayersAt;
   for (const int apart : kSteps) {
-    for (std::size_t i = 0; i < count; ++i) {
-      float* const change = change_.data() + i * kFaceChannels;
-      std::copy_n(layer + kTaps * kFaceChannels * kFaceChannels, kFaceChannels, change);
-      add_convolution<kFaceChannels, kFaceChannels>(at(face_, i, kFaceChannels), kFaceChannels,
-                                                    apart, layer, kFaceChannels, 0, change);
-      keep_positive<kFaceChannels>(change);
-    }
-    float* const rows = at(face_, 0, kFaceChannels);
-    for (std::size_t i = 0; i < count * kFaceChannels; ++i) rows[i] += change_[i];
+    convolve(kernels_, kFaceLayer, apart, layer, face, count, change_.data());
+    for (std::size_t i = 0; i < count * kFaceChannels; ++i) face[i] += change_[i];
     layer += kFaceLayer.count();
   }
   const float* const output = weights_ + kOutputAt;
@@ -312,7 +298,7 @@ TemporalOpinion::TemporalOpinion(const PulseOptions& options, const Kernels& ker
       rate_(options.rate / static_cast<double>(coarse_)),
       able_(uses_network(options.method) && rate_ >= kSlowest && rate_ <= kFastest &&
             options.high <= kHighest),
-      network_(std::move(weights), able_ ? window / coarse_ : 1),
+      network_(kernels, std::move(weights), able_ ? window / coarse_ : 1),
       in_(BandPass(PulseOptions{}.low, PulseOptions{}.high, able_ ? rate_ : kCellRate, 1),
           able_ ? window / coarse_ : 1),
       out_(BandPass(options.low, options.high, able_ ? rate_ : options.rate, options.order),

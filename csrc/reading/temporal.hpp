@@ -31,7 +31,8 @@ class TemporalNetwork {
 
   // For at most `most` cells. `weights` are those that training/train/temporal.py writes; nullptr
   // means the weights of this build. Throws std::invalid_argument if their number is wrong.
-  TemporalNetwork(std::shared_ptr<const TemporalWeights> weights, std::size_t most);
+  TemporalNetwork(const Kernels& kernels, std::shared_ptr<const TemporalWeights> weights,
+                  std::size_t most);
 
   // The signals of cell `i`, which the caller fills: band-passed at 10 cells a second.
   float* cell(std::size_t i) { return cells_.data() + i * kCellSignals; }
@@ -41,9 +42,9 @@ class TemporalNetwork {
  private:
   // Computes the response to the cells.
   void respond(std::size_t count, float* pulse);
-  // The channels of a region in a cell.
-  float* channels(std::size_t cell, int region) {
-    return channels_.data() + (cell * kPlaces + static_cast<std::size_t>(region)) * kDepth;
+  // The channels of a region in all cells.
+  float* channels(int region) {
+    return channels_.data() + static_cast<std::size_t>(region) * (channels_.size() / kPlaces);
   }
   // Divides by the usual size of a change, so that large ones do not count more.
   void compress(std::size_t count);
@@ -52,6 +53,7 @@ class TemporalNetwork {
   // Averages the regions by their share of the worth around each time.
   void share_regions(std::size_t count);
 
+  const Kernels& kernels_;
   std::shared_ptr<const TemporalWeights> kept_;
   const float* weights_;
   std::vector<float> cells_;

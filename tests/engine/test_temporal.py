@@ -56,12 +56,14 @@ def as_logarithms(values: Floats) -> Floats:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 16, 31, 50, 97, 100, 300])
-def test_the_network_computes_what_pytorch_does(network: TemporalNetwork, count: int) -> None:
+def test_the_network_computes_what_pytorch_does(
+    network: TemporalNetwork, count: int, backend: str
+) -> None:
     rng = np.random.default_rng(count)
     cells = rng.standard_normal((count, SIGNALS)) * 0.004
     cells[:, 0] *= 1000
     expected = with_torch(network, cells)
-    found = _core.temporal_pulse(cells, packed(network))
+    found = _core.temporal_pulse(cells, packed(network), backend)
     np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE * max(1, expected.std()))
 
 
