@@ -71,8 +71,22 @@ class ResultsStream:
 
     def _print(self, text: str) -> None:
         with naming(self._name):
-            self._stream.write(text)
-            self._stream.flush()
+            write_at_once(self._stream, text)
+
+
+def write_at_once(stream: TextIO, text: str) -> None:
+    """Write text and pass it on; after an OSError the stream is closed, unless it is standard output.
+
+    Otherwise Python would try to write what is left when the program ends, and complain again.
+    """
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        if stream is not sys.stdout:
+            with suppress(OSError):
+                stream.close()
+        raise
 
 
 def open_results(target: str) -> ResultsFile | ResultsStream:

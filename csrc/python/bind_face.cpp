@@ -274,7 +274,7 @@ void bind_tracker(py::module_& module) {
   py::class_<PythonDetector, Detector, std::shared_ptr<PythonDetector>>(module, "PythonDetector")
       .def(py::init<py::function>(), py::arg("find"));
 
-  py::class_<FaceTracker>(module, "FaceTrackerBase");
+  py::class_<FaceTracker>(py::handle(), "FaceTrackerBase");  // of no module
   py::class_<TrackerHandle, FaceTracker> tracker(module, "FaceTracker");
   py::native_enum<FaceTracker::Task>(tracker, "Task", "enum.Enum")
       .value("NONE", FaceTracker::Task::none)

@@ -10,7 +10,7 @@ from rppg_fast.live import records
 from rppg_fast.live.history import Row
 from rppg_fast.live.messages import to_json
 from rppg_fast.live.session import LiveSession
-from rppg_fast.results import naming
+from rppg_fast.results import naming, write_at_once
 
 #: Time between two readings that are written, s.
 EVERY = 1.0
@@ -49,8 +49,7 @@ class ReadingsWriter:
             name, stream = _opened(csv)
             self._streams.append((name, stream, records.csv_lines))
             with naming(name):
-                stream.write(records.header())
-                stream.flush()
+                write_at_once(stream, records.header())
         self._thread = Thread(target=self._run, name="rppg-output", daemon=True)
 
     def __enter__(self) -> ReadingsWriter:
@@ -75,8 +74,7 @@ class ReadingsWriter:
                 rows = records.rows_of(snapshot)
                 for name, stream, form in self._streams:
                     with naming(name):
-                        stream.write(form(rows))
-                        stream.flush()
+                        write_at_once(stream, form(rows))
         except OSError as error:
             self.error = error
 
