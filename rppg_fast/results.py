@@ -75,7 +75,7 @@ class ResultsStream:
 
 
 def write_at_once(stream: TextIO, text: str) -> None:
-    """Write text and pass it on; after an OSError the stream is closed, unless it is standard output.
+    """Write text and pass it on; after an OSError, close the stream unless it is standard output.
 
     Otherwise Python would try to write what is left when the program ends, and complain again.
     """

@@ -49,7 +49,7 @@ def open_container(
     """
     import av
 
-    # From version 19 on, av itself replaces what is no text in the metadata, and has no such option.
+    # From version 19 on, av replaces what is no text in the metadata, and has no such option.
     older: dict[str, Any] = {}
     if int(av.__version__.partition(".")[0]) < 19:
         older["metadata_errors"] = "replace"
