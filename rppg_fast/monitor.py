@@ -193,8 +193,8 @@ class HeartRateMonitor(MeasuredFace):
     student
         The student with its weights, for "fusion" and "student"; the bundled weights by default.
     teacher
-        The teacher with its weights, for "teacher". No teacher's weights ship with the package. The
-        confidence of a reading was fitted to the student.
+        The teacher with its weights, for "teacher"; the bundled weights by default. The confidence
+        of a reading was fitted to the student.
     box
         Pixels to measure, four ints x0, y0, x1, y1. Then no face is searched for.
     detector

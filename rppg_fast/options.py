@@ -22,7 +22,7 @@ METHODS = ("fusion", "student", "pos", "chrom", "green", "ica")
 #: Those of them that use the network.
 NETWORK_METHODS = ("fusion", "student")
 DEFAULT_METHOD = "fusion"
-#: The method that needs weights of your own, because no teacher's weights ship with the package.
+#: The paper's large network alone, for comparisons.
 TEACHER_METHOD = "teacher"
 
 #: What happens to the box once a face has been found.
@@ -130,7 +130,7 @@ def check_options(
     if student is not None and method not in NETWORK_METHODS:
         raise ValueError(f"a student is not used by method {method!r}")
     if teacher is None and method == TEACHER_METHOD:
-        raise ValueError("method 'teacher' needs a teacher: give teacher=rf.Teacher.load(...)")
+        teacher = Teacher.load()
     if teacher is not None and method != TEACHER_METHOD:
         raise ValueError(f"a teacher is not used by method {method!r}")
     return CheckedOptions(

@@ -8,6 +8,9 @@ from pathlib import Path
 from rppg_fast import _core
 from rppg_fast.weights_file import WeightsFile
 
+#: The weights that ship with the package; `assets/teacher.md` says what they learned from.
+BUNDLED_TEACHER = Path(__file__).parent / "assets" / "teacher.safetensors"
+
 
 class Teacher(WeightsFile, _core.Teacher):
     """The paper's teacher network with its weights; any number of threads may share one object.
@@ -40,13 +43,16 @@ class Teacher(WeightsFile, _core.Teacher):
         self._remember(data, source, backend)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], backend: str = "auto") -> Teacher:
+    def load(
+        cls, path: str | os.PathLike[str] = BUNDLED_TEACHER, backend: str = "auto"
+    ) -> Teacher:
         """Load weights from a safetensors file.
 
         Parameters
         ----------
         path
-            A file written by ``python -m training.models.export`` from a teacher's checkpoint.
+            A file written by ``python -m training.models.export`` from a teacher's checkpoint; the
+            bundled weights by default.
         backend
             One of ``rppg_fast.backends()`` or "auto". "auto" is the backend that the environment
             variable ``RPPG_BACKEND`` names when it is first needed, else the fastest one in

@@ -10,7 +10,7 @@ from rppg_fast.cli.output import OK, say
 from rppg_fast.onnx_export import as_onnx
 from rppg_fast.results import naming
 from rppg_fast.student import BUNDLED_WEIGHTS, Student
-from rppg_fast.teacher import Teacher
+from rppg_fast.teacher import BUNDLED_TEACHER, Teacher
 
 _NETWORKS = ("student", "teacher")
 
@@ -27,7 +27,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--network", choices=_NETWORKS, default=_NETWORKS[0], help=f"default: {_NETWORKS[0]}"
     )
     command.add_argument(
-        "--weights", metavar="FILE", help="other weights for the student, or the teacher's weights"
+        "--weights", metavar="FILE", help="other weights for the network"
     )
     command.add_argument(
         "--batch",
@@ -39,14 +39,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(options: argparse.Namespace) -> int:
     """Run the command, and return its exit code."""
-    if options.network == "teacher" and not options.weights:
-        raise ValueError(
-            "--network teacher needs --weights: the package contains no weights of a teacher"
-        )
     if any(importlib.util.find_spec(name) is None for name in ("onnx", "safetensors")):
         raise ValueError('--onnx needs onnx and safetensors: pip install "rppg_fast[onnx]"')
-    kind = Teacher if options.network == "teacher" else Student
-    network = kind.load(options.weights or BUNDLED_WEIGHTS)
+    network: Student | Teacher
+    if options.network == "teacher":
+        network = Teacher.load(options.weights or BUNDLED_TEACHER)
+    else:
+        network = Student.load(options.weights or BUNDLED_WEIGHTS)
     content = as_onnx(network, options.batch)
     with naming(options.onnx):
         Path(options.onnx).write_bytes(content)

@@ -29,7 +29,7 @@ from rppg_fast.reference import Reference
 from rppg_fast.results import naming, noting_warnings, open_results
 from rppg_fast.sources import Source, open_source
 from rppg_fast.student import BUNDLED_WEIGHTS, Student
-from rppg_fast.teacher import Teacher
+from rppg_fast.teacher import BUNDLED_TEACHER, Teacher
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -86,7 +86,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help=f"default: {DEFAULT_METHOD}",
     )
     command.add_argument(
-        "--weights", metavar="FILE", help="other weights for the student, or the teacher's weights"
+        "--weights", metavar="FILE", help="other weights for the network"
     )
     command.add_argument(
         "--box", type=_box, metavar="X0,Y0,X1,Y1", help="pixels to measure, without face detection"
@@ -177,10 +177,6 @@ def run(options: argparse.Namespace) -> int:
         check_pulse_file(options.pulse)
     if options.reference and not options.plot:
         raise ValueError("--reference is drawn into a plot: also give --plot")
-    if options.method == TEACHER_METHOD and not options.weights:
-        raise ValueError(
-            "--method teacher needs --weights: the package contains no weights of a teacher"
-        )
     if options.weights and options.method not in (*NETWORK_METHODS, TEACHER_METHOD):
         raise ValueError(f"--weights are not used by --method {options.method}")
     if options.plot and importlib.util.find_spec("matplotlib") is None:
@@ -209,7 +205,7 @@ def run(options: argparse.Namespace) -> int:
     if options.method in NETWORK_METHODS:
         networks["student"] = Student.load(options.weights or BUNDLED_WEIGHTS)
     elif options.method == TEACHER_METHOD:
-        networks["teacher"] = Teacher.load(options.weights)
+        networks["teacher"] = Teacher.load(options.weights or BUNDLED_TEACHER)
 
     code = OK
     report = open_results(options.json) if options.json else None

@@ -13,12 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from safetensors import safe_open
 
 import rppg_fast as rf
 from rppg_fast import _core
 from rppg_fast.cli import main
 from rppg_fast.student import BUNDLED_WEIGHTS
+from rppg_fast.teacher import BUNDLED_TEACHER
 from tests.support.clips import BOX, frame_times, skin, write_video
+from tests.support.live import DEMO_BPM, TOLERANCE_BPM, demo_frames
 from tests.support.tiers import TEACHER_NOISE_TIER, allowed
 from tests.support.weights import (
     TEACHER_METADATA,
@@ -34,6 +37,10 @@ Floats = NDArray[np.float32]
 # Sums a thousand times as large have rounding errors a thousand times as large; most values of tanh
 # are saturated and hide them. 5e-4 was measured.
 SATURATED_TIER = 2e-3
+# Largest error of a change by trained weights, of a face.
+TRAINED_TOLERANCE = 1e-5
+#: The face in the demonstration clip.
+DEMO_BOX = (98, 38, 222, 195)
 # A level is a sum of a few dozen changes of about 1.
 LEVEL_TOLERANCE = 1e-5
 STEPS = 12
@@ -70,6 +77,32 @@ def lit_steps(where: str) -> tuple[Floats, Floats, NDArray[np.float64]]:
 def tier(backend: str) -> float:
     """Return the tolerance of a backend; none of them runs the teacher in bf16."""
     return allowed(backend, TEACHER_NOISE_TIER, TEACHER_NOISE_TIER)
+
+
+@cache
+def demo_steps() -> tuple[Floats, Floats]:
+    """Return steps of the demonstration clip."""
+    frames = [frame for frame, _ in demo_frames()[: STEPS + 1]]
+    seen = np.stack([rf.appearance(frame, DEMO_BOX) for frame in frames])
+    return np.stack([rf.motion(*pair) for pair in zip(seen, seen[1:])]), seen[:-1]
+
+
+@cache
+def demo_changes() -> NDArray[np.float64]:
+    with safe_open(BUNDLED_TEACHER, "np") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return numpy_teacher(tensors, *demo_steps())
+
+
+def test_the_shipped_teacher_computes_what_numpy_does_of_a_face(backend: str) -> None:
+    error = rf.Teacher.load(backend=backend)(*demo_steps()) - demo_changes()
+    assert np.abs(error).max() <= TRAINED_TOLERANCE * max(1.0, demo_changes().std())
+
+
+def test_the_shipped_teacher_reads_the_demonstration_clip() -> None:
+    found = rf.measure_frames(demo_frames(), rf.HeartRateMonitor(method="teacher", box=DEMO_BOX))
+    assert found.method == "teacher"
+    assert found.heart_rate_bpm == pytest.approx(DEMO_BPM, abs=TOLERANCE_BPM)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -332,7 +365,6 @@ def test_a_monitor_reads_a_pulse_by_the_teacher(bpm: float) -> None:
 def test_the_networks_of_a_monitor_belong_to_its_method(of: Callable[..., object]) -> None:
     network, student = teacher(), rf.Student.load()
     for options, named in (
-        ({"method": "teacher"}, "method 'teacher' needs a teacher: give teacher=rf.Teacher.load"),
         ({"method": "pos", "teacher": network}, "a teacher is not used by method 'pos'"),
         ({"teacher": network}, "a teacher is not used by method 'fusion'"),
         (
@@ -358,5 +390,7 @@ def test_the_command_line_measures_by_a_teacher(
     (found,) = json.loads(capsys.readouterr().out)
     assert found["method"] == "teacher"
     assert found["heart_rate_bpm"] == pytest.approx(72.0, abs=1.0)
-    assert main(command) == 2
-    assert "--method teacher needs --weights" in capsys.readouterr().err
+    assert main([*command, "--min-confidence", "0"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["method"] == "teacher"
+    assert found["heart_rate_bpm"] == pytest.approx(72.0, abs=1.0)

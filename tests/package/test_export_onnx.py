@@ -142,7 +142,6 @@ def test_the_command_writes_the_file(tmp_path: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--network", "teacher"], "--network teacher needs --weights"),
         (["--network", "teacher", "--weights", str(BUNDLED_WEIGHTS)], "student.safetensors"),
         (["--weights", "nowhere.safetensors"], "nowhere.safetensors: No such file"),
     ],

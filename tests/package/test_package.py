@@ -184,7 +184,13 @@ def test_the_stubs_mirror_the_native_module() -> None:
 def test_the_package_is_typed_and_ships_its_assets() -> None:
     package = Path(_core.__file__).parent
     for folder in {package, Path(rf.__file__).parent}:
-        for name in ("py.typed", "_core.pyi", "assets/student.safetensors", "assets/demo.mp4"):
+        for name in (
+            "py.typed",
+            "_core.pyi",
+            "assets/student.safetensors",
+            "assets/teacher.safetensors",
+            "assets/demo.mp4",
+        ):
             if (
                 folder == package
                 and "site-packages" in str(package)
