@@ -50,5 +50,6 @@ file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/rppg_fast.pc.in rppg_fast.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/rppg_fast.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-install(FILES ${face_weights} DESTINATION ${CMAKE_INSTALL_DATADIR}/rppg_fast)
+install(FILES ${face_weights} rppg_fast/assets/teacher.safetensors
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/rppg_fast)
 install(FILES LICENSE NOTICE DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/rppg_fast)
