@@ -21,7 +21,7 @@ from rppg_fast.cli import main
 from rppg_fast.student import BUNDLED_WEIGHTS
 from rppg_fast.teacher import BUNDLED_TEACHER
 from tests.support.clips import BOX, frame_times, skin, write_video
-from tests.support.live import DEMO_BPM, TOLERANCE_BPM, demo_frames
+from tests.support.demo import DEMO_BOX, DEMO_BPM, TOLERANCE_BPM, demo_frames
 from tests.support.tiers import TEACHER_NOISE_TIER, allowed
 from tests.support.weights import (
     TEACHER_METADATA,
@@ -39,8 +39,6 @@ Floats = NDArray[np.float32]
 SATURATED_TIER = 2e-3
 # Largest error of a change by trained weights, of a face.
 TRAINED_TOLERANCE = 1e-5
-#: The face in the demonstration clip.
-DEMO_BOX = (98, 38, 222, 195)
 # A level is a sum of a few dozen changes of about 1.
 LEVEL_TOLERANCE = 1e-5
 STEPS = 12

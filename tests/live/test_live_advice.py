@@ -15,7 +15,8 @@ from rppg_fast.live import Advice
 from rppg_fast.live.advice import advise
 from rppg_fast.live.strings import LANGUAGES, words
 from rppg_fast.reading import Box, Reading, Status
-from tests.support.live import Frame, demo_frames
+from tests.support.demo import demo_frames
+from tests.support.live import Frame
 
 #: The face in the demonstration clip.
 BOX = Box(98, 38, 222, 195)

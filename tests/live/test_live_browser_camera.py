@@ -27,14 +27,8 @@ from rppg_fast.live.browser_camera import (
 from rppg_fast.live.server import LiveServer
 from rppg_fast.reading import Status
 from rppg_fast.yuv import to_bgr
-from tests.support.live import (
-    DEMO_BPM,
-    PATIENCE,
-    TOLERANCE_BPM,
-    Frame,
-    demo_frames,
-    until,
-)
+from tests.support.demo import DEMO_BPM, TOLERANCE_BPM, demo_frames
+from tests.support.live import PATIENCE, Frame, until
 
 #: Frames a second that are sent: the server takes no more than 65.
 RATE = 60.0

@@ -30,15 +30,8 @@ from rppg_fast.live.records import FIELDS
 from rppg_fast.live.server import LiveServer
 from rppg_fast.live.strings import words
 from rppg_fast.live.terminal import TerminalView, braille_bars, braille_line
-from tests.support.live import (
-    DEMO_BPM,
-    PATIENCE,
-    TOLERANCE_BPM,
-    demo_frames,
-    fast_session,
-    next_state,
-    until,
-)
+from tests.support.demo import DEMO_BPM, TOLERANCE_BPM, demo_frames
+from tests.support.live import PATIENCE, fast_session, next_state, until
 
 LIVE = (sys.executable, "-m", "rppg_fast.cli", "live")
 #: Processor time from the command to the first picture, s. On an idle machine this is the time.

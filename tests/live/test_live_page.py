@@ -23,12 +23,10 @@ from rppg_fast.live.server import LiveServer
 from rppg_fast.live.strings import words
 from rppg_fast.sources import Source, VideoError
 from rppg_fast.sources.source import Pictures
+from tests.support.demo import DEMO_BPM, TOLERANCE_BPM, demo_frames
 from tests.support.live import (
-    DEMO_BPM,
     PATIENCE,
-    TOLERANCE_BPM,
     chromium,
-    demo_frames,
     filmed_by,
     numbered,
     playwright,

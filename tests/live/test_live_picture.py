@@ -12,7 +12,8 @@ import pytest
 from rppg_fast.live import LiveSession
 from rppg_fast.live.picture import WIDEST, JpegEncoder, Picture
 from rppg_fast.yuv import AnyFrame, YuvFrame, to_bgr
-from tests.support.live import Frame, demo_frames, until
+from tests.support.demo import demo_frames
+from tests.support.live import Frame, until
 
 #: Mean difference of levels, 0 to 255, that JPEG and the conversion of colors may make.
 TOLERANCE_LEVELS = 4.0

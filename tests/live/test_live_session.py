@@ -23,14 +23,8 @@ from rppg_fast.live.history import PulseRing
 from rppg_fast.reading import Status
 from rppg_fast.sources import Source, VideoError
 from rppg_fast.sources.source import Pictures
-from tests.support.live import (
-    DEMO_BPM,
-    TOLERANCE_BPM,
-    Frame,
-    demo_frames,
-    fast_session,
-    until,
-)
+from tests.support.demo import DEMO_BPM, TOLERANCE_BPM, demo_frames
+from tests.support.live import Frame, fast_session, until
 
 #: Frames of the first seven seconds: the first heart rate comes after five.
 SEVEN_SECONDS = 7 * 30

@@ -11,7 +11,8 @@ import pytest
 from rppg_fast.live import LiveSession
 from rppg_fast.live.server import LiveServer
 from rppg_fast.sources.source import Pictures
-from tests.support.live import FastCamera, Frame, demo_frames, live_client, until
+from tests.support.demo import demo_frames
+from tests.support.live import FastCamera, Frame, live_client, until
 
 #: Frames of an hour at 30 a second, and those after which memory is first looked at.
 HOUR, WARM = 3600 * 30, 900 * 30

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 import rppg_fast as rf
 from rppg_fast.cli.output import describe
 from rppg_fast.conditions import Conditions, Obstacle
-from tests.support.live import Frame, demo_frames
+from tests.support.demo import demo_frames
+from tests.support.live import Frame
 from training.data.timed_video import write_timed_video
 
 SECONDS = 6.0

@@ -8,7 +8,6 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -18,13 +17,12 @@ import pytest
 from numpy.typing import NDArray
 from websockets.sync.client import ClientConnection, connect
 
-import rppg_fast as rf
-from rppg_fast.cli.demo import DEMO
 from rppg_fast.live import LiveSession
 from rppg_fast.live.server import LiveServer
 from rppg_fast.sources import Source
 from rppg_fast.sources.source import Pictures
 from rppg_fast.yuv import AnyFrame, to_bgr
+from tests.support.demo import demo_frames
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
@@ -33,17 +31,10 @@ Frame = NDArray[np.uint8]
 
 #: Heart rate of the demonstration clip, bpm, and how far a live reading of it may be away: its
 #: windows hold 5 to 10 s, in which the clip's own rate differs from its mean.
-DEMO_BPM, TOLERANCE_BPM = 72.0, 3.0
 #: Bits of a frame's number in the film for Chromium, and sides of their squares, pixels.
 _BITS, _SQUARE = 10, 32
 #: Longest wait for what takes a moment, s; a busy machine is slow.
 PATIENCE = 30.0
-
-
-@cache
-def demo_frames() -> list[tuple[Frame, float]]:
-    """Return the demonstration clip's frames, blue-green-red, with their times."""
-    return [(to_bgr(frame), time) for frame, time in rf.open_source(DEMO)]
 
 
 class FastCamera(Source):

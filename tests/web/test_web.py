@@ -14,7 +14,8 @@ import pytest
 
 import rppg_fast as rf
 from rppg_fast.yuv import YuvFrame
-from tests.support.live import DEMO_BPM, TOLERANCE_BPM, Frame, demo_frames
+from tests.support.demo import DEMO_BOX, DEMO_BPM, TOLERANCE_BPM, demo_frames
+from tests.support.live import Frame
 from tests.support.web import built_site, node, rgba
 
 pytestmark = pytest.mark.slow
@@ -24,8 +25,6 @@ pytestmark = pytest.mark.slow
 TIME_TOLERANCE = 1e-15
 #: Bytes of the module, and of the module with the weights of the face detector.
 LARGEST, LARGEST_WITH_DETECTOR = 500_000, 2_600_000
-#: The face in the demonstration clip.
-BOX = (98, 38, 222, 195)
 #: Frames of the clip that are measured: more than a full window.
 FRAMES = 420
 #: CPU time of a frame of 320x320 pixels, ms; and of one of 640x480.
@@ -119,7 +118,7 @@ def portable(**options: Any) -> rf.HeartRateMonitor:
 @pytest.mark.parametrize("where", ["face", "box"])
 def test_readings_are_those_of_portable(module: str, tmp_path: Path, where: str) -> None:
     clip = demo_frames()[:FRAMES]
-    box = None if where == "face" else BOX
+    box = None if where == "face" else DEMO_BOX
     options = {} if box is None else {"box": dict(zip(("x0", "y0", "x1", "y1"), box))}
     frames = [(rgba(frame), time) for frame, time in clip]
     found = measured(module, tmp_path, frames, (320, 320), options=options)

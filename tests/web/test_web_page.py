@@ -12,16 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from rppg_fast.live.strings import words
-from tests.support.live import (
-    DEMO_BPM,
-    PATIENCE,
-    TOLERANCE_BPM,
-    chromium,
-    filmed_by,
-    playwright,
-    until,
-    write_mjpeg,
-)
+from tests.support.demo import DEMO_BPM, TOLERANCE_BPM
+from tests.support.live import PATIENCE, chromium, filmed_by, playwright, until, write_mjpeg
 from tests.support.web import built_site, served
 
 if TYPE_CHECKING:
