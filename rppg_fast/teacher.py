@@ -43,9 +43,7 @@ class Teacher(WeightsFile, _core.Teacher):
         self._remember(data, source, backend)
 
     @classmethod
-    def load(
-        cls, path: str | os.PathLike[str] = BUNDLED_TEACHER, backend: str = "auto"
-    ) -> Teacher:
+    def load(cls, path: str | os.PathLike[str] = BUNDLED_TEACHER, backend: str = "auto") -> Teacher:
         """Load weights from a safetensors file.
 
         Parameters

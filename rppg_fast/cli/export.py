@@ -26,9 +26,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument(
         "--network", choices=_NETWORKS, default=_NETWORKS[0], help=f"default: {_NETWORKS[0]}"
     )
-    command.add_argument(
-        "--weights", metavar="FILE", help="other weights for the network"
-    )
+    command.add_argument("--weights", metavar="FILE", help="other weights for the network")
     command.add_argument(
         "--batch",
         action="store_true",

@@ -85,9 +85,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=DEFAULT_METHOD,
         help=f"default: {DEFAULT_METHOD}",
     )
-    command.add_argument(
-        "--weights", metavar="FILE", help="other weights for the network"
-    )
+    command.add_argument("--weights", metavar="FILE", help="other weights for the network")
     command.add_argument(
         "--box", type=_box, metavar="X0,Y0,X1,Y1", help="pixels to measure, without face detection"
     )
