@@ -2,8 +2,8 @@
 // in the last bit from one system to another, and so would the readings.
 //
 // The functions use only additions, multiplications, divisions and square roots, which IEEE 754
-// rounds exactly. The error of sine and cosine is below 2^-52, that of the others below 2 units in the
-// last place.
+// rounds exactly. The error of sine and cosine is below 2^-52, that of the others below 2 units in
+// the last place.
 #pragma once
 
 #include <complex>
