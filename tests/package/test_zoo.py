@@ -293,6 +293,24 @@ def test_an_edit_list_is_followed(tmp_path: Path) -> None:
     assert found.duration_s == pytest.approx(8.0, abs=0.05)
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "avi"])
+def test_a_title_that_is_no_text_does_not_matter(ending: str, tmp_path: Path) -> None:
+    path, title = tmp_path / f"clip.{ending}", b"a title in UTF-8"
+    frames = 30
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = title.decode()
+        stream = container.add_stream("mpeg4", 30)
+        stream.width, stream.height = WIDTH, HEIGHT
+        for level in range(frames):
+            picture = np.full((HEIGHT, WIDTH, 3), 50 + level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "bgr24")))
+        container.mux(stream.encode(None))
+    content = path.read_bytes()
+    assert title in content
+    path.write_bytes(content.replace(title, b"\xff\xfe\x80\xc3\x28\xa0".ljust(len(title), b"\xe9")))
+    assert sum(1 for _ in rf.VideoFile(path)) == frames
+
+
 def test_an_avi_without_its_index_is_read(tmp_path: Path) -> None:
     path = tmp_path / "clip.avi"
     frames = written(path, KINDS["avi, mpeg4"])
