@@ -15,11 +15,11 @@ from rppg_fast.live import Advice
 from rppg_fast.live.advice import advise
 from rppg_fast.live.strings import LANGUAGES, words
 from rppg_fast.reading import Box, Reading, Status
-from tests.support.demo import demo_frames
+from tests.support.demo import DEMO_BOX, demo_frames
 from tests.support.live import Frame
 
 #: The face in the demonstration clip.
-BOX = Box(98, 38, 222, 195)
+BOX = Box(*DEMO_BOX)
 SECONDS = 3.0
 
 Levels = NDArray[np.float64]

@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 import rppg_fast as rf
 from rppg_fast.cli.output import describe
 from rppg_fast.conditions import Conditions, Obstacle
-from tests.support.demo import demo_frames
+from tests.support.demo import DEMO_BOX, demo_frames
 from tests.support.live import Frame
 from training.data.timed_video import write_timed_video
 
 SECONDS = 6.0
-#: The face in the demonstration clip.
-BOX = (98, 38, 222, 195)
 
 Levels = NDArray[np.float64]
 Change = Callable[[Levels, float], Levels]
@@ -49,7 +47,7 @@ def clip(change: Change = unchanged) -> list[tuple[Frame, float]]:
     ]
 
 
-def conditions_of(frames: list[tuple[Frame, float]], box: tuple[int, ...] = BOX) -> Conditions:
+def conditions_of(frames: list[tuple[Frame, float]], box: tuple[int, ...] = DEMO_BOX) -> Conditions:
     found = rf.measure_frames(frames, rf.HeartRateMonitor(box=box))
     assert found.conditions is not None
     return found.conditions
@@ -84,7 +82,7 @@ def test_a_small_face_is_an_obstacle_at_every_size(side: int) -> None:
 def test_planes_of_a_decoder_and_their_pixels_have_the_same_conditions(tmp_path: Path) -> None:
     file = tmp_path / "clip.mp4"
     write_timed_video(file, clip(), "h264", 10)
-    planes = rf.measure(file, box=BOX).conditions
+    planes = rf.measure(file, box=DEMO_BOX).conditions
     pixels = conditions_of([(frame, time) for frame, time in rf.VideoFile(file)])
     assert planes is not None
     # Luma is compared with green, and chroma with the range of the colors.
@@ -99,7 +97,7 @@ def test_strong_compression_is_an_obstacle(tmp_path: Path, crf: int, strong: boo
     file = tmp_path / "clip.mp4"
     frames = clip()
     write_timed_video(file, frames, "h264", crf)
-    found = rf.measure(file, box=BOX).conditions
+    found = rf.measure(file, box=DEMO_BOX).conditions
     assert found is not None
     assert found.bits_per_pixel is not None
     pixels = len(frames) * frames[0][0][..., 0].size
@@ -115,7 +113,7 @@ def test_of_frames_from_memory_and_lossless_files_nothing_is_said_about_compress
     assert conditions_of(clip()).bits_per_pixel is None
     file = tmp_path / "clip.nut"
     write_timed_video(file, clip()[:60], "ffv1", 0)
-    found = rf.measure(file, box=BOX).conditions
+    found = rf.measure(file, box=DEMO_BOX).conditions
     assert found is not None
     assert found.bits_per_pixel is not None
     assert found.bits_per_pixel > 1
@@ -124,7 +122,7 @@ def test_of_frames_from_memory_and_lossless_files_nothing_is_said_about_compress
 
 def test_the_command_line_names_what_it_found_and_what_helps() -> None:
     still = [(demo_frames()[0][0] // 4, index / 30) for index in range(round(30 * SECONDS))]
-    found = rf.measure_frames(still, rf.HeartRateMonitor(box=BOX), name="clip")
+    found = rf.measure_frames(still, rf.HeartRateMonitor(box=DEMO_BOX), name="clip")
     assert found.status is rf.Status.LOW_SIGNAL
     text = describe(found, rf.PulseSettings())
     assert "the face is dark, give it more light from the front" in text
@@ -132,7 +130,7 @@ def test_the_command_line_names_what_it_found_and_what_helps() -> None:
 
 
 def test_the_command_line_says_which_windows_could_be_read_alone() -> None:
-    found = rf.measure_frames(clip(), rf.HeartRateMonitor(box=BOX), name="clip")
+    found = rf.measure_frames(clip(), rf.HeartRateMonitor(box=DEMO_BOX), name="clip")
     assert found.status is rf.Status.OK
     rates = [window.heart_rate_bpm for window in found.windows if window.heart_rate_bpm]
     withheld = replace(

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-import numpy as np
-from numpy.typing import NDArray
-
 import rppg_fast as rf
 from rppg_fast.cli.demo import DEMO
 from rppg_fast.yuv import to_bgr
-
-Frame = NDArray[np.uint8]
+from tests.support.clips import Frame
 
 DEMO_BPM, TOLERANCE_BPM = 72.0, 3.0
 #: The face in the clip.
