@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ NOISE = 0.0004
 SECONDS = 12.0
 RATES = (30.0, 25.0)  # frames a second, one video each
 VIEWS = ("followed 1.4", "fixed 1.6")
+PULSE = (0.0043, 0.01, 0.0069)  # of red, green and blue: amplitude of a person's own pulse
 JUMP = 40  # the entry at which the box of a followed view moves
 
 
@@ -32,8 +33,12 @@ def make_carriers(
     people: Sequence[str] = ("anna", "bert"),
     for_tests: bool = True,
     seconds: float = SECONDS,
+    own_bpm: Mapping[str, float] | None = None,
 ) -> Carriers:
-    """Make carriers of one video each person; in followed views the box moves once by two cells."""
+    """Make carriers of one video each person; in followed views the box moves once by two cells.
+
+    ``own_bpm`` gives some persons a pulse of their own: less light with more blood, a sine.
+    """
     random = np.random.default_rng(3)
     clips, parts, masks, start = [], [], [], 0
     for person, rate in zip(people, RATES):
@@ -43,7 +48,10 @@ def make_carriers(
             moments = np.insert(times, JUMP, times[JUMP - 1]) if moves else times
             shift = np.where(np.arange(len(moments)) >= JUMP, 2 * moves, 0)
             mask = np.stack([skin_mask(int(s)) for s in shift])
-            color = np.where(mask[:, None] > 0, np.reshape(SKIN, (1, 3, 1, 1)), ROOM)
+            beats = moments * (own_bpm or {}).get(person, 0.0) / 60
+            pulse = np.reshape(PULSE, (3, 1, 1)) * np.sin(2 * np.pi * beats)[:, None, None, None]
+            skin = np.reshape(SKIN, (1, 3, 1, 1)) * (1 - pulse)
+            color = np.where(mask[:, None] > 0, skin, ROOM)
             seen = color + NOISE * random.standard_normal(color.shape)
             none = np.zeros(len(moments), np.float32)
             parts.append(Frames(as_stored(seen.astype(np.float32)), none, moments, none * np.nan))

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from training.models.checkpoint import LOG, Checkpoint
-from training.models.config import Config, Distillation
+from training.models.config import Config
+from training.models.config_tables import Distillation
 from training.train.trainer import CHECKPOINT, Trainer
 
 CONFIG = Config(
@@ -102,7 +103,7 @@ def toml(config: Config) -> str:
         return [f"{name} = {json.dumps(value)}" for name, value in values.items()]
 
     values = dict(vars(config))
-    distillation, carriers = values.pop("distillation"), values.pop("carriers")
+    distillation, carriers, own = (values.pop(n) for n in ("distillation", "carriers", "own"))
     text = lines(values)
     if distillation is not None:
         text += ["[distillation]", *lines(vars(distillation))]
@@ -110,6 +111,8 @@ def toml(config: Config) -> str:
         plain = dict(vars(carriers))
         pulse = plain.pop("pulse")
         text += ["[carriers]", *lines(plain), "[carriers.pulse]", *lines(pulse)]
+    if own is not None:
+        text += ["[own]", *lines(vars(own))]
     return "\n".join(text) + "\n"
 
 

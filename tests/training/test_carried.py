@@ -19,7 +19,8 @@ from tests.support.small_runs import CONFIG, SHORT, bits, flat, killed_at, toml 
 from training.data.carriers import Carriers  # noqa: E402
 from training.data.clips import Clips  # noqa: E402
 from training.models.checkpoint import Checkpoint  # noqa: E402
-from training.models.config import Carried, Config, load  # noqa: E402
+from training.models.config import Config, load  # noqa: E402
+from training.models.config_tables import Carried  # noqa: E402
 from training.models.networks import Student, load_model, new_model  # noqa: E402
 from training.support.parallel import Processes  # noqa: E402
 from training.train.average import Average  # noqa: E402

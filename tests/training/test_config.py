@@ -13,7 +13,8 @@ pytest.importorskip("tqdm", reason="training needs tqdm")
 
 from tests.support.small_runs import CONFIG, PAPER, toml
 from training.models import config as config_module
-from training.models.config import CHOICES, Carried, Config, Distillation, from_mapping
+from training.models.config import Config, from_mapping
+from training.models.config_tables import CHOICES, Carried, Distillation
 
 CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 SHIPPED_CONFIG = CONFIGS / "student.toml"
@@ -48,9 +49,12 @@ def test_distillation_counts_in_the_hash() -> None:
         replace(PAPER, temperature=0.25),
         replace(PAPER, orientation="target"),
         replace(PAPER, projection=True),
+        replace(PAPER, entropy=0.5),
+        replace(PAPER, balance=0.5),
+        replace(PAPER, begin=0.5),
     ):
         hashes.add(replace(CONFIG, distillation=changed).sha256())
-    assert len(hashes) == 6
+    assert len(hashes) == 9
 
 
 @pytest.mark.parametrize(
@@ -86,6 +90,9 @@ def test_distillation_counts_in_the_hash() -> None:
         ('features = "plain"', 'features = "fancy"', "features must be one of"),
         ('distance = "norm"', 'distance = "far"', "distance must be one of"),
         ('maps = "pooled"', 'maps = "half"', "maps must be one of"),
+        ("entropy = 0.0", "entropy = 1.0", "entropy lies from 0 to below 1"),
+        ("begin = 0.0", "begin = -0.1", "begin lies from 0 to below 1"),
+        ("balance = 0.0", "balance = nan", "balance must not be negative"),
         ("[distillation]", "[distilation]", "unknown key 'distilation'"),
         ("[distillation]", "[[distillation]]", "distillation must be a table"),
         ('network = "student"', 'network = "teacher"', "a teacher learns from no other"),
@@ -113,6 +120,16 @@ def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
 def test_the_teacher_has_no_variants(activation: str, pooling: str) -> None:
     with pytest.raises(ValueError, match="the teacher has tanh and average pooling"):
         replace(CONFIG, network="teacher", activation=activation, pooling=pooling)
+
+
+def test_what_has_a_default_may_be_left_out(tmp_path: Path) -> None:
+    text = "".join(
+        line
+        for line in toml(DISTILLED).splitlines(keepends=True)
+        if line.split(" ")[0] not in ("entropy", "balance", "begin")
+    )
+    (tmp_path / "c.toml").write_text(text, encoding="utf-8")
+    assert config_module.load(tmp_path / "c.toml") == DISTILLED
 
 
 def test_a_whole_number_may_stand_for_a_float(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from training.models.checkpoint import (  # noqa: E402
     Checkpoint,
     fingerprint,
 )
-from training.models.config import Config, Distillation  # noqa: E402
+from training.models.config import Config  # noqa: E402
+from training.models.config_tables import Distillation  # noqa: E402
 from training.models.networks import Student, Teacher, load_model, new_model  # noqa: E402
 from training.support.parallel import Processes  # noqa: E402
 from training.train import train  # noqa: E402
@@ -160,6 +161,40 @@ def test_a_weight_of_0_leaves_its_term_out(clips: Clips, taught: Checkpoint) -> 
     assert found["task"] > 0, "what is not learned is still reported"
     assert found["loss"] == pytest.approx(found["last"] + found["output"], rel=SAME_TOLERANCE)
     assert list(objective.helper) == ["last"], "no layer that nothing would train"
+
+
+def test_maps_pull_as_strongly_as_the_config_says_and_when(
+    clips: Clips, taught: Checkpoint
+) -> None:
+    teacher, batch = load_teacher(taught), first_batch(clips, SHORT)
+    torch.manual_seed(1)
+    student = Student()
+    settings = replace(PAPER, balance=0.25, begin=0.5)
+    objective = Objective(student, teacher, settings)
+    before = named(objective, batch)
+    assert before["middle"] == before["last"] == before["middle_spread"] == 0
+    assert before["loss"] == pytest.approx(before["task"], rel=SAME_TOLERANCE)
+    objective.done = 0.5
+    terms = dict(zip(objective.terms, objective(batch)))
+    total = terms["task"] + terms["middle"] + terms["last"]
+    assert float(terms["loss"].detach()) == pytest.approx(float(total.detach()), rel=SAME_TOLERANCE)
+    maps: list[Any] = []
+    hook = student.run
+
+    def remember(motion: Any) -> Any:
+        predicted, ours = hook(motion)
+        maps[:] = [ours.middle, ours.last]
+        return predicted, ours
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(student, "run", remember)
+        terms = dict(zip(objective.terms, objective(batch)))
+    for name, at in zip(("middle", "last"), maps):
+        of_maps, of_task = (
+            torch.autograd.grad(terms[term], at, retain_graph=True)[0].norm()
+            for term in (name, "task")
+        )
+        assert float(of_maps / of_task) == pytest.approx(0.25, rel=1e-4), name
 
 
 def test_the_log_tells_each_term_in_the_students_unit(

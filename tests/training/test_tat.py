@@ -25,6 +25,9 @@ SUM_TOLERANCE = 1e-14
 # Effect of the floor of the standard deviation (1e-5), squared, for features of unit size.
 STANDARD_TOLERANCE = 1e-9
 
+# Twenty halvings of seven decades leave 1.5e-5 of the temperature; the entropy moves less.
+FITTED_TOLERANCE = 1e-4
+
 Array = NDArray[np.float64]
 
 
@@ -140,6 +143,36 @@ def test_the_gradient_is_that_of_the_distance(
 
     assert torch.autograd.gradcheck(loss, student.requires_grad_())
     assert not losses.distance(student, teacher, settings)[1].requires_grad
+
+
+@pytest.mark.parametrize("orientation", ["literal", "target"])
+def test_the_cosine_is_that_of_each_position(orientation: str) -> None:
+    student, teacher = embeddings()
+    settings = replace(PAPER, orientation=orientation, distance="cosine")
+    loss, _ = losses.distance(student, teacher, settings)
+    gathered = (losses.attention(student, teacher, orientation, 1.0) @ student).numpy()
+    theirs = teacher.numpy()
+    cosines = [
+        a @ b / math.sqrt((a @ a) * (b @ b))
+        for a, b in zip(gathered.reshape(-1, 5), theirs.reshape(-1, 5))
+    ]
+    assert float(loss) == pytest.approx(1 - np.mean(cosines), rel=PLAIN_TOLERANCE)
+
+
+@pytest.mark.parametrize("orientation", ["literal", "target"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("size", [0.01, 1.0, 30.0])
+def test_a_temperature_is_fitted_to_an_entropy(orientation: str, share: float, size: float) -> None:
+    student, teacher = embeddings(positions=9)
+    student = size * student
+    temperature = losses.fitted_temperature(student, teacher, orientation, share)
+    weights = losses.attention(student, teacher, orientation, temperature)
+    entropy = float(torch.special.entr(weights).sum(2).mean())
+    assert entropy == pytest.approx(share * math.log(9), rel=FITTED_TOLERANCE)
+    fitted = replace(PAPER, orientation=orientation, entropy=share, temperature=7.0)
+    fixed = replace(PAPER, orientation=orientation, temperature=temperature)
+    for found, expected in zip(*(losses.distance(student, teacher, s) for s in (fitted, fixed))):
+        assert float(found) == pytest.approx(float(expected), rel=PLAIN_TOLERANCE)
 
 
 def test_like_maps_are_close_where_the_attention_is_sharp() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Union
 
 import numpy as np
+import safetensors
 from numpy.typing import NDArray
 
 import rppg_fast as rf
@@ -103,6 +104,8 @@ class MethodSource:
         return read_windows(SignalStream(self.method), self.signal(frames), frames.times, ends)
 
 
+_TEACHER = "rppg_fast.teacher"
+
 Source = Union[NetworkSource, MethodSource]
 
 
@@ -112,8 +115,8 @@ def open_source(text: str, device: str = "auto") -> Source:
     Parameters
     ----------
     text
-        ``[NAME=]SOURCE``: a weights file (.safetensors), which the native student runs; a
-        checkpoint (.pt), which PyTorch runs; or "green", "ica", "chrom" or "pos".
+        ``[NAME=]SOURCE``: a weights file (.safetensors) of a student or a teacher, which the
+        engine runs; a checkpoint (.pt), which PyTorch runs; or "green", "ica", "chrom" or "pos".
     device
         Device on which PyTorch computes, see ``training.support.parallel.choose_device``.
 
@@ -151,21 +154,33 @@ def open_network(text: str, method: str = "student") -> NetworkSource:
 
 
 def _weights(name: str, path: Path) -> NetworkSource:
-    student = rf.Student.load(path)
-    said = student.metadata
+    teaches = _format_of(path) == _TEACHER
+    weights = rf.Teacher.load(path) if teaches else rf.Student.load(path)
+    said = weights.metadata
     about = {
         "kind": "weights",
-        "sha256": student.sha256,
+        "sha256": weights.sha256,
         "input": said["input"],
         "training_data": said.get("training_data"),
         "config": json.loads(said["config"]) if "config" in said else None,
         "config_sha256": said.get("config_sha256"),
     }
 
-    def network(motion: NDArray[np.float32], _: NDArray[np.float32]) -> NDArray[np.float32]:
-        return student(motion)
+    def network(
+        motion: NDArray[np.float32], appearance: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        return weights(motion, appearance) if isinstance(weights, rf.Teacher) else weights(motion)
 
     return NetworkSource(name, about, network, said["input"], None, [])
+
+
+def _format_of(path: Path) -> str:
+    """Return what a weights file says that it holds; empty if it cannot be read."""
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            return str((file.metadata() or {}).get("format", ""))
+    except safetensors.SafetensorError:
+        return ""  # the engine says what is wrong with it
 
 
 def _checkpoint(name: str, path: Path, device: str) -> NetworkSource:

@@ -34,7 +34,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-import rppg_fast as rf
 from rppg_fast import _core
 from rppg_fast.evaluation.metrics import PULSE, bootstrap, mae, mean, peak_rate, snr_db, within
 from rppg_fast.methods import METHODS
@@ -48,7 +47,13 @@ from training.data.injection import Look
 from training.data.trajectories import Times
 from training.evaluate.estimators import NetworkSource, Source, open_network, open_source
 from training.evaluate.validation import CLOSE
-from training.evaluate.window_signals import changes_of, signals_of, uniform
+from training.evaluate.window_signals import (
+    band_spectrum,
+    changes_of,
+    colors_of,
+    signals_of,
+    uniform,
+)
 from training.models.temporal import RATE as CELL_RATE
 from training.models.temporal import Unseen, cells_of
 from training.support.command import command
@@ -137,7 +142,7 @@ def injected_clips(
         for repeat in range(repeats):
             key = [seed, _number(clip), repeat]
             pulse = _pulse(records, times, np.random.default_rng(key))
-            heart_rate = peak_rate(_spectrum(uniform(pulse.ppg[:, None], times)[:, 0]))
+            heart_rate = peak_rate(band_spectrum(uniform(pulse.ppg[:, None], times)[:, 0]))
             for amplitude in amplitudes:
                 look = np.random.default_rng([*key, 1])
                 yield InjectedClip(
@@ -203,14 +208,8 @@ def wave_of(source: Source, clip: InjectedClip) -> Floats:
     """Return the pulse that a source gives for a whole clip, at ``PULSE.rate``."""
     if isinstance(source, NetworkSource):
         return uniform(_level(source, clip), clip.times)[:, 0]
-    return METHODS[source.method](uniform(_colors(clip), clip.times), PULSE.rate)
-
-
-def _spectrum(wave: Floats, rate: float = PULSE.rate) -> rf.Spectrum:
-    """Return the spectrum of a wave, band-passed forwards and backwards."""
-    band_pass = _core.BandPass(PULSE.low, PULSE.high, rate, PULSE.order)
-    pulse = band_pass.zero_phase(wave - wave.mean())
-    return rf.spectrum(pulse, rate, PULSE.low, PULSE.high)
+    colors = colors_of(clip.seen, steps(clip.times))
+    return METHODS[source.method](uniform(colors, clip.times), PULSE.rate)
 
 
 def _level(source: NetworkSource, clip: InjectedClip) -> Floats:
@@ -219,22 +218,12 @@ def _level(source: NetworkSource, clip: InjectedClip) -> Floats:
     return np.cumsum(change)[:, None]
 
 
-def _colors(clip: InjectedClip) -> Floats:
-    """Return the mean color of every frame, (frames, 3), without jumps where the box moves."""
-    mean_color = np.stack([_core.observe(frame)[:3] for frame in clip.seen])
-    begins = steps(clip.times)
-    factor = np.ones_like(mean_color)
-    factor[0] = mean_color[0]
-    factor[begins + 1] = mean_color[begins + 1] / mean_color[begins]
-    return np.asarray(np.cumprod(factor, axis=0))
-
-
 def read(source: Source | TemporalSource, clip: InjectedClip) -> Reading:
     """Read a clip as a whole."""
     if isinstance(source, TemporalSource):
-        spectrum = _spectrum(source.pulse(clip), CELL_RATE)
+        spectrum = band_spectrum(source.pulse(clip), CELL_RATE)
     else:
-        spectrum = _spectrum(wave_of(source, clip))
+        spectrum = band_spectrum(wave_of(source, clip))
     error = peak_rate(spectrum) - clip.heart_rate
     return Reading(error, snr_db(spectrum, clip.heart_rate))
 

@@ -127,6 +127,30 @@ def changes_of(
     return change
 
 
+def colors_of(seen: NDArray[np.float32], begins: NDArray[np.int64]) -> Floats:
+    """Return the mean color of each frame of a face, (frames, 3), without jumps where no step is.
+
+    Parameters
+    ----------
+    seen
+        As in ``signals_of``.
+    begins
+        The frames at which a step to the next frame begins, see ``training.data.carriers.steps``.
+    """
+    mean_color = np.stack([_core.observe(np.ascontiguousarray(frame))[:3] for frame in seen])
+    factor = np.ones_like(mean_color)
+    factor[0] = mean_color[0]
+    factor[begins + 1] = mean_color[begins + 1] / mean_color[begins]
+    return np.asarray(np.cumprod(factor, axis=0))
+
+
+def band_spectrum(wave: Floats, rate: float = PULSE.rate) -> rf.Spectrum:
+    """Return the spectrum of a wave at a rate in Hz, band-passed forwards and backwards."""
+    band_pass = _core.BandPass(PULSE.low, PULSE.high, rate, PULSE.order)
+    pulse = band_pass.zero_phase(wave - wave.mean())
+    return rf.spectrum(pulse, rate, PULSE.low, PULSE.high)
+
+
 def uniform(values: Floats, times: Times) -> Floats:
     """Resample values at frames' times, the last entry of each time, to ``PULSE.rate``."""
     last = np.append(np.diff(times) > 0, True)

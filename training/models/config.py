@@ -6,130 +6,16 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Optional, TypeVar, get_type_hints
 
-from training.synthetic.parameters import Law, laws, parse_law
-from training.synthetic.skin_pulses import PREFIX, StepPulse
+from training.models.config_tables import Carried, Distillation, Own, check_choices
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-CHOICES = {
-    "network": ("student", "teacher"),
-    "input": ("normalized", "difference"),
-    "activation": ("tanh", "relu"),
-    "pooling": ("average", "max"),
-    "precision": ("float32", "bfloat16"),
-    "orientation": ("literal", "target"),
-    "features": ("plain", "standard"),
-    "distance": ("norm", "mean square"),
-    "maps": ("pooled", "full"),
-    "people": ("fit", "all"),
-    "normalisation": ("batch", "fixed"),
-}
-"""Allowed values of the fields that are names."""
-
-
-@dataclass(frozen=True)
-class Distillation:
-    """How a student learns from a teacher: equation 4 of the paper, and what it leaves open.
-
-    Attributes
-    ----------
-    task, middle, last : float
-        Weights of L_S, L_dist1 and L_dist2; the paper has 1 for each.
-    output : float
-        Weight of the mean squared difference of student's and teacher's outputs; not in the paper.
-    orientation : str
-        Of equation 2: "literal", as printed, or "target", where each position of the teacher's
-        map gathers those of the student's that are like it (Lin et al., 2022).
-    features : str
-        "plain", or "standard": each channel of a map, teacher's and student's, with zero mean and
-        unit deviation over the batch.
-    temperature : float
-        Divides the logits of equation 2.
-    projection : bool
-        Whether a learned linear layer is applied to the student's maps first; it is then dropped.
-    distance : str
-        Of equation 3: "norm", the Euclidean norm over a map, or its "mean square".
-    maps : str
-        Feature maps "pooled", or "full" as they are before pooling.
-    """
-
-    task: float
-    middle: float
-    last: float
-    output: float
-    orientation: str
-    features: str
-    temperature: float
-    projection: bool
-    distance: str
-    maps: str
-
-    def __post_init__(self) -> None:
-        """Check the values; raise ValueError if one is invalid."""
-        _check_choices(self)
-        for name in ("task", "middle", "last", "output"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")
-        if not self.temperature > 0:
-            raise ValueError(f"temperature must be above 0, not {self.temperature}")
-        if not self.task + self.output > 0:
-            raise ValueError("task and output must not both be 0: nothing would say what to learn")
-
-
-@dataclass(frozen=True)
-class Carried:
-    """How carriers (real faces with a pulse put in) are mixed with clips.
-
-    Attributes
-    ----------
-    share : float
-        Of every batch, of carriers' steps; the rest are clips'.
-    people : str
-        "fit" leaves out the people by whom settings are chosen, "all" does not; see
-        ``training.data.catalogue.chosen_by_people``.
-    pulse : dict of str to str
-        Laws in the place of those of ``training.data.skin_pulses.StepPulse``, by name, as
-        ``training.data.ingredients.parse_law`` reads them.
-    """
-
-    share: float
-    people: str
-    pulse: dict  # type: ignore[type-arg]  # of str to str; looked up at run time
-
-    def __post_init__(self) -> None:
-        """Refuse values that no run can have."""
-        _check_choices(self)
-        if not 0 < self.share < 1:
-            raise ValueError(f"share lies between 0 and 1, not {self.share}")
-        self.laws()
-
-    def laws(self) -> dict[str, Law]:
-        """Return the laws by full name.
-
-        Raises
-        ------
-        ValueError
-            If one cannot be read, or there is no such ingredient.
-        """
-        known = laws(StepPulse, PREFIX)
-        found = {}
-        for name, text in self.pulse.items():
-            full = f"{PREFIX}.{name}"
-            if full not in known:
-                names = ", ".join(one.partition(".")[2] for one in known)
-                raise ValueError(f"pulse: unknown ingredient {name!r} (known: {names})")
-            try:
-                found[full] = parse_law(known[full], str(text))
-            except ValueError as error:
-                raise ValueError(f"pulse: {name}: {error}") from None
-        return found
 
 
 @dataclass(frozen=True)
@@ -176,6 +62,8 @@ class Config:
         learns from the labels alone.
     carriers : Carried or None
         The table [carriers], for a run that learns from carriers, too; None for clips alone.
+    own : Own or None
+        The table [own], for a run that learns from the carriers' own pulses, too.
     """
 
     network: str
@@ -199,10 +87,11 @@ class Config:
     validate_every: int
     distillation: Optional[Distillation] = None  # noqa: UP045 (read at run time, on Python 3.9)
     carriers: Optional[Carried] = None  # noqa: UP045
+    own: Optional[Own] = None  # noqa: UP045
 
     def __post_init__(self) -> None:
         """Check the values; raise ValueError if one is invalid."""
-        _check_choices(self)
+        check_choices(self)
         for name in ("steps", "batch", "run", "log_every", "validate_every", "peak_learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
@@ -227,6 +116,8 @@ class Config:
                 raise ValueError("the teacher has tanh and average pooling")
             if self.distillation is not None:
                 raise ValueError("a teacher learns from no other: it takes no [distillation]")
+        if self.own is not None and self.carriers is None:
+            raise ValueError("[own] needs [carriers], whose own pulses these are")
 
     def to_json(self) -> str:
         """Compact JSON with sorted keys: equal configs give equal text."""
@@ -237,21 +128,14 @@ class Config:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
-def _check_choices(values: Config | Distillation | Carried) -> None:
-    for name, choices in CHOICES.items():
-        value = getattr(values, name, choices[0])
-        if value not in choices:
-            raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-
-
 def from_mapping(values: Mapping[str, Any], source: str) -> Config:
     """Build a config from parsed values.
 
     Parameters
     ----------
     values : Mapping
-        One entry for each field of `Config`; an integer may stand for a float, and
-        `distillation` and `carriers` may be absent or None.
+        One entry for each field of `Config`; an integer may stand for a float, what has a
+        default may be absent, and a table may be None.
     source : str
         Where the values come from, for the messages.
 
@@ -263,14 +147,15 @@ def from_mapping(values: Mapping[str, Any], source: str) -> Config:
     values = dict(values)
     distillation = _table(Distillation, values, "distillation", source)
     carriers = _table(Carried, values, "carriers", source)
-    config = _build(Config, values, source, optional=("distillation", "carriers"))
+    own = _table(Own, values, "own", source)
+    config = _build(Config, values, source, tables=("distillation", "carriers", "own"))
     try:
-        return replace(config, distillation=distillation, carriers=carriers)
+        return replace(config, distillation=distillation, carriers=carriers, own=own)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
 
 
-Table = TypeVar("Table", Config, Distillation, Carried)
+Table = TypeVar("Table", Config, Distillation, Carried, Own)
 
 
 def _table(kind: type[Table], values: dict[str, Any], name: str, source: str) -> Table | None:
@@ -284,16 +169,20 @@ def _table(kind: type[Table], values: dict[str, Any], name: str, source: str) ->
 
 
 def _build(
-    kind: type[Table], values: Mapping[str, Any], source: str, optional: Sequence[str] = ()
+    kind: type[Table], values: Mapping[str, Any], source: str, tables: Sequence[str] = ()
 ) -> Table:
     types = get_type_hints(kind)
-    names = [field.name for field in fields(kind) if field.name not in optional]
+    known = [field for field in fields(kind) if field.name not in tables]
+    names = [field.name for field in known]
+    optional = {field.name for field in known if field.default is not MISSING}
     for key in values:
         if key not in names:
             raise ValueError(f"{source}: unknown key {key!r} (known: {', '.join(names)})")
     checked: dict[str, Any] = {}
     for name in names:
         if name not in values:
+            if name in optional:
+                continue
             raise ValueError(f"{source}: key {name!r} is missing")
         value = values[name]
         # type() instead of isinstance(): in Python True is an int, but not a number of steps.

@@ -11,10 +11,13 @@ import math
 import torch
 from torch import Tensor
 
-from training.models.config import Distillation
+from training.models.config_tables import Distillation
 from training.support.parallel import mean_and_variance
 
 _SMALLEST_DEVIATION = 1e-5  # a channel that is constant over a batch becomes zero
+_FITTED_TO = 8  # maps of a batch to which a temperature is fitted
+_TEMPERATURES = (1e-3, 1e4)  # among which it is looked for
+_HALVINGS = 20  # to 1e-5 of its value
 
 
 def embed(maps: Tensor) -> Tensor:
@@ -53,6 +56,32 @@ def attention(student: Tensor, teacher: Tensor, orientation: str, temperature: f
     return torch.softmax(rows @ columns.transpose(1, 2) / temperature, dim=2)
 
 
+def fitted_temperature(student: Tensor, teacher: Tensor, orientation: str, share: float) -> float:
+    """Find the temperature at which the weights of equation 2 have a given entropy.
+
+    The entropy grows with the temperature; it is found by halving an interval of its logarithm.
+
+    Parameters
+    ----------
+    student, teacher, orientation
+        As in `attention`; the first `_FITTED_TO` of a batch are looked at.
+    share
+        Mean entropy of a row over that of equal weights, above 0 and below 1.
+    """
+    with torch.no_grad():
+        student, teacher = student[:_FITTED_TO], teacher[:_FITTED_TO]
+        low, high = _TEMPERATURES
+        for _ in range(_HALVINGS):
+            middle = math.sqrt(low * high)
+            weights = attention(student, teacher, orientation, middle)
+            entropy = float(torch.special.entr(weights).sum(2).mean())
+            if entropy < share * math.log(weights.shape[2]):
+                low = middle
+            else:
+                high = middle
+    return math.sqrt(low * high)
+
+
 def distance(student: Tensor, teacher: Tensor, settings: Distillation) -> tuple[Tensor, Tensor]:
     """Return L_dist of equation 3, the distance between the maps of a student and its teacher.
 
@@ -61,7 +90,7 @@ def distance(student: Tensor, teacher: Tensor, settings: Distillation) -> tuple[
     student, teacher : Tensor
         Embeddings of one shape (N, positions, channels).
     settings : Distillation
-        Orientation, temperature, features and distance.
+        Orientation, temperature or entropy, features and distance.
 
     Returns
     -------
@@ -73,9 +102,15 @@ def distance(student: Tensor, teacher: Tensor, settings: Distillation) -> tuple[
     """
     if settings.features == "standard":
         student, teacher = standardise(student), standardise(teacher)
-    weights = attention(student, teacher, settings.orientation, settings.temperature)
-    difference = weights @ student - teacher
-    if settings.distance == "norm":
+    orientation, temperature = settings.orientation, settings.temperature
+    if settings.entropy:
+        temperature = fitted_temperature(student, teacher, orientation, settings.entropy)
+    weights = attention(student, teacher, orientation, temperature)
+    gathered = weights @ student
+    difference = gathered - teacher
+    if settings.distance == "cosine":
+        loss = 1 - torch.cosine_similarity(gathered, teacher, dim=2).mean()
+    elif settings.distance == "norm":
         loss = torch.linalg.vector_norm(difference, dim=(1, 2)).mean()
     else:
         loss = difference.square().mean()

@@ -37,17 +37,31 @@ def band_correlation(predicted: Tensor, true: Tensor, seconds: Tensor) -> Tensor
     low, high = BAND
     count = round((high - low) / STEP) + 1
     frequency = torch.linspace(low, high, count, dtype=predicted.dtype, device=predicted.device)
+    (a, b), (c, d) = (transformed(changes, seconds, frequency) for changes in (predicted, true))
+    common = (a * c + b * d).sum(1)
+    power = (a.square() + b.square()).sum(1) * (c.square() + d.square()).sum(1)
+    return common / torch.sqrt(power + _LEAST)
+
+
+def transformed(changes: Tensor, seconds: Tensor, frequency: Tensor) -> tuple[Tensor, Tensor]:
+    """Transform the sum of the changes of some runs, in a Hann window.
+
+    Parameters
+    ----------
+    changes, seconds : Tensor
+        As in `band_correlation`.
+    frequency : Tensor
+        In Hz, shape (frequencies,).
+
+    Returns
+    -------
+    Tensor, Tensor
+        Parts of cosine and sine, of shape (runs, frequencies), up to a common factor.
+    """
     length = seconds[:, -1:] + seconds[:, -1:] / (seconds.shape[1] - 1)
     window = torch.sin(math.pi * (seconds + 0.5 * length / seconds.shape[1]) / length).square()
     phase = 2 * math.pi * frequency * seconds[..., None]
     weight = window[..., None] / frequency
     cosine, sine = weight * torch.cos(phase), weight * torch.sin(phase)
-
-    def transformed(changes: Tensor) -> tuple[Tensor, Tensor]:
-        centred = (changes - changes.mean(1, keepdim=True))[..., None]
-        return (centred * cosine).sum(1), (centred * sine).sum(1)
-
-    (a, b), (c, d) = transformed(predicted), transformed(true)
-    common = (a * c + b * d).sum(1)
-    power = (a.square() + b.square()).sum(1) * (c.square() + d.square()).sum(1)
-    return common / torch.sqrt(power + _LEAST)
+    centred = (changes - changes.mean(1, keepdim=True))[..., None]
+    return (centred * cosine).sum(1), (centred * sine).sum(1)

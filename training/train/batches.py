@@ -16,6 +16,7 @@ from training.data.clips import Clips, as_float
 from training.models.config import Config
 from training.support.parallel import Processes
 from training.train.carried import CarriedRuns
+from training.train.own_pulses import OwnBatch, OwnRuns
 
 COPY_FRAMES = 16_384  # frames copied at a time when a cache moves into device memory
 DEVICE_SHARE = 0.7  # largest share of the free device memory for a cache
@@ -53,12 +54,15 @@ class Batch(NamedTuple):
     times : Tensor
         float32, shape (runs, steps): when the steps of each run are, in seconds since its first.
         The samples of a run lie together.
+    own : OwnBatch or None
+        Runs without a known pulse beside these, if the config has a table [own].
     """
 
     motion: Tensor
     appearance: Tensor
     label: Tensor
     times: Tensor
+    own: OwnBatch | None = None
 
     @property
     def run(self) -> int:
@@ -91,6 +95,8 @@ class Batches:
         Which part of each batch is ours.
     carried : CarriedRuns, optional
         Where the share of each batch comes from that the config's carriers have.
+    own : OwnRuns, optional
+        Where the runs without a known pulse come from.
 
     Raises
     ------
@@ -106,6 +112,7 @@ class Batches:
         device: torch.device,
         processes: Processes,
         carried: CarriedRuns | None = None,
+        own: OwnRuns | None = None,
     ) -> None:
         if config.batch % (processes.count * config.run):
             raise ValueError(
@@ -113,7 +120,7 @@ class Batches:
                 + f" in runs of {config.run}" * (config.run > 1)
             )
         self.config = config
-        self.carried = carried
+        self.carried, self.own = carried, own
         share = config.carriers.share if carried is not None and config.carriers is not None else 0
         self.runs = config.batch // config.run
         self.carried_runs = round(share * self.runs)
@@ -163,7 +170,10 @@ class Batches:
         made = self.carried(step, self.carried_runs)
         ours = (one[self.part].to(self.device).flatten(0, 1) for one in made[:3])
         times = made[3][self.part].to(self.device)
-        return Batch(*(torch.cat(pair) for pair in zip(of_clips, (*ours, times))))
+        pairs = zip(of_clips[:4], (*ours, times))
+        motion, appearance, label, moments = (torch.cat(pair) for pair in pairs)
+        own = None if self.own is None else self.own(step)
+        return Batch(motion, appearance, label, moments, own)
 
     def _moments(self, frame: NDArray[np.int64]) -> Tensor:
         middle = (self.times[frame] + self.times[frame + 1]) / 2

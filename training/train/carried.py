@@ -86,7 +86,7 @@ class CarriedRuns:
         self.ranges: Mapping[str, Law] = config.carriers.laws()
         people: dict[str, list[Begins]] = {}
         for i, clip in enumerate(carriers.clips.clips):
-            begins = _begins(carriers, i, config.run)
+            begins = begins_of_runs(carriers, i, config.run)
             if begins.by_length:
                 people.setdefault(clip.subject, []).append(begins)
         self.people = list(people.values())
@@ -137,14 +137,30 @@ class CarriedRuns:
         return views[int(view * len(views))].choose(length, where)
 
 
-def _begins(carriers: Carriers, i: int, run: int) -> Begins:
-    """List the runs of a view that show skin in their first and last frame."""
+def begins_of_runs(
+    carriers: Carriers, i: int, run: int, unknown: NDArray[np.int64] | None = None
+) -> Begins:
+    """List the runs of a view that show skin in their first and last frame.
+
+    Parameters
+    ----------
+    carriers, i
+        The carriers and the number of the view.
+    run
+        Steps of a run.
+    unknown : (frames of the view,), optional
+        For each frame the number of steps without a label before it; runs with such steps are left
+        out.
+    """
     clip, frames = carriers.clips.clips[i], carriers[i]
     skin = frames.mask.mean((1, 2)) >= LEAST_SKIN * _FULL
     found = {}
     for length in range(1, max(1, int(clip.fps / SLOWEST)) + 1):
         begins = steps(frames.times, length * run)
-        begins = begins[skin[begins] & skin[begins + length * run]]
-        if begins.size:
-            found[length] = clip.start + begins
+        ends = begins + length * run
+        chosen = skin[begins] & skin[ends]
+        if unknown is not None:
+            chosen &= unknown[begins] == unknown[ends]
+        if chosen.any():
+            found[length] = clip.start + begins[chosen]
     return Begins(found if 1 in found else {})

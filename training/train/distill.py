@@ -21,7 +21,8 @@ from training.data.clips import Clips
 from training.models import losses
 from training.models.checkpoint import Checkpoint
 from training.models.config import Config
-from training.models.config import Distillation as Settings
+from training.models.config_tables import Distillation as Settings
+from training.models.config_tables import Own
 from training.models.networks import Maps, Student, Teacher, load_model
 from training.support.command import command
 from training.train.batches import Batch
@@ -30,6 +31,7 @@ from training.train.start import Start
 from training.train.trainer import add_arguments, execute, read_arguments
 
 TEACHER_CHANNELS = {"middle": 32, "last": 64}
+_LEAST_GRADIENT = 1e-12  # added to a norm that divides
 
 
 class Distillation(Objective):
@@ -48,6 +50,8 @@ class Distillation(Objective):
         of their labels.
     band : float
         As in `Objective`, for the comparison with the labels and with the teacher's output.
+    own : Own, optional
+        As in `Objective`.
     """
 
     TERMS = ("loss", "task", "middle", "last", "output", "middle_spread", "last_spread")
@@ -59,9 +63,10 @@ class Distillation(Objective):
         settings: Settings,
         unit: float = 1.0,
         band: float = 0.0,
+        own: Own | None = None,
     ) -> None:
-        super().__init__(student, band)
-        self.terms = self.TERMS
+        super().__init__(student, band, own)
+        self.terms = self.TERMS + self.OWN * (own is not None)
         self.settings = settings
         self.unit = unit
         self.teacher = teacher.requires_grad_(False)
@@ -89,18 +94,34 @@ class Distillation(Objective):
             "output": self.task(predicted, batch._replace(label=target))[0],
         }
         for name in TEACHER_CHANNELS:
-            if getattr(settings, name):
-                values[name], values[name + "_spread"] = self._compare(name, ours, theirs)
+            if getattr(settings, name) and self.done >= settings.begin:
+                distance, values[name + "_spread"] = self._compare(name, ours, theirs)
+                if settings.balance:
+                    share = settings.balance * self._balance(name, ours, values["task"], distance)
+                    distance = share * distance
+                values[name] = distance
         zero = torch.zeros((), device=predicted.device)
         values["loss"] = zero + sum(
             getattr(settings, name) * values[name]
             for name in ("task", "middle", "last", "output")
-            if getattr(settings, name)
+            if getattr(settings, name) and name in values
         )
+        values = self.with_own(values, batch)
         return torch.stack([values.get(name, zero) for name in self.terms])
 
+    def _which(self, name: str) -> str:
+        return name if self.settings.maps == "pooled" else name + "_full"
+
+    def _balance(self, name: str, ours: Maps, task: Tensor, distance: Tensor) -> Tensor:
+        """Return the norm of the task's gradient at a map over that of the maps' distance."""
+        at = getattr(ours, self._which(name))
+        norms: list[Tensor] = [
+            torch.autograd.grad(term, at, retain_graph=True)[0].norm() for term in (task, distance)
+        ]
+        return norms[0] / (norms[1] + _LEAST_GRADIENT)
+
     def _compare(self, name: str, ours: Maps, theirs: Maps) -> tuple[Tensor, Tensor]:
-        which = name if self.settings.maps == "pooled" else name + "_full"
+        which = self._which(name)
         student = losses.embed(getattr(ours, which)).float()
         teacher = losses.embed(getattr(theirs, which)).float()
         if name in self.helper:
@@ -145,7 +166,8 @@ def distill(
 
     def make_objective(model: Student | Teacher, label_std: float) -> Objective:
         assert isinstance(model, Student)  # a config with a [distillation] always has a student
-        return Distillation(model, network, settings, teacher.label_std / label_std, config.band)
+        unit = teacher.label_std / label_std
+        return Distillation(model, network, settings, unit, config.band, config.own)
 
     execute(
         config,

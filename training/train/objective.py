@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from training.models.config_tables import Own
 from training.models.networks import Student, Teacher
 from training.train.band import band_correlation
 from training.train.batches import Batch
+from training.train.own_pulses import own_terms
 
 
 class Objective(nn.Module):
@@ -22,6 +24,8 @@ class Objective(nn.Module):
         The network that is trained.
     band : float
         Weight of the correlation, from 0 (the paper's loss) to 1.
+    own : Own, optional
+        Weights of the terms of runs without a known pulse, which are added to the loss.
 
     Attributes
     ----------
@@ -29,19 +33,37 @@ class Objective(nn.Module):
         Names of the values that `forward` returns; the first is "loss", which is minimised.
     helper : nn.ModuleDict
         Layers that are trained together with the model and then dropped; empty here.
+    done : float
+        Share of the steps that are done; set before each step.
     """
 
-    def __init__(self, model: Student | Teacher, band: float = 0.0) -> None:
+    OWN = ("own_agreement", "own_sparse")
+
+    def __init__(self, model: Student | Teacher, band: float = 0.0, own: Own | None = None) -> None:
         super().__init__()
         self.model = model
         self.band = band
-        self.terms: tuple[str, ...] = ("loss", "error", "in_band") if band else ("loss",)
+        self.own = own
+        names: tuple[str, ...] = ("loss", "error", "in_band") if band else ("loss",)
+        self.terms: tuple[str, ...] = names + self.OWN * (own is not None)
         self.helper = nn.ModuleDict()
+        self.done = 0.0
 
     def forward(self, batch: Batch) -> Tensor:
         """Compute all terms, float32 of shape (terms,)."""
         predicted = self.model(batch.motion, batch.appearance)
-        return torch.stack(self.task(predicted.float(), batch)[: len(self.terms)])
+        values = dict(zip(("loss", "error", "in_band"), self.task(predicted.float(), batch)))
+        values = self.with_own(values, batch)
+        return torch.stack([values[name] for name in self.terms])
+
+    def with_own(self, values: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Add the terms of the runs without a known pulse, and their part of the loss."""
+        if self.own is None or batch.own is None:
+            return values
+        predicted = self.model(batch.own.motion, batch.own.appearance)
+        agreement, sparse = own_terms(predicted.float(), batch.own, self.own)
+        loss = values["loss"] + self.own.agreement * agreement + self.own.sparse * sparse
+        return {**values, "loss": loss, **dict(zip(self.OWN, (agreement, sparse)))}
 
     def task(self, predicted: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Return the loss, the error and the correlation of predictions."""

@@ -15,9 +15,11 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from rppg_fast.teacher import BUNDLED_TEACHER
 from training.data.carriers import Carriers
 from training.data.catalogue import chosen_by_people
 from training.data.clips import Clips
+from training.evaluate.estimators import open_network
 from training.evaluate.validation import Score, predict, score
 from training.models.checkpoint import LOG, Checkpoint, Row, fingerprint
 from training.models.config import Config
@@ -32,6 +34,7 @@ from training.train.batches import Batches
 from training.train.carried import CarriedRuns
 from training.train.labels import labels
 from training.train.objective import Objective
+from training.train.own_pulses import OwnRuns
 from training.train.start import Start, read_start
 
 CHECKPOINT = "checkpoint.pt"
@@ -118,14 +121,18 @@ class Trainer:
         self.start = "" if start is None else start.sha256
         label, self.label_std = labels(training, config.label_power)
         carried = None if carriers is None else CarriedRuns(carriers, config, self.label_std)
-        self.batches = Batches(training, config, label, device, processes, carried)
-        self.data, self.data_sha256 = described(training, carriers)
+        own, own_teacher = None, ""
+        if carriers is not None and config.own is not None:
+            agreeing = open_network(f"teacher={BUNDLED_TEACHER}")
+            own, own_teacher = OwnRuns(carriers, config, agreeing, device), agreeing.about["sha256"]
+        self.batches = Batches(training, config, label, device, processes, carried, own)
+        self.data, self.data_sha256 = described(training, carriers, own_teacher)
         self.model = new_model(config) if start is None else start.model
         # The memory layout that is fastest for convolutions on a CPU: the forward pass is a third
         # faster.
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if make_objective is None:
-            self.objective = Objective(self.model, config.band)
+            self.objective = Objective(self.model, config.band, config.own)
         else:
             self.objective = make_objective(self.model, self.label_std)
         self.objective.to(device).train()
@@ -200,6 +207,7 @@ class Trainer:
     def training_step(self) -> Tensor:
         """Make one optimizer step; return this process's terms of the objective, on the device."""
         batch = self.batches(self.step)
+        self.objective.done = self.step / self.config.steps
         with torch.autocast(
             self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"
         ):
@@ -338,13 +346,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help='"auto", "cpu", "cuda", "cuda:1", ...')
 
 
-def described(clips: Clips, carriers: Carriers | None) -> tuple[str, str]:
-    """Name what a run learns from, and its version."""
+def described(clips: Clips, carriers: Carriers | None, own_teacher: str = "") -> tuple[str, str]:
+    """Name what a run learns from, and its version.
+
+    Parameters
+    ----------
+    clips, carriers
+        The data.
+    own_teacher
+        SHA-256 of the weights that label the carriers' own pulses; empty if these are not used.
+    """
     if carriers is None:
         return clips.description, clips.sha256
-    both = f"{clips.description}; {carriers.clips.description}"
+    said = f"{clips.description}; {carriers.clips.description}"
     versions = f"{clips.sha256}\n{carriers.clips.sha256}"
-    return both, hashlib.sha256(versions.encode()).hexdigest()
+    if own_teacher:
+        said += "; and the carriers' own pulses"
+        versions += f"\n{own_teacher}"
+    return said, hashlib.sha256(versions.encode()).hexdigest()
 
 
 def open_carriers(folder: Path | None, config: Config) -> Carriers | None:
