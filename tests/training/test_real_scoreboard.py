@@ -127,7 +127,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, people in (("face.nut", [Person(RATE, still(210.0))]), ("none.nut", [])):
         write_timed_video(root / name, filmed(people, times), "ffv1", 14)
         entry = {"file": name, "faces": len(people), "seen": "a test", "seconds": 12.0}
-        entry |= {"origin": "made up", "licence_of_origin": "none", "classical_agree": None}
+        agree = {"agree": 3, "windows": 3, "bpm": RATE} if people else None
+        entry |= {"origin": "made up", "licence_of_origin": "none", "classical_agree": agree}
         entries.append(entry)
     (root / "catalogue.json").write_text(json.dumps(entries))
     clip = root / "injected" / "face-1.2-1"
@@ -153,7 +154,7 @@ def run(folder: Path, out: Path, *options: str) -> tuple[int, dict[str, Any]]:
 
 def test_a_scoreboard_says_what_measure_says(folder: Path, tmp_path: Path) -> None:
     others = tmp_path / "others.json"
-    said = {"face-1.2-1": 90.0, "none.nut": None}
+    said = {"face-1.2-1": 90.0, "none.nut": None, "face.nut": 71.5}
     others.write_text(json.dumps([{"program": "another", "clips": said}]))
     options = ("--methods", "student", "green", "--others", str(others))
     code, found = run(folder, tmp_path / "out", *options)
@@ -174,6 +175,12 @@ def test_a_scoreboard_says_what_measure_says(folder: Path, tmp_path: Path) -> No
         assert (none["status"], none["share_with_face"]) == ("no_face", 0.0)
     text = (tmp_path / "out" / "report.md").read_text()
     assert "| injected 1.2 % | another | 1 | 1 | 18.00 | 18.00 | 1 |" in text
+    (agreed,) = (line for line in text.splitlines() if line.startswith("| face.nut | 72.0 |"))
+    rate, confidence = (clips["face.nut", "student"][n] for n in ("candidate_bpm", "confidence"))
+    assert rate == pytest.approx(RATE, abs=TOLERANCE_BPM)
+    assert f" | {rate:.1f} ({confidence:.2f}) | " in agreed
+    assert " | 71.5 | " in agreed
+    assert clips["face.nut", "student"]["obstacles"] == []
     assert found["about"]["engine"]["version"] == rf.__version__
 
 

@@ -38,6 +38,7 @@ from training.evaluate.scoreboard_tables import (
     COLUMNS,
     Number,
     Result,
+    agreement_table,
     clips_table,
     grouped,
     others_table,
@@ -135,6 +136,8 @@ def report(
     parts = ["# Real video", f"`{about['command']}`", _described(about), totals_table(results)]
     if others:
         parts += ["## Other programs", others_table(results, others)]
+    if agreed := agreement_table(results, others):
+        parts += ["## Faces that seem to have a readable pulse of their own", agreed]
     parts += ["## Clips", clips_table(results, others)]
     if failed:
         parts += ["## Could not be read", *(f"- {name}: {why}" for name, why in failed.items())]

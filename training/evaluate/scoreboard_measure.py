@@ -20,11 +20,11 @@ from rppg_fast import _core
 from rppg_fast.evaluation.metrics import PULSE, peak_rate, snr_db
 from rppg_fast.reference import Reference
 from rppg_fast.student import BUNDLED_WEIGHTS
-from rppg_fast.video import Frame
+from rppg_fast.yuv import AnyFrame
 from training.evaluate.scoreboard_items import Item
 from training.support.files import file_sha256, replace_file
 
-FORMAT = 2
+FORMAT = 3
 """Version of a record; a record with another version is measured again."""
 
 SHORTEST = 5.0
@@ -105,17 +105,22 @@ def measure_clip(item: Item, settings: Settings) -> Record:
     -------
     dict
         Plain values: ``status``, ``heart_rate_bpm``, ``snr_db`` and ``confidence`` of the
-        recording; ``seconds``, ``frames``, ``share_with_face`` (of the time); ``took_s``, including
+        recording; its ``candidate_bpm``, trusted or not, and ``obstacles``, what can hide a pulse;
+        ``seconds``, ``frames``, ``share_with_face`` (of the time); ``took_s``, including
         the reading of the file; ``windows``, one for each reading, with ``true_bpm`` if the truth
         is known; ``coverage`` and ``spread_bpm`` of the recording; its ``true_bpm``, the mean over
         the time that its windows cover; and ``pulse``, the result of ``pulse_windows``.
     """
     truth = None if item.truth is None else Reference.read(item.truth)
     monitor = rf.HeartRateMonitor(method=settings.method, box_scale=settings.box_scale)
-    watch = _Watch(item.path, monitor)
     start = time.perf_counter()
-    found = rf.measure_frames(watch.frames(), monitor, name=item.name)
+    with rf.open_source(item.path) as source:
+        watch = _Watch(source, monitor)
+        found = rf.measure_frames(watch.frames(), monitor, name=item.name)
     took = time.perf_counter() - start
+    conditions = found.conditions
+    if conditions is not None:
+        conditions = conditions._replace(bits_per_pixel=source.bits_per_pixel)
     windows = [_window(reading, truth) for reading in found.windows]
     true = None
     if truth is not None and found.windows:
@@ -125,6 +130,8 @@ def measure_clip(item: Item, settings: Settings) -> Record:
         "heart_rate_bpm": found.heart_rate_bpm,
         "snr_db": found.snr_db,
         "confidence": found.confidence,
+        "candidate_bpm": found.candidate_bpm,
+        "obstacles": [] if conditions is None else [str(one) for one in conditions.obstacles],
         "coverage": found.coverage,
         "spread_bpm": found.spread_bpm,
         "frames": found.frames,
@@ -141,13 +148,13 @@ def measure_clip(item: Item, settings: Settings) -> Record:
 class _Watch:
     """Passes on the frames of a file and measures for how long the monitor has a face."""
 
-    def __init__(self, path: Path, monitor: rf.HeartRateMonitor) -> None:
-        self._path, self._monitor = path, monitor
+    def __init__(self, source: rf.Source, monitor: rf.HeartRateMonitor) -> None:
+        self._source, self._monitor = source, monitor
         self.seconds = self.with_face = 0.0
 
-    def frames(self) -> Iterator[tuple[Frame, float]]:
+    def frames(self) -> Iterator[tuple[AnyFrame, float]]:
         last: float | None = None
-        for frame, moment in rf.VideoFile(self._path):
+        for frame, moment in self._source:
             yield frame, moment
             if last is not None and moment > last:
                 self.seconds += moment - last

@@ -201,6 +201,35 @@ def clips_table(results: Sequence[Result], others: Mapping[str, Mapping[str, Num
     return markdown(heads, lines)
 
 
+def agreement_table(results: Sequence[Result], others: Mapping[str, Mapping[str, Number]]) -> str:
+    """Return a Markdown table of the faces that seem to have a readable pulse of their own.
+
+    A row for each clip of kind "face" whose catalogue names a rate on which classical methods
+    agree. A cell has the most likely rate of a method in bpm, trusted or not, and its confidence;
+    or the rate that another program gives. Empty if there is no such clip.
+    """
+    known = [r for r in results if r.item.kind == "face" and r.item.own_rate is not None]
+    methods = list(dict.fromkeys(result.method for result in known))
+    by_clip: dict[str, dict[str, Result]] = {}
+    for result in known:
+        by_clip.setdefault(result.item.name, {})[result.method] = result
+    if not by_clip:
+        return ""
+    lines = []
+    for name, found in by_clip.items():
+        cells = []
+        for method in methods:
+            record = found[method].record
+            sure = record["confidence"]
+            trust = "" if sure is None else f" ({sure:.2f})"
+            cells.append(_bpm(record["candidate_bpm"]) + trust)
+        theirs = [_bpm(said[name]) if name in said else "" for said in others.values()]
+        first = found[methods[0]]
+        hidden = ", ".join(first.record["obstacles"])
+        lines.append([name, _bpm(first.item.own_rate), *cells, *theirs, hidden])
+    return markdown(["Clip", "Classical methods agree on", *methods, *others, "Obstacles"], lines)
+
+
 def _cell(record: Record) -> str:
     ok = sum(window["status"] == "ok" for window in record["windows"])
     said = _bpm(record["heart_rate_bpm"]) if record["status"] == "ok" else record["status"]
