@@ -14,8 +14,9 @@ from rppg_fast.sources.source import Pictures
 from tests.support.demo import demo_frames
 from tests.support.live import FastCamera, Frame, live_client, until
 
-#: Frames of an hour at 30 a second, and those after which memory is first looked at.
-HOUR, WARM = 3600 * 30, 900 * 30
+#: Frames of an hour at 15 a second, and those after which memory is first looked at.
+FPS = 15
+HOUR, WARM = 3600 * FPS, 900 * FPS
 #: Growth from then on, bytes: readings are kept for four hours, about 500 bytes a second.
 MOST_GROWTH = 8 << 20
 
@@ -30,7 +31,7 @@ class HourCamera(FastCamera):
         self._frames = ()
         assert self.session is not None
         for index, frame in enumerate(self._film()):
-            yield frame, index / 30
+            yield frame, index / FPS
             while not self._stopped and self.session.snapshot.frames + 4 < index:
                 self.session.wait(self.session.snapshot.version, 0.1)
 
