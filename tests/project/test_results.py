@@ -18,10 +18,12 @@ from training.evaluate.tables import FORMAT, as_markdown
 ROOT = Path(__file__).parents[2]
 TRAINING = ROOT / "training"
 RESULTS = sorted((TRAINING / "results").glob("*.json"))
+INJECTED = sorted((TRAINING / "results" / "injected").glob("*.json"))
 
 
 def test_there_are_results() -> None:
     assert RESULTS
+    assert INJECTED
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=[path.stem for path in RESULTS])
@@ -33,12 +35,11 @@ def test_each_table_stands_in_the_text_as_its_file_has_it(path: Path) -> None:
     assert as_markdown(table) in text
 
 
-@pytest.mark.parametrize("name", ["test", "choosing", "temporal", "temporal-folds"])
-def test_known_pulses_in_carriers_stand_in_the_text(name: str) -> None:
-    path = TRAINING / "results" / "injected" / f"{name}.json"
+@pytest.mark.parametrize("path", INJECTED, ids=[path.stem for path in INJECTED])
+def test_known_pulses_in_carriers_stand_in_the_text(path: Path) -> None:
     report = json.loads(path.read_text(encoding="utf-8"))
     text = (TRAINING / "RESULTS.md").read_text(encoding="utf-8")
-    assert f"results/injected/{name}.json" in text
+    assert f"results/injected/{path.name}" in text
     assert injected_as_markdown(report["rows"]) in text
 
 
