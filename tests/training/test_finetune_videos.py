@@ -58,19 +58,33 @@ def test_the_verdict_is_honest() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("own_bpm", "said_of_it"),
+    [
+        ({"anna": 72.0, "bert": 84.0}, "- Learned, too, from the people's own pulses, where"),
+        ({}, "- Not learned from the people's own pulses: in no video"),
+    ],
+    ids=["a pulse of their own", "none"],
+)
 def test_videos_lead_to_weights_and_a_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    own_bpm: dict[str, float],
+    said_of_it: str,
 ) -> None:
     """The cutting of videos has tests of its own; here it gives made-up skin."""
 
     def reduce(work: VideosWork, videos: object, workers: int) -> dict[str, str]:
         if not work.out.exists():
-            make_carriers(work.out, for_tests=False)
+            make_carriers(work.out, for_tests=False, own_bpm=own_bpm)
         return {"wall.mp4": "no face is found in any frame"}
 
     monkeypatch.setattr(finetune_videos, "reduce", reduce)
     shipped = load_config(CONFIG)
+    assert shipped.own is not None
     short = replace(shipped, steps=4, batch=16, run=8, validate_every=2, log_every=1)
+    short = replace(short, own=replace(shipped.own, run=40))
     config = tmp_path / "short.toml"
     config.write_text(toml(short), encoding="utf-8")
     (tmp_path / "anna.mp4").write_bytes(b"")
@@ -84,6 +98,7 @@ def test_videos_lead_to_weights_and_a_report(
     assert said.splitlines()[-2] in report
     assert "Not used: wall.mp4: no face is found in any frame." in report
     assert "| followed 1.4 | after |" in report
+    assert f"{said_of_it} the rates of teacher, POS and CHROM agree." in report
     assert weights.sha256 in report
     assert str(tmp_path) not in report
     # The same command again finds everything done.

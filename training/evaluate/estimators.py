@@ -127,9 +127,7 @@ def open_source(text: str, device: str = "auto") -> Source:
     ValueError
         If the text names no such source.
     """
-    label, named, rest = text.partition("=")
-    # A path may also contain "=", but a name contains no "/".
-    name, what = (label, rest) if named and "/" not in label else (text, text)
+    name, what = named(text)
     if what in METHODS:
         return MethodSource(name, what)
     if what.endswith(".safetensors"):
@@ -140,6 +138,13 @@ def open_source(text: str, device: str = "auto") -> Source:
         f"{what!r} is no source: give weights (.safetensors), a checkpoint (.pt), or one of"
         f" {', '.join(METHODS)}"
     )
+
+
+def named(text: str) -> tuple[str, str]:
+    """Split ``[NAME=]SOURCE`` into name and source; without a name the source is its own."""
+    label, equals, rest = text.partition("=")
+    # A path may also contain "=", but a name contains no "/".
+    return (label, rest) if equals and "/" not in label else (text, text)
 
 
 def open_network(text: str, method: str = "student") -> NetworkSource:

@@ -45,7 +45,7 @@ from training.data.finger import Finger, InjectedPulse, draw_pulse, fingers
 from training.data.inject import RATES, SHORTEST
 from training.data.injection import Look
 from training.data.trajectories import Times
-from training.evaluate.estimators import NetworkSource, Source, open_network, open_source
+from training.evaluate.estimators import NetworkSource, Source, named, open_network, open_source
 from training.evaluate.validation import CLOSE
 from training.evaluate.window_signals import (
     band_spectrum,
@@ -194,8 +194,7 @@ class TemporalSource:
 
 def open_reader(text: str) -> Source | TemporalSource:
     """Open a source of ``open_source``, or the temporal network; raise the errors of the former."""
-    label, named, rest = text.partition("=")
-    name, what = (label, rest) if named and "/" not in label else (text, text)
+    name, what = named(text)
     kind, _, files = what.partition(":")
     if kind != "temporal":
         return open_source(text)

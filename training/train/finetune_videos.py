@@ -4,9 +4,11 @@ r"""Train the shipped student further on videos of one's own camera, without a s
 
 DIR holds videos of faces; the folder's videos are cut to faces (``training.data.preprocess --layout
 videos``), and a known pulse is put into their skin while the network learns, in half of every
-batch. The other half are synthetic clips, so that what was learned before is kept. A fifth of the
-videos is held out. Videos that show the same person must be named in a split file (``--people``),
-or the report says more than it should.
+batch. The other half are synthetic clips, so that what was learned before is kept. Where the rates
+of the bundled teacher, POS and CHROM agree in a video as it is, the network also learns from the
+teacher's output there (``training.train.own_pulses``). A fifth of the videos is held out. Videos
+that show the same person must be named in a split file (``--people``), or the report says more than
+it should.
 
 OUT receives ``carriers/``, ``synthetic/``, ``run/``, the weights ``student.safetensors`` with their
 card, and ``report.md``, which compares the old weights, the new weights and POS on the videos that
@@ -24,6 +26,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +59,7 @@ from training.train.finetune import (
     check_student,
     train_further,
 )
+from training.train.own_pulses import NoOwnPulses
 
 CONFIG = Path(__file__).parents[1] / "configs" / "finetune_videos.toml"
 
@@ -182,7 +186,13 @@ def finetune(
     recipe = Recipe("synthetic clips", SYNTHETIC_SEED, 10.0, (stratum,))
     make_cache(recipe, out / "synthetic", workers)
     synthetic = Clips.open(out / "synthetic")
-    after = train_further(weights, out, config, synthetic, device, rest)
+    try:
+        after = train_further(weights, out, config, synthetic, device, rest)
+        own = "Learned, too, from the people's own pulses, where" if config.own else ""
+    except NoOwnPulses:
+        plain = replace(config, own=None)
+        after = train_further(weights, out, plain, synthetic, device, rest)
+        own = "Not learned from the people's own pulses: in no video"
     clips, trained = read_all((after,), held_out, records, config.seed)
     readings = {"before": known["before"], **trained, "pos": known["pos"]}
     said = verdict(readings)
@@ -193,6 +203,7 @@ def finetune(
         "",
         f"- Trained on {_listed(rest)}.",
         f"- Held out: {_listed(held_out)}.",
+        *([f"- {own} the rates of teacher, POS and CHROM agree."] if own else []),
         "- The pulses of the comparison were put into the skin; the people's own are unknown.",
         f"- Weights before: SHA-256 `{before.about['sha256']}`; after: SHA-256"
         f" `{after.about['sha256']}`, `{WEIGHTS}`.",

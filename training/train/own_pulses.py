@@ -45,6 +45,10 @@ _LOW, _HIGH, _FINE = 0.3, 5.0, 0.1  # Hz; where the power is looked at, up to ha
 _LEAST = 1e-9  # added to a sum of powers that divides
 
 
+class NoOwnPulses(ValueError):
+    """No carrier has a run that can be learned from as it is."""
+
+
 class OwnBatch(NamedTuple):
     """Runs of carriers as they are, on the device.
 
@@ -86,7 +90,9 @@ class OwnRuns:
     Raises
     ------
     ValueError
-        If the config has no [own], or no carrier has a run that can be drawn.
+        If the config has no [own].
+    NoOwnPulses
+        If no carrier has a run that can be drawn.
     """
 
     def __init__(
@@ -109,7 +115,7 @@ class OwnRuns:
         self.people = list(people.values())
         if not self.people:
             what = "no carrier has a run" + " in which the methods agree" * only_labelled
-            raise ValueError(f"{carriers.clips.folder}: {what} of {self.own.run} steps")
+            raise NoOwnPulses(f"{carriers.clips.folder}: {what} of {self.own.run} steps")
 
     def __call__(self, step: int) -> OwnBatch:
         """Draw the runs of a step."""
