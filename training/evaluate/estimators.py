@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 import rppg_fast as rf
 from rppg_fast.methods import METHODS
+from rppg_fast.monitor import DEFAULT_METHOD
+from rppg_fast.student import BUNDLED_WEIGHTS
 from training.data.clips import Frames, as_float
 from training.evaluate.validation import Network, as_network, predict_clip
 from training.evaluate.windows import (
@@ -116,7 +118,8 @@ def open_source(text: str, device: str = "auto") -> Source:
     ----------
     text
         ``[NAME=]SOURCE``: a weights file (.safetensors) of a student or a teacher, which the
-        engine runs; a checkpoint (.pt), which PyTorch runs; or "green", "ica", "chrom" or "pos".
+        engine runs; a checkpoint (.pt), which PyTorch runs; "fusion", what the default method reads
+        with the bundled student; or "green", "ica", "chrom" or "pos".
     device
         Device on which PyTorch computes, see ``training.support.parallel.choose_device``.
 
@@ -130,13 +133,15 @@ def open_source(text: str, device: str = "auto") -> Source:
     name, what = named(text)
     if what in METHODS:
         return MethodSource(name, what)
+    if what == DEFAULT_METHOD:
+        return replace(_weights(name, BUNDLED_WEIGHTS), method=DEFAULT_METHOD)
     if what.endswith(".safetensors"):
         return _weights(name, Path(what))
     if what.endswith(".pt"):
         return _checkpoint(name, Path(what), device)
     raise ValueError(
         f"{what!r} is no source: give weights (.safetensors), a checkpoint (.pt), or one of"
-        f" {', '.join(METHODS)}"
+        f" {', '.join((DEFAULT_METHOD, *METHODS))}"
     )
 
 

@@ -81,7 +81,7 @@ def read_recording(source: Source, clip: Clip, frames: Frames) -> Recording:
         reading = window.reading
         row["end"], row["ok"] = reading.end_s, reading.status is rf.Status.OK
         plain = peak_rate(window.spectrum)
-        row["heart_rate"] = plain if reading.heart_rate_bpm is None else reading.heart_rate_bpm
+        row["heart_rate"] = plain if reading.candidate_bpm is None else reading.candidate_bpm
         row["snr_db"] = np.nan if reading.snr_db is None else reading.snr_db
         if has_pulse:
             row["true_rate"] = peak_rate(truth.spectrum)
