@@ -12,6 +12,7 @@ pytest.importorskip("torch", reason="training needs PyTorch")
 import rppg_fast as rf
 from training.confidence.evaluate import as_markdown as trust_as_markdown
 from training.evaluate.beats import markdown as beats_as_markdown
+from training.evaluate.cards import ASSETS, CARDS, GROUPS, HEAD, Card, section, with_scores
 from training.evaluate.injected import markdown as injected_as_markdown
 from training.evaluate.tables import FORMAT, as_markdown
 
@@ -56,3 +57,11 @@ def test_what_readings_are_worth_stands_in_the_text() -> None:
     assert found["min_confidence"] == rf.PulseSettings().min_confidence
     header = (ROOT / "csrc" / "reading" / "confidence_weights.hpp").read_text(encoding="utf-8")
     assert found["source"]["sha256"][:12] in header
+
+
+@pytest.mark.parametrize("card", CARDS, ids=[card.file for card in CARDS])
+def test_the_cards_of_the_weights_have_their_scores(card: Card) -> None:
+    text = (ASSETS / card.file).read_text(encoding="utf-8")
+    groups = json.loads(GROUPS.read_text(encoding="utf-8"))
+    assert with_scores(text, section(card, groups)) == text
+    assert text.count(HEAD) == 1

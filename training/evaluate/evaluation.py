@@ -24,9 +24,9 @@ WINDOW = np.dtype(
         ("ok", "?"),
     ]
 )
-"""One window: its end (s); the most likely heart rate of the prediction, trusted or not, and that of
-the true PPG (bpm); the reading's SNR at the predicted rate and the SNR at the true rate (dB); whether the
-status is ok. NaN means no value: a clip without a pulse has no true rate."""
+"""One window: its end (s); the most likely heart rate of the prediction, trusted or not, and that
+of the true PPG (bpm); the reading's SNR at the predicted rate and the SNR at the true rate (dB);
+whether the status is ok. NaN means no value: a clip without a pulse has no true rate."""
 
 _DECIMALS = {"end": 3, "heart_rate": 3, "true_rate": 3, "snr_db": 2, "true_snr_db": 2}
 """Decimals that are kept; the values themselves are less precise."""
