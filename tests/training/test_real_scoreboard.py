@@ -156,12 +156,12 @@ def test_a_scoreboard_says_what_measure_says(folder: Path, tmp_path: Path) -> No
     others = tmp_path / "others.json"
     said = {"face-1.2-1": 90.0, "none.nut": None, "face.nut": 71.5}
     others.write_text(json.dumps([{"program": "another", "clips": said}]))
-    options = ("--methods", "student", "green", "--others", str(others))
+    options = ("--methods", "student", "green", "teacher", "--others", str(others))
     code, found = run(folder, tmp_path / "out", *options)
     assert code == 0
     clips = {(clip["clip"], clip["method"]): clip for clip in found["clips"]}
-    assert len(clips) == 6
-    for method in ("student", "green"):
+    assert len(clips) == 9
+    for method in ("student", "green", "teacher"):
         direct = rf.measure(folder / "face.nut", method=method)
         assert clips["face.nut", method]["heart_rate_bpm"] == direct.heart_rate_bpm
         assert len(clips["face.nut", method]["windows"]) == len(direct.windows)

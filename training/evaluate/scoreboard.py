@@ -31,6 +31,7 @@ from tqdm import tqdm
 
 import rppg_fast as rf
 from rppg_fast.monitor import BOX_SCALE, DEFAULT_METHOD, METHODS
+from rppg_fast.options import TEACHER_METHOD
 from training.data.catalogue import PARTS
 from training.evaluate.scoreboard_items import Item, made_items, real_items
 from training.evaluate.scoreboard_measure import Record, Settings, engine, measured
@@ -190,7 +191,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--clips", nargs="+", metavar="NAME", help="only these, by their names")
     parser.add_argument("--split", choices=(*PARTS, "all"), default="all")
     parser.add_argument(
-        "--methods", nargs="+", default=[DEFAULT_METHOD], choices=METHODS, metavar="METHOD"
+        "--methods",
+        nargs="+",
+        default=[DEFAULT_METHOD],
+        choices=(*METHODS, TEACHER_METHOD),
+        metavar="METHOD",
     )
     parser.add_argument("--box-scale", type=float, default=BOX_SCALE)
     parser.add_argument("--others", type=Path, nargs="+", default=[], metavar="FILE")

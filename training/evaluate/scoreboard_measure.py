@@ -20,6 +20,7 @@ from rppg_fast import _core
 from rppg_fast.evaluation.metrics import PULSE, peak_rate, snr_db
 from rppg_fast.reference import Reference
 from rppg_fast.student import BUNDLED_WEIGHTS
+from rppg_fast.teacher import BUNDLED_TEACHER
 from rppg_fast.yuv import AnyFrame
 from training.evaluate.scoreboard_items import Item
 from training.support.files import file_sha256, replace_file
@@ -59,6 +60,7 @@ def engine() -> dict[str, str]:
         "version": rf.__version__,
         "code_sha256": digest.hexdigest(),
         "weights_sha256": file_sha256(BUNDLED_WEIGHTS),
+        "teacher_sha256": file_sha256(BUNDLED_TEACHER),
     }
 
 
