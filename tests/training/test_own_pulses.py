@@ -183,6 +183,7 @@ def test_the_loss_has_the_terms_with_their_weights(
     assert float(exact[1]) == 0
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_ends_with_the_same_bits(
     carriers: Carriers, clips: Clips, tmp_path: Path
 ) -> None:
