@@ -142,12 +142,12 @@ def measure(
         pairs = source if duration is None else _first(source, duration)
         found = measure_frames(pairs, monitor, name=source.name, step=step, progress=progress)
     if isinstance(found, Measurement):
-        return _from(source, found)
-    return [_from(source, face) for face in found]
+        return completed(found, source)
+    return [completed(face, source) for face in found]
 
 
-def _from(source: Source, found: Measurement) -> Measurement:
-    """Add what only the source knows."""
+def completed(found: Measurement, source: Source) -> Measurement:
+    """Add to a measurement what only its source knows: damaged frames and bits a pixel."""
     conditions = found.conditions
     if conditions is not None:
         conditions = conditions._replace(bits_per_pixel=source.bits_per_pixel)

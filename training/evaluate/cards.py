@@ -141,11 +141,8 @@ def section(card: Card, groups: Sequence[dict[str, Any]]) -> str:
 
 def with_scores(text: str, scores: str) -> str:
     """Return a card with its section of scores replaced, or put before the limits."""
-    before, _, rest = text.partition(HEAD)
-    _, head, after = (rest or text).partition(NEXT)
-    if not rest:
-        before = text.partition(NEXT)[0]
-    return before + scores + head + after
+    before, _, limits = text.partition(NEXT)
+    return before.partition(HEAD)[0] + scores + NEXT + limits
 
 
 @command

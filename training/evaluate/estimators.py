@@ -106,8 +106,6 @@ class MethodSource:
         return read_windows(SignalStream(self.method), self.signal(frames), frames.times, ends)
 
 
-_TEACHER = "rppg_fast.teacher"
-
 Source = Union[NetworkSource, MethodSource]
 
 
@@ -164,7 +162,7 @@ def open_network(text: str, method: str = "student") -> NetworkSource:
 
 
 def _weights(name: str, path: Path) -> NetworkSource:
-    teaches = _format_of(path) == _TEACHER
+    teaches = _format_of(path) == "rppg_fast.teacher"
     weights = rf.Teacher.load(path) if teaches else rf.Student.load(path)
     said = weights.metadata
     about = {

@@ -80,8 +80,8 @@ def read_recording(source: Source, clip: Clip, frames: Frames) -> Recording:
     for row, window, truth in zip(windows, predicted, true):
         reading = window.reading
         row["end"], row["ok"] = reading.end_s, reading.status is rf.Status.OK
-        plain = peak_rate(window.spectrum)
-        row["heart_rate"] = plain if reading.candidate_bpm is None else reading.candidate_bpm
+        rate = reading.candidate_bpm
+        row["heart_rate"] = peak_rate(window.spectrum) if rate is None else rate
         row["snr_db"] = np.nan if reading.snr_db is None else reading.snr_db
         if has_pulse:
             row["true_rate"] = peak_rate(truth.spectrum)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import rppg_fast as rf
 from rppg_fast import _core
 from rppg_fast.evaluation.metrics import PULSE, peak_rate, snr_db
+from rppg_fast.measurement import completed
 from rppg_fast.reference import Reference
 from rppg_fast.student import BUNDLED_WEIGHTS
 from rppg_fast.teacher import BUNDLED_TEACHER
@@ -118,11 +119,8 @@ def measure_clip(item: Item, settings: Settings) -> Record:
     start = time.perf_counter()
     with rf.open_source(item.path) as source:
         watch = _Watch(source, monitor)
-        found = rf.measure_frames(watch.frames(), monitor, name=item.name)
+        found = completed(rf.measure_frames(watch.frames(), monitor, name=item.name), source)
     took = time.perf_counter() - start
-    conditions = found.conditions
-    if conditions is not None:
-        conditions = conditions._replace(bits_per_pixel=source.bits_per_pixel)
     windows = [_window(reading, truth) for reading in found.windows]
     true = None
     if truth is not None and found.windows:
@@ -133,7 +131,7 @@ def measure_clip(item: Item, settings: Settings) -> Record:
         "snr_db": found.snr_db,
         "confidence": found.confidence,
         "candidate_bpm": found.candidate_bpm,
-        "obstacles": [] if conditions is None else [str(one) for one in conditions.obstacles],
+        "obstacles": [str(obstacle) for obstacle in found.obstacles],
         "coverage": found.coverage,
         "spread_bpm": found.spread_bpm,
         "frames": found.frames,

@@ -171,6 +171,14 @@ def _total(name: str, value: Number) -> str:
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
+def _by_clip(results: Sequence[Result]) -> tuple[list[str], dict[str, dict[str, Result]]]:
+    """Return the methods, and the results by clip and method."""
+    by_clip: dict[str, dict[str, Result]] = {}
+    for result in results:
+        by_clip.setdefault(result.item.name, {})[result.method] = result
+    return list(dict.fromkeys(result.method for result in results)), by_clip
+
+
 def clips_table(results: Sequence[Result], others: Mapping[str, Mapping[str, Number]]) -> str:
     """Return a Markdown table with a row for each clip, a column for each method and program.
 
@@ -183,10 +191,7 @@ def clips_table(results: Sequence[Result], others: Mapping[str, Mapping[str, Num
     others
         Results of other programs: heart rate in bpm or None, by program and clip.
     """
-    methods = list(dict.fromkeys(result.method for result in results))
-    by_clip: dict[str, dict[str, Result]] = {}
-    for result in results:
-        by_clip.setdefault(result.item.name, {})[result.method] = result
+    methods, by_clip = _by_clip(results)
     heads = ["Clip", "Kind", "True", "Own", "Face", *methods, *others]
     lines = []
     for name, found in by_clip.items():
@@ -209,12 +214,9 @@ def agreement_table(results: Sequence[Result], others: Mapping[str, Mapping[str,
     or the rate that another program gives. Empty if there is no such clip.
     """
     known = [r for r in results if r.item.kind == "face" and r.item.own_rate is not None]
-    methods = list(dict.fromkeys(result.method for result in known))
-    by_clip: dict[str, dict[str, Result]] = {}
-    for result in known:
-        by_clip.setdefault(result.item.name, {})[result.method] = result
-    if not by_clip:
+    if not known:
         return ""
+    methods, by_clip = _by_clip(known)
     lines = []
     for name, found in by_clip.items():
         cells = []

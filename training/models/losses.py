@@ -107,13 +107,12 @@ def distance(student: Tensor, teacher: Tensor, settings: Distillation) -> tuple[
         temperature = fitted_temperature(student, teacher, orientation, settings.entropy)
     weights = attention(student, teacher, orientation, temperature)
     gathered = weights @ student
-    difference = gathered - teacher
     if settings.distance == "cosine":
         loss = 1 - torch.cosine_similarity(gathered, teacher, dim=2).mean()
     elif settings.distance == "norm":
-        loss = torch.linalg.vector_norm(difference, dim=(1, 2)).mean()
+        loss = torch.linalg.vector_norm(gathered - teacher, dim=(1, 2)).mean()
     else:
-        loss = difference.square().mean()
+        loss = (gathered - teacher).square().mean()
     with torch.no_grad():
         entropy = torch.special.entr(weights).sum(2).mean()
         spread = torch.exp(entropy - math.log(weights.shape[2]))

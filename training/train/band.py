@@ -37,18 +37,19 @@ def band_correlation(predicted: Tensor, true: Tensor, seconds: Tensor) -> Tensor
     low, high = BAND
     count = round((high - low) / STEP) + 1
     frequency = torch.linspace(low, high, count, dtype=predicted.dtype, device=predicted.device)
-    (a, b), (c, d) = (transformed(changes, seconds, frequency) for changes in (predicted, true))
+    waves = windowed_waves(seconds, frequency)
+    (a, b), (c, d) = (transformed(changes, waves) for changes in (predicted, true))
     common = (a * c + b * d).sum(1)
     power = (a.square() + b.square()).sum(1) * (c.square() + d.square()).sum(1)
     return common / torch.sqrt(power + _LEAST)
 
 
-def transformed(changes: Tensor, seconds: Tensor, frequency: Tensor) -> tuple[Tensor, Tensor]:
-    """Transform the sum of the changes of some runs, in a Hann window.
+def windowed_waves(seconds: Tensor, frequency: Tensor) -> tuple[Tensor, Tensor]:
+    """Return cosines and sines in a Hann window, divided by their frequency.
 
     Parameters
     ----------
-    changes, seconds : Tensor
+    seconds : Tensor
         As in `band_correlation`.
     frequency : Tensor
         In Hz, shape (frequencies,).
@@ -56,12 +57,30 @@ def transformed(changes: Tensor, seconds: Tensor, frequency: Tensor) -> tuple[Te
     Returns
     -------
     Tensor, Tensor
-        Parts of cosine and sine, of shape (runs, frequencies), up to a common factor.
+        Of shape (runs, steps, frequencies).
     """
     length = seconds[:, -1:] + seconds[:, -1:] / (seconds.shape[1] - 1)
     window = torch.sin(math.pi * (seconds + 0.5 * length / seconds.shape[1]) / length).square()
     phase = 2 * math.pi * frequency * seconds[..., None]
     weight = window[..., None] / frequency
-    cosine, sine = weight * torch.cos(phase), weight * torch.sin(phase)
+    return weight * torch.cos(phase), weight * torch.sin(phase)
+
+
+def transformed(changes: Tensor, waves: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Transform the sum of the changes of some runs.
+
+    Parameters
+    ----------
+    changes : Tensor
+        As in `band_correlation`.
+    waves : Tensor, Tensor
+        Those of `windowed_waves` for the same steps.
+
+    Returns
+    -------
+    Tensor, Tensor
+        Parts of cosine and sine, of shape (runs, frequencies), up to a common factor.
+    """
+    cosine, sine = waves
     centred = (changes - changes.mean(1, keepdim=True))[..., None]
     return (centred * cosine).sum(1), (centred * sine).sum(1)

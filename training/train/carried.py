@@ -14,6 +14,7 @@ import rppg_fast as rf
 from training.data.carriers import Carriers, steps
 from training.data.catalogue import names_of_part
 from training.data.clips import as_float
+from training.data.trajectories import Times
 from training.models.config import Config
 from training.synthetic.parameters import Law
 from training.synthetic.skin_pulses import draw_pulses, put_into_runs
@@ -84,12 +85,7 @@ class CarriedRuns:
                 )
         self.config, self.carriers, self.unit = config, carriers, unit
         self.ranges: Mapping[str, Law] = config.carriers.laws()
-        people: dict[str, list[Begins]] = {}
-        for i, clip in enumerate(carriers.clips.clips):
-            begins = begins_of_runs(carriers, i, config.run)
-            if begins.by_length:
-                people.setdefault(clip.subject, []).append(begins)
-        self.people = list(people.values())
+        self.people = runs_of_people(carriers, config.run)
         if not self.people:
             raise ValueError(f"{carriers.clips.folder}: no carrier has a run that shows skin")
 
@@ -121,37 +117,65 @@ class CarriedRuns:
         mirror = random.random(runs) < config.flip
         seen[:, mirror] = seen[:, mirror][..., ::-1]
         seen = np.ascontiguousarray(seen.swapaxes(0, 1))  # runs first, their steps together
-        earlier, later = (np.ascontiguousarray(part) for part in (seen[:, :-1], seen[:, 1:]))
-        motion = rf.motion(earlier, later, kind=config.input)
+        motion, earlier, moments = as_steps(seen, times.T, config.input)
         label = change.T * pulses["amplitude"][:, None] ** config.label_power / self.unit
-        middle = (times[1:] + times[:-1]).T / 2
-        return (
-            torch.from_numpy(motion),
-            torch.from_numpy(earlier),
-            torch.from_numpy(label.astype(np.float32)),
-            torch.from_numpy((middle - middle[:, :1]).astype(np.float32)),
-        )
+        return motion, earlier, torch.from_numpy(label.astype(np.float32)), moments
 
     def _choose(self, length: int, person: float, view: float, where: float) -> tuple[int, int]:
         views = self.people[int(person * len(self.people))]
         return views[int(view * len(views))].choose(length, where)
 
 
-def begins_of_runs(
-    carriers: Carriers, i: int, run: int, unknown: NDArray[np.int64] | None = None
-) -> Begins:
-    """List the runs of a view that show skin in their first and last frame.
+def as_steps(seen: NDArray[np.float32], times: Times, kind: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the steps between the frames of some runs.
 
     Parameters
     ----------
-    carriers, i
-        The carriers and the number of the view.
+    seen : (runs, frames, 3, 36, 36)
+        The frames, from 0 to 1.
+    times : (runs, frames)
+        In seconds.
+    kind
+        Of motion, as in ``rppg_fast.motion``.
+
+    Returns
+    -------
+    motion, earlier : Tensor
+        float32, shape (runs, steps, 3, 36, 36); the latter is the earlier frame of each step.
+    moments : Tensor
+        float32, shape (runs, steps): the middle of each step since that of the run's first, s.
+    """
+    earlier, later = (np.ascontiguousarray(part) for part in (seen[:, :-1], seen[:, 1:]))
+    motion = rf.motion(earlier, later, kind=kind)
+    middle = (times[:, 1:] + times[:, :-1]) / 2
+    moments = (middle - middle[:, :1]).astype(np.float32)
+    return torch.from_numpy(motion), torch.from_numpy(earlier), torch.from_numpy(moments)
+
+
+def runs_of_people(
+    carriers: Carriers, run: int, unknown: NDArray[np.int64] | None = None
+) -> list[list[Begins]]:
+    """List the runs of each view of each person that show skin in their first and last frame.
+
+    Parameters
+    ----------
+    carriers
+        The carriers.
     run
         Steps of a run.
-    unknown : (frames of the view,), optional
-        For each frame the number of steps without a label before it; runs with such steps are left
-        out.
+    unknown : (frames,), optional
+        For each entry of the cache the number of steps without a label before it; runs with such
+        steps are left out.
     """
+    people: dict[str, list[Begins]] = {}
+    for i, clip in enumerate(carriers.clips.clips):
+        begins = _begins(carriers, i, run, unknown)
+        if begins.by_length:
+            people.setdefault(clip.subject, []).append(begins)
+    return list(people.values())
+
+
+def _begins(carriers: Carriers, i: int, run: int, unknown: NDArray[np.int64] | None) -> Begins:
     clip, frames = carriers.clips.clips[i], carriers[i]
     skin = frames.mask.mean((1, 2)) >= LEAST_SKIN * _FULL
     found = {}
@@ -160,7 +184,7 @@ def begins_of_runs(
         ends = begins + length * run
         chosen = skin[begins] & skin[ends]
         if unknown is not None:
-            chosen &= unknown[begins] == unknown[ends]
+            chosen &= unknown[clip.start + begins] == unknown[clip.start + ends]
         if chosen.any():
             found[length] = clip.start + begins[chosen]
     return Begins(found if 1 in found else {})

@@ -37,6 +37,7 @@ class Objective(nn.Module):
         Share of the steps that are done; set before each step.
     """
 
+    TASK = ("loss", "error", "in_band")
     OWN = ("own_agreement", "own_sparse")
 
     def __init__(self, model: Student | Teacher, band: float = 0.0, own: Own | None = None) -> None:
@@ -44,22 +45,23 @@ class Objective(nn.Module):
         self.model = model
         self.band = band
         self.own = own
-        names: tuple[str, ...] = ("loss", "error", "in_band") if band else ("loss",)
-        self.terms: tuple[str, ...] = names + self.OWN * (own is not None)
+        names: tuple[str, ...] = self.TASK if band else self.TASK[:1]
+        self.terms = names + self.OWN * (own is not None)
         self.helper = nn.ModuleDict()
         self.done = 0.0
 
     def forward(self, batch: Batch) -> Tensor:
         """Compute all terms, float32 of shape (terms,)."""
         predicted = self.model(batch.motion, batch.appearance)
-        values = dict(zip(("loss", "error", "in_band"), self.task(predicted.float(), batch)))
+        values = dict(zip(self.TASK, self.task(predicted.float(), batch)))
         values = self.with_own(values, batch)
         return torch.stack([values[name] for name in self.terms])
 
     def with_own(self, values: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Add the terms of the runs without a known pulse, and their part of the loss."""
-        if self.own is None or batch.own is None:
+        if self.own is None:
             return values
+        assert batch.own is not None
         predicted = self.model(batch.own.motion, batch.own.appearance)
         agreement, sparse = own_terms(predicted.float(), batch.own, self.own)
         loss = values["loss"] + self.own.agreement * agreement + self.own.sparse * sparse

@@ -11,7 +11,7 @@ Two kinds of terms, each with a weight in the table [own] of a config:
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-import rppg_fast as rf
 from rppg_fast.evaluation.metrics import PULSE, peak_rate
 from rppg_fast.methods import METHODS
 from training.data.carriers import Carriers, steps
@@ -29,8 +28,8 @@ from training.evaluate.estimators import NetworkSource
 from training.evaluate.window_signals import band_spectrum, changes_of, colors_of, uniform
 from training.models.config import Config
 from training.models.config_tables import Own
-from training.train.band import band_correlation, transformed
-from training.train.carried import Begins, begins_of_runs
+from training.train.band import band_correlation, transformed, windowed_waves
+from training.train.carried import as_steps, runs_of_people
 
 AGREE = 4.0
 """Rates that lie within so many bpm agree."""
@@ -106,13 +105,9 @@ class OwnRuns:
         self.level = np.concatenate([[0.0], np.cumsum(np.nan_to_num(label))])
         self.unknown = np.concatenate([[0], np.cumsum(np.isnan(label))])
         only_labelled = self.own.sparse == 0
-        people: dict[str, list[Begins]] = {}
-        for i, clip in enumerate(carriers.clips.clips):
-            unknown = self.unknown[clip.start : clip.stop] if only_labelled else None
-            begins = begins_of_runs(carriers, i, self.own.run, unknown)
-            if begins.by_length:
-                people.setdefault(clip.subject, []).append(begins)
-        self.people = list(people.values())
+        self.people = runs_of_people(
+            carriers, self.own.run, self.unknown if only_labelled else None
+        )
         if not self.people:
             what = "no carrier has a run" + " in which the methods agree" * only_labelled
             raise NoOwnPulses(f"{carriers.clips.folder}: {what} of {self.own.run} steps")
@@ -127,23 +122,16 @@ class OwnRuns:
         seen = as_float(self.carriers.clips.appearance[frames])
         mirror = random.random(len(frames)) < config.flip
         seen[mirror] = seen[mirror][..., ::-1]
-        earlier, later = (np.ascontiguousarray(part) for part in (seen[:, :-1], seen[:, 1:]))
-        motion = rf.motion(earlier, later, kind=config.input)
-        times = self.carriers.clips.times[frames]
-        middle = (times[:, 1:] + times[:, :-1]) / 2
+        motion, earlier, moments = as_steps(seen, self.carriers.clips.times[frames], config.input)
         agreed = self.unknown[frames[:, -1]] == self.unknown[frames[:, 0]]
         # Over a step of several frames the pulse changes by the sum of their changes.
         label = np.where(agreed[:, None], np.diff(self.level[frames], axis=1), 0)
-
-        def on_device(values: NDArray[Any]) -> Tensor:
-            return torch.from_numpy(values.astype(np.float32)).to(self.device)
-
         return OwnBatch(
-            on_device(motion).flatten(0, 1),
-            on_device(earlier).flatten(0, 1),
-            on_device(label),
-            on_device(middle - middle[:, :1]),
-            on_device(agreed),
+            motion.flatten(0, 1).to(self.device),
+            earlier.flatten(0, 1).to(self.device),
+            torch.from_numpy(label.astype(np.float32)).to(self.device),
+            moments.to(self.device),
+            torch.from_numpy(agreed.astype(np.float32)).to(self.device),
         )
 
     def _choose(self, person: float, view: float, length: float, where: float) -> tuple[int, int]:
@@ -225,7 +213,7 @@ def sparse_spectrum(predicted: Tensor, seconds: Tensor) -> Tensor:
         cumulative spectrum of all runs and that of power which is spread evenly over the band.
     """
     frequency = torch.arange(_LOW, _HIGH, _FINE, dtype=predicted.dtype, device=predicted.device)
-    cosine, sine = transformed(predicted, seconds, frequency)
+    cosine, sine = transformed(predicted, windowed_waves(seconds, frequency))
     power = cosine.square() + sine.square()
     inside = (frequency >= BAND[0]) & (frequency <= BAND[1])
     outside = (power * ~inside).sum(1) / (power.sum(1) + _LEAST)
