@@ -9,10 +9,10 @@ puts pieces of real fingers' records, stretched to heart rates of 45 to 150 bpm,
 recording once, as a whole: band-passed forwards and backwards, the highest peak of its spectrum.
 The truth is the PPG that was put in, read in the same way.
 OUT receives ``injected.json`` and ``injected.md``. All sources read the same clips. Sources are
-those of ``training.evaluate.estimators``, and ``temporal``, the temporal network of this build on
-the signals of the bundled student; ``NAME=temporal:FILES`` runs weights of
-``training.train.temporal``, files with commas between them, each for the persons whom it has left
-out.
+those of ``training.evaluate.estimators``, and ``temporal`` and ``accurate``, the temporal network
+of this build on the signals of the bundled student and of the bundled teacher;
+``NAME=temporal:FILES`` and ``NAME=accurate:FILES`` run weights of ``training.train.temporal``,
+files with commas between them, each for the persons whom it has left out.
 
 Carriers that seem to hold a readable pulse of their own, that show more than one face or one for
 less than 5 s, and those that no catalogue lists, are left out. To choose between networks look at
@@ -38,6 +38,7 @@ from rppg_fast import _core
 from rppg_fast.evaluation.metrics import PULSE, bootstrap, mae, mean, peak_rate, snr_db, within
 from rppg_fast.methods import METHODS
 from rppg_fast.student import BUNDLED_WEIGHTS
+from rppg_fast.teacher import BUNDLED_TEACHER
 from training.data.carriers import Carriers, steps
 from training.data.catalogue import chosen_by_people
 from training.data.clips import Clip, as_float
@@ -62,6 +63,9 @@ from training.synthetic.skin_pulses import put_into_clip
 
 AMPLITUDES = (0.3, 0.6, 1.2)
 """Standard deviations of the skin's green over its mean, in percent."""
+
+_NETWORKS = {"temporal": BUNDLED_WEIGHTS, "accurate": BUNDLED_TEACHER}
+"""Whose signals the temporal network reads."""
 
 LIMIT = 20.0
 """Longest part of a carrier that is used, s, as in ``training.data.inject``."""
@@ -177,18 +181,18 @@ class TemporalSource:
     """The temporal network as a source."""
 
     name: str
-    student: NetworkSource
+    network: NetworkSource
     unseen: Unseen
     files: Sequence[str]
 
     @property
     def about(self) -> dict[str, Any]:
         """Description in plain values."""
-        return {"kind": "temporal network", "student": self.student.about, "files": [*self.files]}
+        return {"kind": "temporal network", "network": self.network.about, "files": [*self.files]}
 
     def pulse(self, clip: InjectedClip) -> Floats:
         """Return the pulse of a whole clip, at the rate of cells."""
-        cells = cells_of(signals_of(clip.seen, clip.times, self.student))
+        cells = cells_of(signals_of(clip.seen, clip.times, self.network))
         return _core.temporal_pulse(cells, self.unseen.of(clip.person))
 
 
@@ -196,11 +200,11 @@ def open_reader(text: str) -> Source | TemporalSource:
     """Open a source of ``open_source``, or the temporal network; raise the errors of the former."""
     name, what = named(text)
     kind, _, files = what.partition(":")
-    if kind != "temporal":
+    if kind not in _NETWORKS:
         return open_source(text)
     paths = [Path(one) for one in files.split(",") if one]
-    student = open_network(str(BUNDLED_WEIGHTS))
-    return TemporalSource(name, student, Unseen.read(paths), [path.name for path in paths])
+    network = open_network(str(_NETWORKS[kind]))
+    return TemporalSource(name, network, Unseen.read(paths), [path.name for path in paths])
 
 
 def wave_of(source: Source, clip: InjectedClip) -> Floats:
