@@ -4,10 +4,12 @@ r"""Train the temporal network, which reads the pulse from a whole window of sig
         --out runs/temporal --header csrc/reading/temporal_weights.hpp
 
 learns from faces of real videos into which a pulse is put
-(``training.evaluate.window_signals``), and from drawn clips. OUT receives the signals, ``all.npz``
-with the weights that ship, and for each of ``--folds`` parts of the persons ``fold0.npz``, ... with
-weights that have not seen them: by these the network is judged, and to their readings a confidence
-is fitted (``training.confidence.train``). The header holds the weights for the engine.
+(``training.evaluate.window_signals``), and from drawn clips. The student gives the pulse of half of
+the signals, and the teacher that of the others, so that the network can read with either. OUT
+receives the signals, ``all.npz`` with the weights that ship, and for each of ``--folds`` parts of
+the persons ``fold0.npz``, ... with weights that have not seen them: by these the network is judged,
+and to their readings a confidence is fitted (``training.confidence.train``). The header holds the
+weights for the engine.
 """
 
 from __future__ import annotations
@@ -27,10 +29,11 @@ from tqdm import tqdm
 
 from rppg_fast.evaluation.metrics import PULSE
 from rppg_fast.student import BUNDLED_WEIGHTS
+from rppg_fast.teacher import BUNDLED_TEACHER
 from training.data.carriers import Carriers
 from training.data.catalogue import chosen_by_people, names_of_part
 from training.data.clips import Clips
-from training.evaluate.estimators import open_network
+from training.evaluate.estimators import load_weights, open_network
 from training.evaluate.window_signals import (
     SAMPLES,
     CarriedSignals,
@@ -90,8 +93,8 @@ class Settings:
         Seed of all random numbers.
     """
 
-    faces: int = 3200
-    silent: int = 1600
+    faces: int = 6400
+    silent: int = 3200
     steps: int = 2500
     batch: int = 24
     learning_rate: float = 3e-3
@@ -240,22 +243,25 @@ class _Batch:
 
     carriers: Path
     people: frozenset[str]
-    student: str
+    networks: tuple[str, ...]
     seed: int
     silent: bool
 
     def __call__(self, step: int) -> WindowSignals:
-        return _maker(self)(step, AT_ONCE)
+        makers = _makers(self)
+        return makers[step % len(makers)](step, AT_ONCE)
 
 
 @cache
-def _maker(batch: _Batch) -> CarriedSignals:
+def _makers(batch: _Batch) -> list[CarriedSignals]:
     """Open the carriers once in each process: all of their masks are read."""
     carriers = Carriers.open(batch.carriers).select(batch.people)
     known = laws(StepPulse, PREFIX)
     chosen = {name: parse_law(known[name], text) for name, text in LAWS.items()}
-    source = open_network(batch.student)
-    return CarriedSignals(carriers, source, chosen, batch.seed, batch.silent)
+    return [
+        CarriedSignals(carriers, open_network(network), chosen, batch.seed, batch.silent)
+        for network in batch.networks
+    ]
 
 
 def carried_signals(batch: _Batch, faces: int, workers: int, path: Path) -> None:
@@ -313,6 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--carriers", type=Path, required=True, help="folder of carriers")
     parser.add_argument("--data", type=Path, required=True, help="cache of drawn clips")
     parser.add_argument("--student", default=str(BUNDLED_WEIGHTS), help="weights of the student")
+    parser.add_argument("--teacher", default=str(BUNDLED_TEACHER), help="weights of the teacher")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--header", type=Path, help="the C++ header to write")
     parser.add_argument("--folds", type=int, default=2)
@@ -338,25 +345,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise ValueError(
             f"{given.carriers}: of {len(people)} persons nobody can be left out; give --folds 0"
         )
-    source = open_network(given.student)
     out: Path = given.out
     out.mkdir(parents=True, exist_ok=True)
+    networks = given.student, given.teacher
     for silent, faces, name in (
         (False, settings.faces, FACES),
         (True, settings.silent, SILENT),
     ):
         seed = settings.seed + silent
-        batch = _Batch(given.carriers, frozenset(people), given.student, seed, silent)
+        batch = _Batch(given.carriers, frozenset(people), networks, seed, silent)
         carried_signals(batch, faces, given.workers, out / name)
     if not (out / DRAWN).is_file():
-        drawn_signals(clips, source).save(out / DRAWN)
+        drawn = [drawn_signals(clips, open_network(network)) for network in networks]
+        WindowSignals.joined(drawn).save(out / DRAWN)
     training = _Training(out, settings, fold_of(people, given.folds))
     wanted = (None, *range(given.folds))
     weights = dict(in_processes(training, wanted, given.workers))[0]
     if given.header is not None:
+        hashes = [load_weights(network).sha256[:12] for network in networks]
         about = (
-            f"Student {source.about['sha256'][:12]}, carriers {carriers.clips.sha256[:12]}, clips"
-            f" {clips.sha256[:12]}, {len(people)} persons, {settings.steps} steps of"
+            f"Student {hashes[0]}, teacher {hashes[1]}, carriers {carriers.clips.sha256[:12]},"
+            f" clips {clips.sha256[:12]}, {len(people)} persons, {settings.steps} steps of"
             f" {settings.batch}, seed {settings.seed}."
         )
         replace_file(given.header, as_header(weights, about).encode())
