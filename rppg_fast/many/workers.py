@@ -118,12 +118,16 @@ class LocalWorkers(Workers):
 
     def result(self, future: Future[Result]) -> Result:
         """Return the result of a finished task or raise its error."""
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
         executor = self._busy.pop(future)
         try:
             result = future.result()
         except BrokenProcessPool as error:
             executor.shutdown(wait=False, kill_workers=True)
-            raise ProcessEnded(str(error)) from error
+            if isinstance(error, TerminatedWorkerError):
+                raise ProcessEnded(str(error)) from error
+            raise  # the task did not reach the process; the error's cause says why
         except BaseException:
             self._idle.append(executor)
             raise

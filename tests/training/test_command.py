@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
@@ -26,6 +28,24 @@ def test_a_worker_that_is_killed(capsys: pytest.CaptureFixture[str]) -> None:
     error = capsys.readouterr().err
     assert error.startswith("error: a worker process was ended")
     assert error.count("\n") == 1
+
+
+class _Unreadable:
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
+        return int, ("no number",)
+
+    def __call__(self, item: int) -> int:
+        return item
+
+
+def test_a_task_that_a_worker_cannot_read_is_our_own_mistake() -> None:
+    @command
+    def main() -> int:
+        return len(list(in_processes(_Unreadable(), range(2), 2)))
+
+    with pytest.raises(BrokenProcessPool) as found:
+        main()
+    assert "no number" in str(found.value.__cause__)
 
 
 @pytest.mark.parametrize(

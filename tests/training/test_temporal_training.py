@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ import torch  # noqa: E402
 from rppg_fast import _core  # noqa: E402
 from rppg_fast.evaluation.metrics import PULSE  # noqa: E402
 from rppg_fast.student import BUNDLED_WEIGHTS  # noqa: E402
+from rppg_fast.teacher import BUNDLED_TEACHER  # noqa: E402
 from tests.support.made_up_carriers import make_carriers  # noqa: E402
 from tests.support.made_up_clips import make_clips  # noqa: E402
 from training.data.carriers import Carriers  # noqa: E402
@@ -46,6 +49,7 @@ from training.train.temporal import (  # noqa: E402
     main,
     trained,
 )
+from training.train.temporal_signals import Batch  # noqa: E402
 
 Floats = NDArray[np.float64]
 
@@ -192,6 +196,34 @@ def test_a_run_leaves_each_fold_out_and_resumes(
     made = (out / "faces.npz").stat().st_mtime_ns
     assert main([*command, "--steps", "3"]) == 0
     assert (out / "faces.npz").stat().st_mtime_ns == made
+
+
+def test_student_and_teacher_take_turns(carriers: Carriers) -> None:
+    networks = str(BUNDLED_WEIGHTS), str(BUNDLED_TEACHER)
+    people = frozenset(clip.subject for clip in carriers.clips.clips)
+    folder = carriers.clips.folder
+    both = Batch(folder, people, networks, 3, silent=False)
+    for step in (0, 1):
+        alone = Batch(folder, people, networks[step : step + 1], 3, silent=False)
+        np.testing.assert_array_equal(both(step).signals, alone(step).signals)
+        other = Batch(folder, people, networks[1 - step :][:1], 3, silent=False)
+        found, expected = both(step).signals, other(step).signals
+        assert np.abs(found[..., 0] - expected[..., 0]).max() > 0
+        np.testing.assert_array_equal(found[..., 1:], expected[..., 1:])  # the same faces
+
+
+@pytest.mark.slow
+def test_the_command_runs_in_several_processes(carriers: Carriers, tmp_path: Path) -> None:
+    """As a program, in which the command's own file is no module that a process can import."""
+    clips = make_clips(tmp_path / "clips", seconds=11.0)
+    command = [sys.executable, "-m", "training.train.temporal", "--workers", "2", "--steps", "2"]
+    command += ["--carriers", str(carriers.clips.folder), "--data", str(clips.folder)]
+    command += ["--out", str(tmp_path / "out"), "--faces", "16", "--silent", "8", "--folds", "2"]
+    subprocess.run(command, check=True)
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == {
+        *("faces", "silent", "drawn"),
+        *("all", "fold0", "fold1"),
+    }
 
 
 def test_people_of_the_test_part_are_not_learned_from(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from concurrent.futures.process import BrokenProcessPool
 from functools import wraps
 from typing import Any, TypeVar, cast
+
+from rppg_fast.many.workers import ProcessEnded
 
 Main = TypeVar("Main", bound=Callable[..., int])
 
@@ -22,7 +23,7 @@ def command(main: Main) -> Main:
     def run(*arguments: Any, **options: Any) -> int:
         try:
             return main(*arguments, **options)
-        except BrokenProcessPool:
+        except ProcessEnded:
             reason = (
                 "a worker process was ended, perhaps for want of memory; give the command again,"
                 " with fewer at a time"

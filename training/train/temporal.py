@@ -18,7 +18,6 @@ import argparse
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +35,6 @@ from training.data.clips import Clips
 from training.evaluate.estimators import load_weights, open_network
 from training.evaluate.window_signals import (
     SAMPLES,
-    CarriedSignals,
     WindowSignals,
     drawn_signals,
 )
@@ -51,17 +49,11 @@ from training.models.temporal import (
 from training.support.command import command
 from training.support.files import replace_file, save_arrays
 from training.support.processes import in_processes
-from training.synthetic.parameters import laws, parse_law
-from training.synthetic.skin_pulses import PREFIX, StepPulse
-
-LAWS = {"pulse.amplitude": "0.0015,0.012", "pulse.rate": "42,180"}
-"""Laws of ``StepPulse`` in the place of its own."""
+from training.train.average import Average
+from training.train.temporal_signals import Batch, carried_signals
 
 FACES, SILENT, DRAWN = "faces.npz", "silent.npz", "drawn.npz"
 """Files of signals: of carriers with and without a pulse, and of drawn clips."""
-
-AT_ONCE = 8
-"""Faces that are made together."""
 
 SHORTEST, HOLE = 5.0, (0.6, 2.0)
 """Shortest window, and shortest and longest hole in one, s."""
@@ -213,7 +205,7 @@ def trained(draw: Windows, settings: Settings, name: str) -> TemporalNetwork:
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.learning_rate, settings.steps, pct_start=0.1
     )
-    average = {key: value.clone() for key, value in network.state_dict().items()}
+    average = Average(network, settings.average)
     with tqdm(range(settings.steps), name, unit="step") as progress:
         usual = 0.0
         for step in progress:
@@ -227,53 +219,12 @@ def trained(draw: Windows, settings: Settings, name: str) -> TemporalNetwork:
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             schedule.step()
-            for key, value in network.state_dict().items():
-                average[key].lerp_(value, 1 - settings.average)
+            average.take(network, step + 1)
             usual += (loss.item() - usual) * max(0.01, 1 / (step + 1))
             if step % 50 == 0:
                 progress.set_postfix(loss=f"{usual:.3f}")
-    network.load_state_dict(average)
-    network.round_weights()
-    return network
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Makes the signals of some faces in another process."""
-
-    carriers: Path
-    people: frozenset[str]
-    networks: tuple[str, ...]
-    seed: int
-    silent: bool
-
-    def __call__(self, step: int) -> WindowSignals:
-        makers = _makers(self)
-        return makers[step % len(makers)](step, AT_ONCE)
-
-
-@cache
-def _makers(batch: _Batch) -> list[CarriedSignals]:
-    """Open the carriers once in each process: all of their masks are read."""
-    carriers = Carriers.open(batch.carriers).select(batch.people)
-    known = laws(StepPulse, PREFIX)
-    chosen = {name: parse_law(known[name], text) for name, text in LAWS.items()}
-    return [
-        CarriedSignals(carriers, open_network(network), chosen, batch.seed, batch.silent)
-        for network in batch.networks
-    ]
-
-
-def carried_signals(batch: _Batch, faces: int, workers: int, path: Path) -> None:
-    """Make the signals of carriers, unless an earlier run has made them."""
-    if path.is_file():
-        return
-    count = -(-faces // AT_ONCE)
-    parts: dict[int, WindowSignals] = {}
-    made = in_processes(batch, range(count), workers)
-    for which, found in tqdm(made, path.stem, total=count, unit="batch"):
-        parts[which] = found
-    WindowSignals.joined([parts[which] for which in range(count)]).save(path)
+    average.model.round_weights()
+    return average.model
 
 
 def fold_of(people: Iterable[str], folds: int) -> dict[str, int]:
@@ -353,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (True, settings.silent, SILENT),
     ):
         seed = settings.seed + silent
-        batch = _Batch(given.carriers, frozenset(people), networks, seed, silent)
+        batch = Batch(given.carriers, frozenset(people), networks, seed, silent)
         carried_signals(batch, faces, given.workers, out / name)
     if not (out / DRAWN).is_file():
         drawn = [drawn_signals(clips, open_network(network)) for network in networks]
