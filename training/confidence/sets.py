@@ -28,8 +28,11 @@ CLOSE = 3.0
 FAR = 5.0
 """A peak with a larger error is not the heart's, bpm; peaks between the two limits are not used."""
 
-FAMILIES = {"network": ("fusion", "accurate"), "color": ("pos", "chrom", "green")}
-"""The methods whose windows are used to fit each of the two networks."""
+FAMILIES = "network", "color"
+"""Families of methods; to the windows of each a confidence of its own is fitted."""
+
+COLOR_METHODS = "pos", "chrom", "green"
+"""The methods of the family "color" whose windows are used."""
 
 REAL_WEIGHT = 0.6
 """Share of the total weight that peaks of real video have in a fit, whatever their number."""
@@ -92,7 +95,7 @@ def gather(
     clips
         Caches of synthetic clips.
     weights
-        Weights file of the network of each method of the family "network".
+        The methods of the family "network", and the weights file of each.
     scale
         Scale of the measured box relative to the face.
     carriers
@@ -103,7 +106,7 @@ def gather(
         Temporal networks that have not learned from the persons of the videos.
     """
     names, sets, real = [], [], []
-    for method in FAMILIES[family]:
+    for method in weights if family == "network" else COLOR_METHODS:
         network = weights[method if family == "network" else DEFAULT_METHOD]
         recorder = Recorder(load_weights(network), scale, cache)
         for folder in videos:

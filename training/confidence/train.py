@@ -23,7 +23,6 @@ import numpy as np
 from rppg_fast.evaluation.metrics import PULSE, mean
 from rppg_fast.monitor import BOX_SCALE
 from rppg_fast.student import BUNDLED_WEIGHTS
-from rppg_fast.teacher import BUNDLED_TEACHER
 from training.confidence.fit import BITS, Model, TrackModel, cross_validated, fit, fit_tracks
 from training.confidence.sets import CLOSE, FAMILIES, FAR, Examples, gather, weighed_peaks
 from training.confidence.tracks import tracks
@@ -144,7 +143,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pulse", type=Path, nargs="*", default=[], help="clips with a pulse")
     parser.add_argument("--none", type=Path, nargs="*", default=[], help="clips without one")
     parser.add_argument("--source", default=str(BUNDLED_WEIGHTS), help="weights of the student")
-    parser.add_argument("--teacher", default=str(BUNDLED_TEACHER), help="weights of the teacher")
+    parser.add_argument(
+        "--teacher", help="weights of a teacher, to whose readings it is fitted, too"
+    )
     parser.add_argument("--box-scale", type=float, default=BOX_SCALE)
     parser.add_argument("--carriers", type=Path, help="folder of the real videos")
     parser.add_argument("--cache", type=Path, required=True, help="folder for signals of videos")
@@ -161,7 +162,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     models = {}
     track = None
     unseen = Unseen.read(given.temporal)
-    weights = {"fusion": given.source, "accurate": given.teacher}
+    weights = {"fusion": given.source}
+    if given.teacher is not None:
+        weights["accurate"] = given.teacher
     for family in FAMILIES:
         clips = (*given.pulse, *given.none)
         examples = gather(
@@ -185,8 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     assert track is not None
     hashes = ", ".join(Clips.open(folder).sha256[:12] for folder in (*given.pulse, *given.none))
     about = (
-        f"Student {load_weights(given.source).sha256[:12]}, teacher"
-        f" {load_weights(given.teacher).sha256[:12]}, videos"
+        f"Networks {', '.join(load_weights(file).sha256[:12] for file in weights.values())}, videos"
         f" {', '.join(folder.name for folder in given.videos)}, clips {hashes}, box scale"
         f" {given.box_scale:g}, seed {given.seed}."
     )

@@ -4,8 +4,8 @@ r"""Train the temporal network, which reads the pulse from a whole window of sig
         --out runs/temporal --header csrc/reading/temporal_weights.hpp
 
 learns from faces of real videos into which a pulse is put
-(``training.evaluate.window_signals``), and from drawn clips. The student gives the pulse of half of
-the signals, and the teacher that of the others, so that the network can read with either. OUT
+(``training.evaluate.window_signals``), and from drawn clips. The student gives the pulse of the
+signals; with ``--teacher`` the teacher gives that of every other batch and of each clip. OUT
 receives the signals, ``all.npz`` with the weights that ship, and for each of ``--folds`` parts of
 the persons ``fold0.npz``, ... with weights that have not seen them: by these the network is judged,
 and to their readings a confidence is fitted (``training.confidence.train``). The header holds the
@@ -28,7 +28,6 @@ from tqdm import tqdm
 
 from rppg_fast.evaluation.metrics import PULSE
 from rppg_fast.student import BUNDLED_WEIGHTS
-from rppg_fast.teacher import BUNDLED_TEACHER
 from training.data.carriers import Carriers
 from training.data.catalogue import chosen_by_people, names_of_part
 from training.data.clips import Clips
@@ -85,8 +84,8 @@ class Settings:
         Seed of all random numbers.
     """
 
-    faces: int = 6400
-    silent: int = 3200
+    faces: int = 3200
+    silent: int = 1600
     steps: int = 2500
     batch: int = 24
     learning_rate: float = 3e-3
@@ -270,7 +269,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--carriers", type=Path, required=True, help="folder of carriers")
     parser.add_argument("--data", type=Path, required=True, help="cache of drawn clips")
     parser.add_argument("--student", default=str(BUNDLED_WEIGHTS), help="weights of the student")
-    parser.add_argument("--teacher", default=str(BUNDLED_TEACHER), help="weights of the teacher")
+    parser.add_argument(
+        "--teacher", help="weights of a teacher, whose signals are learned from, too"
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--header", type=Path, help="the C++ header to write")
     parser.add_argument("--folds", type=int, default=2)
@@ -298,7 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     out: Path = given.out
     out.mkdir(parents=True, exist_ok=True)
-    networks = given.student, given.teacher
+    networks = (given.student,) if given.teacher is None else (given.student, given.teacher)
     for silent, faces, name in (
         (False, settings.faces, FACES),
         (True, settings.silent, SILENT),
@@ -313,9 +314,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = (None, *range(given.folds))
     weights = dict(in_processes(training, wanted, given.workers))[0]
     if given.header is not None:
-        hashes = [load_weights(network).sha256[:12] for network in networks]
+        hashes = " and ".join(load_weights(network).sha256[:12] for network in networks)
         about = (
-            f"Student {hashes[0]}, teacher {hashes[1]}, carriers {carriers.clips.sha256[:12]},"
+            f"Signals of {hashes}, carriers {carriers.clips.sha256[:12]},"
             f" clips {clips.sha256[:12]}, {len(people)} persons, {settings.steps} steps of"
             f" {settings.batch}, seed {settings.seed}."
         )
