@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rppg_fast._core import __version__
-from rppg_fast.options import NETWORK_METHODS
+from rppg_fast.options import NETWORK_METHODS, TEACHER_METHOD
 from rppg_fast.reading import Measurement
 from rppg_fast.results import replacing
 from rppg_fast.waveform import SIDES, Column, pulse_columns
@@ -89,7 +89,7 @@ def write_edf(path: str | os.PathLike[str], measurement: Measurement) -> None:
         writer = EdfWriter(str(partial), len(signals), file_type=FILETYPE_EDFPLUS)
         try:
             writer.setSignalHeaders([_header(name, signals[name], rate) for name in signals])
-            if measurement.method in NETWORK_METHODS:
+            if measurement.method in (*NETWORK_METHODS, TEACHER_METHOD):
                 writer.setPhysicalDimension(0, "SD")
             writer.setStartdatetime(_NO_DATE)
             writer.setEquipment(f"rppg_fast-{__version__}")

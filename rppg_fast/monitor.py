@@ -188,14 +188,13 @@ class HeartRateMonitor(MeasuredFace):
     ----------
     method
         "fusion", the student with the temporal network and the color methods POS and CHROM as
-        second opinions; "accurate", the same with the teacher in the student's place, which reads
-        more and takes longer; "student", the paper's student network alone; "teacher", the paper's
+        second opinions; "student", the paper's student network alone; "teacher", the paper's
         teacher network alone; or a classical method: "pos", "chrom", "green", "ica".
     student
         The student with its weights, for "fusion" and "student"; the bundled weights by default.
     teacher
-        The teacher with its weights, for "accurate" and "teacher"; the bundled weights by default.
-        The confidence of a reading was fitted to the student.
+        The teacher with its weights, for "teacher"; the bundled weights by default. The confidence
+        of a reading was fitted to the student.
     box
         Pixels to measure, four ints x0, y0, x1, y1. Then no face is searched for.
     detector

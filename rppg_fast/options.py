@@ -17,15 +17,13 @@ from rppg_fast.teacher import Teacher
 #: training/RESULTS.md; and the paper's value.
 BOX_SCALE, PAPER_BOX_SCALE = _core.BOX_SCALE, _core.PAPER_BOX_SCALE
 
-#: What a monitor can measure by: the student or the teacher with second opinions, the student
-#: alone, or a classical method.
-METHODS = ("fusion", "accurate", "student", "pos", "chrom", "green", "ica")
+#: What a monitor can measure by: the network with second opinions, alone, or a classical method.
+METHODS = ("fusion", "student", "pos", "chrom", "green", "ica")
+#: Those of them that use the network.
+NETWORK_METHODS = ("fusion", "student")
 DEFAULT_METHOD = "fusion"
 #: The paper's large network alone, for comparisons.
 TEACHER_METHOD = "teacher"
-#: The methods that use each of the networks, and those that use either.
-STUDENT_METHODS, TEACHER_METHODS = ("fusion", "student"), ("accurate", TEACHER_METHOD)
-NETWORK_METHODS = STUDENT_METHODS + TEACHER_METHODS
 
 #: What happens to the box once a face has been found.
 TRACKINGS = ("follow", "paper")
@@ -129,11 +127,11 @@ def check_options(
     known = [*METHODS, TEACHER_METHOD]
     if method not in known:
         raise ValueError(f"method must be one of {known}, got {method!r}")
-    if student is not None and method not in STUDENT_METHODS:
+    if student is not None and method not in NETWORK_METHODS:
         raise ValueError(f"a student is not used by method {method!r}")
-    if teacher is None and method in TEACHER_METHODS:
+    if teacher is None and method == TEACHER_METHOD:
         teacher = Teacher.load()
-    if teacher is not None and method not in TEACHER_METHODS:
+    if teacher is not None and method != TEACHER_METHOD:
         raise ValueError(f"a teacher is not used by method {method!r}")
     return CheckedOptions(
         method,

@@ -206,8 +206,8 @@ class Measurement:
     video
         Name of the recording.
     method
-        The method that measured it: "fusion", "accurate", "student", "teacher", "pos",
-        "chrom", "green" or "ica".
+        The method that measured it: "fusion", "student", "teacher", "pos", "chrom",
+        "green" or "ica".
     status
         ``Status.OK`` if the common rate of the windows can be trusted; else the reason why there is
         no heart rate.

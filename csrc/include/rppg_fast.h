@@ -155,8 +155,8 @@ typedef struct rppg_stream_options {
                           variable RPPG_BACKEND names, or the fastest */
   double min_window_s; /* seconds of pulse that are needed before the first reading; 0 for the
                           default */
-  const char* method;  /* "student", "fusion", "pos", "chrom", "green" or "ica"; "teacher" or
-                          "accurate" with a model that holds a teacher; NULL for the default */
+  const char* method;  /* "student", "fusion", "pos", "chrom", "green" or "ica"; "teacher" with a
+                          model that holds a teacher; NULL for the default */
 } rppg_stream_options;
 
 /* Pixels in the caller's memory. The text after a semicolon says what 0 means. */
@@ -285,8 +285,8 @@ RPPG_API int rppg_format_guess(int format, int32_t width, int32_t height, const 
 RPPG_API int rppg_model_create_default(rppg_model** model);
 
 /* Weights of a student or a teacher from a safetensors file that the project's training has
- * exported. A stream or monitor with a teacher needs the method "teacher" or "accurate".
- * RPPG_ERROR_FILE, RPPG_ERROR_WEIGHTS. */
+ * exported. A stream or monitor with a teacher needs the method "teacher". RPPG_ERROR_FILE,
+ * RPPG_ERROR_WEIGHTS. */
 RPPG_API int rppg_model_create_from_file(const char* path, rppg_model** model);
 
 /* The same from `size` bytes of memory. Messages call them `name`, which may be NULL.

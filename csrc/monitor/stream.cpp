@@ -15,7 +15,7 @@ constexpr double kBlack = 0.1 / 255.0;
 constexpr double kLeastColor = 1e-6, kMostColor = 1e6;
 
 std::shared_ptr<const Network> checked(std::shared_ptr<const Network> network, Method method) {
-  const std::string wanted = uses_teacher(method) ? "teacher" : "student";
+  const std::string wanted = method == Method::teacher ? "teacher" : "student";
   if (uses_network(method) && network->name() != wanted)
     throw std::invalid_argument("method '" + std::string(name_of(method)) + "' needs a " + wanted +
                                 ", got a " + network->name());

@@ -30,8 +30,8 @@ on standard output. Not a medical device.
   --camera DEVICE      such as /dev/video0
   --weights FILE       other weights than those that came with the program
   --step S             seconds from one reading to the next (1.0)
-  --method METHOD      fusion, student, pos, chrom, green or ica; accurate or teacher, which need
-                       the weights of the teacher (fusion)
+  --method METHOD      fusion, student, pos, chrom, green or ica, or teacher, which needs its
+                       weights (fusion)
   --window S           seconds of video that a heart rate is read from (10.0)
   --min-window S       seconds of it that must have been seen before there is one (5.0)
   --max-gap S          longest pause that does not start the window anew (2.0)

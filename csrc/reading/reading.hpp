@@ -8,12 +8,11 @@ namespace rppg {
 
 // The source of a pulse. `fusion` is the student with the temporal network and the color methods
 // CHROM and POS as second opinions: in each window, the peak with the highest confidence gives the
-// heart rate. `accurate` is the same with the teacher in the student's place. `temporal` is only the
-// source of a peak.
-enum class Method { student, green, ica, chrom, pos, fusion, teacher, accurate, temporal };
-inline constexpr int kMethods = 8;  // that can be chosen
-inline constexpr const char* kMethodNames[] = {"student", "green",   "ica",      "chrom",   "pos",
-                                               "fusion",  "teacher", "accurate", "temporal"};
+// heart rate. `temporal` is only the source of a peak.
+enum class Method { student, green, ica, chrom, pos, fusion, teacher, temporal };
+inline constexpr int kMethods = 7;  // that can be chosen
+inline constexpr const char* kMethodNames[] = {"student", "green",  "ica",     "chrom",
+                                               "pos",     "fusion", "teacher", "temporal"};
 
 constexpr const char* name_of(Method method) { return kMethodNames[static_cast<int>(method)]; }
 
@@ -22,29 +21,13 @@ inline Method method_named(const std::string& name) {
   for (int i = 0; i < kMethods; ++i)
     if (name == kMethodNames[i]) return static_cast<Method>(i);
   throw std::invalid_argument(
-      "method must be 'student', 'green', 'ica', 'chrom', 'pos', 'fusion', 'teacher' or 'accurate',"
-      " is '" +
+      "method must be 'student', 'green', 'ica', 'chrom', 'pos', 'fusion' or 'teacher', is '" +
       name + "'");
 }
 
-constexpr bool uses_student(Method method) {
-  return method == Method::student || method == Method::fusion;
-}
-
-constexpr bool uses_teacher(Method method) {
-  return method == Method::teacher || method == Method::accurate;
-}
-
-constexpr bool uses_network(Method method) { return uses_student(method) || uses_teacher(method); }
-
-// Whether a method asks others for second opinions.
-constexpr bool has_opinions(Method method) {
-  return method == Method::fusion || method == Method::accurate;
-}
-
-// The source of the peaks of a method's own pulse.
-constexpr Method own_source(Method method) {
-  return uses_student(method) ? Method::student : uses_teacher(method) ? Method::teacher : method;
+// Whether a method runs the network.
+constexpr bool uses_network(Method method) {
+  return method == Method::student || method == Method::fusion || method == Method::teacher;
 }
 
 enum class Status { warming_up, ok, no_face, low_signal, gap };

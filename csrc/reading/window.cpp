@@ -238,12 +238,13 @@ int PulseWindow::find_peaks() {
   const bool silent = is_silent(pulse(), size_);
   filter(filtered_.data());
   regions_.look(filtered_.data(), spectrum_.hann(size_), size_);
+  const Method own = options_.method == Method::fusion ? Method::student : options_.method;
   add_peaks(spectrum_, silent ? 0 : spectrum_.analyse(filtered_.data(), size_, options_.peaks),
-            own_source(options_.method));
+            own);
 
   ask_colors();
   ask_temporal();
-  if (has_opinions(options_.method)) {
+  if (options_.method == Method::fusion) {
     add_peaks(temporal_.spectrum(), temporal_.peaks(), Method::temporal);
     add_peaks(second_.pos(), second_.pos_peaks(), Method::pos);
     add_peaks(second_.chrom(), second_.chrom_peaks(), Method::chrom);
@@ -325,7 +326,7 @@ void PulseWindow::add_peaks(const PulseSpectrum& spectrum, int found, Method sou
 }
 
 const PulseSpectrum& PulseWindow::spectrum_of(Method source) const {
-  if (source == own_source(options_.method)) return spectrum_;
+  if (options_.method != Method::fusion || source == Method::student) return spectrum_;
   if (source == Method::temporal) return temporal_.spectrum();
   return source == Method::pos ? second_.pos() : second_.chrom();
 }

@@ -21,7 +21,7 @@ from rppg_fast.monitor import (
     PAPER_BOX_SCALE,
     TRACKINGS,
 )
-from rppg_fast.options import STUDENT_METHODS, TEACHER_METHOD, TEACHER_METHODS
+from rppg_fast.options import TEACHER_METHOD
 from rppg_fast.pulse import PulseSettings
 from rppg_fast.pulse_files import check_pulse_file, write_pulse
 from rppg_fast.reading import Measurement, Status
@@ -175,7 +175,7 @@ def run(options: argparse.Namespace) -> int:
         check_pulse_file(options.pulse)
     if options.reference and not options.plot:
         raise ValueError("--reference is drawn into a plot: also give --plot")
-    if options.weights and options.method not in NETWORK_METHODS:
+    if options.weights and options.method not in (*NETWORK_METHODS, TEACHER_METHOD):
         raise ValueError(f"--weights are not used by --method {options.method}")
     if options.plot and importlib.util.find_spec("matplotlib") is None:
         raise ValueError('--plot needs matplotlib: pip install "rppg_fast[plot]"')
@@ -200,9 +200,9 @@ def run(options: argparse.Namespace) -> int:
 
         return run_many(options, settings)
     networks: dict[str, Any] = {}
-    if options.method in STUDENT_METHODS:
+    if options.method in NETWORK_METHODS:
         networks["student"] = Student.load(options.weights or BUNDLED_WEIGHTS)
-    elif options.method in TEACHER_METHODS:
+    elif options.method == TEACHER_METHOD:
         networks["teacher"] = Teacher.load(options.weights or BUNDLED_TEACHER)
 
     code = OK

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Callable
 from rppg_fast.many.inputs import VideoJob, is_remote
 from rppg_fast.many.results import VideoResult
 from rppg_fast.measurement import MeasurementInterrupted, measure
-from rppg_fast.options import TEACHER_METHODS
 from rppg_fast.results import noting_warnings, reason_of
 from rppg_fast.sources import Source, open_source
 from rppg_fast.sources.remote import RemoteSource
@@ -91,7 +90,7 @@ def network(options: Mapping[str, Any], weights: str | None) -> dict[str, Any]:
     """Return the option with the network of a weights file; each process reads a file once."""
     if weights is None:
         return {}
-    kind = "teacher" if options.get("method") in TEACHER_METHODS else "student"
+    kind = "teacher" if options.get("method") == "teacher" else "student"
     key = kind, os.path.abspath(weights)
     if key not in _networks:
         load = Teacher.load if kind == "teacher" else Student.load

@@ -58,7 +58,7 @@ def measure_many(
         ".parquet" (all of each result; written when all videos have been measured; needs ``pip
         install "rppg_fast[parquet]"``).
     weights
-        Weights file of the student, or of the teacher for the methods that use it.
+        Weights file of the student, or of the teacher for ``method="teacher"``.
     progress
         Called with a ``RunProgress`` after each result, and about twice a second in between.
     **options

@@ -18,7 +18,6 @@ from safetensors import safe_open
 import rppg_fast as rf
 from rppg_fast import _core
 from rppg_fast.cli import main
-from rppg_fast.options import TEACHER_METHODS
 from rppg_fast.student import BUNDLED_WEIGHTS
 from rppg_fast.teacher import BUNDLED_TEACHER
 from tests.support.clips import BOX, frame_times, skin, write_video
@@ -96,6 +95,12 @@ def demo_changes() -> NDArray[np.float64]:
 def test_the_shipped_teacher_computes_what_numpy_does_of_a_face(backend: str) -> None:
     error = rf.Teacher.load(backend=backend)(*demo_steps()) - demo_changes()
     assert np.abs(error).max() <= TRAINED_TOLERANCE * max(1.0, demo_changes().std())
+
+
+def test_the_shipped_teacher_reads_the_demonstration_clip() -> None:
+    found = rf.measure_frames(demo_frames(), rf.HeartRateMonitor(method="teacher", box=DEMO_BOX))
+    assert found.method == "teacher"
+    assert found.heart_rate_bpm == pytest.approx(DEMO_BPM, abs=TOLERANCE_BPM)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -294,12 +299,9 @@ def test_every_tensor_counts() -> None:
         assert teacher(tensors=tensors)(*steps) != before, name
 
 
-@pytest.mark.parametrize("method", TEACHER_METHODS)
-def test_a_stream_adds_up_what_the_teacher_says_of_motion_and_the_earlier_frame(
-    method: str,
-) -> None:
+def test_a_stream_adds_up_what_the_teacher_says_of_motion_and_the_earlier_frame() -> None:
     network = teacher()
-    stream = _core.Stream(network, rf.PulseSettings().to_native(method))
+    stream = _core.Stream(network, rf.PulseSettings().to_native("teacher"))
     frames = list(skin(frame_times(30.0, 1.0), 72.0))
     seen = np.stack([rf.appearance(frame, BOX) for frame, _ in frames])
     motion = rf.motion(seen[:-1], seen[1:])
@@ -317,7 +319,6 @@ def test_the_method_and_the_network_of_a_stream_belong_together() -> None:
     student = rf.Student.load()
     for network, method, named in (
         (student, "teacher", "method 'teacher' needs a teacher, got a student"),
-        (student, "accurate", "method 'accurate' needs a teacher, got a student"),
         (teacher(), "student", "method 'student' needs a student, got a teacher"),
         (teacher(), "fusion", "method 'fusion' needs a student, got a teacher"),
     ):
@@ -340,29 +341,6 @@ def pulse_tensors() -> Tensors:
     tensors["fc1.weight"].reshape(128, 64, 81)[0, 0] = 1 / 81
     tensors["fc2.weight"][0, 0] = 50.0
     return tensors
-
-
-@pytest.mark.parametrize("method", TEACHER_METHODS)
-def test_the_shipped_teacher_reads_the_demonstration_clip(method: str) -> None:
-    found = rf.measure_frames(demo_frames(), rf.HeartRateMonitor(method=method, box=DEMO_BOX))
-    assert found.method == method
-    assert found.heart_rate_bpm == pytest.approx(DEMO_BPM, abs=TOLERANCE_BPM)
-
-
-def test_accurate_asks_the_others_about_the_pulse_of_the_teacher() -> None:
-    """Its pulse is the teacher's alone; its peaks are also those of the second opinions."""
-    random = np.random.default_rng(3)
-    frames = random.integers(0, 256, (300, 72, 72, 3), np.uint8)  # on noise all have other peaks
-    settings = {name: rf.PulseSettings().to_native(name) for name in TEACHER_METHODS}
-    streams = {name: _core.Stream(rf.Teacher.load(), given) for name, given in settings.items()}
-    for frame, time in zip(frames, frame_times(30.0, 10.0)):
-        for stream in streams.values():
-            stream.push(frame, (0, 0, 72, 72), time)
-    alone, accurate = streams["teacher"], streams["accurate"]
-    np.testing.assert_array_equal(accurate.filtered(), alone.filtered())
-    assert {source for _, _, source, *_ in alone.candidates()} == {"teacher"}
-    sources = {source for _, _, source, *_ in accurate.candidates()}
-    assert sources >= {"teacher", "pos", "chrom"}  # the temporal network may see the same peaks
 
 
 @pytest.mark.parametrize("bpm", [54.0, 97.0])
@@ -391,10 +369,6 @@ def test_the_networks_of_a_monitor_belong_to_its_method(of: Callable[..., object
             {"method": "teacher", "teacher": network, "student": student},
             "a student is not used by method 'teacher'",
         ),
-        (
-            {"method": "accurate", "student": student},
-            "a student is not used by method 'accurate'",
-        ),
     ):
         with pytest.raises(ValueError, match=named):
             of(**options)
@@ -402,20 +376,19 @@ def test_the_networks_of_a_monitor_belong_to_its_method(of: Callable[..., object
         of(method="teacher", teacher=student)
 
 
-@pytest.mark.parametrize("method", TEACHER_METHODS)
 def test_the_command_line_measures_by_a_teacher(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], method: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights = tmp_path / "teacher.safetensors"
     weights.write_bytes(safetensors_bytes(pulse_tensors(), TEACHER_METADATA))
     clip = write_video(tmp_path / "clip.avi", skin(frame_times(30.0, 8.0), 72.0), 30.0)
     box = ",".join(str(side) for side in BOX)
-    command = ["measure", str(clip), "--method", method, "--box", box, "--json", "-"]
+    command = ["measure", str(clip), "--method", "teacher", "--box", box, "--json", "-"]
     assert main([*command, "--weights", str(weights), "--min-confidence", "0"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
-    assert found["method"] == method
+    assert found["method"] == "teacher"
     assert found["heart_rate_bpm"] == pytest.approx(72.0, abs=1.0)
     assert main([*command, "--min-confidence", "0"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
-    assert found["method"] == method
+    assert found["method"] == "teacher"
     assert found["heart_rate_bpm"] == pytest.approx(72.0, abs=1.0)

@@ -52,7 +52,7 @@ int main(int, char** arguments) {
   for (int method = 0; method < rppg::kMethods; ++method) {
     rppg::PulseOptions options;
     options.method = static_cast<rppg::Method>(method);
-    const bool teaches = rppg::uses_teacher(options.method);
+    const bool teaches = options.method == rppg::Method::teacher;
     streams.push_back(std::make_unique<rppg::Stream>(teaches ? teacher : student, options));
   }
   constexpr std::size_t kSamples = 300;

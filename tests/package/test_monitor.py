@@ -328,7 +328,7 @@ def test_bad_frames_and_times_change_nothing() -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"method": "magic"}, r"method must be one of \['fusion', 'accurate', .* got 'magic'"),
+        ({"method": "magic"}, r"method must be one of \['fusion', 'student', .* got 'magic'"),
         ({"color": "yuv"}, "color must be 'bgr' or 'rgb', got 'yuv'"),
         ({"box_scale": 0.0}, "box_scale must lie between 0 and 1000, got 0.0"),
         ({"box_scale": float("nan")}, "box_scale must lie"),

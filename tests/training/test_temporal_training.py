@@ -18,7 +18,6 @@ import torch  # noqa: E402
 from rppg_fast import _core  # noqa: E402
 from rppg_fast.evaluation.metrics import PULSE  # noqa: E402
 from rppg_fast.student import BUNDLED_WEIGHTS  # noqa: E402
-from rppg_fast.teacher import BUNDLED_TEACHER  # noqa: E402
 from tests.support.made_up_carriers import make_carriers  # noqa: E402
 from tests.support.made_up_clips import make_clips  # noqa: E402
 from training.data.carriers import Carriers  # noqa: E402
@@ -49,7 +48,6 @@ from training.train.temporal import (  # noqa: E402
     main,
     trained,
 )
-from training.train.temporal_signals import Batch  # noqa: E402
 
 Floats = NDArray[np.float64]
 
@@ -196,20 +194,6 @@ def test_a_run_leaves_each_fold_out_and_resumes(
     made = (out / "faces.npz").stat().st_mtime_ns
     assert main([*command, "--steps", "3"]) == 0
     assert (out / "faces.npz").stat().st_mtime_ns == made
-
-
-def test_student_and_teacher_take_turns(carriers: Carriers) -> None:
-    networks = str(BUNDLED_WEIGHTS), str(BUNDLED_TEACHER)
-    people = frozenset(clip.subject for clip in carriers.clips.clips)
-    folder = carriers.clips.folder
-    both = Batch(folder, people, networks, 3, silent=False)
-    for step in (0, 1):
-        alone = Batch(folder, people, networks[step : step + 1], 3, silent=False)
-        np.testing.assert_array_equal(both(step).signals, alone(step).signals)
-        other = Batch(folder, people, networks[1 - step :][:1], 3, silent=False)
-        found, expected = both(step).signals, other(step).signals
-        assert np.abs(found[..., 0] - expected[..., 0]).max() > 0
-        np.testing.assert_array_equal(found[..., 1:], expected[..., 1:])  # the same faces
 
 
 @pytest.mark.slow

@@ -238,7 +238,7 @@ def own_rates(carrier: Path, recorder: Recorder) -> list[tuple[float, float]]:
     """
     found = []
     taken = recorder.signals(carrier, "plain")
-    for reading, peaks in _windows(taken, recorder.method, STEP):
+    for reading, peaks in _windows(taken, "fusion", STEP):
         for frequency, _, _, _, _, features in peaks:
             network = features[_core.PEAK_HEIGHT] > _TOP
             color = max(features[_core.PEAK_CHROM_HEIGHT], features[_core.PEAK_POS_HEIGHT])

@@ -25,6 +25,7 @@ from rppg_fast import _core
 from rppg_fast.evaluation.metrics import PULSE, mae, mean, rmse
 from rppg_fast.monitor import BOX_SCALE, DEFAULT_METHOD, METHODS, NETWORK_METHODS
 from rppg_fast.reading import Status
+from rppg_fast.student import BUNDLED_WEIGHTS, Student
 from training.confidence.candidates import (
     Candidates,
     candidates_in_clips,
@@ -35,7 +36,7 @@ from training.confidence.signals import Recorder
 from training.confidence.tracks import summed_up
 from training.confidence.videos import filmed_truths, variants_of
 from training.data.clips import Clips
-from training.evaluate.estimators import bundled, load_weights, open_network, open_source
+from training.evaluate.estimators import open_network, open_source
 from training.evaluate.windows import Floats
 from training.support.command import command
 from training.support.files import as_json, replace_file
@@ -223,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--videos", type=Path, nargs="*", default=[], help="folders of videos")
     parser.add_argument("--pulse", type=Path, nargs="*", default=[], help="clips with a pulse")
     parser.add_argument("--none", type=Path, nargs="*", default=[], help="clips without one")
-    parser.add_argument("--source", help="weights of the network, in place of the bundled ones")
+    parser.add_argument("--source", default=str(BUNDLED_WEIGHTS), help="weights of the student")
     parser.add_argument("--method", choices=METHODS, default=DEFAULT_METHOD)
     parser.add_argument("--cache", type=Path, help="folder for the signals of videos")
     parser.add_argument("--box-scale", type=float, default=BOX_SCALE, help="for videos")
@@ -231,10 +232,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.videos and given.cache is None:
         parser.error("--cache is needed with --videos: a folder for what is taken of them")
-    by_network = given.method in NETWORK_METHODS
-    weights = given.source or str(bundled(given.method if by_network else DEFAULT_METHOD))
-    source = open_network(weights, given.method if by_network else "student")
-    measured_by = source if by_network else open_source(given.method)
+    source = open_network(given.source, "fusion" if given.method == "fusion" else "student")
+    measured_by = source if given.method in NETWORK_METHODS else open_source(given.method)
     clips = {folder.name: Clips.open(folder) for folder in (*given.pulse, *given.none)}
     sets = {name: candidates_in_clips(measured_by, each) for name, each in clips.items()}
     for folder in given.videos:
@@ -242,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         silent = all(video.truth is None for video in truths)
         for variant in variants_of(truths):
             name = "real, no pulse added" if silent else f"real, {variant}"
-            recorder = Recorder(load_weights(weights), given.box_scale, given.cache)
+            recorder = Recorder(Student.load(given.source), given.box_scale, given.cache)
             sets[name] = candidates_in_videos(truths, given.method, variant, recorder)
     table = {name: summary(seen) for name, seen in sets.items()}
     whole = {name: recordings(seen) for name, seen in sets.items()}

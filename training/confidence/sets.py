@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rppg_fast.monitor import DEFAULT_METHOD
+from rppg_fast.student import Student
 from training.confidence.candidates import (
     Candidates,
     candidates_in_clips,
@@ -18,7 +18,7 @@ from training.confidence.candidates import (
 from training.confidence.signals import Recorder
 from training.confidence.videos import filmed_truths, variants_of
 from training.data.clips import Clips
-from training.evaluate.estimators import MethodSource, load_weights, open_network
+from training.evaluate.estimators import MethodSource, open_network
 from training.evaluate.windows import Floats
 from training.models.temporal import Unseen
 
@@ -28,11 +28,8 @@ CLOSE = 3.0
 FAR = 5.0
 """A peak with a larger error is not the heart's, bpm; peaks between the two limits are not used."""
 
-FAMILIES = "network", "color"
-"""Families of methods; to the windows of each a confidence of its own is fitted."""
-
-COLOR_METHODS = "pos", "chrom", "green"
-"""The methods of the family "color" whose windows are used."""
+FAMILIES = {"network": ("fusion",), "color": ("pos", "chrom", "green")}
+"""The methods whose windows are used to fit each of the two networks."""
 
 REAL_WEIGHT = 0.6
 """Share of the total weight that peaks of real video have in a fit, whatever their number."""
@@ -78,7 +75,7 @@ def gather(
     family: str,
     videos: Sequence[Path],
     clips: Sequence[Path],
-    weights: Mapping[str, str],
+    student: str,
     scale: float,
     carriers: Path | None,
     cache: Path,
@@ -94,8 +91,8 @@ def gather(
         Folders of ``training.data.inject``.
     clips
         Caches of synthetic clips.
-    weights
-        The methods of the family "network", and the weights file of each.
+    student
+        Weights file of the student.
     scale
         Scale of the measured box relative to the face.
     carriers
@@ -106,9 +103,8 @@ def gather(
         Temporal networks that have not learned from the persons of the videos.
     """
     names, sets, real = [], [], []
-    for method in weights if family == "network" else COLOR_METHODS:
-        network = weights[method if family == "network" else DEFAULT_METHOD]
-        recorder = Recorder(load_weights(network), scale, cache)
+    recorder = Recorder(Student.load(student), scale, cache)
+    for method in FAMILIES[family]:
         for folder in videos:
             truths = filmed_truths(folder, carriers)
             for variant in variants_of(truths):
@@ -116,7 +112,7 @@ def gather(
                 sets.append(candidates_in_videos(truths, method, variant, recorder, unseen=unseen))
                 real.append(True)
         for folder in clips:
-            source = open_network(network, method) if family == "network" else None
+            source = open_network(student, method) if family == "network" else None
             measured_by = source or MethodSource(method, method)
             names.append(f"{folder.name} {method}")
             sets.append(candidates_in_clips(measured_by, Clips.open(folder), CLIP_STEP))

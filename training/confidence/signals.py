@@ -46,7 +46,7 @@ class Recorder:
 
     Attributes
     ----------
-    network : Student or Teacher
+    student : Student
         The network whose output is a part of the signals.
     scale : float
         Scale of the measured box relative to the face.
@@ -54,7 +54,7 @@ class Recorder:
         Folder for the signals.
     """
 
-    network: rf.Student | rf.Teacher
+    student: rf.Student
     scale: float
     cache: Path
 
@@ -63,7 +63,7 @@ class Recorder:
 
         They come from the cache; if they are not there, they are recorded and stored.
         """
-        key = f"{self.network.sha256} {video.resolve()} {variant} {self.scale:g} {seed}"
+        key = f"{self.student.sha256} {video.resolve()} {variant} {self.scale:g} {seed}"
         path = self.cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npz"
         if path.is_file():
             with np.load(path) as kept:
@@ -73,21 +73,9 @@ class Recorder:
         save_arrays(path, times=found.times, values=found.values, face=found.face)
         return found
 
-    @property
-    def method(self) -> str:
-        """The method that reads the network's pulse together with second opinions."""
-        return "accurate" if isinstance(self.network, rf.Teacher) else "fusion"
-
-    def _monitor(self) -> rf.HeartRateMonitor:
-        if isinstance(self.network, rf.Teacher):
-            return rf.HeartRateMonitor(
-                method=self.method, teacher=self.network, box_scale=self.scale
-            )
-        return rf.HeartRateMonitor(method=self.method, student=self.network, box_scale=self.scale)
-
     def _record(self, video: Path, variant: str, seed: int) -> Signals:
         index = number_of(f"{video.parent.name}/{video.name}")
-        monitor = self._monitor()
+        monitor = rf.HeartRateMonitor(method="fusion", student=self.student, box_scale=self.scale)
         times, values, face = [], [], []
         for frame, time in varied(rf.VideoFile(str(video)), variant, seed, index):
             try:

@@ -6,7 +6,7 @@ r"""Fit the confidence of a reading.
 fits to right and wrong peaks in windows of real videos with and without a pulse put into the skin
 (``training.data.inject``), and of synthetic clips with and without a pulse
 (``training.synthetic.confidence_sets``). It writes the small networks that
-``csrc/reading/confidence.cpp`` runs: one for the methods that use a network, one for the
+``csrc/reading/confidence.cpp`` runs: one for the methods that use the student, one for the
 classical methods. ``training.confidence.evaluate`` and ``training.evaluate.scoreboard`` evaluate
 them on other people and clips.
 """
@@ -27,7 +27,7 @@ from training.confidence.fit import BITS, Model, TrackModel, cross_validated, fi
 from training.confidence.sets import CLOSE, FAMILIES, FAR, Examples, gather, weighed_peaks
 from training.confidence.tracks import tracks
 from training.data.clips import Clips
-from training.evaluate.estimators import load_weights
+from training.evaluate.estimators import open_network
 from training.evaluate.windows import Floats
 from training.models.temporal import Unseen
 from training.support.command import command
@@ -143,9 +143,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pulse", type=Path, nargs="*", default=[], help="clips with a pulse")
     parser.add_argument("--none", type=Path, nargs="*", default=[], help="clips without one")
     parser.add_argument("--source", default=str(BUNDLED_WEIGHTS), help="weights of the student")
-    parser.add_argument(
-        "--teacher", help="weights of a teacher, to whose readings it is fitted, too"
-    )
     parser.add_argument("--box-scale", type=float, default=BOX_SCALE)
     parser.add_argument("--carriers", type=Path, help="folder of the real videos")
     parser.add_argument("--cache", type=Path, required=True, help="folder for signals of videos")
@@ -162,16 +159,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     models = {}
     track = None
     unseen = Unseen.read(given.temporal)
-    weights = {"fusion": given.source}
-    if given.teacher is not None:
-        weights["accurate"] = given.teacher
     for family in FAMILIES:
         clips = (*given.pulse, *given.none)
         examples = gather(
             family,
             given.videos,
             clips,
-            weights,
+            given.source,
             given.box_scale,
             given.carriers,
             given.cache,
@@ -188,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     assert track is not None
     hashes = ", ".join(Clips.open(folder).sha256[:12] for folder in (*given.pulse, *given.none))
     about = (
-        f"Networks {', '.join(load_weights(file).sha256[:12] for file in weights.values())}, videos"
+        f"Student {open_network(given.source).about['sha256'][:12]}, videos"
         f" {', '.join(folder.name for folder in given.videos)}, clips {hashes}, box scale"
         f" {given.box_scale:g}, seed {given.seed}."
     )

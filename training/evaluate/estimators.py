@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 import rppg_fast as rf
 from rppg_fast.methods import METHODS
-from rppg_fast.monitor import NETWORK_METHODS
-from rppg_fast.options import STUDENT_METHODS
+from rppg_fast.monitor import DEFAULT_METHOD
 from rppg_fast.student import BUNDLED_WEIGHTS
-from rppg_fast.teacher import BUNDLED_TEACHER
 from training.data.clips import Frames, as_float
 from training.evaluate.validation import Network, as_network, predict_clip
 from training.evaluate.windows import (
@@ -54,7 +52,7 @@ class NetworkSource:
     learned_from : frozenset of str
         Subjects in the training data, if known.
     method : str
-        How windows are read: one of ``NETWORK_METHODS``.
+        How windows are read: "student", by the network alone, or "fusion".
     """
 
     name: str
@@ -118,8 +116,8 @@ def open_source(text: str, device: str = "auto") -> Source:
     ----------
     text
         ``[NAME=]SOURCE``: a weights file (.safetensors) of a student or a teacher, which the
-        engine runs; a checkpoint (.pt), which PyTorch runs; one of ``NETWORK_METHODS``, with the
-        bundled network; or "green", "ica", "chrom" or "pos".
+        engine runs; a checkpoint (.pt), which PyTorch runs; "fusion", what the default method reads
+        with the bundled student; or "green", "ica", "chrom" or "pos".
     device
         Device on which PyTorch computes, see ``training.support.parallel.choose_device``.
 
@@ -133,15 +131,15 @@ def open_source(text: str, device: str = "auto") -> Source:
     name, what = named(text)
     if what in METHODS:
         return MethodSource(name, what)
-    if what in NETWORK_METHODS:
-        return replace(_weights(name, bundled(what)), method=what)
+    if what == DEFAULT_METHOD:
+        return replace(_weights(name, BUNDLED_WEIGHTS), method=DEFAULT_METHOD)
     if what.endswith(".safetensors"):
         return _weights(name, Path(what))
     if what.endswith(".pt"):
         return _checkpoint(name, Path(what), device)
     raise ValueError(
         f"{what!r} is no source: give weights (.safetensors), a checkpoint (.pt), or one of"
-        f" {', '.join((*NETWORK_METHODS, *METHODS))}"
+        f" {', '.join((DEFAULT_METHOD, *METHODS))}"
     )
 
 
@@ -152,19 +150,8 @@ def named(text: str) -> tuple[str, str]:
     return (label, rest) if equals and "/" not in label else (text, text)
 
 
-def bundled(method: str) -> Path:
-    """Return the bundled weights that a method uses, one of ``NETWORK_METHODS``."""
-    return BUNDLED_WEIGHTS if method in STUDENT_METHODS else BUNDLED_TEACHER
-
-
-def load_weights(path: str | Path) -> rf.Student | rf.Teacher:
-    """Load weights of a student or a teacher; raise the errors of their ``load``."""
-    teaches = _format_of(Path(path)) == "rppg_fast.teacher"
-    return rf.Teacher.load(path) if teaches else rf.Student.load(path)
-
-
 def open_network(text: str, method: str = "student") -> NetworkSource:
-    """Open a network as ``open_source`` does; windows are read by one of ``NETWORK_METHODS``.
+    """Open a network as ``open_source`` does; windows are read by "student" or "fusion".
 
     Raises the errors of ``open_source``, and ValueError if the source is a classical method.
     """
@@ -175,7 +162,8 @@ def open_network(text: str, method: str = "student") -> NetworkSource:
 
 
 def _weights(name: str, path: Path) -> NetworkSource:
-    weights = load_weights(path)
+    teaches = _format_of(path) == "rppg_fast.teacher"
+    weights = rf.Teacher.load(path) if teaches else rf.Student.load(path)
     said = weights.metadata
     about = {
         "kind": "weights",

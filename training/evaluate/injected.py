@@ -9,10 +9,10 @@ puts pieces of real fingers' records, stretched to heart rates of 45 to 150 bpm,
 recording once, as a whole: band-passed forwards and backwards, the highest peak of its spectrum.
 The truth is the PPG that was put in, read in the same way.
 OUT receives ``injected.json`` and ``injected.md``. All sources read the same clips. Sources are
-those of ``training.evaluate.estimators``, and ``temporal`` and ``accurate``, the temporal network
-of this build on the signals of the bundled student and of the bundled teacher;
-``NAME=temporal:FILES`` and ``NAME=accurate:FILES`` run weights of ``training.train.temporal``,
-files with commas between them, each for the persons whom it has left out.
+those of ``training.evaluate.estimators``, and ``temporal`` and ``teacher-temporal``, the temporal
+network of this build on the signals of the bundled student and of the bundled teacher;
+``NAME=temporal:FILES`` and the like run weights of ``training.train.temporal``, files with commas
+between them, each for the persons whom it has left out.
 
 Carriers that seem to hold a readable pulse of their own, that show more than one face or one for
 less than 5 s, and those that no catalogue lists, are left out. To choose between networks look at
@@ -64,7 +64,7 @@ from training.synthetic.skin_pulses import put_into_clip
 AMPLITUDES = (0.3, 0.6, 1.2)
 """Standard deviations of the skin's green over its mean, in percent."""
 
-_NETWORKS = {"temporal": BUNDLED_WEIGHTS, "accurate": BUNDLED_TEACHER}
+_NETWORKS = {"temporal": BUNDLED_WEIGHTS, "teacher-temporal": BUNDLED_TEACHER}
 """Whose signals the temporal network reads."""
 
 LIMIT = 20.0

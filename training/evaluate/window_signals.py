@@ -1,7 +1,7 @@
 """Signals of windows with a known pulse: of real faces into which one is put, and of drawn ones.
 
 The temporal network learns from these. They are what a window of the engine has at
-``PULSE.rate``: a network's level, the colors of the face, brightness and color of its regions;
+``PULSE.rate``: the student's level, the colors of the face, brightness and color of its regions;
 the colors are logarithms here, so that causes add up.
 """
 
@@ -103,7 +103,7 @@ def signals_of(seen: NDArray[np.float32], times: Times, source: NetworkSource) -
         In seconds; a frame that repeats a time is the same frame in another box. Signals do not
         change there.
     source
-        The student or the teacher.
+        The student.
     """
     begins = steps(times)
     change = changes_of(seen, begins, source)
@@ -185,7 +185,7 @@ class CarriedSignals:
     carriers
         Carriers of persons that may be used for training.
     source
-        The student or the teacher.
+        The student.
     laws
         Laws of ``training.synthetic.skin_pulses.StepPulse``, by full name.
     seed

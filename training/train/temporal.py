@@ -4,12 +4,10 @@ r"""Train the temporal network, which reads the pulse from a whole window of sig
         --out runs/temporal --header csrc/reading/temporal_weights.hpp
 
 learns from faces of real videos into which a pulse is put
-(``training.evaluate.window_signals``), and from drawn clips. The student gives the pulse of the
-signals; with ``--teacher`` the teacher gives that of every other batch and of each clip. OUT
-receives the signals, ``all.npz`` with the weights that ship, and for each of ``--folds`` parts of
-the persons ``fold0.npz``, ... with weights that have not seen them: by these the network is judged,
-and to their readings a confidence is fitted (``training.confidence.train``). The header holds the
-weights for the engine.
+(``training.evaluate.window_signals``), and from drawn clips. OUT receives the signals, ``all.npz``
+with the weights that ship, and for each of ``--folds`` parts of the persons ``fold0.npz``, ... with
+weights that have not seen them: by these the network is judged, and to their readings a confidence
+is fitted (``training.confidence.train``). The header holds the weights for the engine.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ from rppg_fast.student import BUNDLED_WEIGHTS
 from training.data.carriers import Carriers
 from training.data.catalogue import chosen_by_people, names_of_part
 from training.data.clips import Clips
-from training.evaluate.estimators import load_weights, open_network
+from training.evaluate.estimators import open_network
 from training.evaluate.window_signals import (
     SAMPLES,
     WindowSignals,
@@ -269,9 +267,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--carriers", type=Path, required=True, help="folder of carriers")
     parser.add_argument("--data", type=Path, required=True, help="cache of drawn clips")
     parser.add_argument("--student", default=str(BUNDLED_WEIGHTS), help="weights of the student")
-    parser.add_argument(
-        "--teacher", help="weights of a teacher, whose signals are learned from, too"
-    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--header", type=Path, help="the C++ header to write")
     parser.add_argument("--folds", type=int, default=2)
@@ -297,27 +292,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise ValueError(
             f"{given.carriers}: of {len(people)} persons nobody can be left out; give --folds 0"
         )
+    source = open_network(given.student)
     out: Path = given.out
     out.mkdir(parents=True, exist_ok=True)
-    networks = (given.student,) if given.teacher is None else (given.student, given.teacher)
     for silent, faces, name in (
         (False, settings.faces, FACES),
         (True, settings.silent, SILENT),
     ):
         seed = settings.seed + silent
-        batch = Batch(given.carriers, frozenset(people), networks, seed, silent)
+        batch = Batch(given.carriers, frozenset(people), given.student, seed, silent)
         carried_signals(batch, faces, given.workers, out / name)
     if not (out / DRAWN).is_file():
-        drawn = [drawn_signals(clips, open_network(network)) for network in networks]
-        WindowSignals.joined(drawn).save(out / DRAWN)
+        drawn_signals(clips, source).save(out / DRAWN)
     training = _Training(out, settings, fold_of(people, given.folds))
     wanted = (None, *range(given.folds))
     weights = dict(in_processes(training, wanted, given.workers))[0]
     if given.header is not None:
-        hashes = " and ".join(load_weights(network).sha256[:12] for network in networks)
         about = (
-            f"Signals of {hashes}, carriers {carriers.clips.sha256[:12]},"
-            f" clips {clips.sha256[:12]}, {len(people)} persons, {settings.steps} steps of"
+            f"Student {source.about['sha256'][:12]}, carriers {carriers.clips.sha256[:12]}, clips"
+            f" {clips.sha256[:12]}, {len(people)} persons, {settings.steps} steps of"
             f" {settings.batch}, seed {settings.seed}."
         )
         replace_file(given.header, as_header(weights, about).encode())

@@ -35,8 +35,8 @@ class Batch:
         Folder of carriers.
     people : frozenset of str
         The persons whose carriers are used.
-    networks : tuple of str
-        Weights files; they take turns.
+    student : str
+        Weights file of the student.
     seed : int
         Seed of the random numbers.
     silent : bool
@@ -45,26 +45,23 @@ class Batch:
 
     carriers: Path
     people: frozenset[str]
-    networks: tuple[str, ...]
+    student: str
     seed: int
     silent: bool
 
     def __call__(self, step: int) -> WindowSignals:
         """Return the signals of ``AT_ONCE`` faces, which follow from the seed and the step."""
-        makers = _makers(self)
-        return makers[step % len(makers)](step, AT_ONCE)
+        return _maker(self)(step, AT_ONCE)
 
 
 @cache
-def _makers(batch: Batch) -> list[CarriedSignals]:
+def _maker(batch: Batch) -> CarriedSignals:
     """Open the carriers once in each process: all of their masks are read."""
     carriers = Carriers.open(batch.carriers).select(batch.people)
     known = laws(StepPulse, PREFIX)
     chosen = {name: parse_law(known[name], text) for name, text in LAWS.items()}
-    return [
-        CarriedSignals(carriers, open_network(network), chosen, batch.seed, batch.silent)
-        for network in batch.networks
-    ]
+    source = open_network(batch.student)
+    return CarriedSignals(carriers, source, chosen, batch.seed, batch.silent)
 
 
 def carried_signals(batch: Batch, faces: int, workers: int, path: Path) -> None:
