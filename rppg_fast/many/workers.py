@@ -118,12 +118,12 @@ class LocalWorkers(Workers):
 
     def result(self, future: Future[Result]) -> Result:
         """Return the result of a finished task or raise its error."""
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
-
         executor = self._busy.pop(future)
         try:
             result = future.result()
         except BrokenProcessPool as error:
+            from joblib.externals.loky.process_executor import TerminatedWorkerError
+
             executor.shutdown(wait=False, kill_workers=True)
             if isinstance(error, TerminatedWorkerError):
                 raise ProcessEnded(str(error)) from error

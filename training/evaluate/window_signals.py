@@ -103,7 +103,7 @@ def signals_of(seen: NDArray[np.float32], times: Times, source: NetworkSource) -
         In seconds; a frame that repeats a time is the same frame in another box. Signals do not
         change there.
     source
-        The student.
+        The student or the teacher.
     """
     begins = steps(times)
     change = changes_of(seen, begins, source)

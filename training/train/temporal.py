@@ -47,7 +47,7 @@ from training.support.command import command
 from training.support.files import replace_file, save_arrays
 from training.support.processes import in_processes
 from training.train.average import Average
-from training.train.temporal_signals import Batch, carried_signals
+from training.train.temporal_signals import SignalBatch, carried_signals
 
 FACES, SILENT, DRAWN = "faces.npz", "silent.npz", "drawn.npz"
 """Files of signals: of carriers with and without a pulse, and of drawn clips."""
@@ -300,7 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (True, settings.silent, SILENT),
     ):
         seed = settings.seed + silent
-        batch = Batch(given.carriers, frozenset(people), given.student, seed, silent)
+        batch = SignalBatch(given.carriers, frozenset(people), given.student, seed, silent)
         carried_signals(batch, faces, given.workers, out / name)
     if not (out / DRAWN).is_file():
         drawn_signals(clips, source).save(out / DRAWN)

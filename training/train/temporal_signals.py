@@ -26,7 +26,7 @@ AT_ONCE = 8
 
 
 @dataclass(frozen=True)
-class Batch:
+class SignalBatch:
     """Makes the signals of some faces.
 
     Attributes
@@ -55,7 +55,7 @@ class Batch:
 
 
 @cache
-def _maker(batch: Batch) -> CarriedSignals:
+def _maker(batch: SignalBatch) -> CarriedSignals:
     """Open the carriers once in each process: all of their masks are read."""
     carriers = Carriers.open(batch.carriers).select(batch.people)
     known = laws(StepPulse, PREFIX)
@@ -64,7 +64,7 @@ def _maker(batch: Batch) -> CarriedSignals:
     return CarriedSignals(carriers, source, chosen, batch.seed, batch.silent)
 
 
-def carried_signals(batch: Batch, faces: int, workers: int, path: Path) -> None:
+def carried_signals(batch: SignalBatch, faces: int, workers: int, path: Path) -> None:
     """Write the signals of faces to a file, unless an earlier run has written it."""
     if path.is_file():
         return
